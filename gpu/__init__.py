@@ -1,0 +1,1 @@
+"""The memory bank (pages of rows) and its operations: a plain reference beside each kernel."""
