@@ -1,0 +1,118 @@
+"""The only reader of the environment. Every setting is `MEMSVC_<NAME>`; `docs/settings.md` lists them all."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memsvc.core.errors import StartupRefused
+
+PREFIX = "MEMSVC_"
+# Read by the client, which shares the environment with the server on a laptop.
+CLIENT_NAMES = frozenset({"MEMSVC_URL", "MEMSVC_API_KEY", "MEMSVC_API_KEY_FILE", "MEMSVC_NAMESPACE"})
+
+
+class Settings(BaseSettings):
+    """How this process runs. Unknown names and wrong values refuse to start."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("memsvc")),
+        description="Folder for the SQLite file, its lock and the server secret.",
+    )
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of PostgreSQL; without it an SQLite file in `data_dir`."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Other than loopback needs keys.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    auth: Literal["open", "keys"] | None = Field(
+        default=None,
+        description="`open`: loopback requests without a key act for the default tenant. "
+        "`keys`: every request needs a key. Default: open on loopback, keys elsewhere.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Signs cursors and hashes keys; without it, made once in `data_dir`. "
+        "Processes that share a database must share it.",
+    )
+
+    embedder: str = Field(
+        default="packaged:bge-small-en-v1.5",
+        description="`packaged:<name>`, `sentence-transformers:<name or path>`, `openai:<model>` or `hashing:<dim>`.",
+    )
+    embedder_url: str | None = Field(default=None, description="Base URL of an OpenAI-compatible endpoint.")
+    embedder_api_key: SecretStr | None = Field(default=None, description="Key for that endpoint.")
+    embedder_dim: int | None = Field(default=None, ge=1, le=8192, description="Dimension of that endpoint's vectors.")
+    embedder_threads: int = Field(
+        default=max(1, min(4, os.cpu_count() or 1)), ge=1, le=256, description="Threads that run the model."
+    )
+
+    content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
+    metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
+    query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")
+    body_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Largest request body.")
+    batch_max: int = Field(default=1000, ge=1, description="Most memories in one call.")
+    top_k_max: int = Field(default=200, ge=1, description="Most hits of one recall.")
+    page_max: int = Field(default=200, ge=1, description="Most items of one page of a list.")
+
+    request_threads: int = Field(default=32, ge=1, description="Requests worked on at the same time.")
+    request_queue: int = Field(default=512, ge=1, description="Requests in flight before new ones are refused (503).")
+    commit_group_max: int = Field(default=64, ge=1, description="Most writes that share one SQLite commit.")
+    recall_deadline_ms: int = Field(default=10_000, ge=1, description="Deadline of a recall that gives none.")
+    idempotency_ttl_s: int = Field(default=86_400, ge=1, description="How long an idempotency key is remembered.")
+    shutdown_grace_s: int = Field(default=20, ge=0, description="Time that running requests get on shutdown.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto`: text on a terminal, JSON lines elsewhere."
+    )
+
+    @property
+    def url(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'memsvc.db'}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def auth_mode(self) -> Literal["open", "keys"]:
+        """The mode in force."""
+        return self.auth or ("open" if self.is_loopback else "keys")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment and the command line.
+
+    Raises:
+        StartupRefused: a name is unknown, a value is wrong, or an open server would be reachable from elsewhere.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_NAMES
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise StartupRefused(f"unknown settings in the environment: {', '.join(unknown)}; docs/settings.md lists all")
+    try:
+        settings = Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise StartupRefused(f"wrong settings: {wrong}") from None
+    if settings.auth_mode == "open" and not settings.is_loopback:
+        raise StartupRefused(
+            f"refusing to serve on {settings.host} without keys: listen on 127.0.0.1, or drop MEMSVC_AUTH=open "
+            "and make a key with `memsvc admin-key`"
+        )
+    return settings

@@ -1,0 +1,26 @@
+"""The tables. One schema for SQLite and PostgreSQL; every key leads with the tenant."""
+
+from memsvc.models.base import Base
+from memsvc.models.change import Change, ChangeOp
+from memsvc.models.embedding import Embedding, EmbeddingSpaceRow
+from memsvc.models.idempotency import Idempotency
+from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
+from memsvc.models.tenant import ApiKey, Namespace, Tenant
+
+__all__ = [
+    "Analysis",
+    "ApiKey",
+    "Base",
+    "Change",
+    "ChangeOp",
+    "Embedding",
+    "EmbeddingSpaceRow",
+    "Idempotency",
+    "Memory",
+    "MemoryLink",
+    "MemoryVersion",
+    "Namespace",
+    "Relation",
+    "Tenant",
+    "Tombstone",
+]

@@ -1,0 +1,42 @@
+"""Vectors of memories, in embedding spaces."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Integer, LargeBinary, SmallInteger, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from memsvc.models.base import Base
+
+
+class EmbeddingSpaceRow(Base):
+    """One model with one dimension. A catalogue of the server, not of a tenant."""
+
+    __tablename__ = "embedding_space"
+    __table_args__ = (UniqueConstraint("model", "dim"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(String(256))
+    dim: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+
+
+class Embedding(Base):
+    """The vector of one view (chunk) of one version: `dim` float16 numbers, little-endian, unit length."""
+
+    __tablename__ = "embedding"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "memory_id", "version"],
+            ["memory_version.tenant_id", "memory_version.memory_id", "memory_version.version"],
+        ),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    memory_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    space_id: Mapped[UUID] = mapped_column(ForeignKey("embedding_space.id"), primary_key=True)
+    view: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)

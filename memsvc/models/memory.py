@@ -1,0 +1,156 @@
+"""Memories, their versions, what the analysers found in them, and how they hang together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from memsvc.models.base import Base
+
+
+class Relation(StrEnum):
+    """How one memory hangs on another."""
+
+    DERIVED_FROM = "derived_from"
+    SUPERSEDES = "supersedes"
+    CONTRADICTS = "contradicts"
+    FOLLOWS = "follows"
+    SAME_AS = "same_as"
+
+
+class Described:
+    """What a memory says about itself: the same columns in the memory (as it is) and in each version (as it was)."""
+
+    kind: Mapped[int] = mapped_column(SmallInteger)
+    state: Mapped[int] = mapped_column(SmallInteger)
+    user_id: Mapped[str | None] = mapped_column(String(256))
+    agent_id: Mapped[str | None] = mapped_column(String(256))
+    session_id: Mapped[str | None] = mapped_column(String(256))
+    speaker: Mapped[str | None] = mapped_column(String(256))
+    place: Mapped[str | None] = mapped_column(String(256))
+    tags: Mapped[list[str]]
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    language: Mapped[str | None] = mapped_column(String(35))
+    occurred_at: Mapped[datetime | None]
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    importance: Mapped[float]
+    trust: Mapped[float]
+    pinned: Mapped[bool]
+    source: Mapped[dict[str, Any] | None]
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
+
+
+class Memory(Described, Base):
+    """A memory as it is now. `content_version` names the version whose text, analysis and vectors it has."""
+
+    __tablename__ = "memory"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "namespace_id"], ["namespace.tenant_id", "namespace.id"]),
+        UniqueConstraint("tenant_id", "namespace_id", "external_id"),
+        Index("ix_memory_tenant_id_namespace_id_recorded_at_id", "tenant_id", "namespace_id", "recorded_at", "id"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    namespace_id: Mapped[UUID]
+    external_id: Mapped[str | None] = mapped_column(String(512))
+    version: Mapped[int] = mapped_column(Integer)
+    content_version: Mapped[int] = mapped_column(Integer)
+    recorded_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    stability_s: Mapped[float]
+    last_recalled_at: Mapped[datetime | None]
+    recall_count: Mapped[int] = mapped_column(Integer)
+    # Wrapped data key of this memory. NULL while encryption at rest is off: content and vectors are plain then.
+    data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class MemoryVersion(Described, Base):
+    """A memory as it was during `[recorded_from, recorded_to)`; the open one is the current state.
+
+    `content` stands only where it changed (`content_version == version`).
+    """
+
+    __tablename__ = "memory_version"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "memory_id"], ["memory.tenant_id", "memory.id"]),
+        Index("ix_memory_version_tenant_id_namespace_id", "tenant_id", "namespace_id"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    memory_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    namespace_id: Mapped[UUID]
+    content_version: Mapped[int] = mapped_column(Integer)
+    content: Mapped[str | None] = mapped_column(Text)
+    recorded_from: Mapped[datetime]
+    recorded_to: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(String(64))
+    writer: Mapped[str] = mapped_column(String(200))
+    # Hashes of its equal-able (field, value) pairs, uint64 little-endian: what the bank filters by.
+    pairs: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Analysis(Base):
+    """What the analysers found in the text of a version. Kept, so that rebuilding a bank analyses nothing."""
+
+    __tablename__ = "analysis"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "memory_id", "version"],
+            ["memory_version.tenant_id", "memory_version.memory_id", "memory_version.version"],
+        ),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    memory_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    analyser_version: Mapped[int] = mapped_column(Integer)
+    length: Mapped[int] = mapped_column(Integer)
+    term_ids: Mapped[bytes] = mapped_column(LargeBinary)
+    term_freqs: Mapped[bytes] = mapped_column(LargeBinary)
+    mentions: Mapped[list[str]]
+    mention_ids: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class MemoryLink(Base):
+    """A directed link between two memories of one tenant."""
+
+    __tablename__ = "memory_link"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "from_id"], ["memory.tenant_id", "memory.id"]),
+        ForeignKeyConstraint(["tenant_id", "to_id"], ["memory.tenant_id", "memory.id"]),
+        Index("ix_memory_link_tenant_id_to_id", "tenant_id", "to_id"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    from_id: Mapped[UUID] = mapped_column(primary_key=True)
+    relation: Mapped[str] = mapped_column(String(32), primary_key=True)
+    to_id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class Tombstone(Base):
+    """The keyed digest of an erased id: stops a restore or an import from bringing it back, and tells nothing else."""
+
+    __tablename__ = "tombstone"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    erased_at: Mapped[datetime]

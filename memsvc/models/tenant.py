@@ -1,0 +1,57 @@
+"""Who may do what, and where memories live."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from memsvc.models.base import Base
+
+
+class Tenant(Base):
+    """The isolation boundary. Comes from the API key alone."""
+
+    __tablename__ = "tenant"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key: only its keyed digest is kept; the prefix is for people to tell keys apart."""
+
+    __tablename__ = "api_key"
+
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    prefix: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    roles: Mapped[list[str]]
+    namespaces: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Namespace(Base):
+    """One memory bank of a tenant. `head_seq` is the seq of its last committed change."""
+
+    __tablename__ = "namespace"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "path"),
+        ForeignKeyConstraint(["space_id"], ["embedding_space.id"]),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(String(512))
+    space_id: Mapped[UUID]
+    head_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    settings: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
