@@ -1,0 +1,156 @@
+"""The database of this process: reading connections for everybody, one way to write.
+
+SQLite has one owning process (a lock file says who) and one writing thread; PostgreSQL has as many as its pool. Callers
+see the same two calls: `read()` and `write()`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
+
+from memsvc.core.errors import StartupRefused
+from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
+
+T = TypeVar("T")
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA mmap_size=0",
+)
+_POSTGRES_TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+
+
+class Database:
+    """Connections to one database.
+
+    Args:
+        url: SQLAlchemy URL (`sqlite:///...` or `postgresql://...`).
+        readers: reading connections kept open at most.
+        commit_group_max: most writes that share one commit on SQLite.
+        on_group: called with the size of each commit group.
+
+    Raises:
+        StartupRefused: another process owns the SQLite file, or the URL names another kind of database.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        readers: int = 16,
+        commit_group_max: int = 64,
+        on_group: Callable[[int], None] = lambda size: None,
+    ) -> None:
+        self._lock: FileLock | None = None
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            self._lock = _own_file(parsed)
+            self.engine = _sqlite_engine(parsed, QueuePool, readers)
+            self._write_engine = _sqlite_engine(parsed, NullPool, None, begin="BEGIN IMMEDIATE")
+            self.writer: Writer = GroupCommitWriter(self._write_engine, commit_group_max, on_group)
+        elif parsed.get_backend_name() == "postgresql":
+            self.engine = self._write_engine = _postgres_engine(parsed, readers)
+            self.writer = PooledWriter(self._write_engine)
+        else:
+            raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; what it began is rolled back at the end.
+
+        Raises:
+            Unavailable: no connection became free in time.
+        """
+        with self.engine.connect() as connection:
+            yield connection
+
+    def write(self, unit: Unit[T], *, scrub: bool = False) -> T:
+        """Run `unit` in one transaction and return its result once it is durable.
+
+        Args:
+            unit: does its statements on the connection it gets and returns a value. It may run more than once, so it has
+                no other effect, and it never commits.
+            scrub: whether deleted bytes must leave the write-ahead log too before this returns.
+
+        Raises:
+            Whatever `unit` raises; its statements are undone then.
+            Unavailable: the database is being closed.
+        """
+        return self.writer.write(unit, scrub=scrub)
+
+    def close(self) -> None:
+        """Finish waiting writes and let go of every connection and of the lock."""
+        self.writer.close()
+        self.engine.dispose()
+        self._write_engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _own_file(url: URL) -> FileLock | None:
+    """Take the lock beside an SQLite file: one process owns it."""
+    if not url.database or url.database == ":memory:":
+        raise StartupRefused("an in-memory SQLite database cannot keep anything; give a file")
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(f"{path}.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StartupRefused(
+            f"another process owns {path}; stop it, or use PostgreSQL to run several (MEMSVC_DATABASE_URL)"
+        ) from None
+    return lock
+
+
+def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], size: int | None, begin: str = "BEGIN") -> Engine:
+    sized = {} if size is None else {"pool_size": size, "max_overflow": 0, "pool_timeout": 10}
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"), poolclass=pool, connect_args={"check_same_thread": False}, **sized
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not at the first write
+        cursor = connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(pragma)
+        cursor.close()
+        if url.database and os.path.exists(url.database):
+            os.chmod(url.database, 0o600)
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _postgres_engine(url: URL, readers: int) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=readers,
+        max_overflow=readers,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        connect_args={"options": _POSTGRES_TIMEOUTS, "connect_timeout": 5, "prepare_threshold": 3},
+    )

@@ -1,0 +1,175 @@
+"""How a transaction becomes durable: grouped by one thread on SQLite, one by one from a pool on PostgreSQL.
+
+An SQLite commit with `synchronous=FULL` costs an fsync, some milliseconds. One thread takes every write that waits and
+commits them together, each inside its own savepoint, so that one that fails takes nothing with it. Nobody is answered
+before the commit has returned.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import structlog
+import tenacity
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from memsvc.core.errors import Unavailable
+
+T = TypeVar("T")
+Unit = Callable[[Connection], T]
+
+log = structlog.get_logger()
+
+_CLOSING = Unavailable("the service is shutting down; try again", retry_after_s=2)
+
+
+class Writer(Protocol):
+    """Runs a unit of work in one transaction."""
+
+    def write(self, unit: Unit[T], *, scrub: bool) -> T:
+        """Result of `unit`, once it is durable. See `Database.write`."""
+        ...
+
+    def close(self) -> None:
+        """Finish what waits; later writes are refused."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    unit: Unit[Any]
+    scrub: bool
+    future: Future[Any]
+
+
+class GroupCommitWriter:
+    """The one thread that writes an SQLite database."""
+
+    def __init__(self, engine: Engine, group_max: int, on_group: Callable[[int], None]) -> None:
+        self._engine = engine
+        self._group_max = group_max
+        self._on_group = on_group
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._guard = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="memsvc-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, unit: Unit[T], *, scrub: bool) -> T:
+        """Hand the unit to the writing thread and wait for its commit."""
+        waiting = _Waiting(unit, scrub, Future())
+        with self._guard:  # nothing may enter the queue behind the sentinel: it would never be answered
+            if self._closing.is_set():
+                raise _CLOSING
+            self._queue.put(waiting)
+        result: T = waiting.future.result()
+        return result
+
+    def close(self) -> None:
+        """Commit what waits, then end the thread."""
+        with self._guard:
+            if not self._closing.is_set():
+                self._closing.set()
+                self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection: Connection | None = None
+        while True:
+            group, last = self._next_group()
+            if group:
+                connection = self._commit(group, connection)
+            if last:
+                break
+        if connection is not None:
+            connection.close()
+
+    def _next_group(self) -> tuple[list[_Waiting], bool]:
+        """Everything that waits now (at least one), and whether the end was reached."""
+        group: list[_Waiting] = []
+        item = self._queue.get()
+        while item is not None:
+            group.append(item)
+            if len(group) >= self._group_max:
+                return group, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[_Waiting], connection: Connection | None) -> Connection | None:
+        """Run the group in one transaction and answer everybody. Returns the connection to go on with."""
+        results: list[tuple[_Waiting, Any]] = []
+        try:
+            connection = connection or self._engine.connect()
+            with connection.begin():
+                results = [(w, self._run_one(connection, w)) for w in group]
+        except Exception as error:  # noqa: BLE001 - whatever broke the commit is the answer to all who wait for it
+            log.warning("commit_failed", error=type(error).__name__, writes=len(group))
+            for waiting in group:
+                waiting.future.set_exception(error)
+            if connection is not None:
+                connection.invalidate()
+                connection.close()
+            return None
+        if any(w.scrub for w in group):
+            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        self._on_group(len(group))
+        for waiting, result in results:
+            if isinstance(result, _Failed):
+                waiting.future.set_exception(result.error)
+            else:
+                waiting.future.set_result(result)
+        return connection
+
+    def _run_one(self, connection: Connection, waiting: _Waiting) -> Any:
+        try:
+            with connection.begin_nested():
+                return waiting.unit(connection)
+        except Exception as error:
+            if isinstance(error, OperationalError):
+                raise  # the database itself failed (disk full, I/O error): no savepoint can be trusted any more
+            return _Failed(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether PostgreSQL asks to try the transaction again: serialization failure or deadlock."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
+
+
+class PooledWriter:
+    """Writes on PostgreSQL: each unit is a transaction of its own, in the caller's thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._closed = False
+
+    def write(self, unit: Unit[T], *, scrub: bool) -> T:
+        """Run the unit; a deadlock or serialization failure is tried again."""
+        if self._closed:
+            raise _CLOSING
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_passing),
+            stop=tenacity.stop_after_attempt(4),
+            wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.2),
+            reraise=True,
+        ):
+            with attempt, self._engine.begin() as connection:
+                return unit(connection)
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Refuse further writes."""
+        self._closed = True
