@@ -1,0 +1,342 @@
+"""The asyncio client: the same methods as the blocking one, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import httpx
+
+from memsvc_client.batching import BatchLimits, Ingest, OnProgress, encode_memory, encode_turn, ingest
+from memsvc_client.errors import MemsvcError
+from memsvc_client.inputs import (
+    Filter,
+    Kind,
+    MemoryChanges,
+    MemoryFields,
+    NewMemory,
+    RecallOptions,
+    Role,
+    Turn,
+    When,
+)
+from memsvc_client.pagination import AsyncPager
+from memsvc_client.protocol import Protocol
+from memsvc_client.transport import AsyncTransport, Connection, RetryPolicy
+from memsvc_client.types import (
+    BatchResult,
+    Key,
+    Link,
+    Memory,
+    NamespaceInfo,
+    NewKey,
+    Readiness,
+    Recall,
+    Revision,
+    ServerVersion,
+    Stats,
+    Written,
+)
+
+
+class AsyncKeys:
+    """API keys of the tenant; needs a key with the role `admin`."""
+
+    def __init__(self, transport: AsyncTransport, protocol: Protocol) -> None:
+        self._transport, self._protocol = transport, protocol
+
+    async def create(
+        self,
+        name: str,
+        *,
+        roles: Sequence[Role],
+        namespaces: Sequence[str] = ("**",),
+        expires_at: When | None = None,
+        idempotency_key: str | None = None,
+    ) -> NewKey:
+        """Makes a key. Its secret is in this answer and nowhere else.
+
+        Args:
+            name: What people call the key.
+            roles: What it may do.
+            namespaces: Patterns of the namespaces it may touch, such as `user/**`.
+            expires_at: When it stops working.
+            idempotency_key: Own key against doing this twice.
+        """
+        return await self._transport.send(
+            self._protocol.create_key(name, roles, namespaces, expires_at, idempotency_key)
+        )
+
+    def list(self) -> AsyncPager[Key]:
+        """All keys, without their secrets."""
+        return AsyncPager(self._transport.send, self._protocol.keys())
+
+    async def revoke(self, key_id: str) -> None:
+        """Ends a key at once.
+
+        Raises:
+            NotFound: There is no such key.
+        """
+        await self._transport.send(self._protocol.revoke_key(key_id))
+
+
+class AsyncMemoryClient:
+    """A connection to a memsvc service for one event loop. Close it, or use it in an `async with` block.
+
+    Args:
+        base_url: Address of the service; else MEMSVC_URL, else http://127.0.0.1:8000.
+        api_key: Bearer key; else MEMSVC_API_KEY; a service on loopback may need none.
+        namespace: Used by calls that name none.
+        timeout_s: Longest wait for an answer to one try, in seconds.
+        retry: When to try again.
+        http_transport: A transport of httpx to use in place of the network (tests, proxies).
+
+    Raises:
+        InvalidArgument: The URL or the key cannot be one.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        namespace: str | None = None,
+        timeout_s: float | None = 30.0,
+        retry: RetryPolicy | None = None,
+        http_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._transport = AsyncTransport(Connection.resolve(base_url, api_key, timeout_s, retry), http_transport)
+        self._protocol = Protocol(namespace)
+        self.keys = AsyncKeys(self._transport, self._protocol)
+
+    async def remember(
+        self,
+        content: str,
+        *,
+        namespace: str | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[MemoryFields],
+    ) -> Written:
+        """Writes one memory. An `external_id` that the namespace has already makes this an edit of that memory.
+
+        Args:
+            content: What to remember.
+            namespace: Where; default the client's.
+            idempotency_key: Own key against writing twice; made for the call if not given.
+            fields: See `MemoryFields`.
+
+        Raises:
+            InvalidRequest: A field does not fit; `problem.errors` names it.
+        """
+        return await self._transport.send(self._protocol.remember(content, namespace, idempotency_key, fields))
+
+    async def remember_many(
+        self,
+        memories: Iterable[NewMemory | Mapping[str, Any] | str],
+        *,
+        namespace: str | None = None,
+        batch_items: int = 200,
+        batch_bytes: int = 4 * 1024 * 1024,
+        on_progress: OnProgress | None = None,
+    ) -> BatchResult:
+        """Writes any number of memories, in calls of bounded size. Safe to repeat when they have external ids.
+
+        Args:
+            memories: Dictionaries or plain texts; a generator is read as it is sent.
+            namespace: Where; default the client's.
+            batch_items: Most memories in one call, up to 1,000.
+            batch_bytes: Most JSON in one call.
+            on_progress: Called after every call; see `progress_bar`.
+
+        Returns:
+            A result for each memory, in order; refused ones are in `failed`, nothing is raised for them.
+
+        Raises:
+            BatchInterrupted: A call failed after others had worked; `done` holds their results.
+        """
+        name = self._protocol.resolve(namespace)
+        total = len(memories) if isinstance(memories, Sized) else None
+        return await self._run(
+            ingest(
+                map(encode_memory, memories),
+                lambda batch: self._protocol.remember_batch(name, batch),
+                BatchLimits(batch_items, batch_bytes),
+                total=total,
+                on_progress=on_progress,
+            )
+        )
+
+    async def remember_conversation(
+        self,
+        turns: Iterable[Turn | Mapping[str, Any]],
+        *,
+        session_id: str,
+        namespace: str | None = None,
+        kind: Kind | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BatchResult:
+        """Writes the turns of a conversation, in order.
+
+        Args:
+            turns: See `Turn`; chat messages with `role` and `content` will do.
+            session_id: The conversation.
+            namespace: Where; default the client's.
+            kind: Kind of the memories; default the service's choice.
+            on_progress: Called after every call.
+
+        Raises:
+            BatchInterrupted: A call failed after others had worked; `done` holds their results.
+        """
+        name = self._protocol.resolve(namespace)
+        total = len(turns) if isinstance(turns, Sized) else None
+        return await self._run(
+            ingest(
+                map(encode_turn, turns),
+                lambda batch: self._protocol.conversation(name, session_id, kind, batch),
+                BatchLimits(),
+                total=total,
+                on_progress=on_progress,
+            )
+        )
+
+    async def recall(self, query: str, *, namespace: str | None = None, **options: Unpack[RecallOptions]) -> Recall:
+        """Asks for the memories that matter to a question.
+
+        Args:
+            query: The question, in plain language.
+            namespace: Where; default the client's.
+            options: See `RecallOptions`.
+        """
+        return await self._transport.send(self._protocol.recall(query, namespace, options))
+
+    async def get(self, memory_id: str) -> Memory:
+        """One memory.
+
+        Raises:
+            NotFound: It does not exist, was erased, or is not for this key.
+        """
+        return await self._transport.send(self._protocol.get(memory_id))
+
+    def list(
+        self,
+        *,
+        namespace: str | None = None,
+        filter: Filter | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        page_size: int | None = 100,
+        cursor: str | None = None,
+    ) -> AsyncPager[Memory]:
+        """The memories of a namespace; pages are fetched while iterating.
+
+        Args:
+            namespace: Where; default the client's.
+            filter: Which ones; see `Filter`.
+            order: Order as the service names it; default its own.
+            limit: Stop after this many.
+            page_size: Memories fetched at a time, up to 200.
+            cursor: Go on from a page's `next_cursor`.
+        """
+        size = page_size if limit is None or page_size is None else max(1, min(page_size, limit))
+        calls = self._protocol.list(namespace, filter, order, size)
+        return AsyncPager(self._transport.send, calls, limit=limit, cursor=cursor)
+
+    async def edit(
+        self,
+        memory_id: str,
+        *,
+        if_version: int | None = None,
+        idempotency_key: str | None = None,
+        **changes: Unpack[MemoryChanges],
+    ) -> Written:
+        """Changes the named fields; the former state stays in the history. None clears a field.
+
+        Args:
+            memory_id: Which one.
+            if_version: Only if this is still its version.
+            idempotency_key: Own key against doing this twice.
+            changes: See `MemoryChanges`.
+
+        Raises:
+            PreconditionFailed: The memory has another version by now.
+        """
+        return await self._transport.send(self._protocol.edit(memory_id, if_version, idempotency_key, changes))
+
+    async def forget(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
+        """Hides a memory from recall; `restore` brings it back."""
+        return await self._transport.send(self._protocol.forget(memory_id, idempotency_key))
+
+    async def restore(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
+        """Brings a forgotten memory back."""
+        return await self._transport.send(self._protocol.restore(memory_id, idempotency_key))
+
+    async def erase(self, memory_id: str) -> None:
+        """Destroys a memory with its history. There is no way back.
+
+        Raises:
+            NotFound: There is no such memory.
+        """
+        await self._transport.send(self._protocol.erase(memory_id))
+
+    async def history(self, memory_id: str) -> tuple[Revision, ...]:
+        """Every version of a memory."""
+        return (await self._transport.send(self._protocol.history(memory_id))).items
+
+    async def links(self, memory_id: str) -> tuple[Link, ...]:
+        """How a memory hangs together with others."""
+        return (await self._transport.send(self._protocol.links(memory_id))).items
+
+    def namespaces(
+        self, *, prefix: str | None = None, limit: int | None = None, page_size: int | None = 100
+    ) -> AsyncPager[NamespaceInfo]:
+        """The namespaces that the key may see; pages are fetched while iterating.
+
+        Args:
+            prefix: Only those that begin so.
+            limit: Stop after this many.
+            page_size: Namespaces fetched at a time, up to 200.
+        """
+        return AsyncPager(self._transport.send, self._protocol.namespaces(prefix, page_size), limit=limit)
+
+    async def stats(self, *, namespace: str | None = None) -> Stats:
+        """Counts and sizes of a namespace."""
+        return await self._transport.send(self._protocol.stats(namespace))
+
+    async def version(self) -> ServerVersion:
+        """What runs at the other end."""
+        return await self._transport.send(self._protocol.version())
+
+    async def ready(self) -> Readiness:
+        """Whether the service takes work now. Not tried again: ask in a loop to wait for it.
+
+        Raises:
+            ConnectionFailed: Nothing answers at this address.
+        """
+        return await self._transport.send(self._protocol.ready())
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run(self, steps: Ingest) -> BatchResult:
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    result = await self._transport.send(call)
+                except MemsvcError as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(result)
+        except StopIteration as end:
+            answer: BatchResult = end.value
+            return answer

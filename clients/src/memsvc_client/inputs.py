@@ -1,0 +1,99 @@
+"""What callers may send, as typed dictionaries: the keyword arguments of the clients' methods.
+
+A field that is left out is not sent, so that the service's own defaults hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+When: TypeAlias = datetime | str
+"""An aware datetime, or an RFC 3339 text that is sent as it is."""
+
+Filter: TypeAlias = Mapping[str, Any]
+"""`{"kind": "semantic"}`, `{"importance": {"gte": 0.5}}`, `{"metadata.city": {"in": ["Rome", "Oslo"]}}`,
+and `{"and": [...]}`, `{"or": [...]}`, `{"not": {...}}`. Operators: eq ne in nin gt gte lt lte contains exists."""
+
+Kind = Literal["episodic", "semantic", "procedural"]
+Profile = Literal["fast", "balanced", "thorough"]
+Role = Literal["read", "write", "erase", "export", "admin"]
+
+
+class LinkTo(TypedDict):
+    """A link from the memory being written to another one."""
+
+    relation: str
+    memory_id: str
+
+
+class MemoryFields(TypedDict, total=False):
+    """Everything that a write may say about a memory beside its content.
+
+    `ttl_s` is in seconds, `importance` between 0 and 1, `embedding` a vector `[dim]` in the namespace's space.
+    """
+
+    kind: Kind | None
+    external_id: str | None
+    user_id: str | None
+    agent_id: str | None
+    session_id: str | None
+    speaker: str | None
+    place: str | None
+    tags: Sequence[str] | None
+    outcome: str | None
+    language: str | None
+    occurred_at: When | None
+    valid_from: When | None
+    valid_to: When | None
+    ttl_s: float | None
+    importance: float | None
+    pinned: bool | None
+    source: Any
+    metadata: Mapping[str, Any] | None
+    links: Sequence[LinkTo] | None
+    embedding: Sequence[float] | None
+
+
+class NewMemory(MemoryFields):
+    """One memory of a batch."""
+
+    content: str
+
+
+class MemoryChanges(MemoryFields, total=False):
+    """A merge patch: only the named fields change, None clears a field."""
+
+    content: str
+
+
+class Turn(TypedDict):
+    """One turn of a conversation. `role` is accepted for `speaker`, as chat messages have it."""
+
+    content: str
+    speaker: NotRequired[str]
+    role: NotRequired[str]
+    occurred_at: NotRequired[When | None]
+    external_id: NotRequired[str | None]
+    metadata: NotRequired[Mapping[str, Any] | None]
+
+
+class RecallOptions(TypedDict, total=False):
+    """How to recall. Left out, the service decides (10 hits, the balanced profile, now).
+
+    `as_of` asks what the service knew at a time, `valid_at` what was true at a time, `asked_at` is the "now" of the
+    question, `min_seq` a write that must be visible, `deadline_ms` the time after which slow channels are left out.
+    """
+
+    top_k: int | None
+    kinds: Sequence[Kind] | None
+    filter: Filter | None
+    as_of: When | None
+    valid_at: When | None
+    asked_at: When | None
+    token_budget: int | None
+    profile: Profile | None
+    explain: bool | None
+    min_seq: int | None
+    deadline_ms: int | None

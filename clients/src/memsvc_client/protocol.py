@@ -1,0 +1,215 @@
+"""Every call of the API: builds the request, reads the answer. No I/O; both clients share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from memsvc_client.errors import InvalidArgument
+from memsvc_client.inputs import Filter, Kind, MemoryChanges, MemoryFields, RecallOptions, Role, When
+from memsvc_client.types import (
+    BatchResult,
+    Key,
+    Link,
+    Memory,
+    NamespaceInfo,
+    NewKey,
+    Page,
+    Readiness,
+    Recall,
+    Revision,
+    ServerVersion,
+    Stats,
+    Written,
+)
+from memsvc_client.wire import Call, Reply, encode, nothing, reader
+
+T = TypeVar("T")
+
+JSON = {"Content-Type": "application/json"}
+MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+
+_written = reader(Written)
+_read_memory = reader(Memory)
+_read_memories = reader(Page[Memory])
+_read_namespaces = reader(Page[NamespaceInfo])
+_read_keys = reader(Page[Key])
+_read_batch = reader(BatchResult)
+_read_recall = reader(Recall)
+_read_revisions = reader(Page[Revision])
+_read_links = reader(Page[Link])
+_read_stats = reader(Stats)
+_read_new_key = reader(NewKey)
+_read_version = reader(ServerVersion)
+_read_detail = reader(dict[str, Any])
+
+
+def _read_written(reply: Reply) -> Written:
+    written: Written = _written(reply)
+    return written.model_copy(update={"created": reply.status == 201})
+
+
+def _read_readiness(reply: Reply) -> Readiness:
+    detail = _read_detail(reply) if reply.body.strip().startswith(b"{") else {}
+    return Readiness(ready=reply.status == 200, detail=detail)
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fields that were left at None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _memory_path(memory_id: str, suffix: str = "") -> str:
+    if not memory_id:
+        raise InvalidArgument("a memory id is needed")
+    return f"/v1/memories/{quote(memory_id, safe='')}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class PageCall:
+    """The calls of a paged list, one for each cursor."""
+
+    path: str
+    read: Callable[[Reply], Page[Any]]
+    params: Mapping[str, str]
+
+    def at(self, cursor: str | None) -> Call[Page[Any]]:
+        """The call for the page at `cursor`; None is the first page."""
+        params = dict(self.params) | ({"cursor": cursor} if cursor else {})
+        return Call("GET", self.path, self.read, params)
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Builds calls; `namespace` is used by calls that name none."""
+
+    namespace: str | None = None
+
+    def resolve(self, namespace: str | None) -> str:
+        """The namespace of a call.
+
+        Raises:
+            InvalidArgument: Neither the call nor the client names one.
+        """
+        chosen = namespace or self.namespace
+        if not chosen:
+            raise InvalidArgument("no namespace: give one to the call or to the client")
+        return chosen
+
+    def remember(
+        self, content: str, namespace: str | None, idempotency_key: str | None, fields: MemoryFields
+    ) -> Call[Written]:
+        """POST /v1/memories."""
+        body = {"namespace": self.resolve(namespace), "content": content} | _given(fields)
+        return self._post("/v1/memories", body, _read_written, idempotency_key)
+
+    def remember_batch(self, namespace: str, memories: Sequence[bytes]) -> Call[BatchResult]:
+        """POST /v1/memories:batch with memories that are already encoded."""
+        body = b'{"namespace":%b,"memories":[%b]}' % (encode(namespace), b",".join(memories))
+        return Call("POST", "/v1/memories:batch", _read_batch, body=body, headers=JSON, keyed=True)
+
+    def conversation(
+        self, namespace: str, session_id: str, kind: Kind | None, turns: Sequence[bytes]
+    ) -> Call[BatchResult]:
+        """POST /v1/conversations with turns that are already encoded."""
+        head = encode(_given({"namespace": namespace, "session_id": session_id, "kind": kind}))
+        body = b'%b,"turns":[%b]}' % (head[:-1], b",".join(turns))
+        return Call("POST", "/v1/conversations", _read_batch, body=body, headers=JSON, keyed=True)
+
+    def recall(self, query: str, namespace: str | None, options: RecallOptions) -> Call[Recall]:
+        """POST /v1/recall."""
+        body = {"namespace": self.resolve(namespace), "query": query} | _given(options)
+        return Call("POST", "/v1/recall", _read_recall, body=encode(body), headers=JSON)
+
+    def get(self, memory_id: str) -> Call[Memory]:
+        """GET /v1/memories/{id}."""
+        return Call("GET", _memory_path(memory_id), _read_memory)
+
+    def list(self, namespace: str | None, filter: Filter | None, order: str | None, page_size: int | None) -> PageCall:
+        """GET /v1/memories."""
+        params = {"namespace": self.resolve(namespace), "order": order, "limit": page_size and str(page_size)}
+        encoded = encode(filter).decode() if filter else None
+        return PageCall("/v1/memories", _read_memories, _given(params | {"filter": encoded}))
+
+    def edit(
+        self, memory_id: str, if_version: int | None, idempotency_key: str | None, changes: MemoryChanges
+    ) -> Call[Written]:
+        """PATCH /v1/memories/{id} with a merge patch."""
+        if not changes:
+            raise InvalidArgument("nothing to change: name at least one field")
+        headers = MERGE_PATCH | ({"If-Match": f'"{if_version}"'} if if_version is not None else {})
+        return Call(
+            "PATCH",
+            _memory_path(memory_id),
+            _read_written,
+            body=encode(changes),
+            headers=headers,
+            keyed=True,
+            idempotency_key=idempotency_key,
+        )
+
+    def forget(self, memory_id: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:forget."""
+        return self._post(_memory_path(memory_id, ":forget"), None, _read_written, idempotency_key)
+
+    def restore(self, memory_id: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:restore."""
+        return self._post(_memory_path(memory_id, ":restore"), None, _read_written, idempotency_key)
+
+    def erase(self, memory_id: str) -> Call[None]:
+        """DELETE /v1/memories/{id}."""
+        return Call("DELETE", _memory_path(memory_id), nothing, gone_is_done=True)
+
+    def history(self, memory_id: str) -> Call[Page[Revision]]:
+        """GET /v1/memories/{id}/history."""
+        return Call("GET", _memory_path(memory_id, "/history"), _read_revisions)
+
+    def links(self, memory_id: str) -> Call[Page[Link]]:
+        """GET /v1/memories/{id}/links."""
+        return Call("GET", _memory_path(memory_id, "/links"), _read_links)
+
+    def namespaces(self, prefix: str | None, page_size: int | None) -> PageCall:
+        """GET /v1/namespaces."""
+        params = _given({"prefix": prefix, "limit": page_size and str(page_size)})
+        return PageCall("/v1/namespaces", _read_namespaces, params)
+
+    def stats(self, namespace: str | None) -> Call[Stats]:
+        """GET /v1/stats."""
+        return Call("GET", "/v1/stats", _read_stats, {"namespace": self.resolve(namespace)})
+
+    def create_key(
+        self,
+        name: str,
+        roles: Sequence[Role],
+        namespaces: Sequence[str],
+        expires_at: When | None,
+        idempotency_key: str | None,
+    ) -> Call[NewKey]:
+        """POST /v1/keys."""
+        body = {"name": name, "roles": [*roles], "namespaces": [*namespaces]} | _given({"expires_at": expires_at})
+        return self._post("/v1/keys", body, _read_new_key, idempotency_key)
+
+    def keys(self) -> PageCall:
+        """GET /v1/keys."""
+        return PageCall("/v1/keys", _read_keys, {})
+
+    def revoke_key(self, key_id: str) -> Call[None]:
+        """DELETE /v1/keys/{id}."""
+        if not key_id:
+            raise InvalidArgument("a key id is needed")
+        return Call("DELETE", f"/v1/keys/{quote(key_id, safe='')}", nothing, gone_is_done=True)
+
+    def version(self) -> Call[ServerVersion]:
+        """GET /v1/version."""
+        return Call("GET", "/v1/version", _read_version)
+
+    def ready(self) -> Call[Readiness]:
+        """GET /readyz; a 503 is an answer here, not an error."""
+        return Call("GET", "/readyz", _read_readiness, accept=frozenset({503}), retry=False)
+
+    def _post(self, path: str, body: Any, read: Any, idempotency_key: str | None) -> Call[Any]:
+        encoded = None if body is None else encode(body)
+        headers = {} if body is None else JSON
+        return Call("POST", path, read, body=encoded, headers=headers, keyed=True, idempotency_key=idempotency_key)

@@ -1,0 +1,215 @@
+"""What the service answers, as frozen models. Unknown fields are ignored, so that a newer service can add some."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class Model(BaseModel):
+    """Base of all answers: frozen, unknown fields ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Memory(Model):
+    """One memory as it is now. Times are aware UTC."""
+
+    id: str
+    namespace: str
+    content: str
+    kind: str
+    state: str = "active"
+    version: int = 1
+    external_id: str | None = None
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    speaker: str | None = None
+    place: str | None = None
+    tags: tuple[str, ...] = ()
+    outcome: str | None = None
+    language: str | None = None
+    occurred_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    recorded_at: datetime | None = None
+    expires_at: datetime | None = None
+    importance: float | None = None
+    pinned: bool = False
+    source: Any = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class Written(Model):
+    """Answer to a write: the memory as it now is, and the change's place in the namespace's log."""
+
+    memory: Memory
+    seq: int
+    created: bool = False
+    """True when the write made a new memory; False when it changed one that was there."""
+
+
+class FieldProblem(Model):
+    """One thing wrong with one field of a request; `pointer` is a JSON pointer."""
+
+    pointer: str = ""
+    code: str = ""
+    message: str = ""
+
+
+class Problem(Model):
+    """An RFC 9457 problem document."""
+
+    type: str = "about:blank"
+    title: str = ""
+    status: int = 0
+    detail: str = ""
+    code: str = "unknown"
+    request_id: str | None = None
+    errors: tuple[FieldProblem, ...] = ()
+
+    def summary(self) -> str:
+        """One line for people: status, code, detail, and the request id if there is one."""
+        text = f"{self.status} {self.code}: {self.detail or self.title}"
+        return f"{text} (request {self.request_id})" if self.request_id else text
+
+
+class BatchItem(Model):
+    """What became of one item of a batch: a memory's id, or a problem."""
+
+    status: int
+    id: str | None = None
+    external_id: str | None = None
+    version: int | None = None
+    problem: Problem | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when this item was written."""
+        return self.problem is None and self.status < 400
+
+
+class BatchResult(Model):
+    """What became of every item, in the order they were given."""
+
+    items: tuple[BatchItem, ...] = ()
+    seq: int | None = None
+    """Last `seq` that the namespace reached; None when nothing was sent."""
+
+    @property
+    def failed(self) -> tuple[tuple[int, BatchItem], ...]:
+        """Position (from 0) and result of each item that was refused."""
+        return tuple((n, item) for n, item in enumerate(self.items) if not item.ok)
+
+
+class ChannelHit(Model):
+    """Where one channel placed a memory."""
+
+    rank: int
+    score: float
+
+
+class Hit(Model):
+    """One recalled memory; `rank` counts from 1."""
+
+    rank: int
+    score: float
+    memory: Memory
+    channels: dict[str, ChannelHit] = Field(default_factory=dict)
+
+
+class Recall(Model):
+    """Answer to a question. `degraded` names what was left out; `explanation` comes with `explain=True`."""
+
+    hits: tuple[Hit, ...]
+    confidence: float
+    seq: int | None = None
+    degraded: tuple[Any, ...] = ()
+    took_ms: float = 0.0
+    explanation: Any = None
+
+
+class Revision(Model):
+    """One version of a memory, current during `[recorded_from, recorded_to)`."""
+
+    version: int
+    content: str | None = None
+    state: str | None = None
+    recorded_from: datetime | None = None
+    recorded_to: datetime | None = None
+    reason: str | None = None
+    writer: str | None = None
+
+
+class Link(Model):
+    """A link of a memory to another one."""
+
+    relation: str
+    memory_id: str
+    direction: str
+
+
+class NamespaceInfo(Model):
+    """One namespace that the key may see."""
+
+    namespace: str
+    memories: int = 0
+    created_at: datetime | None = None
+    head_seq: int | None = None
+    embedding_model: str | None = None
+
+
+class Stats(Model):
+    """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    namespace: str | None = None
+    head_seq: int | None = None
+
+
+class Key(Model):
+    """An API key, without its secret."""
+
+    id: str
+    name: str | None = None
+    roles: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    prefix: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class NewKey(Model):
+    """A key just made. The secret is shown this once."""
+
+    key: Key
+    secret: str = Field(repr=False)
+
+
+class ServerVersion(Model):
+    """What runs at the other end. Further facts are in `model_extra`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    version: str
+
+
+class Readiness(Model):
+    """Whether the service takes work now, and what it says about its parts."""
+
+    ready: bool
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+class Page(Model, Generic[T]):
+    """One page of a list; `next_cursor` is None on the last one."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
