@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu.bank.bank import BankView
 from retrieval.types import AnalysedQuery, ChannelResult, EmbeddingSpace
+
+if TYPE_CHECKING:
+    from gpu.bank.bank import BankView
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors. Thread-safe; the same text gives the same vector whatever is embedded beside it."""
+    """Turns texts into unit vectors. Thread-safe; a text's vector does not depend on what is embedded beside it."""
 
     @property
     def space(self) -> EmbeddingSpace:
@@ -44,7 +46,7 @@ class Embedder(Protocol):
 
 
 class Channel(Protocol):
-    """One way of finding memories: a plan from the query and one operation over the bank's columns, no state of its own."""
+    """One way of finding memories: a plan from the query and one operation over the bank's columns. It has no state."""
 
     @property
     def name(self) -> str:

@@ -1,0 +1,1 @@
+"""What can be read out of a text without a model: terms for keyword search, and mentions of names."""
