@@ -1,0 +1,185 @@
+"""Keeps the bank equal to the database.
+
+A namespace's bank has applied every change up to some `seq`. Before a recall answers, and before a write is acknowledged,
+it is brought up to the namespace's head: the change log names what changed, the rows come from the database. There is one
+way in, so a bank fed write by write equals one loaded whole.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import structlog
+import xxhash
+from sqlalchemy import Connection, Table, select
+
+from gpu.bank.bank import Bank
+from gpu.bank.namespace import Fingerprint, NamespaceBank
+from gpu.bank.records import RecordBatch
+from memsvc.db.engine import Database
+from memsvc.index.loader import load_namespace, load_versions
+from memsvc.models import Change, ChangeOp
+from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
+
+_CHANGE: Table = Change.__table__  # type: ignore[assignment]
+_PAGE = 5_000  # changes read at a time
+
+log = structlog.get_logger()
+
+Key = tuple[UUID, UUID]
+"""(tenant, namespace): the key of a bank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a namespace's bank compares with the database."""
+
+    namespace: Key
+    versions: int
+    missing: int
+    unexpected: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether there is no difference."""
+        return self.missing == 0 and self.unexpected == 0
+
+
+class Keeper:
+    """Loads, updates and verifies the bank.
+
+    Args:
+        on_lag: called with the number of changes that a namespace was behind when it was brought up.
+    """
+
+    def __init__(self, database: Database, bank: Bank, on_lag: Callable[[int], None] = lambda lag: None) -> None:
+        self.bank = bank
+        self._database = database
+        self._on_lag = on_lag
+        self._locks: dict[Key, threading.Lock] = {}
+        self._guard = threading.Lock()
+        self._dims: dict[UUID, int] = {}
+
+    def load_all(self, on_namespace: Callable[[int, int], None] = lambda done, total: None) -> int:
+        """Load every namespace that is not there yet; returns the number of memories in the bank.
+
+        A namespace that someone asks for meanwhile loads itself.
+        """
+        with self._database.read() as connection:
+            every = namespaces.every(connection)
+        for done, namespace in enumerate(every, start=1):
+            self.catch_up(namespace.key, namespace.head_seq)
+            on_namespace(done, len(every))
+        return sum(len(self.bank.namespace(namespace.key)) for namespace in every)
+
+    def catch_up(self, key: Key, seq: int) -> NamespaceBank:
+        """The namespace's bank with every change up to at least `seq` applied."""
+        held = self._held(key)
+        if held is not None and held.applied_seq >= seq:
+            return held
+        with self._lock(key):
+            held = self._held(key)
+            if held is not None and held.applied_seq >= seq:
+                return held  # another thread brought it up while we waited
+            with self._database.read() as connection:
+                return self._load(connection, key) if held is None else self._apply(connection, key, held)
+
+    def verify(self) -> Iterator[Verdict]:
+        """Compare the bank with the database, namespace by namespace: ids, versions, states, intervals, vector digests."""
+        with self._database.read() as connection:
+            every = namespaces.every(connection)
+        for namespace in every:
+            self.catch_up(namespace.key, namespace.head_seq)
+            with self._lock(namespace.key), self._database.read() as connection:
+                held = self._apply(connection, namespace.key, self.bank.namespace(namespace.key))
+                current = self._namespace(connection, namespace.key)
+                stored = {
+                    f for batch in load_namespace(connection, current, held.dim) for f in fingerprints(batch)
+                }
+                banked = set(held.fingerprints())
+            yield Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
+
+    def _held(self, key: Key) -> NamespaceBank | None:
+        try:
+            return self.bank.namespace(key)
+        except KeyError:
+            return None
+
+    def _lock(self, key: Key) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(key, threading.Lock())
+
+    def _namespace(self, connection: Connection, key: Key) -> NamespaceRow:
+        namespace = namespaces.get(connection, *key)
+        if namespace is None:
+            raise KeyError(key)
+        return namespace
+
+    def _dim(self, connection: Connection, space_id: UUID) -> int:
+        if space_id not in self._dims:
+            self._dims[space_id] = namespaces.space(connection, space_id)[1]
+        return self._dims[space_id]
+
+    def _load(self, connection: Connection, key: Key) -> NamespaceBank:
+        """Load a namespace whole. Its head is read first: what commits meanwhile is applied again, harmlessly."""
+        namespace = self._namespace(connection, key)
+        dim = self._dim(connection, namespace.space_id)
+        fresh = self.bank.open(key, dim)
+        try:
+            for batch in load_namespace(connection, namespace, dim):
+                fresh.put(batch)
+        except BaseException:
+            self.bank.drop(key)  # half a namespace is never served
+            raise
+        fresh.applied_seq = namespace.head_seq
+        return fresh
+
+    def _apply(self, connection: Connection, key: Key, held: NamespaceBank) -> NamespaceBank:
+        """Apply every committed change after the last one applied.
+
+        The seq is taken under the namespace's row lock and kept until the commit, so what is visible here has no gap and
+        nothing can still commit below it.
+        """
+        namespace = self._namespace(connection, key)
+        self._on_lag(namespace.head_seq - held.applied_seq)
+        while held.applied_seq < namespace.head_seq:
+            rows = connection.execute(
+                select(_CHANGE.c.seq, _CHANGE.c.op, _CHANGE.c.memory_id, _CHANGE.c.version)
+                .where(
+                    _CHANGE.c.tenant_id == key[0],
+                    _CHANGE.c.namespace_id == key[1],
+                    _CHANGE.c.seq > held.applied_seq,
+                )
+                .order_by(_CHANGE.c.seq)
+                .limit(_PAGE)
+            ).all()
+            if not rows:
+                raise RuntimeError("the change log ends before the namespace's head")
+            puts = [(row.memory_id, row.version) for row in rows if row.op == ChangeOp.PUT]
+            if puts:
+                held.put(load_versions(connection, namespace, held.dim, puts))
+            erased = b"".join(row.memory_id.bytes for row in rows if row.op == ChangeOp.ERASE)
+            if erased:
+                held.erase(np.frombuffer(erased, dtype=np.uint8).reshape(-1, 16))
+            held.applied_seq = int(rows[-1].seq)
+        return held
+
+
+def fingerprints(batch: RecordBatch) -> Iterator[Fingerprint]:
+    """What identifies each version of a batch, in the form that the bank gives for its rows."""
+    for i in range(len(batch)):
+        views = batch.vectors[batch.view_offsets[i] : batch.view_offsets[i + 1]]
+        digest = xxhash.xxh3_128_digest(np.ascontiguousarray(views).tobytes())
+        yield Fingerprint(
+            memory_id=batch.memory_ids[i].tobytes(),
+            version=int(batch.versions[i]),
+            state=int(batch.states[i]),
+            recorded_to_us=int(batch.recorded_to_us[i]),
+            digest=digest,
+        )
+

@@ -1,0 +1,170 @@
+"""From database rows to the columns of the bank. Nothing is analysed or embedded here: everything was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, select, tuple_, type_coerce
+
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from memsvc.memories.ledger import ANALYSIS, EMBEDDING, MEMORY, VERSION
+from memsvc.namespaces.repository import NamespaceRow
+
+_CHUNK = 400  # keys of one statement
+_STREAM = 20_000  # versions loaded at a time: bounds what a large namespace needs while it loads
+
+
+def _us(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """An instant as the integer it is stored as."""
+    return type_coerce(column, BigInteger)
+
+
+_ROWS: Select[Any] = (
+    select(
+        VERSION.c.memory_id,
+        VERSION.c.version,
+        VERSION.c.kind,
+        VERSION.c.state,
+        _us(VERSION.c.occurred_at),
+        _us(VERSION.c.valid_from),
+        _us(VERSION.c.valid_to),
+        _us(VERSION.c.recorded_from),
+        _us(VERSION.c.recorded_to),
+        _us(VERSION.c.expires_at),
+        VERSION.c.importance,
+        MEMORY.c.stability_s,
+        VERSION.c.trust,
+        _us(MEMORY.c.last_recalled_at),
+        ANALYSIS.c.length,
+        VERSION.c.pairs,
+        ANALYSIS.c.term_ids,
+        ANALYSIS.c.term_freqs,
+        ANALYSIS.c.mention_ids,
+    )
+    .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
+    .join(
+        ANALYSIS,
+        and_(
+            ANALYSIS.c.tenant_id == VERSION.c.tenant_id,
+            ANALYSIS.c.memory_id == VERSION.c.memory_id,
+            ANALYSIS.c.version == VERSION.c.content_version,
+        ),
+    )
+    .order_by(VERSION.c.memory_id, VERSION.c.version)
+)
+
+_VIEWS: Select[Any] = (
+    select(VERSION.c.memory_id, VERSION.c.version, EMBEDDING.c.vector)
+    .join(
+        EMBEDDING,
+        and_(
+            EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
+            EMBEDDING.c.memory_id == VERSION.c.memory_id,
+            EMBEDDING.c.version == VERSION.c.content_version,
+        ),
+    )
+    .order_by(VERSION.c.memory_id, VERSION.c.version, EMBEDDING.c.view)
+)
+
+
+def load_versions(
+    connection: Connection, namespace: NamespaceRow, dim: int, keys: Sequence[tuple[UUID, int]]
+) -> RecordBatch:
+    """Certain versions of the namespace's memories. Those that are gone are left out."""
+    rows: list[Any] = []
+    views: list[Any] = []
+    key = tuple_(VERSION.c.memory_id, VERSION.c.version)
+    for start in range(0, len(keys), _CHUNK):
+        part = key.in_(keys[start : start + _CHUNK])
+        rows += connection.execute(_ROWS.where(*_of(namespace), part)).all()
+        views += connection.execute(_VIEWS.where(*_of(namespace), _in_space(namespace), part)).all()
+    return to_batch(rows, views, dim)
+
+
+def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) -> Iterator[RecordBatch]:
+    """Every version of the namespace, in bounded pieces, in the order of the memories' ids."""
+    after: UUID | None = None
+    while True:
+        ids = select(MEMORY.c.id).where(
+            MEMORY.c.tenant_id == namespace.tenant_id, MEMORY.c.namespace_id == namespace.id
+        )
+        if after is not None:
+            ids = ids.where(MEMORY.c.id > after)
+        # The last id of the next piece; a piece ends between memories, never inside one.
+        found = connection.execute(ids.order_by(MEMORY.c.id).offset(_STREAM - 1).limit(1)).scalar_one_or_none()
+        bounds = [VERSION.c.memory_id > after] if after is not None else []
+        if found is not None:
+            bounds.append(VERSION.c.memory_id <= found)
+        rows = connection.execute(_ROWS.where(*_of(namespace), *bounds)).all()
+        views = connection.execute(_VIEWS.where(*_of(namespace), _in_space(namespace), *bounds)).all()
+        if rows:
+            yield to_batch(rows, views, dim)
+        if found is None:
+            return
+        after = found
+
+
+def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch:
+    """Columns from rows of `_ROWS` and `_VIEWS`, both in the order of (memory, version) inside each statement."""
+    n = len(rows)
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 19
+    pairs, pair_offsets = _flat(columns[15], "<u8")
+    term_ids, term_offsets = _flat(columns[16], "<u4")
+    term_freqs, _ = _flat(columns[17], "<u2")
+    entity_ids, entity_offsets = _flat(columns[18], "<u8")
+    place = {(row[0], row[1]): i for i, row in enumerate(rows)}
+    owners = np.fromiter((place.get((v[0], v[1]), -1) for v in views), dtype=np.int64, count=len(views))
+    kept = owners >= 0  # a version committed between the two statements has views but no row; the change log brings it
+    vectors = np.frombuffer(b"".join(v[2] for v in views), dtype="<f2").reshape(len(views), dim)
+    view_offsets = np.zeros(n + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owners[kept], minlength=n), out=view_offsets[1:])
+    return RecordBatch(
+        memory_ids=np.frombuffer(b"".join(i.bytes for i in columns[0]), dtype=np.uint8).reshape(n, 16),
+        versions=np.array(columns[1], dtype=np.int32),
+        kinds=np.array(columns[2], dtype=np.uint8),
+        states=np.array(columns[3], dtype=np.uint8),
+        occurred_us=_times(columns[4], UNKNOWN_US),
+        valid_from_us=_times(columns[5], UNKNOWN_US),
+        valid_to_us=_times(columns[6], NEVER_US),
+        recorded_from_us=_times(columns[7], UNKNOWN_US),
+        recorded_to_us=_times(columns[8], NEVER_US),
+        expires_us=_times(columns[9], NEVER_US),
+        importances=np.array(columns[10], dtype=np.float32),
+        stabilities=np.array(columns[11], dtype=np.float32),
+        trusts=np.array(columns[12], dtype=np.float32),
+        last_recalled_us=_times(columns[13], UNKNOWN_US),
+        lengths=np.array(columns[14], dtype=np.uint32),
+        pairs=pairs.astype(np.uint64, copy=False),
+        pair_offsets=pair_offsets,
+        term_ids=term_ids.astype(np.uint32, copy=False),
+        term_freqs=term_freqs.astype(np.uint16, copy=False),
+        term_offsets=term_offsets,
+        entity_ids=entity_ids.astype(np.uint64, copy=False),
+        entity_offsets=entity_offsets,
+        vectors=vectors[kept][np.argsort(owners[kept], kind="stable")].astype(np.float16, copy=False),
+        view_offsets=view_offsets,
+    )
+
+
+def _of(namespace: NamespaceRow) -> tuple[ColumnElement[bool], ...]:
+    return VERSION.c.tenant_id == namespace.tenant_id, VERSION.c.namespace_id == namespace.id
+
+
+def _in_space(namespace: NamespaceRow) -> ColumnElement[bool]:
+    return EMBEDDING.c.space_id == namespace.space_id
+
+
+def _flat(blobs: Sequence[bytes], dtype: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Blobs of little-endian numbers end to end, with their offsets counted in numbers."""
+    offsets = np.zeros(len(blobs) + 1, dtype=np.int64)
+    size = np.dtype(dtype).itemsize
+    np.cumsum(np.fromiter((len(b) // size for b in blobs), dtype=np.int64, count=len(blobs)), out=offsets[1:])
+    return np.frombuffer(b"".join(blobs), dtype=dtype), offsets
+
+
+def _times(values: Sequence[int | None], missing: int) -> NDArray[np.int64]:
+    return np.fromiter((missing if v is None else v for v in values), dtype=np.int64, count=len(values))

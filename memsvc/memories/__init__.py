@@ -1,0 +1,1 @@
+"""Memories: writing, reading, editing, forgetting, erasing."""

@@ -1,0 +1,165 @@
+"""Changing one memory that is there: edit, forget, restore, erase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from gpu.bank.records import State
+from memsvc.core.clock import Clock
+from memsvc.core.errors import NotFound, PreconditionFailed
+from memsvc.core.secrets import Secrets
+from memsvc.db.engine import Database
+from memsvc.index.keeper import Keeper
+from memsvc.memories import repository
+from memsvc.memories.draft import Draft
+from memsvc.memories.ledger import Ledger, Stored
+from memsvc.memories.once import Claim, Once, Outcome
+from memsvc.memories.prepare import Preparer
+from memsvc.memories.write import Author, check_space, revise
+from memsvc.namespaces import repository as namespaces
+
+Allowed = Callable[[str], bool]
+"""Whether the caller may touch a namespace of its tenant, by path."""
+
+
+class Changer:
+    """Changes single memories. A memory that is unknown, foreign, out of reach or forgotten raises the same `NotFound`."""
+
+    def __init__(
+        self,
+        database: Database,
+        once: Once,
+        clock: Clock,
+        preparer: Preparer,
+        keeper: Keeper,
+        secrets: Secrets,
+        space_id: UUID,
+    ) -> None:
+        self._database = database
+        self._once = once
+        self._clock = clock
+        self._preparer = preparer
+        self._keeper = keeper
+        self._secrets = secrets
+        self._space_id = space_id
+
+    def edit(
+        self, author: Author, memory_id: UUID, allowed: Allowed, draft: Draft, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
+        """Change what the draft names; without any difference no version is made.
+
+        Raises:
+            NotFound: there is no such active memory.
+            PreconditionFailed: `if_match` is not its version.
+        """
+        kept = self._once.replay(author.tenant_id, claim)
+        if kept is not None:
+            return kept
+        self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
+        self._preparer.check_vector(draft)
+        prepared = self._preparer.prepare([draft])[0]
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            if prepared is not None:
+                check_space(ledger.namespace, self._space_id)
+            values = {**stored.described, **draft.named(ledger.now)}
+            return revise(ledger, stored, values, draft.content, prepared, "edited")
+
+        return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim)
+
+    def forget(
+        self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
+        """Hide a memory; `restore` brings it back.
+
+        Raises:
+            NotFound: there is no such active memory.
+            PreconditionFailed: `if_match` is not its version.
+        """
+        return self._move(author, memory_id, allowed, State.ACTIVE, State.FORGOTTEN, "forgotten", if_match, claim)
+
+    def restore(
+        self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
+        """Bring a forgotten memory back.
+
+        Raises:
+            NotFound: there is no such forgotten memory.
+            PreconditionFailed: `if_match` is not its version.
+        """
+        return self._move(author, memory_id, allowed, State.FORGOTTEN, State.ACTIVE, "restored", if_match, claim)
+
+    def erase(self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None) -> Outcome:
+        """Remove a memory in any state, with every version, vector and link, from the database and the bank.
+
+        Raises:
+            NotFound: there is no such memory.
+            PreconditionFailed: `if_match` is not its version.
+        """
+        digest = self._secrets.digest("tombstone", memory_id.bytes)
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            ledger.erase(memory_id, digest)
+            return int(stored.row["version"])
+
+        return self._apply(author, memory_id, allowed, None, change, if_match, claim, scrub=True)
+
+    def _move(
+        self,
+        author: Author,
+        memory_id: UUID,
+        allowed: Allowed,
+        before: State,
+        after: State,
+        reason: str,
+        if_match: int | None,
+        claim: Claim | None,
+    ) -> Outcome:
+        def change(ledger: Ledger, stored: Stored) -> int:
+            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, None, reason)
+
+        return self._apply(author, memory_id, allowed, before, change, if_match, claim)
+
+    def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> None:
+        with self._database.read() as connection:
+            stored = repository.by_id(connection, author.tenant_id, memory_id)
+            namespace = stored and namespaces.get(connection, author.tenant_id, stored.row["namespace_id"])
+        if stored is None or namespace is None or not allowed(namespace.path) or stored.row["state"] != State.ACTIVE:
+            raise NotFound("there is no such memory")
+
+    def _apply(
+        self,
+        author: Author,
+        memory_id: UUID,
+        allowed: Allowed,
+        state: State | None,
+        change: Callable[[Ledger, Stored], int],
+        if_match: int | None,
+        claim: Claim | None,
+        *,
+        scrub: bool = False,
+    ) -> Outcome:
+        """Find the memory under its namespace's lock, check, change, and make the change findable."""
+        tenant = author.tenant_id
+
+        def unit(connection: Connection) -> Outcome:
+            seen = repository.by_id(connection, tenant, memory_id)
+            namespace = seen and namespaces.get(connection, tenant, seen.row["namespace_id"], lock=True)
+            stored = namespace and repository.by_id(connection, tenant, memory_id)  # again: now nobody else writes here
+            if namespace is None or stored is None or not allowed(namespace.path):
+                raise NotFound("there is no such memory")
+            if state is not None and stored.row["state"] != state:
+                raise NotFound("there is no such memory")
+            if if_match is not None and stored.row["version"] != if_match:
+                raise PreconditionFailed("the memory has another version; read it again and repeat the change")
+            ledger = Ledger(connection, namespace, self._clock.now(), author.name)
+            version = change(ledger, stored)
+            item = {"status": 200, "id": str(memory_id), "external_id": stored.row["external_id"], "version": version}
+            return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
+
+        outcome, _ = self._once.write(tenant, claim, unit, scrub=scrub)
+        self._keeper.catch_up((tenant, UUID(outcome["namespace_id"])), outcome["seq"])
+        return outcome

@@ -1,0 +1,100 @@
+"""A write as it was asked, before anything is known about what is already there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.bank.records import Kind, State
+from memsvc.models import Relation
+from retrieval.types import TextAnalysis
+
+DESCRIBED = (
+    "kind", "state", "user_id", "agent_id", "session_id", "speaker", "place", "tags", "outcome", "language",
+    "occurred_at", "valid_from", "valid_to", "expires_at", "importance", "trust", "pinned", "source", "metadata",
+)  # fmt: skip
+"""Columns that a memory and each of its versions share."""
+
+DEFAULTS: Mapping[str, Any] = {
+    **dict.fromkeys(DESCRIBED),
+    "state": int(State.ACTIVE),
+    "tags": [],
+    "importance": 0.5,
+    "trust": 1.0,
+    "pinned": False,
+    "metadata": {},
+}
+
+INITIAL_STABILITY_S: Mapping[int, float] = {
+    Kind.EPISODIC: 7 * 86_400.0,
+    Kind.SEMANTIC: 90 * 86_400.0,
+    Kind.PROCEDURAL: 90 * 86_400.0,
+}
+"""Prior of how long a memory of each kind lasts before anything is known about its use."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDraft:
+    """A link from the memory being written to one that is there."""
+
+    relation: Relation
+    to_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the caller said, and nothing that the caller did not say.
+
+    Attributes:
+        content: the text, or None in an edit that leaves it.
+        fields: values by column, only those that were named.
+        ttl_s: time to live from the moment of writing, in seconds.
+        vector: float32 `[dim]` supplied by the caller instead of an embedding, or None.
+        follows: index in the same call of the draft that this one comes after, or None.
+    """
+
+    content: str | None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    external_id: str | None = None
+    ttl_s: int | None = None
+    links: tuple[LinkDraft, ...] = ()
+    vector: NDArray[np.float32] | None = None
+    follows: int | None = None
+
+    def named(self, now: datetime) -> dict[str, Any]:
+        """The named columns, with the time to live turned into its end."""
+        values = dict(self.fields)
+        if self.ttl_s is not None:
+            values["expires_at"] = now + timedelta(seconds=self.ttl_s)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What analysis and embedding made of a text. `vectors` is float16 `[n_views, dim]`, unit rows."""
+
+    analysis: TextAnalysis
+    vectors: NDArray[np.float16]
+
+
+def described(named: Mapping[str, Any]) -> dict[str, Any]:
+    """All described columns of a new memory: what was named over the defaults, and a kind if none was given."""
+    values = {**DEFAULTS, **named}
+    if values["kind"] is None:
+        values["kind"] = int(_kind_of(values))
+    return values
+
+
+def _kind_of(values: Mapping[str, Any]) -> Kind:
+    """Something with an outcome was done, something with a time, speaker or session happened; the rest is held true."""
+    if values["outcome"] is not None:
+        return Kind.PROCEDURAL
+    if any(values[name] is not None for name in ("occurred_at", "speaker", "session_id")):
+        return Kind.EPISODIC
+    return Kind.SEMANTIC

@@ -1,0 +1,264 @@
+"""Changes to one namespace inside one transaction.
+
+A `Ledger` collects new memories, new versions and erasures, then writes them with one statement per table and takes their
+places in the change log last, so that the namespace's `seq` is held as briefly as possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import Connection, Table, bindparam, insert, or_, update
+
+from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, LinkDraft, Prepared
+from memsvc.models import (
+    Analysis,
+    Change,
+    ChangeOp,
+    Embedding,
+    Memory,
+    MemoryLink,
+    MemoryVersion,
+    Relation,
+    Tombstone,
+)
+from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
+
+MEMORY: Table = Memory.__table__  # type: ignore[assignment]
+VERSION: Table = MemoryVersion.__table__  # type: ignore[assignment]
+ANALYSIS: Table = Analysis.__table__  # type: ignore[assignment]
+EMBEDDING: Table = Embedding.__table__  # type: ignore[assignment]
+LINK: Table = MemoryLink.__table__  # type: ignore[assignment]
+CHANGE: Table = Change.__table__  # type: ignore[assignment]
+TOMBSTONE: Table = Tombstone.__table__  # type: ignore[assignment]
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A memory as the transaction found it: its row and its text."""
+
+    row: Mapping[str, Any]
+    content: str
+
+    @property
+    def id(self) -> UUID:
+        """The memory's id."""
+        identifier: UUID = self.row["id"]
+        return identifier
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Its described columns."""
+        return {name: self.row[name] for name in DESCRIBED}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What this transaction does to `namespace`, whose row it holds locked."""
+
+    connection: Connection
+    namespace: NamespaceRow
+    now: datetime
+    writer: str
+    _memories: list[dict[str, Any]] = field(default_factory=list)
+    _updates: list[dict[str, Any]] = field(default_factory=list)
+    _closes: list[dict[str, Any]] = field(default_factory=list)
+    _versions: list[dict[str, Any]] = field(default_factory=list)
+    _analyses: list[dict[str, Any]] = field(default_factory=list)
+    _embeddings: list[dict[str, Any]] = field(default_factory=list)
+    _links: list[dict[str, Any]] = field(default_factory=list)
+    _changes: list[dict[str, Any]] = field(default_factory=list)
+
+    def create(
+        self,
+        memory_id: UUID,
+        external_id: str | None,
+        values: Mapping[str, Any],
+        content: str,
+        prepared: Prepared,
+        pairs: bytes,
+    ) -> None:
+        """A memory that was not there."""
+        self._memories.append(
+            {
+                **self._ids(id=memory_id),
+                **values,
+                "external_id": external_id,
+                "version": 1,
+                "content_version": 1,
+                "recorded_at": self.now,
+                "updated_at": self.now,
+                "stability_s": INITIAL_STABILITY_S[values["kind"]],
+                "last_recalled_at": None,
+                "recall_count": 0,
+                "data_key": None,
+            }
+        )
+        self._version(memory_id, 1, 1, values, content, self.now, "created", pairs)
+        self._derived(memory_id, 1, prepared)
+
+    def revise(
+        self,
+        stored: Stored,
+        values: Mapping[str, Any],
+        content: str | None,
+        prepared: Prepared | None,
+        pairs: bytes,
+        reason: str,
+    ) -> int:
+        """A new version of a memory; `content` and `prepared` only if the text changes. Returns the version."""
+        version = int(stored.row["version"]) + 1
+        content_version = version if prepared is not None else int(stored.row["content_version"])
+        since = max(self.now, stored.row["updated_at"] + _TICK)  # no version has an empty interval, whatever the clock does
+        self._updates.append(
+            {
+                "b_id": stored.id,
+                **{f"b_{k}": v for k, v in values.items()},
+                "b_version": version,
+                "b_content_version": content_version,
+                "b_updated_at": since,
+            }
+        )
+        self._closes.append({"b_id": stored.id, "b_version": stored.row["version"], "b_to": since})
+        self._version(stored.id, version, content_version, values, content, since, reason, pairs)
+        if prepared is not None:
+            self._derived(stored.id, version, prepared)
+        return version
+
+    def link(self, from_id: UUID, links: Sequence[LinkDraft]) -> None:
+        """Links from one memory to others."""
+        self._links += [
+            {
+                "tenant_id": self.namespace.tenant_id,
+                "from_id": from_id,
+                "relation": link.relation.value,
+                "to_id": link.to_id,
+                "created_at": self.now,
+            }
+            for link in dict.fromkeys(links)
+        ]
+
+    def follow(self, later: UUID, earlier: UUID) -> None:
+        """`later` comes after `earlier`."""
+        self.link(later, [LinkDraft(Relation.FOLLOWS, earlier)])
+
+    def erase(self, memory_id: UUID, digest: bytes) -> None:
+        """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
+        tenant = self.namespace.tenant_id
+        run = self.connection.execute
+        run(LINK.delete().where(LINK.c.tenant_id == tenant, or_(LINK.c.from_id == memory_id, LINK.c.to_id == memory_id)))
+        for table in (EMBEDDING, ANALYSIS, VERSION):
+            run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
+        run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
+        run(
+            CHANGE.update()
+            .where(CHANGE.c.tenant_id == tenant, CHANGE.c.memory_id == memory_id)
+            .values(op=int(ChangeOp.VOID), memory_id=None, version=None)
+        )
+        run(insert(TOMBSTONE), {"tenant_id": tenant, "digest": digest, "erased_at": self.now})
+        self._change(ChangeOp.ERASE, memory_id, None)
+
+    def flush(self) -> int:
+        """Write everything; returns the namespace's head `seq` after it."""
+        self._insert(MEMORY, self._memories)
+        self._apply_updates()
+        self._insert(VERSION, self._versions)
+        self._insert(ANALYSIS, self._analyses)
+        self._insert(EMBEDDING, self._embeddings)
+        self._insert(LINK, self._links)
+        if not self._changes:
+            return self.namespace.head_seq
+        head = namespaces.advance(self.connection, self.namespace, len(self._changes))
+        first = head - len(self._changes) + 1
+        self._insert(CHANGE, [{**change, "seq": first + i} for i, change in enumerate(self._changes)])
+        return head
+
+    def _ids(self, **own: UUID) -> dict[str, UUID]:
+        return {"tenant_id": self.namespace.tenant_id, "namespace_id": self.namespace.id, **own}
+
+    def _version(
+        self,
+        memory_id: UUID,
+        version: int,
+        content_version: int,
+        values: Mapping[str, Any],
+        content: str | None,
+        since: datetime,
+        reason: str,
+        pairs: bytes,
+    ) -> None:
+        self._versions.append(
+            {
+                **self._ids(memory_id=memory_id),
+                **values,
+                "version": version,
+                "content_version": content_version,
+                "content": content,
+                "recorded_from": since,
+                "recorded_to": None,
+                "reason": reason,
+                "writer": self.writer,
+                "pairs": pairs,
+            }
+        )
+        self._change(ChangeOp.PUT, memory_id, version)
+
+    def _derived(self, memory_id: UUID, version: int, prepared: Prepared) -> None:
+        """What analysis and embedding found in the text of this version."""
+        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
+        analysis = prepared.analysis
+        self._analyses.append(
+            {
+                **key,
+                "analyser_version": analysis.version,
+                "length": analysis.terms.length,
+                "term_ids": analysis.terms.ids.astype("<u4").tobytes(),
+                "term_freqs": analysis.terms.freqs.astype("<u2").tobytes(),
+                "mentions": list(analysis.mentions),
+                "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
+            }
+        )
+        rows = np.ascontiguousarray(prepared.vectors, dtype="<f2")
+        self._embeddings += [
+            {**key, "space_id": self.namespace.space_id, "view": view, "vector": row.tobytes()}
+            for view, row in enumerate(rows)
+        ]
+
+    def _change(self, op: ChangeOp, memory_id: UUID, version: int | None) -> None:
+        self._changes.append(
+            {**self._ids(), "op": int(op), "memory_id": memory_id, "version": version, "recorded_at": self.now}
+        )
+
+    def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.connection.execute(insert(table), rows)
+
+    def _apply_updates(self) -> None:
+        if not self._updates:
+            return
+        tenant = self.namespace.tenant_id
+        columns = [*DESCRIBED, "version", "content_version", "updated_at"]
+        self.connection.execute(
+            update(MEMORY)
+            .where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == bindparam("b_id"))
+            .values({name: bindparam(f"b_{name}") for name in columns}),
+            self._updates,
+        )
+        self.connection.execute(
+            update(VERSION)
+            .where(
+                VERSION.c.tenant_id == tenant,
+                VERSION.c.memory_id == bindparam("b_id"),
+                VERSION.c.version == bindparam("b_version"),
+            )
+            .values(recorded_to=bindparam("b_to")),
+            self._closes,
+        )

@@ -1,0 +1,104 @@
+"""At most one effect for each idempotency key: the answer is kept in the transaction of the effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from memsvc.core.clock import Clock
+from memsvc.core.errors import KeyReused
+from memsvc.db.engine import Database
+from memsvc.models import Idempotency
+
+_TABLE: Table = Idempotency.__table__  # type: ignore[assignment]
+
+Outcome = dict[str, Any]
+"""What a write did, as ids, versions, statuses and `seq`: JSON, and never content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One use of an idempotency key.
+
+    Attributes:
+        digest: keyed digest of (API key, route, idempotency key).
+        request_digest: digest of the request body, so that a key cannot be used for something else.
+    """
+
+    digest: bytes
+    request_digest: bytes
+
+
+class Once:
+    """Runs units of work, those with a claim at most once."""
+
+    def __init__(self, database: Database, clock: Clock, ttl_s: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._ttl = timedelta(seconds=ttl_s)
+
+    def replay(self, tenant_id: UUID, claim: Claim | None) -> Outcome | None:
+        """The kept outcome of this claim, if it was used before: saves the work before the transaction.
+
+        Raises:
+            KeyReused: the key was used for another request.
+        """
+        if claim is None:
+            return None
+        with self._database.read() as connection:
+            return self._kept(connection, tenant_id, claim, self._clock.now())
+
+    def write(
+        self, tenant_id: UUID, claim: Claim | None, unit: Callable[[Connection], Outcome], *, scrub: bool = False
+    ) -> tuple[Outcome, bool]:
+        """Run `unit` durably, or find that it has run. Returns its outcome, and whether it is a replay.
+
+        Raises:
+            KeyReused: the key was used for another request.
+        """
+        if claim is None:
+            return self._database.write(unit, scrub=scrub), False
+
+        def claimed(connection: Connection) -> tuple[Outcome, bool]:
+            now = self._clock.now()
+            kept = self._kept(connection, tenant_id, claim, now)
+            if kept is not None:
+                return kept, True
+            expired = _TABLE.c.tenant_id == tenant_id, _TABLE.c.created_at < now - self._ttl
+            connection.execute(_TABLE.delete().where(*expired))
+            outcome = unit(connection)
+            row = {
+                "tenant_id": tenant_id, "digest": claim.digest, "request_digest": claim.request_digest,
+                "outcome": outcome, "created_at": now,
+            }  # fmt: skip
+            connection.execute(insert(_TABLE), row)
+            return outcome, False
+
+        try:
+            return self._database.write(claimed, scrub=scrub)
+        except IntegrityError:
+            # Another process used the same key at the same moment and committed first; its answer is ours.
+            kept = self.replay(tenant_id, claim)
+            if kept is None:
+                raise
+            return kept, True
+
+    def _kept(self, connection: Connection, tenant_id: UUID, claim: Claim, now: datetime) -> Outcome | None:
+        query = select(_TABLE.c.request_digest, _TABLE.c.outcome).where(
+            _TABLE.c.tenant_id == tenant_id,
+            _TABLE.c.digest == claim.digest,
+            _TABLE.c.created_at >= now - self._ttl,
+        )
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row.request_digest != claim.request_digest:
+            raise KeyReused("this Idempotency-Key was used for another request; use a new one")
+        outcome: Outcome = row.outcome
+        return outcome

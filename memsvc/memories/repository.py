@@ -1,0 +1,215 @@
+"""All reading of memories. Every query names the tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
+
+from gpu.bank.records import State
+from memsvc.memories.ledger import LINK, MEMORY, VERSION, Stored
+
+_CHUNK = 400  # bound parameters of one statement stay far below SQLite's limit
+_TEXT = VERSION.alias("text")  # the version that holds the text
+
+
+def _stored() -> Select[Any]:
+    return select(MEMORY, _TEXT.c.content.label("content")).join(
+        _TEXT,
+        and_(
+            _TEXT.c.tenant_id == MEMORY.c.tenant_id,
+            _TEXT.c.memory_id == MEMORY.c.id,
+            _TEXT.c.version == MEMORY.c.content_version,
+        ),
+    )
+
+
+def _to_stored(row: Row[Any]) -> Stored:
+    return Stored(row._mapping, row.content)
+
+
+def by_id(connection: Connection, tenant_id: UUID, memory_id: UUID) -> Stored | None:
+    """The tenant's memory, in whatever state, or None."""
+    query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id == memory_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _to_stored(row)
+
+
+def by_ids(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, Stored]:
+    """The tenant's memories of those ids, as they are now."""
+    found: dict[UUID, Stored] = {}
+    for part in _chunks(memory_ids):
+        query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part))
+        found.update((row.id, _to_stored(row)) for row in connection.execute(query))
+    return found
+
+
+def by_external_ids(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, external_ids: Sequence[str]
+) -> dict[str, Stored]:
+    """The namespace's memories of those external ids, in whatever state."""
+    found: dict[str, Stored] = {}
+    for part in _chunks(external_ids):
+        query = _stored().where(
+            MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, MEMORY.c.external_id.in_(part)
+        )
+        found.update((row.external_id, _to_stored(row)) for row in connection.execute(query))
+    return found
+
+
+def existing(connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the ids that are active memories of the namespace."""
+    found: set[UUID] = set()
+    for part in _chunks(list(memory_ids)):
+        query = select(MEMORY.c.id).where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.namespace_id == namespace_id,
+            MEMORY.c.state == int(State.ACTIVE),
+            MEMORY.c.id.in_(part),
+        )
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def last_of_session(connection: Connection, tenant_id: UUID, namespace_id: UUID, session_id: str) -> UUID | None:
+    """The memory of a session that was written last, or None."""
+    query = (
+        select(MEMORY.c.id)
+        .where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.namespace_id == namespace_id,
+            MEMORY.c.session_id == session_id,
+            MEMORY.c.state == int(State.ACTIVE),
+        )
+        .order_by(MEMORY.c.recorded_at.desc(), MEMORY.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def page(
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    where: Sequence[ColumnElement[bool]],
+    *,
+    after: tuple[datetime, UUID] | None,
+    newest_first: bool,
+    limit: int,
+) -> list[Stored]:
+    """One page of a list, ordered by (recorded_at, id), strictly after a place in that order."""
+    place = tuple_(MEMORY.c.recorded_at, MEMORY.c.id)
+    query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, *where)
+    if after is not None:
+        at, last = after
+        beyond = MEMORY.c.recorded_at < at if newest_first else MEMORY.c.recorded_at > at
+        within = MEMORY.c.id < last if newest_first else MEMORY.c.id > last
+        query = query.where(or_(beyond, and_(MEMORY.c.recorded_at == at, within)))
+    order = [c.desc() if newest_first else c.asc() for c in place.clauses]
+    return [_to_stored(row) for row in connection.execute(query.order_by(*order).limit(limit))]
+
+
+def history(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[Row[Any]]:
+    """Every version of a memory, oldest first, each with the text it had."""
+    query = (
+        select(VERSION, _TEXT.c.content.label("text"))
+        .join(
+            _TEXT,
+            and_(
+                _TEXT.c.tenant_id == VERSION.c.tenant_id,
+                _TEXT.c.memory_id == VERSION.c.memory_id,
+                _TEXT.c.version == VERSION.c.content_version,
+            ),
+        )
+        .where(VERSION.c.tenant_id == tenant_id, VERSION.c.memory_id == memory_id)
+        .order_by(VERSION.c.version)
+    )
+    return list(connection.execute(query))
+
+
+def versions(
+    connection: Connection, tenant_id: UUID, keys: Sequence[tuple[UUID, int]]
+) -> dict[tuple[UUID, int], Row[Any]]:
+    """Certain versions of memories with the text they had and what the memory row alone knows."""
+    found: dict[tuple[UUID, int], Row[Any]] = {}
+    for part in _chunks(keys):
+        query = (
+            select(
+                VERSION,
+                _TEXT.c.content.label("text"),
+                MEMORY.c.external_id,
+                MEMORY.c.recorded_at,
+                MEMORY.c.updated_at,
+                MEMORY.c.last_recalled_at,
+                MEMORY.c.recall_count,
+            )
+            .join(
+                _TEXT,
+                and_(
+                    _TEXT.c.tenant_id == VERSION.c.tenant_id,
+                    _TEXT.c.memory_id == VERSION.c.memory_id,
+                    _TEXT.c.version == VERSION.c.content_version,
+                ),
+            )
+            .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
+            .where(VERSION.c.tenant_id == tenant_id, tuple_(VERSION.c.memory_id, VERSION.c.version).in_(part))
+        )
+        found.update(((row.memory_id, row.version), row) for row in connection.execute(query))
+    return found
+
+
+def links(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[tuple[str, UUID, str]]:
+    """Links of a memory to active memories: (relation, other memory, "out" or "in")."""
+    found: list[tuple[str, UUID, str]] = []
+    for own, other, direction in ((LINK.c.from_id, LINK.c.to_id, "out"), (LINK.c.to_id, LINK.c.from_id, "in")):
+        query = (
+            select(LINK.c.relation, other)
+            .join(MEMORY, and_(MEMORY.c.tenant_id == LINK.c.tenant_id, MEMORY.c.id == other))
+            .where(LINK.c.tenant_id == tenant_id, own == memory_id, MEMORY.c.state == int(State.ACTIVE))
+            .order_by(LINK.c.relation, other)
+        )
+        found += [(relation, identifier, direction) for relation, identifier in connection.execute(query)]
+    return found
+
+
+def matching(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool]
+) -> list[UUID]:
+    """Ids of the namespace's memories for which a condition holds, ascending."""
+    query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, where)
+    return sorted(connection.execute(query).scalars(), key=lambda i: i.bytes)
+
+
+def matching_versions(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool], as_of: datetime
+) -> list[UUID]:
+    """Ids of the namespace's memories for whose version at `as_of` a condition holds, ascending."""
+    query = (
+        select(VERSION.c.memory_id)
+        .where(
+            VERSION.c.tenant_id == tenant_id,
+            VERSION.c.namespace_id == namespace_id,
+            VERSION.c.recorded_from <= as_of,
+            or_(VERSION.c.recorded_to.is_(None), VERSION.c.recorded_to > as_of),
+            where,
+        )
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars(), key=lambda i: i.bytes)
+
+
+def counts(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> list[tuple[int, int, int]]:
+    """(kind, state, number of memories) of a namespace."""
+    query = (
+        select(MEMORY.c.kind, MEMORY.c.state, func.count())
+        .where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id)
+        .group_by(MEMORY.c.kind, MEMORY.c.state)
+    )
+    return [(kind, state, number) for kind, state, number in connection.execute(query)]
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))

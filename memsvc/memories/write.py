@@ -1,0 +1,210 @@
+"""Writing many memories at once: create, or edit by `external_id`. One memory is a list of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from gpu.bank.records import State
+from memsvc.core.clock import Clock
+from memsvc.core.errors import Conflict, FieldError, InvalidInput, ServiceError
+from memsvc.core.ids import new_id
+from memsvc.filters.pairs import row_pairs
+from memsvc.index.keeper import Keeper
+from memsvc.memories import repository
+from memsvc.memories.draft import Draft, Prepared, described
+from memsvc.memories.ledger import Ledger, Stored
+from memsvc.memories.once import Claim, Once, Outcome
+from memsvc.memories.prepare import Preparer
+from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """On whose behalf something is written: the tenant that the key belongs to, and a name for the history."""
+
+    tenant_id: UUID
+    name: str
+
+
+class Remember:
+    """Writes drafts into a namespace."""
+
+    def __init__(self, once: Once, clock: Clock, preparer: Preparer, keeper: Keeper, space_id: UUID) -> None:
+        self._once = once
+        self._clock = clock
+        self._preparer = preparer
+        self._keeper = keeper
+        self._space_id = space_id
+
+    def __call__(
+        self,
+        author: Author,
+        path: str,
+        drafts: Sequence[Draft | ServiceError],
+        *,
+        session_id: str | None = None,
+        claim: Claim | None = None,
+    ) -> Outcome:
+        """Write every valid draft, durably and findably; refused ones keep their place in the answer.
+
+        Args:
+            path: the namespace, made if it is not there.
+            drafts: what to write, or why an item was refused already.
+            session_id: a conversation that goes on: its first turn follows the session's last memory.
+
+        Returns:
+            `{"namespace_id", "items": [{"status", "id", "external_id", "version"} | {"status", "problem"}], "seq"}`.
+
+        Raises:
+            EmbedderUnavailable: nothing was written.
+            Conflict: the namespace's vectors come from another model.
+        """
+        kept = self._once.replay(author.tenant_id, claim)
+        if kept is not None:
+            return kept
+        checked = [self._check(draft) for draft in drafts]
+        prepared = self._preparer.prepare([d if isinstance(d, Draft) else Draft(None) for d in checked])
+
+        def unit(connection: Connection) -> Outcome:
+            now = self._clock.now()
+            namespace = namespaces.ensure(connection, author.tenant_id, path, self._space_id, now)
+            check_space(namespace, self._space_id)
+            ledger = Ledger(connection, namespace, now, author.name)
+            items = _Call(ledger, checked, prepared, session_id).run()
+            return {"namespace_id": str(namespace.id), "items": items, "seq": ledger.flush()}
+
+        outcome, _ = self._once.write(author.tenant_id, claim, unit)
+        self._keeper.catch_up((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
+        return outcome
+
+    def _check(self, draft: Draft | ServiceError) -> Draft | ServiceError:
+        if isinstance(draft, ServiceError):
+            return draft
+        try:
+            self._preparer.check_vector(draft)
+        except InvalidInput as error:
+            return error
+        return draft
+
+
+def check_space(namespace: NamespaceRow, space_id: UUID) -> None:
+    """Refuse to mix vectors of two models in one namespace.
+
+    Raises:
+        Conflict: the namespace's active space is another one.
+    """
+    if namespace.space_id != space_id:
+        raise Conflict("the vectors of this namespace come from another embedding model; configure that model again")
+
+
+def problem_item(error: ServiceError) -> dict[str, Any]:
+    """The place of a refused item in a batch's answer."""
+    errors = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in error.errors]
+    return {
+        "status": error.status,
+        "problem": {"code": error.code, "title": error.title, "detail": error.detail, "errors": errors},
+    }
+
+
+class _Call:
+    """One call's drafts on their way into the ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        drafts: Sequence[Draft | ServiceError],
+        prepared: Sequence[Prepared | None],
+        session_id: str | None,
+    ) -> None:
+        self._ledger = ledger
+        self._drafts = drafts
+        self._prepared = prepared
+        self._session_id = session_id
+        tenant, namespace = ledger.namespace.key
+        valid = [d for d in drafts if isinstance(d, Draft)]
+        named = [d.external_id for d in valid if d.external_id is not None]
+        self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
+        targets = {link.to_id for d in valid for link in d.links}
+        self._targets = repository.existing(ledger.connection, tenant, namespace, targets)
+        self._ids: dict[int, UUID] = {}
+        self._seen: set[str] = set()
+
+    def run(self) -> list[dict[str, Any]]:
+        """Answers of all items, in order."""
+        earlier = None
+        if self._session_id is not None:
+            earlier = repository.last_of_session(self._ledger.connection, *self._ledger.namespace.key, self._session_id)
+        items = [self._item(i, draft) for i, draft in enumerate(self._drafts)]
+        self._order(earlier)
+        return items
+
+    def _item(self, index: int, draft: Draft | ServiceError) -> dict[str, Any]:
+        if isinstance(draft, ServiceError):
+            return problem_item(draft)
+        refusal = self._refusal(draft)
+        if refusal is not None:
+            return problem_item(refusal)
+        prepared = self._prepared[index]
+        if prepared is None:
+            raise RuntimeError("a draft without content reached the ledger")
+        stored = self._known.get(draft.external_id) if draft.external_id is not None else None
+        item = self._create(draft, prepared) if stored is None else self._revise(stored, draft, prepared)
+        self._ids[index] = UUID(item["id"])
+        self._ledger.link(self._ids[index], draft.links)
+        return item
+
+    def _refusal(self, draft: Draft) -> ServiceError | None:
+        if draft.external_id is not None:
+            if draft.external_id in self._seen:
+                error = FieldError("/external_id", "duplicate", "stands twice in this call")
+                return InvalidInput("the external_id stands twice in this call", errors=(error,))
+            self._seen.add(draft.external_id)
+        if any(link.to_id not in self._targets for link in draft.links):
+            error = FieldError("/links", "unknown_memory", "names a memory that is not in this namespace")
+            return InvalidInput("a link names a memory that is not in this namespace", errors=(error,))
+        return None
+
+    def _create(self, draft: Draft, prepared: Prepared) -> dict[str, Any]:
+        memory_id = new_id()
+        values = described(draft.named(self._ledger.now))
+        pairs = row_pairs(values, draft.external_id).astype("<u8").tobytes()
+        self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
+        return {"status": 201, "id": str(memory_id), "external_id": draft.external_id, "version": 1}
+
+    def _revise(self, stored: Stored, draft: Draft, prepared: Prepared) -> dict[str, Any]:
+        values = {**stored.described, **draft.named(self._ledger.now), "state": int(State.ACTIVE)}
+        version = revise(self._ledger, stored, values, draft.content, prepared, "edited")
+        return {"status": 200, "id": str(stored.id), "external_id": draft.external_id, "version": version}
+
+    def _order(self, before_first: UUID | None) -> None:
+        """Order links between the turns of a conversation; a refused turn is stepped over."""
+        for index, draft in enumerate(self._drafts):
+            if not isinstance(draft, Draft) or draft.follows is None or index not in self._ids:
+                continue
+            earlier = next((self._ids[i] for i in range(draft.follows, -1, -1) if i in self._ids), before_first)
+            if earlier is not None and earlier != self._ids[index]:
+                self._ledger.follow(self._ids[index], earlier)
+
+
+def revise(
+    ledger: Ledger,
+    stored: Stored,
+    values: dict[str, Any],
+    content: str | None,
+    prepared: Prepared | None,
+    reason: str,
+) -> int:
+    """A new version if anything changes, else nothing. Returns the version that stands."""
+    new_text = content is not None and content != stored.content
+    if not new_text and values == stored.described:
+        return int(stored.row["version"])
+    pairs = row_pairs(values, stored.row["external_id"]).astype("<u8").tobytes()
+    return ledger.revise(
+        stored, values, content if new_text else None, prepared if new_text else None, pairs, reason
+    )

@@ -1,0 +1,1 @@
+"""Namespaces: the memory banks of a tenant."""

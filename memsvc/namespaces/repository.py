@@ -1,0 +1,138 @@
+"""All SQL about namespaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from memsvc.core.ids import new_id
+from memsvc.models import EmbeddingSpaceRow, Memory, Namespace
+
+_NS = Namespace.__table__
+_SPACE = EmbeddingSpaceRow.__table__
+_COLUMNS = (_NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceRow:
+    """A namespace as one read saw it."""
+
+    tenant_id: UUID
+    id: UUID
+    path: str
+    space_id: UUID
+    head_seq: int
+    created_at: datetime
+
+    @property
+    def key(self) -> tuple[UUID, UUID]:
+        """Its key in the bank: led by the tenant."""
+        return (self.tenant_id, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceSummary:
+    """A namespace with what a list shows of it."""
+
+    namespace: NamespaceRow
+    memories: int
+    model: str
+
+
+def find(connection: Connection, tenant_id: UUID, path: str) -> NamespaceRow | None:
+    """The tenant's namespace of that path, or None."""
+    query = select(*_COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.path == path)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else NamespaceRow(*row)
+
+
+def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bool = False) -> NamespaceRow | None:
+    """The tenant's namespace of that id, or None.
+
+    Args:
+        lock: hold its row until the transaction ends, so that writers of one namespace queue up here and its `seq` has
+            neither gaps nor commits out of order. SQLite has one writer anyway.
+    """
+    query = select(*_COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.id == namespace_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else NamespaceRow(*row)
+
+
+def ensure(connection: Connection, tenant_id: UUID, path: str, space_id: UUID, now: datetime) -> NamespaceRow:
+    """The locked namespace of that path, made if it is not there yet."""
+    found = find(connection, tenant_id, path)
+    if found is None:
+        insert = postgresql.insert(_NS) if connection.dialect.name == "postgresql" else sqlite.insert(_NS)
+        connection.execute(
+            insert.values(
+                tenant_id=tenant_id, id=new_id(), path=path, space_id=space_id, head_seq=0, settings={}, created_at=now
+            ).on_conflict_do_nothing(index_elements=["tenant_id", "path"])
+        )
+        found = find(connection, tenant_id, path)
+    locked = found and get(connection, tenant_id, found.id, lock=True)
+    if locked is None:
+        raise RuntimeError("a namespace that was just written cannot be read")
+    return locked
+
+
+def advance(connection: Connection, namespace: NamespaceRow, by: int) -> int:
+    """Take the next `by` numbers of the change log; returns the new head."""
+    update = (
+        _NS.update()
+        .where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id)
+        .values(head_seq=_NS.c.head_seq + by)
+        .returning(_NS.c.head_seq)
+    )
+    return int(connection.execute(update).scalar_one())
+
+
+def every(connection: Connection) -> list[NamespaceRow]:
+    """All namespaces of all tenants: for loading and verifying the bank, never for an answer."""
+    return [NamespaceRow(*row) for row in connection.execute(select(*_COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
+
+
+def page(
+    connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int
+) -> list[NamespaceSummary]:
+    """The tenant's namespaces whose path starts with `prefix`, by path, with the number of memories that are not erased."""
+    memory = Memory.__table__
+    count = (
+        select(func.count())
+        .where(memory.c.tenant_id == _NS.c.tenant_id, memory.c.namespace_id == _NS.c.id)
+        .scalar_subquery()
+    )
+    query = (
+        select(*_COLUMNS, count, _SPACE.c.model)
+        .join(_SPACE, _SPACE.c.id == _NS.c.space_id)
+        .where(_NS.c.tenant_id == tenant_id, _NS.c.path.startswith(prefix, autoescape=True))
+        .order_by(_NS.c.path)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(_NS.c.path > after)
+    return [NamespaceSummary(NamespaceRow(*row[:6]), row[6], row[7]) for row in connection.execute(query)]
+
+
+def ensure_space(connection: Connection, model: str, dim: int, now: datetime) -> UUID:
+    """The id of an embedding space, made if it is new."""
+    query = select(_SPACE.c.id).where(_SPACE.c.model == model, _SPACE.c.dim == dim)
+    found = connection.execute(query).scalar_one_or_none()
+    if found is None:
+        insert = postgresql.insert(_SPACE) if connection.dialect.name == "postgresql" else sqlite.insert(_SPACE)
+        connection.execute(
+            insert.values(id=new_id(), model=model, dim=dim, created_at=now).on_conflict_do_nothing(
+                index_elements=["model", "dim"]
+            )
+        )
+        found = connection.execute(query).scalar_one()
+    return found
+
+
+def space(connection: Connection, space_id: UUID) -> tuple[str, int]:
+    """Model and dimension of an embedding space."""
+    row = connection.execute(select(_SPACE.c.model, _SPACE.c.dim).where(_SPACE.c.id == space_id)).one()
+    return row.model, row.dim

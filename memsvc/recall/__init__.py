@@ -1,0 +1,1 @@
+"""Recall: from a question over HTTP to the few memories that matter."""

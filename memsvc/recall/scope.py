@@ -1,0 +1,92 @@
+"""Which memories a recall may find: the request's filters as a scan of the bank, with SQL for what a scan cannot say."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from gpu.bank.filters import ScanFilter
+from gpu.bank.records import Kind
+from memsvc.core.clock import to_us
+from memsvc.filters.grammar import Node
+from memsvc.filters.scan import split
+from memsvc.filters.sql import where
+from memsvc.memories import repository
+from memsvc.models import Memory, MemoryVersion
+from memsvc.namespaces.repository import NamespaceRow
+
+_KEPT = 256
+
+
+class Scopes:
+    """Builds scans; remembers the SQL part of a filter for as long as its namespace does not change."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Any, ...], NDArray[np.uint8]] = OrderedDict()
+        self._lock = Lock()
+
+    def scan(
+        self,
+        connection: Connection,
+        namespace: NamespaceRow,
+        condition: Node | None,
+        raw_condition: Any,
+        *,
+        kinds: frozenset[Kind],
+        now: datetime,
+        as_of: datetime | None,
+        valid_at: datetime | None,
+    ) -> ScanFilter:
+        """The scan of one recall.
+
+        Args:
+            condition: the parsed filter, or None.
+            raw_condition: the same as JSON: names it in the cache.
+            now: memories whose time to live ended by then are not found.
+        """
+        scan, rest = split(condition)
+        scan = replace(
+            scan,
+            kinds=scan.kinds & kinds if scan.kinds and kinds else scan.kinds | kinds,
+            now_us=to_us(as_of or now),
+            as_of_us=None if as_of is None else to_us(as_of),
+            valid_at_us=None if valid_at is None else to_us(valid_at),
+        )
+        if scan.kinds == frozenset() and kinds and split(condition)[0].kinds:
+            return replace(scan, allowed=np.empty((0, 16), dtype=np.uint8))  # two demands on the kind that exclude each other
+        if rest is None:
+            return scan
+        return replace(scan, allowed=self._allowed(connection, namespace, rest, raw_condition, as_of))
+
+    def _allowed(
+        self,
+        connection: Connection,
+        namespace: NamespaceRow,
+        rest: Node,
+        raw_condition: Any,
+        as_of: datetime | None,
+    ) -> NDArray[np.uint8]:
+        text = orjson.dumps(raw_condition, option=orjson.OPT_SORT_KEYS)
+        key = (*namespace.key, namespace.head_seq, text, as_of)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        if as_of is None:
+            ids = repository.matching(connection, *namespace.key, where(rest, Memory))
+        else:
+            ids = repository.matching_versions(connection, *namespace.key, where(rest, MemoryVersion), as_of)
+        allowed = np.frombuffer(b"".join(i.bytes for i in ids), dtype=np.uint8).reshape(-1, 16)
+        with self._lock:
+            self._kept[key] = allowed
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return allowed
