@@ -13,6 +13,7 @@ from memsvc_client._version import __version__
 from memsvc_client.async_client import AsyncKeys, AsyncMemoryClient
 from memsvc_client.batching import OnProgress, Progress
 from memsvc_client.client import Keys, MemoryClient
+from memsvc_client.connection import RetryPolicy
 from memsvc_client.errors import (
     ApiError,
     BatchInterrupted,
@@ -48,7 +49,6 @@ from memsvc_client.inputs import (
 )
 from memsvc_client.pagination import AsyncPager, Pager
 from memsvc_client.progress import progress_bar
-from memsvc_client.transport import RetryPolicy
 from memsvc_client.types import (
     BatchItem,
     BatchResult,

@@ -9,6 +9,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from memsvc_client.batching import BatchLimits, Ingest, OnProgress, encode_memory, encode_turn, ingest
+from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.inputs import (
     Filter,
@@ -23,7 +24,7 @@ from memsvc_client.inputs import (
 )
 from memsvc_client.pagination import AsyncPager
 from memsvc_client.protocol import Protocol
-from memsvc_client.transport import AsyncTransport, Connection, RetryPolicy
+from memsvc_client.transport import AsyncTransport
 from memsvc_client.types import (
     BatchResult,
     Key,
@@ -138,6 +139,7 @@ class AsyncMemoryClient:
         namespace: str | None = None,
         batch_items: int = 200,
         batch_bytes: int = 4 * 1024 * 1024,
+        total: int | None = None,
         on_progress: OnProgress | None = None,
     ) -> BatchResult:
         """Writes any number of memories, in calls of bounded size. Safe to repeat when they have external ids.
@@ -147,6 +149,7 @@ class AsyncMemoryClient:
             namespace: Where; default the client's.
             batch_items: Most memories in one call, up to 1,000.
             batch_bytes: Most JSON in one call.
+            total: How many there are, for the progress, where `memories` has no length.
             on_progress: Called after every call; see `progress_bar`.
 
         Returns:
@@ -156,7 +159,7 @@ class AsyncMemoryClient:
             BatchInterrupted: A call failed after others had worked; `done` holds their results.
         """
         name = self._protocol.resolve(namespace)
-        total = len(memories) if isinstance(memories, Sized) else None
+        total = len(memories) if isinstance(memories, Sized) else total
         return await self._run(
             ingest(
                 map(encode_memory, memories),

@@ -1,0 +1,63 @@
+"""`memsvc keys`: API keys, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from memsvc_client.cli import options as opt
+from memsvc_client.cli.output import clean, grid, table
+from memsvc_client.cli.session import Session, command
+
+app = typer.Typer(no_args_is_help=True, help="Make and revoke API keys.")
+
+
+@command(app)
+def create(
+    session: Session,
+    name: Annotated[str, typer.Argument(help="What people call the key.", metavar="NAME")],
+    *,
+    roles: Annotated[list[opt.RoleChoice], typer.Option("--role", help="What it may do; repeatable.")],
+    allow: Annotated[
+        list[str] | None, typer.Option(help="Namespaces it may touch, such as user/**; repeatable; default all.")
+    ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(help=f"When it stops working. {opt.TIME_NOTE}", metavar="TIME")
+    ] = None,
+) -> None:
+    """Make a key and print its secret, this once."""
+    with session.client() as client:
+        made = client.keys.create(
+            name,
+            roles=[role.value for role in roles],
+            namespaces=allow or ["**"],
+            expires_at=opt.parse_time(expires_at, "expires_at"),
+        )
+    session.output.show(
+        made.model_dump(mode="json"),
+        lambda: grid({"id": made.key.id, "name": made.key.name, "secret": made.secret}),
+    )
+    session.output.note("keep the secret now: it is not shown again")
+
+
+@command(app, "list")
+def list_(session: Session) -> None:
+    """List the keys, without their secrets."""
+    with session.client() as client:
+        keys = [*client.keys.list()]
+    rows = (
+        (k.id, k.name, k.prefix, ", ".join(k.roles), ", ".join(k.namespaces), k.expires_at, k.revoked_at) for k in keys
+    )
+    session.output.show(
+        {"items": [key.model_dump(mode="json") for key in keys]},
+        lambda: table(("id", "name", "prefix", "roles", "namespaces", "expires", "revoked"), rows),
+    )
+
+
+@command(app)
+def revoke(session: Session, key_id: Annotated[str, typer.Argument(help="Id of the key.", metavar="ID")]) -> None:
+    """End a key at once."""
+    with session.client() as client:
+        client.keys.revoke(key_id)
+    session.output.show({"revoked": key_id}, lambda: clean(f"revoked {key_id}"))

@@ -1,0 +1,150 @@
+"""`memsvc memories`: one memory or a list of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from memsvc_client.cli import options as opt
+from memsvc_client.cli.output import REFUSED, clean, grid, one_line, table
+from memsvc_client.cli.session import Session, command
+from memsvc_client.errors import InvalidArgument
+from memsvc_client.types import Memory, Written
+
+app = typer.Typer(no_args_is_help=True, help="Write, read, change and remove memories.")
+
+
+@command(app, extra=opt.WRITE_OPTIONS)
+def add(
+    session: Session,
+    text: Annotated[str, typer.Argument(help="What to remember; - reads stdin.", metavar="TEXT")],
+    **fields: Any,
+) -> None:
+    """Write one memory."""
+    with session.client() as client:
+        written = client.remember(opt.text_or_stdin(text), **opt.memory_fields(fields))
+    _show_written(session, written, "remembered" if written.created else "changed")
+
+
+@command(app, "list")
+def list_(
+    session: Session,
+    *,
+    filter_: opt.FilterOption = None,
+    limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
+    order: Annotated[str | None, typer.Option(help="Order, as the service names it.")] = None,
+) -> None:
+    """List the memories of a namespace."""
+    with session.client() as client:
+        memories = [*client.list(filter=opt.parse_object(filter_, "filter"), order=order, limit=limit)]
+    rows = ((m.id, m.kind, m.state, m.occurred_at or m.recorded_at, one_line(m.content)) for m in memories)
+    session.output.show(
+        {"items": [_plain(memory) for memory in memories]},
+        lambda: table(("id", "kind", "state", "when", "content"), rows),
+    )
+
+
+@command(app)
+def show(session: Session, memory_id: opt.MemoryId) -> None:
+    """Show one memory with all its fields."""
+    with session.client() as client:
+        memory = client.get(memory_id)
+    session.output.show(_plain(memory), lambda: _draw(memory))
+
+
+@command(app, extra=opt.WRITE_OPTIONS)
+def edit(
+    session: Session,
+    memory_id: opt.MemoryId,
+    *,
+    content: Annotated[str | None, typer.Option(help="New content; - reads stdin.", metavar="TEXT")] = None,
+    clear: Annotated[list[str] | None, typer.Option(help="Field to empty; may be repeated.", metavar="FIELD")] = None,
+    if_version: Annotated[int | None, typer.Option(help="Only if this is still its version.")] = None,
+    **fields: Any,
+) -> None:
+    """Change the named fields; the former state stays in the history."""
+    changes = (
+        opt.memory_fields(fields)
+        | dict.fromkeys(clear or ())
+        | ({} if content is None else {"content": opt.text_or_stdin(content)})
+    )
+    with session.client() as client:
+        written = client.edit(memory_id, if_version=if_version, **changes)
+    _show_written(session, written, "changed")
+
+
+@command(app)
+def history(session: Session, memory_id: opt.MemoryId) -> None:
+    """Show every version of a memory."""
+    with session.client() as client:
+        versions = client.history(memory_id)
+    rows = (
+        (v.version, v.state, v.recorded_from, v.recorded_to or "now", v.reason, v.writer, one_line(v.content or ""))
+        for v in versions
+    )
+    session.output.show(
+        {"items": [version.model_dump(mode="json") for version in versions]},
+        lambda: table(("version", "state", "from", "to", "reason", "writer", "content"), rows),
+    )
+
+
+@command(app)
+def links(session: Session, memory_id: opt.MemoryId) -> None:
+    """Show how a memory hangs together with others."""
+    with session.client() as client:
+        found = client.links(memory_id)
+    session.output.show(
+        {"items": [link.model_dump(mode="json") for link in found]},
+        lambda: table(("memory", "relation", "direction"), ((x.memory_id, x.relation, x.direction) for x in found)),
+    )
+
+
+@command(app)
+def forget(session: Session, memory_id: opt.MemoryId) -> None:
+    """Hide a memory from recall; restore brings it back."""
+    with session.client() as client:
+        _show_written(session, client.forget(memory_id), "forgotten")
+
+
+@command(app)
+def restore(session: Session, memory_id: opt.MemoryId) -> None:
+    """Bring a forgotten memory back."""
+    with session.client() as client:
+        _show_written(session, client.restore(memory_id), "restored")
+
+
+@command(app)
+def erase(
+    session: Session,
+    memory_id: opt.MemoryId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Destroy a memory with its history. There is no way back."""
+    if not memory_id:
+        raise InvalidArgument("a memory id is needed")
+    if not yes and not typer.confirm(f"Erase {clean(memory_id).plain} for good?", err=True):
+        session.output.note("nothing was erased")
+        raise typer.Exit(REFUSED)
+    with session.client() as client:
+        client.erase(memory_id)
+    session.output.show({"erased": memory_id}, lambda: clean(f"erased {memory_id}"))
+
+
+def _show_written(session: Session, written: Written, verb: str) -> None:
+    memory = written.memory
+    session.output.show(
+        {"memory": _plain(memory), "seq": written.seq, "created": written.created},
+        lambda: clean(f"{verb} {memory.id} (version {memory.version})"),
+    )
+
+
+def _plain(memory: Memory) -> dict[str, Any]:
+    return memory.model_dump(mode="json")
+
+
+def _draw(memory: Memory) -> RenderableType:
+    fields = {name: getattr(memory, name) for name in type(memory).model_fields if name != "content"}
+    return Group(grid(fields), "", clean(memory.content))
