@@ -54,15 +54,18 @@ class SentenceTransformerEmbedder:
         Raises:
             EmbedderUnavailableError: the extra is not installed, or the model cannot be loaded.
         """
-        torch, library = _import("torch"), _import("sentence_transformers")
-        half = cpu_multiplies_bf16() if bf16 is None else bf16
-        options = {"torch_dtype": torch.bfloat16} if half else {}
+        library = _import("sentence_transformers")
         try:
-            self._model: Any = library.SentenceTransformer(model, device=device, model_kwargs=options)
+            self._model: Any = library.SentenceTransformer(model, device=device)
         except (OSError, ValueError) as error:
             raise EmbedderUnavailableError("the sentence-transformers model cannot be loaded") from error
-        dim = self._model.get_sentence_embedding_dimension()
-        self._space = EmbeddingSpace(name or Path(model).name, int(dim))
+        if cpu_multiplies_bf16() if bf16 is None else bf16:
+            self._model.bfloat16()
+        # Named otherwise since release 5.
+        dimension = (
+            getattr(self._model, "get_embedding_dimension", None) or self._model.get_sentence_embedding_dimension
+        )
+        self._space = EmbeddingSpace(name or Path(model).name, int(dimension()))
         self._prefix = query_prefix
         self._window = window_tokens or int(self._model.max_seq_length)
         self._overlap = overlap_tokens
