@@ -1,0 +1,1 @@
+"""Pages of memory rows, by namespace, and consistent views of them."""

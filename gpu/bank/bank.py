@@ -1,0 +1,67 @@
+"""All namespaces of a process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+
+from gpu.bank.errors import DimensionError
+from gpu.bank.namespace import NamespaceBank
+from gpu.bank.pages import PagePool
+from gpu.bank.view import BankView
+
+__all__ = ["Bank", "BankView"]
+
+
+class Bank:
+    """Namespaces by key, over one pool of pages. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._pool = PagePool()
+        self._namespaces: dict[Hashable, NamespaceBank] = {}
+        self._lock = threading.Lock()
+
+    def namespace(self, key: Hashable) -> NamespaceBank:
+        """The bank of a namespace.
+
+        Raises:
+            KeyError: it is not open.
+        """
+        with self._lock:
+            return self._namespaces[key]
+
+    def open(self, key: Hashable, dim: int) -> NamespaceBank:
+        """The bank of a namespace, made empty if it is not open yet.
+
+        Args:
+            key: what the caller knows the namespace by.
+            dim: dimension of its vectors.
+
+        Raises:
+            DimensionError: it is open with another dimension.
+        """
+        with self._lock:
+            bank = self._namespaces.get(key)
+            if bank is None:
+                bank = self._namespaces[key] = NamespaceBank(self._pool, dim)
+        if bank.dim != dim:
+            raise DimensionError(f"the namespace is open with dimension {bank.dim}, not {dim}")
+        return bank
+
+    def drop(self, key: Hashable) -> None:
+        """Zero a namespace and give its pages back; nothing happens if it is not open."""
+        with self._lock:
+            bank = self._namespaces.pop(key, None)
+        if bank is not None:
+            bank.clear()
+
+    def keys(self) -> list[Hashable]:
+        """Keys of the open namespaces."""
+        with self._lock:
+            return list(self._namespaces)
+
+    def memory_bytes(self) -> int:
+        """Bytes allocated, free pages that wait for reuse included."""
+        with self._lock:
+            banks = list(self._namespaces.values())
+        return self._pool.free_bytes + sum(bank.memory_bytes() for bank in banks)

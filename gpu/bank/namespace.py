@@ -1,0 +1,315 @@
+"""The bank of one namespace: current memories, closed versions, and the small tables beside them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from gpu.bank import batches
+from gpu.bank.filters import ScanFilter
+from gpu.bank.pages import PagePool
+from gpu.bank.records import NEVER_US, RecordBatch
+from gpu.bank.segment import Segment, SegmentSnapshot
+from gpu.bank.tables import MemoryIndex, TermCounts, rows_of
+from gpu.bank.view import BankView
+
+_COMPACT_FROM = 32
+"""Dead rows that are not worth a compaction yet."""
+_DEAD_SHARE = 0.25
+"""Share of dead rows from which a segment is rewritten without them: a put pays for at most three moved rows."""
+_OBJECT_BYTES = 2048
+"""What Python keeps about an empty namespace, counted as allocated."""
+_CHUNK = 8192
+"""Rows that compaction and verification copy at a time."""
+
+
+class Fingerprint(NamedTuple):
+    """What the bank holds of one memory version, short enough to compare with the database.
+
+    `digest` is the 16-byte XXH3 of the half-precision vectors' bytes, views in order.
+    """
+
+    memory_id: bytes
+    version: int
+    state: int
+    recorded_to_us: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a new reader gets: the segments to pin, what is visible in them, and the corpus figures."""
+
+    current: Segment
+    history: Segment
+    current_rows: SegmentSnapshot
+    history_rows: SegmentSnapshot
+    n_memories: int
+    total_length: int
+
+
+class NamespaceBank:
+    """Rows of one namespace. Any number of readers and writers; writers wait for each other, readers for nobody.
+
+    A reader works on the rows that were there when it started: rows are only appended, a replaced row is marked with the
+    write that replaced it, and pages go back to the pool when their last reader has left. An erased row is the
+    exception: it is gone at once, for everybody.
+
+    Attributes:
+        dim: dimension of the vectors.
+        applied_seq: the last change of the log that is in here; kept by the caller.
+    """
+
+    def __init__(self, pool: PagePool, dim: int) -> None:
+        if dim < 1:
+            raise ValueError("dim must be positive")
+        self.dim = dim
+        self.applied_seq = 0
+        self._pool = pool
+        self._write_lock = threading.RLock()
+        self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
+        self._retired: list[Segment] = []
+        self._terms = TermCounts()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._epoch = 1
+        self._current = Segment(self._pool, self.dim)
+        self._history = Segment(self._pool, self.dim)
+        self._index = MemoryIndex(by_version=False)
+        self._versions = MemoryIndex(by_version=True)
+        self._total_length = 0
+        self._publish()
+
+    def __len__(self) -> int:
+        """Number of current memories."""
+        return len(self._index)
+
+    def put(self, batch: RecordBatch) -> None:
+        """Insert or replace memories.
+
+        A version that ended (`recorded_to_us` is given) goes to the history, once. A current version takes the place of the
+        one that is here: a newer one closes it, the same one replaces it, an older one is ignored.
+
+        Raises:
+            DimensionError: the vectors have another dimension.
+            ValueError: the columns do not fit together.
+        """
+        batches.check(batch, self.dim)
+        with self._write_lock:
+            for part in batches.rounds(batch):
+                self._put_distinct(part)
+            self._compact_if_due()
+
+    def _put_distinct(self, batch: RecordBatch) -> None:
+        """Put records of distinct memories that are all current or all closed."""
+        ids, versions = batch.memory_ids, batch.versions
+        current = int(batch.recorded_to_us[0]) == NEVER_US
+        hashes = self._index.hashes(ids, versions)
+        slots = self._index.find(self._current.attributes.table, hashes, ids, versions)
+        known = np.flatnonzero(slots >= 0)
+        if known.size:
+            known = known[np.argsort(slots[known])]
+            here = self._current.column("versions", slots[known])
+            if current and (stale := known[here > versions[known]]).size:
+                keep = np.setdiff1d(np.arange(len(batch)), stale)
+                if keep.size:
+                    self._put_distinct(batches.take(batch, keep))
+                return
+            replaced = known[here <= versions[known]]
+            if replaced.size:
+                self._replace(batches.take(batch, replaced), hashes[replaced], slots[replaced])
+        if current:
+            self._index.add(hashes, self._current.append(batch))
+            with self._lock:
+                self._terms.add(batch.term_ids)
+            self._total_length += int(batch.lengths.sum(dtype=np.int64))
+        else:
+            self._add_history(batch)
+        self._publish()
+
+    def _replace(self, batch: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
+        """Take the current rows at ascending slots out, which the batch replaces; older versions go to the history."""
+        old = self._current.read(slots)
+        newer = np.flatnonzero(batch.versions > old.versions)
+        if newer.size:
+            closed = batches.take(old, newer)
+            self._add_history(replace(closed, recorded_to_us=batch.recorded_from_us[newer]))
+        self._current.set_column("died", slots, self._epoch + 1)
+        self._remove(old, hashes, slots)
+
+    def _remove(self, old: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
+        """Take rows out of the tables."""
+        self._index.remove(hashes, slots)
+        with self._lock:
+            self._terms.subtract(old.term_ids)
+        self._total_length -= int(old.lengths.sum(dtype=np.int64))
+
+    def _add_history(self, batch: RecordBatch) -> None:
+        """Append the closed versions of distinct memories that are not there yet."""
+        hashes = self._versions.hashes(batch.memory_ids, batch.versions)
+        table = self._history.attributes.table
+        new = np.flatnonzero(self._versions.find(table, hashes, batch.memory_ids, batch.versions) < 0)
+        if new.size:
+            self._versions.add(hashes[new], self._history.append(batches.take(batch, new)))
+
+    def erase(self, memory_ids: NDArray[np.uint8]) -> None:
+        """Overwrite every byte of these memories, closed versions included, with zeros; readers lose them at once.
+
+        Args:
+            memory_ids: uint8 `[m, 16]`; unknown ones are ignored.
+        """
+        with self._write_lock:
+            unique = np.unique(memory_ids, axis=0)
+            unused = np.zeros(unique.shape[0], np.int32)
+            hashes = self._index.hashes(unique, unused)
+            slots = self._index.find(self._current.attributes.table, hashes, unique, unused)
+            known = np.flatnonzero(slots >= 0)
+            if known.size:
+                known = known[np.argsort(slots[known])]
+                self._remove(self._current.read(slots[known]), hashes[known], slots[known])
+            closed = rows_of(self._history.attributes.table, self._history.attributes.length, unique)
+            if closed.size:
+                ids, versions = self._history.column("memory_id", closed), self._history.column("versions", closed)
+                self._versions.remove(self._versions.hashes(ids, versions), closed)
+            for segment in (self._current, self._history, *self._retired):
+                segment.erase(rows_of(segment.attributes.table, segment.attributes.length, unique))
+            self._publish()
+            self._compact_if_due()
+
+    def compact(self) -> None:
+        """Rewrite the rows without the dead ones; the old pages go back to the pool when their last reader has left."""
+        with self._write_lock:
+            self._current = self._rewritten(self._current, self._index)
+            self._history = self._rewritten(self._history, self._versions)
+            self._publish()
+
+    def _compact_if_due(self) -> None:
+        for segment, index in ((self._current, self._index), (self._history, self._versions)):
+            rows = segment.attributes.length
+            dead = rows - len(index)
+            if dead >= _COMPACT_FROM and dead > rows * _DEAD_SHARE:
+                self.compact()
+                return
+
+    def _rewritten(self, segment: Segment, index: MemoryIndex) -> Segment:
+        """A copy of a segment without its dead rows, the index made anew; the segment itself retires."""
+        slots = index.slots()
+        if slots.shape[0] == segment.attributes.length:
+            return segment
+        fresh = Segment(self._pool, self.dim)
+        index.clear()
+        for at in range(0, slots.shape[0], _CHUNK):
+            part = segment.read(slots[at : at + _CHUNK])
+            index.add(index.hashes(part.memory_ids, part.versions), fresh.append(part))
+        self._retire(segment)
+        return fresh
+
+    def clear(self) -> None:
+        """Zero everything at once and give the pages back; what readers still hold shows nothing any more."""
+        with self._write_lock:
+            old = [self._current, self._history]
+            for segment in (*old, *self._retired):
+                segment.wipe()
+            with self._lock:
+                self._terms.clear()
+            self._reset()
+            for segment in old:
+                self._retire(segment)
+
+    def _publish(self) -> None:
+        """Let new readers see everything written so far."""
+        with self._lock:
+            self._epoch += 1
+            self._published = Published(
+                self._current, self._history, self._current.snapshot(self._epoch), self._history.snapshot(self._epoch),
+                len(self._index), self._total_length,
+            )  # fmt: skip
+
+    def _retire(self, segment: Segment) -> None:
+        """Release a segment that new readers no longer get, now or when its last reader leaves."""
+        with self._lock:
+            self._retired.append(segment)
+        self._release_unpinned()
+
+    def _release_unpinned(self) -> None:
+        with self._lock:
+            free = [
+                s for s in self._retired if not s.pins and s not in (self._published.current, self._published.history)
+            ]
+            self._retired = [s for s in self._retired if s not in free]
+        for segment in free:
+            segment.release()
+
+    @contextmanager
+    def _pinned(self) -> Iterator[Published]:
+        """What is published now; its pages stay until the context ends."""
+        with self._lock:
+            seen = self._published
+            seen.current.pins += 1
+            seen.history.pins += 1
+        try:
+            yield seen
+        finally:
+            with self._lock:
+                seen.current.pins -= 1
+                seen.history.pins -= 1
+                idle = bool(self._retired)
+            if idle:
+                self._release_unpinned()
+
+    @contextmanager
+    def view(self, scan: ScanFilter) -> Iterator[BankView]:
+        """A consistent view of what the filter lets through; usable inside the `with` block, by several threads."""
+        with self._pinned() as seen:
+            segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
+            view = BankView(segments, scan, seen.n_memories, seen.total_length, self._document_frequency)
+            try:
+                yield view
+            finally:
+                view.close()
+
+    def _document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
+        with self._lock:
+            return self._terms.get(term_ids)
+
+    def fingerprints(self) -> Iterator[Fingerprint]:
+        """Every version held, current ones first, to be compared with the database."""
+        with self._pinned() as seen:
+            for segment, rows in ((seen.current, seen.current_rows), (seen.history, seen.history_rows)):
+                for at in range(0, rows.n_slots, _CHUNK):
+                    slots = np.arange(at, min(at + _CHUNK, rows.n_slots))
+                    slots = slots[segment.column("died", slots) > rows.epoch]
+                    yield from _fingerprints(segment.read(slots))
+
+    def memory_bytes(self) -> int:
+        """Bytes allocated for this namespace, tables and objects included."""
+        with self._write_lock:
+            segments = sum(s.memory_bytes() for s in (self._current, self._history, *self._retired))
+            tables = self._index.memory_bytes() + self._versions.memory_bytes() + self._terms.memory_bytes()
+            return segments + tables + _OBJECT_BYTES
+
+    def held_bytes(self) -> int:
+        """Bytes of what it holds: attributes, codes and arena contents of the live rows, closed versions included."""
+        with self._write_lock:
+            return self._current.held_bytes(self._index.slots()) + self._history.held_bytes(self._versions.slots())
+
+
+def _fingerprints(batch: RecordBatch) -> Iterator[Fingerprint]:
+    offsets = batch.view_offsets.tolist()
+    for i in range(len(batch)):
+        digest = xxhash.xxh3_128_digest(batch.vectors[offsets[i] : offsets[i + 1]].tobytes())
+        yield Fingerprint(
+            batch.memory_ids[i].tobytes(),
+            int(batch.versions[i]),
+            int(batch.states[i]),
+            int(batch.recorded_to_us[i]),
+            digest,
+        )

@@ -1,0 +1,99 @@
+"""Compiled loops: the decorators and the few primitives that numba lacks.
+
+Kernels run without the interpreter lock, so that two recalls use two cores, and are cached on disk: only the first
+process of an installation compiles. Kernels reach pages by address, the way a device kernel would, so that one call covers
+all pages of a namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def jit(function: F) -> F:
+    """Compile a loop; floating-point operations keep their order."""
+    return cast(F, numba.njit(nogil=True, cache=True)(function))
+
+
+def fast_jit(function: F) -> F:
+    """Compile a loop whose sums may be reordered (so that they use vector registers); never for code that sees NaN."""
+    flags = {"reassoc", "contract", "nsz", "arcp"}
+    return cast(F, numba.njit(nogil=True, cache=True, fastmath=flags)(function))
+
+
+@intrinsic
+def pointer(_context: Any, _address: Any) -> Any:
+    """The pointer at an address (int64), for `numba.carray`."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate
+
+
+@intrinsic
+def half_to_float(_context: Any, _bits: Any) -> Any:
+    """float32 value of the half-precision number with these bits (uint16): exact, one instruction for many at once."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(types.uint16), generate
+
+
+@jit
+def int64_at(address: int, count: int) -> Any:
+    """int64 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.int64)
+
+
+@jit
+def uint64_at(address: int, count: int) -> Any:
+    """uint64 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.uint64)
+
+
+@jit
+def uint32_at(address: int, count: int) -> Any:
+    """uint32 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.uint32)
+
+
+@jit
+def int32_at(address: int, count: int) -> Any:
+    """int32 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.int32)
+
+
+@jit
+def float32_at(address: int, count: int) -> Any:
+    """float32 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.float32)
+
+
+@jit
+def uint16_at(address: int, count: int) -> Any:
+    """uint16 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.uint16)
+
+
+@jit
+def uint8_at(address: int, count: int) -> Any:
+    """uint8 `[count]` at an address."""
+    return numba.carray(pointer(address), (count,), np.uint8)
+
+
+@jit
+def owned(address: int, owner: int, generation: int) -> bool:
+    """Whether the page at this address names this owner and generation in its header."""
+    header = numba.carray(pointer(address), (2,), np.int64)
+    return bool(header[0] == owner and header[1] == generation)

@@ -1,0 +1,1 @@
+"""Operations over the pages of a bank, each with a plain reference beside it."""

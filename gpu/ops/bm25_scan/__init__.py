@@ -1,0 +1,1 @@
+"""Operation: bm25 scan. The reference is the meaning, the kernel the speed."""

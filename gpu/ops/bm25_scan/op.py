@@ -1,0 +1,61 @@
+"""BM25 of every eligible memory for the terms of a query."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.bank.errors import PageOwnershipError
+from gpu.bank.layouts import ATTRIBUTES, TERMS
+from gpu.bank.segment import SegmentSnapshot
+from gpu.ops.bm25_scan import kernel
+
+_PREFIXES = np.concatenate([ATTRIBUTES.prefixes("first_term", "n_terms", "lengths"), TERMS.prefixes("ids", "freqs")])
+
+
+def bm25_scan(
+    segment: SegmentSnapshot,
+    term_ids: NDArray[np.uint32],
+    query_weights: NDArray[np.float32],
+    k1: float,
+    b: float,
+    mean_length: float,
+    eligible: NDArray[np.uint8],
+    out: NDArray[np.float32],
+) -> None:
+    """Write the score of each eligible memory.
+
+    Args:
+        segment: what to scan.
+        term_ids: uint32 `[q]`, distinct hashed terms of the query.
+        query_weights: float32 `[q]`, idf times what the query gives the term.
+        k1, b: saturation (>= 0) and length normalisation (0 to 1).
+        mean_length: mean number of tokens of the memories.
+        eligible: uint8 `[n_slots]`, from the filter scan.
+        out: float32 `[n_slots]`, overwritten: 0 where no term matches, -inf for memories that are not eligible.
+
+    Raises:
+        ValueError: terms and weights differ in number, or a parameter is out of range.
+        PageOwnershipError: a page does not belong to this segment.
+    """
+    if term_ids.shape != query_weights.shape or term_ids.ndim != 1:
+        raise ValueError("term_ids and query_weights must be [q]")
+    if k1 < 0 or not 0 <= b <= 1:
+        raise ValueError("k1 must be >= 0 and b between 0 and 1")
+    if segment.n_slots == 0:
+        return
+    fine = kernel.scan_pages(
+        segment.attributes.entries,
+        segment.attributes.owner,
+        _PREFIXES,
+        segment.terms.entries,
+        np.ascontiguousarray(term_ids, np.uint32),
+        np.ascontiguousarray(query_weights, np.float32),
+        float(k1),
+        float(b),
+        float(mean_length),
+        eligible,
+        out,
+    )
+    if not fine:
+        raise PageOwnershipError("an attribute or term page belongs to somebody else")

@@ -1,0 +1,1 @@
+"""Operation: dense scan. The reference is the meaning, the kernel the speed."""

@@ -1,0 +1,123 @@
+"""Which rows of a segment a filter lets through."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu import id_set
+from gpu.bank.errors import PageOwnershipError
+from gpu.bank.filters import NumberColumn, ScanFilter, TimeColumn
+from gpu.bank.layouts import ATTRIBUTES
+from gpu.bank.records import NEVER_US, UNKNOWN_US
+from gpu.bank.segment import SegmentSnapshot
+from gpu.ops.filter_scan import kernel
+
+_PREFIXES = ATTRIBUTES.prefixes("died", "kinds", "states", "memory_id", "first_pair", "n_pairs")
+_EVERYTHING = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPlan:
+    """A filter in the form that the kernel takes, made once for a recall. See `kernel.filter_pages`."""
+
+    kind_bits: int
+    state_bits: int
+    times: NDArray[np.int64]
+    numbers: NDArray[np.float64]
+    any_pairs: NDArray[np.uint64]
+    any_offsets: NDArray[np.int64]
+    no_pairs: NDArray[np.uint64]
+    allowed: NDArray[np.uint64] | None
+
+
+def plan(scan: ScanFilter) -> FilterPlan:
+    """Translate a filter.
+
+    Intervals of all sources (ranges, expiry, validity, recording) become `low <= column <= high`. In a range an unknown
+    start and an end that has not come match nothing; in expiry, validity and recording they count as open.
+    """
+    times: list[tuple[int, int, int]] = []
+    numbers: list[tuple[float, float, float]] = []
+    for item in scan.ranges:
+        prefix = int(ATTRIBUTES.prefixes(str(item.column))[0])
+        if isinstance(item.column, NumberColumn):
+            numbers.append((prefix, item.low, item.high))
+        else:
+            times.append((prefix, *_whole(item.column, item.low, item.high)))
+    if scan.now_us is not None:
+        times.append((int(ATTRIBUTES.prefixes("expires_us")[0]), scan.now_us + 1, NEVER_US))
+    for instant, start, end in (
+        (scan.valid_at_us, "valid_from_us", "valid_to_us"),
+        (scan.as_of_us, "recorded_from_us", "recorded_to_us"),
+    ):
+        if instant is not None:
+            times.append((int(ATTRIBUTES.prefixes(start)[0]), UNKNOWN_US, instant))
+            times.append((int(ATTRIBUTES.prefixes(end)[0]), instant + 1, NEVER_US))
+    groups = scan.any_pairs
+    return FilterPlan(
+        kind_bits=_bits(scan.kinds) or _EVERYTHING,
+        state_bits=_bits(scan.states) or _EVERYTHING,
+        times=np.array(times, np.int64).reshape(-1, 3),
+        numbers=np.array(numbers, np.float64).reshape(-1, 3),
+        any_pairs=np.array([h for group in groups for h in group], np.uint64),
+        any_offsets=np.cumsum([0, *(len(group) for group in groups)], dtype=np.int64),
+        no_pairs=np.array(scan.no_pairs, np.uint64),
+        allowed=None if scan.allowed is None else id_set.build(scan.allowed),
+    )
+
+
+def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.uint8]) -> int:
+    """Evaluate a filter over the rows of a segment.
+
+    Args:
+        segment: what to scan.
+        wanted: the filter, from `plan`.
+        out: uint8 `[n_slots]`, filled with 1 for the rows that match and 0 for the others.
+
+    Returns:
+        How many rows match.
+
+    Raises:
+        PageOwnershipError: a page does not belong to this segment.
+    """
+    if out.shape != (segment.n_slots,) or out.dtype != np.uint8:
+        raise ValueError(f"out must be uint8 [{segment.n_slots}]")
+    matches = kernel.filter_pages(
+        segment.attributes.entries,
+        segment.attributes.owner,
+        _PREFIXES,
+        segment.pairs.entries,
+        segment.epoch,
+        wanted.kind_bits,
+        wanted.state_bits,
+        wanted.times,
+        wanted.numbers,
+        bool(wanted.any_offsets.shape[0] > 1 or wanted.no_pairs.shape[0]),
+        wanted.any_pairs,
+        wanted.any_offsets,
+        wanted.no_pairs,
+        wanted.allowed is not None,
+        _NO_TABLE if wanted.allowed is None else wanted.allowed,
+        out,
+    )
+    if matches < 0:
+        raise PageOwnershipError("an attribute or pair page belongs to somebody else")
+    return matches
+
+
+_NO_TABLE = np.zeros((1, 3), np.uint64)
+
+
+def _bits(codes: frozenset[int] | frozenset[object]) -> int:
+    return sum(1 << int(code) for code in codes)  # type: ignore[call-overload]
+
+
+def _whole(column: TimeColumn, low: float, high: float) -> tuple[int, int]:
+    """Integer bounds of an interval; sentinels stay outside."""
+    first = UNKNOWN_US + 1 if low < -(2.0**63) + 2048 else math.ceil(min(low, 2.0**62))
+    last = NEVER_US - 1 if high >= 2.0**63 - 2048 else math.floor(max(high, -(2.0**62)))
+    return max(first, UNKNOWN_US + 1), min(last, NEVER_US - 1)

@@ -1,0 +1,1 @@
+"""Operation: top memories. The reference is the meaning, the kernel the speed."""
