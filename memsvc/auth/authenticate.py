@@ -1,0 +1,66 @@
+"""From a request to its principal, before anything of its body is read."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from memsvc.auth.principal import Principal, Role
+from memsvc.core.errors import MalformedRequest, Unauthenticated
+from memsvc.http.work import run_blocking
+
+_KEY_IN_URL = re.compile(rb"(?:^|&)(?:api[_-]?key|access[_-]?token|token|authorization|key)=|msk_", re.IGNORECASE)
+
+
+async def authenticate(request: Request) -> Principal:
+    """The principal of a request.
+
+    Raises:
+        MalformedRequest: a key stands in the URL, or there are several.
+        Unauthenticated: a key is needed and there is none, or the one given is not good; the same answer for all.
+    """
+    if _KEY_IN_URL.search(request.scope["query_string"]):
+        raise MalformedRequest("send the API key in the Authorization header, never in the URL; replace this key")
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise MalformedRequest("send one Authorization header")
+    keys = request.app.state.container.keys
+    if not given:
+        anonymous: Principal | None = keys.anonymous
+        if anonymous is None:
+            raise _unauthenticated(request)
+        return anonymous
+    scheme, _, secret = given[0].partition(" ")
+    if scheme.lower() != "bearer":
+        raise _unauthenticated(request)
+    principal: Principal | None = keys.recent(secret) or await run_blocking(request, keys.find, secret)
+    if principal is None:
+        raise _unauthenticated(request)
+    return principal
+
+
+def _unauthenticated(request: Request) -> Unauthenticated:
+    request.app.state.container.metrics.refused.labels("auth").inc()
+    return Unauthenticated("send a valid API key as `Authorization: Bearer msk_...`")
+
+
+class RequireRole:
+    """A dependency that gives the principal of a request if its key has a role; routes declare their role with it."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    async def __call__(self, request: Request) -> Principal:
+        """The principal; see `authenticate` and `Principal.require` for what it raises."""
+        principal = await authenticate(request)
+        principal.require(self.role)
+        return principal
+
+
+Reader = Annotated[Principal, Depends(RequireRole("read"))]
+Writer = Annotated[Principal, Depends(RequireRole("write"))]
+Eraser = Annotated[Principal, Depends(RequireRole("erase"))]
+Exporter = Annotated[Principal, Depends(RequireRole("export"))]
+Admin = Annotated[Principal, Depends(RequireRole("admin"))]

@@ -1,0 +1,79 @@
+"""The one on whose behalf a request runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+from uuid import UUID
+
+from memsvc.core.errors import Forbidden
+
+Role = Literal["read", "write", "erase", "export", "admin"]
+ROLES: frozenset[Role] = frozenset(get_args(Role))
+EVERYWHERE = ("**",)
+
+_SEGMENT = re.compile(r"[^/\x00*]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A tenant, and what its key may do.
+
+    `namespaces` are patterns over path segments: `*` stands for one segment, a last `**` for any rest (also none).
+    """
+
+    tenant_id: UUID
+    key_id: UUID | None
+    name: str
+    roles: frozenset[str]
+    namespaces: tuple[str, ...]
+
+    def require(self, role: Role) -> None:
+        """Check that the key has a role.
+
+        Raises:
+            Forbidden: it does not; the message names the role.
+        """
+        if role not in self.roles:
+            raise Forbidden(f"this key lacks the role '{role}'")
+
+    def may(self, path: str) -> bool:
+        """Whether the key reaches the namespace at `path`."""
+        return any(pattern_matches(pattern, path) for pattern in self.namespaces)
+
+    def require_namespace(self, path: str) -> None:
+        """Check that the key reaches a namespace.
+
+        Raises:
+            Forbidden: it does not, whether or not the namespace exists.
+        """
+        if not self.may(path):
+            raise Forbidden("this key does not reach this namespace")
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` is a well-formed pattern over namespace paths."""
+    *init, last = text.split("/")
+    return (last == "**" and all(map(_is_part, init))) or all(map(_is_part, text.split("/")))
+
+
+def _is_part(segment: str) -> bool:
+    return segment == "*" or _SEGMENT.fullmatch(segment) is not None
+
+
+def pattern_matches(pattern: str, path: str) -> bool:
+    """Whether a namespace path, or every path that another pattern stands for, is covered by a pattern."""
+    if pattern == "**":
+        return True
+    wanted, given = pattern.split("/"), path.split("/")
+    if wanted[-1] == "**":
+        wanted.pop()
+        if given[-1] == "**":
+            given.pop()
+        given = given[: len(wanted)]
+    elif given[-1] == "**":
+        return False
+    return len(wanted) == len(given) and all(
+        w == g or (w == "*" and g != "**") for w, g in zip(wanted, given, strict=True)
+    )

@@ -1,0 +1,68 @@
+"""Names, labels and buckets of all metrics. No label ever holds a tenant, a namespace or content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+RECALL_PHASES = ("embed", "channels", "fuse", "hydrate")
+WRITE_OPS = ("create", "edit", "forget", "restore", "erase")
+REFUSALS = ("in_flight", "auth", "too_large", "headers", "uri")
+
+
+class Metrics:
+    """One process's metrics, in a registry of its own so that several can live in one interpreter."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "memsvc_http_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "memsvc_http_request_seconds",
+            "Time from the first byte of a request to the last of its answer.",
+            ["route", "method"],
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.in_flight = Gauge("memsvc_http_in_flight", "Requests being worked on.", registry=registry)
+        self.refused = Counter("memsvc_http_refused", "Requests refused unseen.", ["reason"], registry=registry)
+        self.recall_phase_seconds = Histogram(
+            "memsvc_recall_phase_seconds",
+            "Time of each phase of a recall.",
+            ["phase"],
+            buckets=_LATENCY_S,
+            registry=registry,
+        )
+        self.writes = Counter("memsvc_writes", "Memories written, by what was done.", ["op"], registry=registry)
+        self.embed_batch = Histogram(
+            "memsvc_embed_batch_texts", "Texts embedded together.", buckets=_SIZES, registry=registry
+        )
+        self.commit_group = Histogram(
+            "memsvc_commit_group_writes", "Writes that shared one commit.", buckets=_SIZES, registry=registry
+        )
+        self.bank_bytes = Gauge("memsvc_bank_bytes", "Memory held by bank pages.", registry=registry)
+        self.bank_rows = Gauge("memsvc_bank_rows", "Rows in the bank.", registry=registry)
+        self.bank_namespaces = Gauge("memsvc_bank_namespaces", "Namespaces loaded.", registry=registry)
+        self.change_lag = Gauge(
+            "memsvc_change_lag", "Committed changes that the bank has not applied yet.", registry=registry
+        )
+
+    @contextmanager
+    def recall_phase(self, phase: str) -> Iterator[None]:
+        """Measure one phase of a recall."""
+        begin = perf_counter()
+        try:
+            yield
+        finally:
+            self.recall_phase_seconds.labels(phase).observe(perf_counter() - begin)
+
+    def render(self) -> bytes:
+        """All metrics in the text format of Prometheus."""
+        return generate_latest(self.registry)

@@ -1,0 +1,142 @@
+"""What happens to every request before and after its endpoint, as plain ASGI."""
+
+from __future__ import annotations
+
+import re
+from time import perf_counter
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from memsvc.core.errors import HeadersTooLarge, ServiceError, Unavailable, UriTooLong
+from memsvc.core.ids import new_id
+from memsvc.core.metrics import Metrics
+from memsvc.http.problem import problem_response, unexpected
+from memsvc.http.routes import route_template
+
+log = structlog.get_logger("memsvc.access")
+
+MAX_URL_BYTES = 8 * 1024
+MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADERS = 100
+PROBES = frozenset({"/livez", "/readyz"})
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_CLIENT_GONE = 499
+
+
+class ObserveRequests:
+    """Outermost: names each request, times it, logs and counts it, and answers for what nobody else caught."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI scope."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        begin = perf_counter()
+        answer = _Answer(send, request_id.encode())
+        try:
+            await self._app(scope, receive, answer.send)
+        except ClientDisconnect:
+            answer.status = answer.status or _CLIENT_GONE
+        except Exception as error:
+            log.exception("unexpected_error", route=route_template(scope), error=type(error).__name__)
+            if answer.status:
+                raise  # half an answer is out: the server must cut the connection
+            await problem_response(unexpected(), request_id)(scope, receive, answer.send)
+        finally:
+            self._record(scope, answer.status, perf_counter() - begin)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = route_template(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status)).inc()
+        self._metrics.request_seconds.labels(route, method).observe(seconds)
+        if scope["path"] not in PROBES:
+            log.info("request", method=method, route=route, status=status, took_ms=round(seconds * 1000, 3))
+
+
+class _Answer:
+    """Adds our headers to an answer and remembers its status (0: none yet)."""
+
+    def __init__(self, send: Send, request_id: bytes) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            headers.append((b"x-request-id", self._request_id))
+            headers.extend(header for header in _SECURITY_HEADERS if header[0] not in present)
+            message["headers"] = headers
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]):
+        return str(given[0].decode())
+    return new_id().hex
+
+
+class BoundRequests:
+    """Refuses URLs and headers that are too large, and requests beyond those that may be in flight."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, in_flight_max: int) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._in_flight_max = in_flight_max
+        self._in_flight = 0
+        metrics.in_flight.set_function(lambda: self._in_flight)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI scope."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            reason, error = refusal
+            self._metrics.refused.labels(reason).inc()
+            await problem_response(error, scope["state"]["request_id"])(scope, receive, send)
+            return
+        if scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        self._in_flight += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+
+    def _refusal(self, scope: Scope) -> tuple[str, ServiceError] | None:
+        url_bytes = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
+        if url_bytes > MAX_URL_BYTES:
+            return "uri", UriTooLong(f"the URL is longer than {MAX_URL_BYTES} bytes")
+        headers = scope["headers"]
+        if len(headers) > MAX_HEADERS or sum(len(k) + len(v) for k, v in headers) > MAX_HEADER_BYTES:
+            return "headers", HeadersTooLarge(f"send at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all")
+        if self._in_flight >= self._in_flight_max and scope["path"] not in PROBES:
+            return "in_flight", Unavailable("too many requests are in flight; try again", retry_after_s=1)
+        return None

@@ -1,0 +1,76 @@
+"""Describing in OpenAPI what handlers read by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from memsvc.http.problem import MEDIA_TYPE, Problem
+
+_REF = "#/components/schemas/{model}"
+_WORDS = {
+    400: "The request cannot be read.",
+    401: "A valid API key is needed.",
+    403: "The key does not allow this.",
+    404: "Not found.",
+    408: "The request took too long to arrive.",
+    409: "The state of the resource does not allow this.",
+    412: "The resource has changed since you read it.",
+    413: "The request is too large.",
+    415: "Only JSON is accepted.",
+    422: "The input is not valid.",
+    429: "Too many requests.",
+    503: "The service cannot do this now.",
+    507: "There is no room to write.",
+}
+_BODY_MODELS: dict[str, type[BaseModel]] = {}
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its body with `read_json(request, model, ...)`."""
+    _register(model)
+    schema = {"$ref": _REF.format(model=model.__name__)}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its query string with `read_query(request, model, ...)`."""
+    schema = model.model_json_schema(ref_template=_REF)
+    required = set(schema.get("required", ()))
+    parameters = [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": {key: value for key, value in shape.items() if key != "description"},
+            "description": shape.get("description", ""),
+        }
+        for name, shape in schema.get("properties", {}).items()
+    ]
+    return {"parameters": parameters}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that refuses with these statuses."""
+    schema = {"$ref": _REF.format(model=Problem.__name__)}
+    return {status: {"description": _WORDS[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses}
+
+
+def _register(model: type[BaseModel]) -> None:
+    known = _BODY_MODELS.setdefault(model.__name__, model)
+    if known is not model:
+        raise ValueError(f"two request models are called {model.__name__}")
+
+
+def add_schemas(document: dict[str, Any]) -> dict[str, Any]:
+    """Add the schemas that the documents' references name but FastAPI does not know of."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    models: list[type[BaseModel]] = [*_BODY_MODELS.values(), Problem]
+    for model in models:
+        shape = model.model_json_schema(ref_template=_REF)
+        for name, definition in shape.pop("$defs", {}).items():
+            schemas.setdefault(name, definition)
+        schemas.setdefault(model.__name__, shape)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document

@@ -1,0 +1,37 @@
+"""Where blocking work runs: a bounded set of threads, so that the event loop always turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from starlette.requests import HTTPConnection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class WorkPool:
+    """Threads for the blocking part of requests. How many may wait is bounded before, by admission."""
+
+    def __init__(self, threads: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="memsvc-request")
+
+    async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Result of a blocking function; it keeps the caller's context (request id in logs)."""
+        call = partial(copy_context().run, function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    def close(self) -> None:
+        """Wait for what runs and end the threads."""
+        self._executor.shutdown()
+
+
+async def run_blocking(request: HTTPConnection, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking service call for a request."""
+    pool: WorkPool = request.app.state.pool
+    return await pool.run(function, *args, **kwargs)

@@ -1,0 +1,82 @@
+"""The application: routers, middleware, and what happens on start and shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+import memsvc
+from memsvc.auth.authenticate import authenticate
+from memsvc.auth.endpoints import router as keys_router
+from memsvc.health.endpoints import ReadinessProbe, probes
+from memsvc.health.endpoints import router as version_router
+from memsvc.http.container import EdgeContainer
+from memsvc.http.middleware import BoundRequests, ObserveRequests
+from memsvc.http.openapi import add_schemas
+from memsvc.http.problem import install_problems
+from memsvc.http.routes import templates_by_route
+from memsvc.http.work import WorkPool
+
+log = structlog.get_logger("memsvc")
+
+DESCRIPTION = "Long-term memory for AI agents: remember, recall, forget. Errors are problem+json with a stable `code`."
+
+
+def create_app(container: EdgeContainer, routers: Sequence[APIRouter] = ()) -> FastAPI:
+    """The ASGI application over an assembled service.
+
+    Args:
+        container: started and closed with the application.
+        routers: routers of the slices, mounted under `/v1` beside those of keys and version.
+    """
+    settings = container.settings
+    docs = "/docs" if settings.is_loopback else None
+    app = FastAPI(
+        title="memsvc",
+        version=memsvc.__version__,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        docs_url=docs,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.is_loopback else None,
+        redirect_slashes=False,
+    )
+    app.state.container = container
+    app.state.readiness = ReadinessProbe(container)
+    app.state.pool = WorkPool(settings.request_threads)
+    app.include_router(probes)
+    for router in (*routers, keys_router, version_router):
+        app.include_router(router, prefix="/v1")
+    app.state.templates = templates_by_route(app.routes)
+    install_problems(app, authenticate)
+    app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)
+    app.add_middleware(ObserveRequests, metrics=container.metrics)  # added last: outermost
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    container: EdgeContainer = app.state.container
+    await asyncio.to_thread(container.start)
+    log.info("started", version=memsvc.__version__)
+    try:
+        yield
+    finally:
+        app.state.readiness.draining = True
+        await asyncio.to_thread(app.state.pool.close)
+        await asyncio.to_thread(container.close)
+        log.info("stopped")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        app.openapi_schema = add_schemas(document)
+    return app.openapi_schema
