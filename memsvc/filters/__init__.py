@@ -1,0 +1,1 @@
+"""One filter grammar over all fields: parsed once, then evaluated by the bank's scan, by SQL, or by both."""
