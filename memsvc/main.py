@@ -26,14 +26,18 @@ from memsvc.http.work import WorkPool
 log = structlog.get_logger("memsvc")
 
 DESCRIPTION = "Long-term memory for AI agents: remember, recall, forget. Errors are problem+json with a stable `code`."
+ROUTERS: tuple[APIRouter, ...] = (keys_router, version_router)
 
 
-def create_app(container: EdgeContainer, routers: Sequence[APIRouter] = ()) -> FastAPI:
+def create_app(
+    container: EdgeContainer, routers: Sequence[APIRouter] = ROUTERS, *, is_started: bool = False
+) -> FastAPI:
     """The ASGI application over an assembled service.
 
     Args:
         container: started and closed with the application.
-        routers: routers of the slices, mounted under `/v1` beside those of keys and version.
+        routers: mounted under `/v1`.
+        is_started: whether the container was started already; else it is with the application.
     """
     settings = container.settings
     docs = "/docs" if settings.is_loopback else None
@@ -48,10 +52,11 @@ def create_app(container: EdgeContainer, routers: Sequence[APIRouter] = ()) -> F
         redirect_slashes=False,
     )
     app.state.container = container
+    app.state.is_started = is_started
     app.state.readiness = ReadinessProbe(container)
     app.state.pool = WorkPool(settings.request_threads)
     app.include_router(probes)
-    for router in (*routers, keys_router, version_router):
+    for router in routers:
         app.include_router(router, prefix="/v1")
     app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
@@ -64,7 +69,8 @@ def create_app(container: EdgeContainer, routers: Sequence[APIRouter] = ()) -> F
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     container: EdgeContainer = app.state.container
-    await asyncio.to_thread(container.start)
+    if not app.state.is_started:
+        await asyncio.to_thread(container.start)
     log.info("started", version=memsvc.__version__)
     try:
         yield

@@ -65,9 +65,9 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = Field(description="Field by field, when the input is at fault.")
 
 
-def problem_response(error: ServiceError, request_id: str) -> Response:
-    """The answer for a refusal."""
-    body = {
+def problem_body(error: ServiceError, request_id: str) -> dict[str, object]:
+    """The body of the answer for a refusal."""
+    return {
         "type": TYPE_PREFIX + error.code,
         "title": error.title,
         "status": error.status,
@@ -76,6 +76,10 @@ def problem_response(error: ServiceError, request_id: str) -> Response:
         "request_id": request_id,
         "errors": [{"pointer": f.pointer, "code": f.code, "message": f.message} for f in error.errors],
     }
+
+
+def problem_response(error: ServiceError, request_id: str) -> Response:
+    """The answer for a refusal."""
     headers = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
@@ -83,7 +87,7 @@ def problem_response(error: ServiceError, request_id: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, _CLOSING):
         headers["Connection"] = "close"
-    return Response(orjson.dumps(body), error.status, headers, MEDIA_TYPE)
+    return Response(orjson.dumps(problem_body(error, request_id)), error.status, headers, MEDIA_TYPE)
 
 
 def unexpected() -> ServiceError:

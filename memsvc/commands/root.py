@@ -1,0 +1,109 @@
+"""The commands and their options; what they do stands in the modules beside this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memsvc.commands import doctor as checks
+from memsvc.commands import store
+from memsvc.core.errors import StartupRefused
+from memsvc.core.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The memsvc server.")
+
+REFUSED = 1
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of the SQLite file and the secret (MEMSVC_DATA_DIR).")
+]
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database-url", help="URL of PostgreSQL instead of SQLite (MEMSVC_DATABASE_URL).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (MEMSVC_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one (MEMSVC_PORT).")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")] = 1,
+) -> None:
+    """Run the server until it is told to stop (Ctrl+C or SIGTERM)."""
+    # Not at the top: `doctor` must run where the parts of the server cannot be imported.
+    from memsvc.commands.server import run_server
+
+    with _refusals():
+        settings = _settings(data_dir, database_url, host=host, port=port)
+        run_server(settings, workers, _say)
+
+
+@app.command()
+def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Bring the database to the schema of this release. `serve` does so too."""
+    with _refusals():
+        applied = store.migrate(_settings(data_dir, database_url))
+    if as_json:
+        typer.echo(json.dumps({"applied": applied}))
+    else:
+        typer.echo(f"applied {len(applied)} migrations: {', '.join(applied)}" if applied else "nothing to apply")
+
+
+@app.command("admin-key")
+def admin_key(
+    *,
+    tenant: Annotated[str, typer.Option(help="Tenant to make the key for; made if there is none.")] = "default",
+    name: Annotated[str, typer.Option(help="Name of the key, for people.")] = "admin",
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key with every role, from this machine. Its secret is printed once."""
+    with _refusals():
+        record, secret = store.admin_key(_settings(data_dir, database_url), tenant, name)
+    if as_json:
+        told = {"id": str(record.id), "tenant": tenant, "name": record.name, "roles": record.roles, "secret": secret}
+        typer.echo(json.dumps(told))
+    else:
+        typer.echo(f"key '{record.name}' of tenant '{tenant}'; it is shown this once:", err=True)
+        typer.echo(secret)
+
+
+@app.command()
+def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Check that the server can run here. Changes nothing; exits with 1 if something must be put right."""
+    with _refusals():
+        findings = checks.examine(_settings(data_dir, database_url))
+    if as_json:
+        typer.echo(json.dumps({"findings": [finding.as_dict() for finding in findings]}))
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.level:<5} {finding.check}: {finding.message}")
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(REFUSED)
+
+
+def _settings(data_dir: Path | None, database_url: str | None, **others: object) -> Settings:
+    return load_settings(data_dir=data_dir, database_url=database_url, **others)
+
+
+def _say(message: str) -> None:
+    typer.echo(f"memsvc: {message}", err=True)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn a refusal into one line on stderr and an exit code."""
+    try:
+        yield
+    except StartupRefused as refused:
+        _say(str(refused))
+        raise typer.Exit(REFUSED) from None
