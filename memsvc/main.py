@@ -22,11 +22,17 @@ from memsvc.http.openapi import add_schemas
 from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
 from memsvc.http.work import WorkPool
+from memsvc.memories.endpoints import router as memories_router
+from memsvc.namespaces.endpoints import router as namespaces_router
+from memsvc.recall.endpoints import router as recall_router
+from memsvc.memories.endpoints import router as memories_router
+from memsvc.namespaces.endpoints import router as namespaces_router
+from memsvc.recall.endpoints import router as recall_router
 
 log = structlog.get_logger("memsvc")
 
 DESCRIPTION = "Long-term memory for AI agents: remember, recall, forget. Errors are problem+json with a stable `code`."
-ROUTERS: tuple[APIRouter, ...] = (keys_router, version_router)
+ROUTERS: tuple[APIRouter, ...] = (memories_router, recall_router, namespaces_router, keys_router, version_router)
 
 
 def create_app(

@@ -18,7 +18,7 @@ from memsvc.core.logging import configure_logging, log_config
 from memsvc.core.settings import PREFIX, Settings
 from memsvc.http.protocol import BoundedHttpProtocol
 from memsvc.main import create_app
-from memsvc.wiring import build_container
+from memsvc.wiring import Container
 
 Say = Callable[[str], None]
 
@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
 
 
 def _serve_here(settings: Settings, listener: socket.socket, say: Say) -> None:
-    container = build_container(settings, say)
+    container = Container(settings, say=say)
     try:
         container.start()
         app = create_app(container, is_started=True)

@@ -12,7 +12,7 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.settings import load_settings
 from memsvc.main import create_app
-from memsvc.wiring import build_container
+from memsvc.wiring import Container
 
 log = structlog.get_logger("memsvc")
 
@@ -22,7 +22,7 @@ def make_app() -> FastAPI:
     try:
         settings = load_settings()
         configure_logging(settings)
-        container = build_container(settings, lambda message: log.info(message))
+        container = Container(settings, say=log.info)
         container.start()
     except StartupRefused as refused:
         log.error("refused", reason=str(refused))  # noqa: TRY400 - the reason is all there is to know

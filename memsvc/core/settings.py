@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
 
     embedder: str = Field(
-        default="packaged:bge-small-en-v1.5",
+        default="packaged:bge-small-en-v1.5-int8",
         description="`packaged:<name>`, `sentence-transformers:<name or path>`, `openai:<model>` or `hashing:<dim>`.",
     )
     embedder_url: str | None = Field(default=None, description="Base URL of an OpenAI-compatible endpoint.")
@@ -66,7 +66,6 @@ class Settings(BaseSettings):
     request_threads: int = Field(default=32, ge=1, description="Requests worked on at the same time.")
     request_queue: int = Field(default=512, ge=1, description="Requests in flight before new ones are refused (503).")
     commit_group_max: int = Field(default=64, ge=1, description="Most writes that share one SQLite commit.")
-    recall_deadline_ms: int = Field(default=10_000, ge=1, description="Deadline of a recall that gives none.")
     idempotency_ttl_s: int = Field(default=86_400, ge=1, description="How long an idempotency key is remembered.")
     shutdown_grace_s: int = Field(default=20, ge=0, description="Time that running requests get on shutdown.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")

@@ -87,8 +87,8 @@ class Database:
         """Run `unit` in one transaction and return its result once it is durable.
 
         Args:
-            unit: does its statements on the connection it gets and returns a value. It may run more than once, so it has
-                no other effect, and it never commits.
+            unit: does its statements on the connection it gets and returns a value. It may run more than once, so it
+                has no other effect, and it never commits.
             scrub: whether deleted bytes must leave the write-ahead log too before this returns.
 
         Raises:

@@ -1,8 +1,8 @@
 """Keeps the bank equal to the database.
 
-A namespace's bank has applied every change up to some `seq`. Before a recall answers, and before a write is acknowledged,
-it is brought up to the namespace's head: the change log names what changed, the rows come from the database. There is one
-way in, so a bank fed write by write equals one loaded whole.
+A namespace's bank has applied every change up to some `seq`. Before a recall answers, and before a write is
+acknowledged, it is brought up to the namespace's head: the change log names what changed, the rows come from the
+database. There is one way in, so a bank fed write by write equals one loaded whole.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from uuid import UUID
 import numpy as np
 import structlog
 import xxhash
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from gpu.bank.bank import Bank
 from gpu.bank.namespace import Fingerprint, NamespaceBank
 from gpu.bank.records import RecordBatch
 from memsvc.db.engine import Database
 from memsvc.index.loader import load_namespace, load_versions
-from memsvc.models import Change, ChangeOp
+from memsvc.models import ChangeOp
+from memsvc.models.tables import CHANGE
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
-_CHANGE: Table = Change.__table__  # type: ignore[assignment]
 _PAGE = 5_000  # changes read at a time
 
 log = structlog.get_logger()
@@ -90,7 +90,7 @@ class Keeper:
                 return self._load(connection, key) if held is None else self._apply(connection, key, held)
 
     def verify(self) -> Iterator[Verdict]:
-        """Compare the bank with the database, namespace by namespace: ids, versions, states, intervals, vector digests."""
+        """Compare bank and database, namespace by namespace: ids, versions, states, intervals, vector digests."""
         with self._database.read() as connection:
             every = namespaces.every(connection)
         for namespace in every:
@@ -98,9 +98,7 @@ class Keeper:
             with self._lock(namespace.key), self._database.read() as connection:
                 held = self._apply(connection, namespace.key, self.bank.namespace(namespace.key))
                 current = self._namespace(connection, namespace.key)
-                stored = {
-                    f for batch in load_namespace(connection, current, held.dim) for f in fingerprints(batch)
-                }
+                stored = {f for batch in load_namespace(connection, current, held.dim) for f in fingerprints(batch)}
                 banked = set(held.fingerprints())
             yield Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
 
@@ -142,20 +140,20 @@ class Keeper:
     def _apply(self, connection: Connection, key: Key, held: NamespaceBank) -> NamespaceBank:
         """Apply every committed change after the last one applied.
 
-        The seq is taken under the namespace's row lock and kept until the commit, so what is visible here has no gap and
-        nothing can still commit below it.
+        The seq is taken under the namespace's row lock, which is held until the commit: what is visible here has no gap,
+        and nothing can still commit below it.
         """
         namespace = self._namespace(connection, key)
         self._on_lag(namespace.head_seq - held.applied_seq)
         while held.applied_seq < namespace.head_seq:
             rows = connection.execute(
-                select(_CHANGE.c.seq, _CHANGE.c.op, _CHANGE.c.memory_id, _CHANGE.c.version)
+                select(CHANGE.c.seq, CHANGE.c.op, CHANGE.c.memory_id, CHANGE.c.version)
                 .where(
-                    _CHANGE.c.tenant_id == key[0],
-                    _CHANGE.c.namespace_id == key[1],
-                    _CHANGE.c.seq > held.applied_seq,
+                    CHANGE.c.tenant_id == key[0],
+                    CHANGE.c.namespace_id == key[1],
+                    CHANGE.c.seq > held.applied_seq,
                 )
-                .order_by(_CHANGE.c.seq)
+                .order_by(CHANGE.c.seq)
                 .limit(_PAGE)
             ).all()
             if not rows:
@@ -182,4 +180,3 @@ def fingerprints(batch: RecordBatch) -> Iterator[Fingerprint]:
             recorded_to_us=int(batch.recorded_to_us[i]),
             digest=digest,
         )
-

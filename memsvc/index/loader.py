@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, select, tuple_, type_coerce
 
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
-from memsvc.memories.ledger import ANALYSIS, EMBEDDING, MEMORY, VERSION
+from memsvc.models.tables import ANALYSIS, EMBEDDING, MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 
 _CHUNK = 400  # keys of one statement

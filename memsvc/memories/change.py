@@ -19,14 +19,13 @@ from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.write import Author, check_space, revise
-from memsvc.namespaces import repository as namespaces
 
 Allowed = Callable[[str], bool]
 """Whether the caller may touch a namespace of its tenant, by path."""
 
 
 class Changer:
-    """Changes single memories. A memory that is unknown, foreign, out of reach or forgotten raises the same `NotFound`."""
+    """Changes single memories. One that is unknown, foreign, out of reach or forgotten raises the same `NotFound`."""
 
     def __init__(
         self,
@@ -92,14 +91,16 @@ class Changer:
         """
         return self._move(author, memory_id, allowed, State.FORGOTTEN, State.ACTIVE, "restored", if_match, claim)
 
-    def erase(self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None) -> Outcome:
+    def erase(
+        self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
         """Remove a memory in any state, with every version, vector and link, from the database and the bank.
 
         Raises:
             NotFound: there is no such memory.
             PreconditionFailed: `if_match` is not its version.
         """
-        digest = self._secrets.digest("tombstone", memory_id.bytes)
+        digest = self._secrets.sign("tombstone", memory_id.bytes)
 
         def change(ledger: Ledger, stored: Stored) -> int:
             ledger.erase(memory_id, digest)
@@ -125,9 +126,8 @@ class Changer:
 
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> None:
         with self._database.read() as connection:
-            stored = repository.by_id(connection, author.tenant_id, memory_id)
-            namespace = stored and namespaces.get(connection, author.tenant_id, stored.row["namespace_id"])
-        if stored is None or namespace is None or not allowed(namespace.path) or stored.row["state"] != State.ACTIVE:
+            found = repository.located(connection, author.tenant_id, memory_id)
+        if found is None or not allowed(found[1].path) or found[0].row["state"] != State.ACTIVE:
             raise NotFound("there is no such memory")
 
     def _apply(
@@ -146,11 +146,10 @@ class Changer:
         tenant = author.tenant_id
 
         def unit(connection: Connection) -> Outcome:
-            seen = repository.by_id(connection, tenant, memory_id)
-            namespace = seen and namespaces.get(connection, tenant, seen.row["namespace_id"], lock=True)
-            stored = namespace and repository.by_id(connection, tenant, memory_id)  # again: now nobody else writes here
-            if namespace is None or stored is None or not allowed(namespace.path):
+            found = repository.located(connection, tenant, memory_id, lock=True)
+            if found is None or not allowed(found[1].path):
                 raise NotFound("there is no such memory")
+            stored, namespace = found
             if state is not None and stored.row["state"] != state:
                 raise NotFound("there is no such memory")
             if if_match is not None and stored.row["version"] != if_match:

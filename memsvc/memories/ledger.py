@@ -1,7 +1,7 @@
 """Changes to one namespace inside one transaction.
 
-A `Ledger` collects new memories, new versions and erasures, then writes them with one statement per table and takes their
-places in the change log last, so that the namespace's `seq` is held as briefly as possible.
+A `Ledger` collects new memories and versions, then writes them with one statement for each table and takes their places in
+the change log last. An erasure is carried out at once.
 """
 
 from __future__ import annotations
@@ -16,27 +16,10 @@ import numpy as np
 from sqlalchemy import Connection, Table, bindparam, insert, or_, update
 
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, LinkDraft, Prepared
-from memsvc.models import (
-    Analysis,
-    Change,
-    ChangeOp,
-    Embedding,
-    Memory,
-    MemoryLink,
-    MemoryVersion,
-    Relation,
-    Tombstone,
-)
+from memsvc.models import ChangeOp, Relation
+from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOMBSTONE, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
-
-MEMORY: Table = Memory.__table__  # type: ignore[assignment]
-VERSION: Table = MemoryVersion.__table__  # type: ignore[assignment]
-ANALYSIS: Table = Analysis.__table__  # type: ignore[assignment]
-EMBEDDING: Table = Embedding.__table__  # type: ignore[assignment]
-LINK: Table = MemoryLink.__table__  # type: ignore[assignment]
-CHANGE: Table = Change.__table__  # type: ignore[assignment]
-TOMBSTONE: Table = Tombstone.__table__  # type: ignore[assignment]
 
 _TICK = timedelta(microseconds=1)
 
@@ -117,7 +100,9 @@ class Ledger:
         """A new version of a memory; `content` and `prepared` only if the text changes. Returns the version."""
         version = int(stored.row["version"]) + 1
         content_version = version if prepared is not None else int(stored.row["content_version"])
-        since = max(self.now, stored.row["updated_at"] + _TICK)  # no version has an empty interval, whatever the clock does
+        since = max(
+            self.now, stored.row["updated_at"] + _TICK
+        )  # no version has an empty interval, whatever the clock does
         self._updates.append(
             {
                 "b_id": stored.id,
@@ -154,7 +139,9 @@ class Ledger:
         """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
         tenant = self.namespace.tenant_id
         run = self.connection.execute
-        run(LINK.delete().where(LINK.c.tenant_id == tenant, or_(LINK.c.from_id == memory_id, LINK.c.to_id == memory_id)))
+        run(
+            LINK.delete().where(LINK.c.tenant_id == tenant, or_(LINK.c.from_id == memory_id, LINK.c.to_id == memory_id))
+        )
         for table in (EMBEDDING, ANALYSIS, VERSION):
             run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
         run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))

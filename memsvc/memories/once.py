@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from memsvc.core.clock import Clock
 from memsvc.core.errors import KeyReused
 from memsvc.db.engine import Database
-from memsvc.models import Idempotency
-
-_TABLE: Table = Idempotency.__table__  # type: ignore[assignment]
+from memsvc.models.tables import IDEMPOTENCY
 
 Outcome = dict[str, Any]
 """What a write did, as ids, versions, statuses and `seq`: JSON, and never content."""
@@ -70,14 +68,14 @@ class Once:
             kept = self._kept(connection, tenant_id, claim, now)
             if kept is not None:
                 return kept, True
-            expired = _TABLE.c.tenant_id == tenant_id, _TABLE.c.created_at < now - self._ttl
-            connection.execute(_TABLE.delete().where(*expired))
+            expired = IDEMPOTENCY.c.tenant_id == tenant_id, IDEMPOTENCY.c.created_at < now - self._ttl
+            connection.execute(IDEMPOTENCY.delete().where(*expired))
             outcome = unit(connection)
             row = {
                 "tenant_id": tenant_id, "digest": claim.digest, "request_digest": claim.request_digest,
                 "outcome": outcome, "created_at": now,
             }  # fmt: skip
-            connection.execute(insert(_TABLE), row)
+            connection.execute(insert(IDEMPOTENCY), row)
             return outcome, False
 
         try:
@@ -90,10 +88,10 @@ class Once:
             return kept, True
 
     def _kept(self, connection: Connection, tenant_id: UUID, claim: Claim, now: datetime) -> Outcome | None:
-        query = select(_TABLE.c.request_digest, _TABLE.c.outcome).where(
-            _TABLE.c.tenant_id == tenant_id,
-            _TABLE.c.digest == claim.digest,
-            _TABLE.c.created_at >= now - self._ttl,
+        query = select(IDEMPOTENCY.c.request_digest, IDEMPOTENCY.c.outcome).where(
+            IDEMPOTENCY.c.tenant_id == tenant_id,
+            IDEMPOTENCY.c.digest == claim.digest,
+            IDEMPOTENCY.c.created_at >= now - self._ttl,
         )
         row = connection.execute(query).one_or_none()
         if row is None:

@@ -46,7 +46,9 @@ class Preparer:
         try:
             made = self.embedder.embed_documents([drafts[i].content or "" for i in wanted]) if wanted else []
         except EmbedderError as error:
-            raise EmbedderUnavailable("the embedding model does not answer; nothing was written", retry_after_s=5) from error
+            raise EmbedderUnavailable(
+                "the embedding model does not answer; nothing was written", retry_after_s=5
+            ) from error
         vectors: dict[int, NDArray[np.float32]] = dict(zip(wanted, made, strict=True))
         return [self._one(draft, vectors.get(i)) for i, draft in enumerate(drafts)]
 
@@ -56,4 +58,5 @@ class Preparer:
         if vectors is None:
             supplied = np.asarray(draft.vector, dtype=np.float64)
             vectors = (supplied / np.linalg.norm(supplied)).astype(np.float32)[None, :]
-        return Prepared(self.analyser.analyse(draft.content), vectors.astype(np.float16))
+        analysis = self.analyser.analyse(draft.content, speaker=draft.fields.get("speaker"))
+        return Prepared(analysis, vectors.astype(np.float16))

@@ -10,7 +10,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
 
 from gpu.bank.records import State
-from memsvc.memories.ledger import LINK, MEMORY, VERSION, Stored
+from memsvc.memories.ledger import Stored
+from memsvc.models.tables import LINK, MEMORY, VERSION
+from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
 
 _CHUNK = 400  # bound parameters of one statement stay far below SQLite's limit
 _TEXT = VERSION.alias("text")  # the version that holds the text
@@ -28,7 +31,7 @@ def _stored() -> Select[Any]:
 
 
 def _to_stored(row: Row[Any]) -> Stored:
-    return Stored(row._mapping, row.content)
+    return Stored(dict(row._mapping), row.content)
 
 
 def by_id(connection: Connection, tenant_id: UUID, memory_id: UUID) -> Stored | None:
@@ -38,13 +41,20 @@ def by_id(connection: Connection, tenant_id: UUID, memory_id: UUID) -> Stored | 
     return None if row is None else _to_stored(row)
 
 
-def by_ids(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, Stored]:
-    """The tenant's memories of those ids, as they are now."""
-    found: dict[UUID, Stored] = {}
-    for part in _chunks(memory_ids):
-        query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part))
-        found.update((row.id, _to_stored(row)) for row in connection.execute(query))
-    return found
+def located(
+    connection: Connection, tenant_id: UUID, memory_id: UUID, *, lock: bool = False
+) -> tuple[Stored, NamespaceRow] | None:
+    """The tenant's memory with its namespace, or None.
+
+    Args:
+        lock: take the namespace's lock first, so that the memory is as no other writer can change it any more.
+    """
+    found = by_id(connection, tenant_id, memory_id)
+    if found is None:
+        return None
+    namespace = namespaces.get(connection, tenant_id, found.row["namespace_id"], lock=lock)
+    again = by_id(connection, tenant_id, memory_id) if lock else found
+    return None if namespace is None or again is None else (again, namespace)
 
 
 def by_external_ids(
@@ -140,6 +150,7 @@ def versions(
             select(
                 VERSION,
                 _TEXT.c.content.label("text"),
+                MEMORY.c.state.label("state_now"),
                 MEMORY.c.external_id,
                 MEMORY.c.recorded_at,
                 MEMORY.c.updated_at,
@@ -161,23 +172,21 @@ def versions(
     return found
 
 
-def links(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[tuple[str, UUID, str]]:
-    """Links of a memory to active memories: (relation, other memory, "out" or "in")."""
-    found: list[tuple[str, UUID, str]] = []
-    for own, other, direction in ((LINK.c.from_id, LINK.c.to_id, "out"), (LINK.c.to_id, LINK.c.from_id, "in")):
+def links(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[tuple[str, UUID, bool]]:
+    """Links of a memory to active memories: (relation, other memory, whether it points there)."""
+    found: list[tuple[str, UUID, bool]] = []
+    for own, other, outgoing in ((LINK.c.from_id, LINK.c.to_id, True), (LINK.c.to_id, LINK.c.from_id, False)):
         query = (
             select(LINK.c.relation, other)
             .join(MEMORY, and_(MEMORY.c.tenant_id == LINK.c.tenant_id, MEMORY.c.id == other))
             .where(LINK.c.tenant_id == tenant_id, own == memory_id, MEMORY.c.state == int(State.ACTIVE))
             .order_by(LINK.c.relation, other)
         )
-        found += [(relation, identifier, direction) for relation, identifier in connection.execute(query)]
+        found += [(relation, identifier, outgoing) for relation, identifier in connection.execute(query)]
     return found
 
 
-def matching(
-    connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool]
-) -> list[UUID]:
+def matching(connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool]) -> list[UUID]:
     """Ids of the namespace's memories for which a condition holds, ascending."""
     query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, where)
     return sorted(connection.execute(query).scalars(), key=lambda i: i.bytes)

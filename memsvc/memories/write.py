@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -103,6 +103,11 @@ def check_space(namespace: NamespaceRow, space_id: UUID) -> None:
         raise Conflict("the vectors of this namespace come from another embedding model; configure that model again")
 
 
+def pair_bytes(values: Mapping[str, Any], external_id: str | None) -> bytes:
+    """The hashed (field, value) pairs of a memory as they are stored."""
+    return row_pairs({**values, "external_id": external_id}).astype("<u8").tobytes()
+
+
 def problem_item(error: ServiceError) -> dict[str, Any]:
     """The place of a refused item in a batch's answer."""
     errors = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in error.errors]
@@ -173,7 +178,7 @@ class _Call:
     def _create(self, draft: Draft, prepared: Prepared) -> dict[str, Any]:
         memory_id = new_id()
         values = described(draft.named(self._ledger.now))
-        pairs = row_pairs(values, draft.external_id).astype("<u8").tobytes()
+        pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
         return {"status": 201, "id": str(memory_id), "external_id": draft.external_id, "version": 1}
 
@@ -204,7 +209,5 @@ def revise(
     new_text = content is not None and content != stored.content
     if not new_text and values == stored.described:
         return int(stored.row["version"])
-    pairs = row_pairs(values, stored.row["external_id"]).astype("<u8").tobytes()
-    return ledger.revise(
-        stored, values, content if new_text else None, prepared if new_text else None, pairs, reason
-    )
+    pairs = pair_bytes(values, stored.row["external_id"])
+    return ledger.revise(stored, values, content if new_text else None, prepared if new_text else None, pairs, reason)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from memsvc.core.ids import new_id
-from memsvc.models import EmbeddingSpaceRow, Memory, Namespace
+from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE
 
-_NS = Namespace.__table__
-_SPACE = EmbeddingSpaceRow.__table__
+_NS = NAMESPACE
+_SPACE = EMBEDDING_SPACE
 _COLUMNS = (_NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at)
 
 
@@ -73,7 +74,7 @@ def ensure(connection: Connection, tenant_id: UUID, path: str, space_id: UUID, n
             ).on_conflict_do_nothing(index_elements=["tenant_id", "path"])
         )
         found = find(connection, tenant_id, path)
-    locked = found and get(connection, tenant_id, found.id, lock=True)
+    locked = None if found is None else get(connection, tenant_id, found.id, lock=True)
     if locked is None:
         raise RuntimeError("a namespace that was just written cannot be read")
     return locked
@@ -95,14 +96,11 @@ def every(connection: Connection) -> list[NamespaceRow]:
     return [NamespaceRow(*row) for row in connection.execute(select(*_COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
 
 
-def page(
-    connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int
-) -> list[NamespaceSummary]:
-    """The tenant's namespaces whose path starts with `prefix`, by path, with the number of memories that are not erased."""
-    memory = Memory.__table__
+def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int) -> list[NamespaceSummary]:
+    """The tenant's namespaces whose path starts with `prefix`, by path, with how many memories they hold."""
     count = (
         select(func.count())
-        .where(memory.c.tenant_id == _NS.c.tenant_id, memory.c.namespace_id == _NS.c.id)
+        .where(MEMORY.c.tenant_id == _NS.c.tenant_id, MEMORY.c.namespace_id == _NS.c.id)
         .scalar_subquery()
     )
     query = (
@@ -120,7 +118,7 @@ def page(
 def ensure_space(connection: Connection, model: str, dim: int, now: datetime) -> UUID:
     """The id of an embedding space, made if it is new."""
     query = select(_SPACE.c.id).where(_SPACE.c.model == model, _SPACE.c.dim == dim)
-    found = connection.execute(query).scalar_one_or_none()
+    found: UUID | None = connection.execute(query).scalar_one_or_none()
     if found is None:
         insert = postgresql.insert(_SPACE) if connection.dialect.name == "postgresql" else sqlite.insert(_SPACE)
         connection.execute(
@@ -128,7 +126,7 @@ def ensure_space(connection: Connection, model: str, dim: int, now: datetime) ->
                 index_elements=["model", "dim"]
             )
         )
-        found = connection.execute(query).scalar_one()
+        return cast(UUID, connection.execute(query).scalar_one())
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which memories a recall may find: the request's filters as a scan of the bank, with SQL for what a scan cannot say."""
+"""Which memories a recall may find: its filters as a scan of the bank, with SQL for what a scan cannot say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Kind
 from memsvc.core.clock import to_us
-from memsvc.filters.grammar import Node
+from memsvc.filters.ast import ONLY_ACTIVE, Node
 from memsvc.filters.scan import split
 from memsvc.filters.sql import where
 from memsvc.memories import repository
@@ -24,6 +24,7 @@ from memsvc.models import Memory, MemoryVersion
 from memsvc.namespaces.repository import NamespaceRow
 
 _KEPT = 256
+_EVERY_KIND = frozenset(Kind)
 
 
 class Scopes:
@@ -52,16 +53,17 @@ class Scopes:
             raw_condition: the same as JSON: names it in the cache.
             now: memories whose time to live ended by then are not found.
         """
-        scan, rest = split(condition)
+        scan, rest = split(condition or ONLY_ACTIVE)
+        wanted = (scan.kinds or _EVERY_KIND) & (kinds or _EVERY_KIND)
         scan = replace(
             scan,
-            kinds=scan.kinds & kinds if scan.kinds and kinds else scan.kinds | kinds,
+            kinds=frozenset() if wanted == _EVERY_KIND else wanted,
             now_us=to_us(as_of or now),
             as_of_us=None if as_of is None else to_us(as_of),
             valid_at_us=None if valid_at is None else to_us(valid_at),
         )
-        if scan.kinds == frozenset() and kinds and split(condition)[0].kinds:
-            return replace(scan, allowed=np.empty((0, 16), dtype=np.uint8))  # two demands on the kind that exclude each other
+        if not wanted:  # the request and its filter ask for different kinds: nothing can match
+            return replace(scan, allowed=np.empty((0, 16), dtype=np.uint8))
         if rest is None:
             return scan
         return replace(scan, allowed=self._allowed(connection, namespace, rest, raw_condition, as_of))

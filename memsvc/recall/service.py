@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from gpu.bank.records import Kind, State
 from memsvc.core.clock import Clock
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
-from memsvc.filters.grammar import Node
+from memsvc.filters.ast import Node
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
 from memsvc.namespaces import repository as namespaces
@@ -37,7 +37,7 @@ class Question:
     asked_at: datetime | None
     profile: Profile
     min_seq: int | None
-    deadline_s: float
+    deadline_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,17 @@ class Answer:
     seq: int
     degraded: Sequence[str]
     timings_ms: dict[str, float]
-    eligible: int
 
 
 class RecallService:
     """Answers questions over one namespace."""
 
-    def __init__(self, database: Database, clock: Clock, keeper: Keeper, recaller: Recaller) -> None:
+    def __init__(self, database: Database, clock: Clock, keeper: Keeper, recaller: Recaller, space_id: UUID) -> None:
         self._database = database
         self._clock = clock
         self._keeper = keeper
         self._recaller = recaller
+        self._space_id = space_id
         self._scopes = Scopes()
 
     def __call__(self, tenant_id: UUID, question: Question) -> Answer:
@@ -86,7 +86,7 @@ class RecallService:
             if question.min_seq is not None and question.min_seq > head:
                 raise InvalidInput.field("/min_seq", "not_reached", "is ahead of the namespace's last change")
             if namespace is None:
-                return Answer((), 0.0, 0, (), {"total": _ms_since(begun)}, 0)
+                return Answer((), 0.0, 0, (), {"total": _ms_since(begun)})
             scan = self._scopes.scan(
                 connection,
                 namespace,
@@ -105,13 +105,13 @@ class RecallService:
             top_k=question.top_k,
             scan=scan,
             profile=question.profile,
-            deadline_s=question.deadline_s - (located - begun),
+            deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
         )
         analysed = self._recaller.analyse(query)
+        if namespace.space_id != self._space_id:
+            analysed = replace(analysed, vector=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
-        with bank.view(scan) as view:
-            recall = self._recaller.recall(analysed, view)
-            eligible = view.eligible
+        recall = self._recaller.recall(analysed, bank)
         hydrating = time.perf_counter()
         found = self._fetch(tenant_id, recall, question.as_of, scan.states)
         timings = {
@@ -121,12 +121,10 @@ class RecallService:
             "fetch": _ms_since(hydrating),
             "total": _ms_since(begun),
         }
-        return Answer(found, recall.confidence, namespace.head_seq, recall.degraded, timings, eligible)
+        return Answer(found, recall.confidence, namespace.head_seq, recall.degraded, timings)
 
-    def _fetch(
-        self, tenant_id: UUID, recall: Recall, as_of: datetime | None, states: frozenset[State]
-    ) -> list[Found]:
-        """The memories themselves. One that was erased or hidden since the search is left out."""
+    def _fetch(self, tenant_id: UUID, recall: Recall, as_of: datetime | None, states: frozenset[State]) -> list[Found]:
+        """The memories as they were searched. One that was erased or hidden since then is left out."""
         if not recall.hits:
             return []
         with self._database.read() as connection:
@@ -134,10 +132,8 @@ class RecallService:
         found = []
         for hit in recall.hits:
             row = rows.get((hit.memory_id, hit.version))
-            if row is None or State(row.state) not in states:
+            if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
-            if as_of is None and row.recorded_to is not None:
-                continue  # edited, forgotten or restored between search and fetch: the newer version was not judged
             found.append(Found(hit, row))
         return found
 

@@ -1,0 +1,288 @@
+"""Routes of memories and conversations: read the request, call the service, shape the answer."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ValidationError
+
+from memsvc.auth.authenticate import Eraser, Reader, Writer
+from memsvc.auth.principal import Principal
+from memsvc.core.errors import InvalidInput, ServiceError, TooLarge
+from memsvc.filters.ast import Node
+from memsvc.filters.grammar import parse
+from memsvc.http.json_body import read_json
+from memsvc.http.openapi import json_body, problems, query_parameters
+from memsvc.http.query import read_query
+from memsvc.http.schemas import path_id
+from memsvc.http.strict_json import parse as parse_json
+from memsvc.http.validation import invalid
+from memsvc.http.work import run_blocking
+from memsvc.memories.conditions import claim, etag, if_match
+from memsvc.memories.draft import Draft
+from memsvc.memories.once import Outcome
+from memsvc.memories.schemas import (
+    BatchAnswer,
+    BatchCreate,
+    ConversationCreate,
+    Describes,
+    HistoryAnswer,
+    LinkOut,
+    LinksAnswer,
+    ListQuery,
+    MemoryAnswer,
+    MemoryCreate,
+    MemoryEdit,
+    MemoryIn,
+    MemoryOut,
+    MemoryPage,
+    TurnIn,
+    memory_out,
+    to_draft,
+    version_out,
+)
+from memsvc.memories.write import Author
+from memsvc.models import Relation
+from memsvc.wiring import Container
+
+router = APIRouter()
+
+M = TypeVar("M", bound=BaseModel)
+_WRITE = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503, 507)
+_READ = problems(400, 401, 403, 404, 422, 503)
+
+
+def _container(request: Request) -> Container:
+    container: Container = request.app.state.container
+    return container
+
+
+def _author(principal: Principal) -> Author:
+    return Author(principal.tenant_id, principal.name)
+
+
+def parse_filter(text: str | None) -> tuple[Node | None, Any]:
+    """A filter from a query string: its meaning, and the JSON it was."""
+    if text is None:
+        return None, None
+    raw = parse_json(text.encode())
+    return parse(raw), raw
+
+
+@router.post(
+    "/memories", status_code=201, response_model=MemoryAnswer, responses=_WRITE, openapi_extra=json_body(MemoryCreate)
+)
+async def create_memory(request: Request, response: Response, principal: Writer) -> MemoryAnswer:
+    """Remember one thing. 201 means durable, and found by the next recall; 200 that an `external_id` was edited."""
+    container = _container(request)
+    body = await read_json(request, MemoryCreate, container.settings)
+    principal.require_namespace(body.namespace)
+    token = claim(request, principal, container.secrets, "create", body)
+    outcome = await run_blocking(
+        request, container.remember, _author(principal), body.namespace, [to_draft(body)], claim=token
+    )
+    item = outcome["items"][0]
+    if "problem" in item:
+        problem = item["problem"]
+        raise InvalidInput.field(problem["errors"][0]["pointer"], problem["errors"][0]["code"], problem["detail"])
+    response.status_code = item["status"]
+    return await _answer(request, response, principal, outcome)
+
+
+@router.post(
+    "/memories:batch", response_model=BatchAnswer, response_model_exclude_unset=True, responses=_WRITE,
+    openapi_extra=json_body(BatchCreate),
+)  # fmt: skip
+async def create_memories(request: Request, principal: Writer) -> BatchAnswer:
+    """Remember many things in one transaction. Each item has its own answer; a refused one does not stop the rest."""
+    container = _container(request)
+    body = await read_json(request, BatchCreate, container.settings)
+    principal.require_namespace(body.namespace)
+    _check_count(len(body.memories), container)
+    token = claim(request, principal, container.secrets, "batch", body)
+
+    def work() -> Outcome:
+        drafts = [_draft(MemoryIn, raw, i, "memories", container) for i, raw in enumerate(body.memories)]
+        return container.remember(_author(principal), body.namespace, drafts, claim=token)
+
+    return _batch_answer(await run_blocking(request, work))
+
+
+@router.post(
+    "/conversations", response_model=BatchAnswer, response_model_exclude_unset=True, responses=_WRITE,
+    openapi_extra=json_body(ConversationCreate),
+)  # fmt: skip
+async def create_conversation(request: Request, principal: Writer) -> BatchAnswer:
+    """Remember a conversation: each turn a memory with its speaker and time that follows the turn before."""
+    container = _container(request)
+    body = await read_json(request, ConversationCreate, container.settings)
+    principal.require_namespace(body.namespace)
+    _check_count(len(body.turns), container)
+    token = claim(request, principal, container.secrets, "conversation", body)
+    shared = {"session_id": body.session_id, "user_id": body.user_id, "agent_id": body.agent_id}
+    shared = {name: value for name, value in shared.items() if value is not None}
+
+    def turn(raw: dict[str, Any], index: int) -> Draft | ServiceError:
+        said = _validated(TurnIn, raw, index, "turns", container)
+        if isinstance(said, ServiceError):
+            return said
+        named = said.model_dump(exclude_unset=True)
+        return to_draft(MemoryIn.model_construct(_fields_set=set(named), **named), follows=index - 1, **shared)
+
+    def work() -> Outcome:
+        drafts = [turn(raw, i) for i, raw in enumerate(body.turns)]
+        return container.remember(_author(principal), body.namespace, drafts, session_id=body.session_id, claim=token)
+
+    return _batch_answer(await run_blocking(request, work))
+
+
+@router.get("/memories", response_model=MemoryPage, responses=_READ, openapi_extra=query_parameters(ListQuery))
+async def list_memories(request: Request, principal: Reader) -> MemoryPage:
+    """A namespace's memories, page by page. Without `state` in the filter: active ones."""
+    container = _container(request)
+    query = read_query(request, ListQuery, container.settings)
+    principal.require_namespace(query.namespace)
+    if query.limit > container.settings.page_max:
+        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    condition, raw = parse_filter(query.filter)
+    page = await run_blocking(
+        request,
+        container.reading.page,
+        principal.tenant_id,
+        query.namespace,
+        condition,
+        raw,
+        newest_first=query.order == "newest",
+        limit=query.limit,
+        cursor=query.cursor,
+    )
+    items = [memory_out(m.row, m.content, query.namespace) for m in page.memories]
+    return MemoryPage.model_construct(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/memories/{memory_id}", response_model=MemoryOut, responses=_READ)
+async def get_memory(request: Request, response: Response, principal: Reader, memory_id: str) -> MemoryOut:
+    """One memory."""
+    container = _container(request)
+    found = await run_blocking(request, container.reading.one, principal.tenant_id, path_id(memory_id), principal.may)
+    response.headers["ETag"] = etag(found.stored.row["version"])
+    return memory_out(found.stored.row, found.stored.content, found.path)
+
+
+@router.patch(
+    "/memories/{memory_id}", response_model=MemoryAnswer, responses=_WRITE, openapi_extra=json_body(MemoryEdit)
+)
+async def edit_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
+    """Change what is named, as a new version. With If-Match only if the memory still has that version."""
+    container = _container(request)
+    body = await read_json(request, MemoryEdit, container.settings)
+    identifier = path_id(memory_id)
+    token = claim(request, principal, container.secrets, f"edit {identifier}", body)
+    outcome = await run_blocking(
+        request,
+        container.changer.edit,
+        _author(principal),
+        identifier,
+        principal.may,
+        to_draft(body),
+        if_match(request),
+        token,
+    )
+    return await _answer(request, response, principal, outcome)
+
+
+@router.post("/memories/{memory_id}:forget", response_model=MemoryAnswer, responses=_WRITE)
+async def forget_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
+    """Hide a memory from every read and recall. `:restore` brings it back."""
+    container = _container(request)
+    identifier = path_id(memory_id)
+    token = claim(request, principal, container.secrets, f"forget {identifier}", None)
+    outcome = await run_blocking(
+        request, container.changer.forget, _author(principal), identifier, principal.may, if_match(request), token
+    )
+    return await _answer(request, response, principal, outcome)
+
+
+@router.post("/memories/{memory_id}:restore", response_model=MemoryAnswer, responses=_WRITE)
+async def restore_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
+    """Bring a forgotten memory back."""
+    container = _container(request)
+    identifier = path_id(memory_id)
+    token = claim(request, principal, container.secrets, f"restore {identifier}", None)
+    outcome = await run_blocking(
+        request, container.changer.restore, _author(principal), identifier, principal.may, if_match(request), token
+    )
+    return await _answer(request, response, principal, outcome)
+
+
+@router.delete("/memories/{memory_id}", status_code=204, response_class=Response, responses=_WRITE)
+async def erase_memory(request: Request, principal: Eraser, memory_id: str) -> Response:
+    """Erase a memory for good: every version, vector and link. There is no way back."""
+    container = _container(request)
+    identifier = path_id(memory_id)
+    token = claim(request, principal, container.secrets, f"erase {identifier}", None)
+    await run_blocking(
+        request, container.changer.erase, _author(principal), identifier, principal.may, if_match(request), token
+    )
+    return Response(status_code=204)
+
+
+@router.get("/memories/{memory_id}/history", response_model=HistoryAnswer, responses=_READ)
+async def memory_history(request: Request, principal: Reader, memory_id: str) -> HistoryAnswer:
+    """Every version of a memory, oldest first."""
+    container = _container(request)
+    rows = await run_blocking(
+        request, container.reading.history, principal.tenant_id, path_id(memory_id), principal.may
+    )
+    return HistoryAnswer.model_construct(items=[version_out(row) for row in rows])
+
+
+@router.get("/memories/{memory_id}/links", response_model=LinksAnswer, responses=_READ)
+async def memory_links(request: Request, principal: Reader, memory_id: str) -> LinksAnswer:
+    """Links of a memory to other active memories."""
+    container = _container(request)
+    found = await run_blocking(request, container.reading.links, principal.tenant_id, path_id(memory_id), principal.may)
+    items = [
+        LinkOut.model_construct(relation=Relation(relation), memory_id=other, direction="out" if outgoing else "in")
+        for relation, other, outgoing in found
+    ]
+    return LinksAnswer.model_construct(items=items)
+
+
+async def _answer(request: Request, response: Response, principal: Principal, outcome: Outcome) -> MemoryAnswer:
+    """The memory that a write left, read from the database: a replay shows it as it is now."""
+    item = outcome["items"][0]
+    found = await run_blocking(request, _container(request).reading.written, principal.tenant_id, UUID(item["id"]))
+    response.headers["ETag"] = etag(item["version"])
+    if found is None:
+        return MemoryAnswer.model_construct(memory=None, seq=outcome["seq"])
+    memory = memory_out(found.stored.row, found.stored.content, found.path)
+    return MemoryAnswer.model_construct(memory=memory, seq=outcome["seq"])
+
+
+def _batch_answer(outcome: Outcome) -> BatchAnswer:
+    return BatchAnswer.model_validate_json(orjson.dumps({"items": outcome["items"], "seq": outcome["seq"]}))
+
+
+def _check_count(count: int, container: Container) -> None:
+    most = container.settings.batch_max
+    if count > most:
+        raise TooLarge(f"at most {most} memories in one call; send several calls")
+
+
+def _draft(
+    model: type[Describes], raw: dict[str, Any], index: int, name: str, container: Container
+) -> Draft | ServiceError:
+    said = _validated(model, raw, index, name, container)
+    return said if isinstance(said, ServiceError) else to_draft(said)
+
+
+def _validated(model: type[M], raw: dict[str, Any], index: int, name: str, container: Container) -> M | ServiceError:
+    """One item of a list as its model, or why it is refused."""
+    try:
+        return model.model_validate(raw, context={"settings": container.settings})
+    except ValidationError as error:
+        return invalid(error, raw, (name, index))

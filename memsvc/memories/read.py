@@ -1,0 +1,144 @@
+"""Reading memories: one, a page of many, the history and the links of one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, or_
+
+from gpu.bank.records import State
+from memsvc.core.clock import Clock, from_us, to_us
+from memsvc.core.errors import BadCursor, NotFound
+from memsvc.db.engine import Database
+from memsvc.filters.ast import ONLY_ACTIVE, Node
+from memsvc.filters.sql import where
+from memsvc.http.cursor import CursorCodec
+from memsvc.memories import repository
+from memsvc.memories.change import Allowed
+from memsvc.memories.ledger import Stored
+from memsvc.models import Memory
+from memsvc.models.tables import MEMORY
+from memsvc.namespaces import repository as namespaces
+
+_ROUTE = "memories"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A memory with the path of its namespace."""
+
+    stored: Stored
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    memories: list[Stored]
+    next_cursor: str | None
+
+
+class Reading:
+    """Reads memories of one tenant. What is unknown, foreign, out of reach or forgotten raises the same `NotFound`."""
+
+    def __init__(self, database: Database, clock: Clock, cursors: CursorCodec) -> None:
+        self._database = database
+        self._clock = clock
+        self._cursors = cursors
+
+    def one(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
+        """An active memory.
+
+        Raises:
+            NotFound: there is no such active memory.
+        """
+        with self._database.read() as connection:
+            return self._active(connection, tenant_id, memory_id, allowed)
+
+    def written(self, tenant_id: UUID, memory_id: UUID) -> Located | None:
+        """The memory that a write of this tenant made or changed, in whatever state, or None if it is gone."""
+        with self._database.read() as connection:
+            found = repository.located(connection, tenant_id, memory_id)
+        return None if found is None else Located(found[0], found[1].path)
+
+    def history(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[Any]:
+        """Every version of an active memory, oldest first.
+
+        Raises:
+            NotFound: there is no such active memory.
+        """
+        with self._database.read() as connection:
+            self._active(connection, tenant_id, memory_id, allowed)
+            return repository.history(connection, tenant_id, memory_id)
+
+    def links(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[tuple[str, UUID, bool]]:
+        """Links of an active memory to other active ones.
+
+        Raises:
+            NotFound: there is no such active memory.
+        """
+        with self._database.read() as connection:
+            self._active(connection, tenant_id, memory_id, allowed)
+            return repository.links(connection, tenant_id, memory_id)
+
+    def page(
+        self,
+        tenant_id: UUID,
+        path: str,
+        condition: Node | None,
+        raw_condition: Any,
+        *,
+        newest_first: bool,
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        """One page of a namespace's memories; those active unless the filter names `state`, and none expired.
+
+        Raises:
+            BadCursor: the cursor belongs to another list.
+        """
+        about = orjson.dumps([path, raw_condition, newest_first], option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(about).digest()
+        after = None if cursor is None else self._place(cursor, tenant_id, digest)
+        condition = condition or ONLY_ACTIVE
+        unexpired = or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > self._clock.now())
+        conditions = [where(condition, Memory), unexpired]
+        with self._database.read() as connection:
+            namespace = namespaces.find(connection, tenant_id, path)
+            if namespace is None:
+                return Page([], None)
+            found = repository.page(
+                connection, tenant_id, namespace.id, conditions, after=after, newest_first=newest_first, limit=limit + 1
+            )
+        more = len(found) > limit
+        found = found[:limit]
+        if not more:
+            return Page(found, None)
+        last = found[-1]
+        position = [to_us(last.row["recorded_at"]), str(last.id)]
+        return Page(found, self._cursors.encode(position, tenant_id=tenant_id, route=_ROUTE, digest=digest))
+
+    def _place(self, cursor: str, tenant_id: UUID, digest: bytes) -> tuple[datetime, UUID]:
+        position = self._cursors.decode(cursor, tenant_id=tenant_id, route=_ROUTE, digest=digest)
+        try:
+            at, last = position
+            return from_us(at), UUID(last)
+        except (TypeError, ValueError):
+            raise BadCursor("this cursor was not made for this list; start the list again") from None
+
+    def _active(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
+        found = repository.located(connection, tenant_id, memory_id)
+        if found is None or not allowed(found[1].path) or not self._shows(found[0]):
+            raise NotFound("there is no such memory")
+        return Located(found[0], found[1].path)
+
+    def _shows(self, stored: Stored) -> bool:
+        """Whether a memory is there for ordinary readers: active, and its time to live has not ended."""
+        expires_at = stored.row["expires_at"]
+        return stored.row["state"] == State.ACTIVE and (expires_at is None or expires_at > self._clock.now())

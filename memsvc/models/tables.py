@@ -1,0 +1,24 @@
+"""The tables themselves, for statements that write and read many rows without building objects."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from sqlalchemy import Table
+
+from memsvc.models.change import Change
+from memsvc.models.embedding import Embedding, EmbeddingSpaceRow
+from memsvc.models.idempotency import Idempotency
+from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Tombstone
+from memsvc.models.tenant import Namespace
+
+ANALYSIS = cast(Table, Analysis.__table__)
+CHANGE = cast(Table, Change.__table__)
+EMBEDDING = cast(Table, Embedding.__table__)
+EMBEDDING_SPACE = cast(Table, EmbeddingSpaceRow.__table__)
+IDEMPOTENCY = cast(Table, Idempotency.__table__)
+LINK = cast(Table, MemoryLink.__table__)
+MEMORY = cast(Table, Memory.__table__)
+NAMESPACE = cast(Table, Namespace.__table__)
+TOMBSTONE = cast(Table, Tombstone.__table__)
+VERSION = cast(Table, MemoryVersion.__table__)

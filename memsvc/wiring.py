@@ -1,0 +1,131 @@
+"""The only place where the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gpu
+from gpu.bank.bank import Bank
+from memsvc.auth.keys import KeyService
+from memsvc.core.clock import Clock, SystemClock
+from memsvc.core.metrics import Metrics
+from memsvc.core.secrets import load_secrets
+from memsvc.core.settings import Settings
+from memsvc.db import migrate
+from memsvc.db.engine import Database
+from memsvc.embedding import build_embedder
+from memsvc.http.cursor import CursorCodec
+from memsvc.index.keeper import Keeper
+from memsvc.memories.change import Changer
+from memsvc.memories.once import Once
+from memsvc.memories.prepare import Preparer
+from memsvc.memories.read import Reading
+from memsvc.memories.write import Remember
+from memsvc.namespaces import repository as namespaces
+from memsvc.recall.service import Answer, RecallService
+from retrieval.analysis.analyser import TextAnalyser
+from retrieval.channels.keyword import KeywordChannel
+from retrieval.channels.semantic import SemanticChannel
+from retrieval.embedders.batching import BatchingEmbedder
+from retrieval.fusion import StandardisedScores
+from retrieval.pipeline import Recaller
+
+Say = Callable[[str], None]
+
+
+class Container:
+    """One process's service, assembled.
+
+    Args:
+        settings: how to run.
+        clock: the source of "now".
+        say: told what start-up is doing, in words.
+        embedder: used instead of the one that the settings name.
+
+    Raises:
+        StartupRefused: the database, the secret, the model or the keys do not allow serving.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        say: Say = lambda text: None,
+        embedder: BatchingEmbedder | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = Metrics()
+        self._say = say
+        self._loaded = False
+        self.secrets = load_secrets(settings)
+        self.database = Database(
+            settings.url,
+            readers=settings.request_threads,
+            commit_group_max=settings.commit_group_max,
+            on_group=self.metrics.commit_group.observe,
+        )
+        try:
+            self._assemble(embedder)
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _assemble(self, embedder: BatchingEmbedder | None) -> None:
+        settings = self.settings
+        applied = migrate.upgrade(self.database.engine)
+        self._say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
+        self.keys = KeyService(self.database, self.secrets, self.clock)
+        self.keys.prepare(settings)
+        self.cursors = CursorCodec(self.secrets, self.clock)
+        self._say(f"embedding model: loading {settings.embedder}")
+        self.embedder = embedder or build_embedder(settings)
+        space = self.embedder.space
+        self.space_id = self.database.write(
+            lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
+        )
+        analyser = TextAnalyser()
+        self.keeper = Keeper(self.database, Bank(), self.metrics.change_lag.set)
+        self.recaller = Recaller(
+            channels=(SemanticChannel(), KeywordChannel()),
+            fusion=StandardisedScores(),
+            analyser=analyser,
+            embedder=self.embedder,
+        )
+        preparer = Preparer(analyser, self.embedder)
+        once = Once(self.database, self.clock, settings.idempotency_ttl_s)
+        self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id)
+        self.changer = Changer(self.database, once, self.clock, preparer, self.keeper, self.secrets, self.space_id)
+        self.reading = Reading(self.database, self.clock, self.cursors)
+        self.recall = RecallService(self.database, self.clock, self.keeper, self.recaller, self.space_id)
+
+    def start(self) -> None:
+        """Compile the scans and load every namespace from the database."""
+        self._say("memory bank: compiling scans and loading memories")
+        gpu.warm_up()
+        memories = self.keeper.load_all()
+        self._loaded = True
+        self._say(f"memory bank: {memories} memories loaded")
+
+    def close(self) -> None:
+        """Finish writes, then let go of threads, connections and the lock."""
+        self.recaller.close()
+        self.embedder.close()
+        self.database.close()
+
+    def ready(self) -> dict[str, bool]:
+        """Each readiness check by name. Raises what the database raises if it cannot be reached."""
+        with self.database.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return {"database": True, "bank_loaded": self._loaded}
+
+    def observe_recall(self, answer: Answer) -> None:
+        """Count a recall's phases."""
+        for phase, ms in answer.timings_ms.items():
+            self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
+
+
+def build_container(settings: Settings, say: Say = lambda text: None) -> Container:
+    """The service that the settings describe; raises what `Container` does."""
+    return Container(settings, say=say)
