@@ -65,15 +65,18 @@ def encode_turn(turn: Turn | Mapping[str, Any]) -> bytes:
 
 
 def split(encoded: Iterable[bytes], limits: BatchLimits) -> Iterator[list[bytes]]:
-    """Cuts encoded items into batches within the limits, in order, reading no further ahead than one batch."""
+    """Cuts encoded items into batches within the limits, in order; a full batch goes before the next item is read."""
     batch: list[bytes] = []
     size = 0
     for item in encoded:
-        if batch and (len(batch) >= limits.items or size + len(item) > limits.max_bytes):
+        if batch and size + len(item) > limits.max_bytes:
             yield batch
             batch, size = [], 0
         batch.append(item)
         size += len(item) + 1  # the comma
+        if len(batch) >= limits.items:
+            yield batch
+            batch, size = [], 0
     if batch:
         yield batch
 

@@ -47,7 +47,7 @@ class MemoryFields(TypedDict, total=False):
     occurred_at: When | None
     valid_from: When | None
     valid_to: When | None
-    ttl_s: float | None
+    ttl_s: int | None
     importance: float | None
     pinned: bool | None
     source: Any

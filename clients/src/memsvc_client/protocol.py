@@ -29,7 +29,6 @@ from memsvc_client.wire import Call, Reply, encode, nothing, reader
 T = TypeVar("T")
 
 JSON = {"Content-Type": "application/json"}
-MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
 _written = reader(Written)
 _read_memory = reader(Memory)
@@ -139,7 +138,7 @@ class Protocol:
         """PATCH /v1/memories/{id} with a merge patch."""
         if not changes:
             raise InvalidArgument("nothing to change: name at least one field")
-        headers = MERGE_PATCH | ({"If-Match": f'"{if_version}"'} if if_version is not None else {})
+        headers = JSON | ({"If-Match": f'"{if_version}"'} if if_version is not None else {})
         return Call(
             "PATCH",
             _memory_path(memory_id),

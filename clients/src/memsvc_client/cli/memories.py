@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -125,12 +126,18 @@ def erase(
     """Destroy a memory with its history. There is no way back."""
     if not memory_id:
         raise InvalidArgument("a memory id is needed")
-    if not yes and not typer.confirm(f"Erase {clean(memory_id).plain} for good?", err=True):
+    if not yes and not _agreed(f"Erase {clean(memory_id).plain} for good? [y/N] "):
         session.output.note("nothing was erased")
         raise typer.Exit(REFUSED)
     with session.client() as client:
         client.erase(memory_id)
     session.output.show({"erased": memory_id}, lambda: clean(f"erased {memory_id}"))
+
+
+def _agreed(question: str) -> bool:
+    """Asks on stderr: stdout is for results alone, which the usual prompt does not keep to."""
+    typer.echo(question, err=True, nl=False)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _show_written(session: Session, written: Written, verb: str) -> None:

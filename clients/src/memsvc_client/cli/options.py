@@ -70,7 +70,7 @@ WRITE_OPTIONS = (
     _option("occurred_at", str, f"When it happened. {TIME_NOTE}", metavar="TIME"),
     _option("valid_from", str, "True from.", metavar="TIME"),
     _option("valid_to", str, "True until.", metavar="TIME"),
-    _option("ttl_s", float, "Seconds until it expires."),
+    _option("ttl_s", int, "Seconds until it expires."),
     _option("importance", float, "Between 0 and 1."),
     _option("pinned", bool, "Keep it from fading.", "--pinned/--not-pinned"),
     _option("metadata", str, "JSON object.", metavar="JSON"),

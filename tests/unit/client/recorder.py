@@ -1,0 +1,215 @@
+"""A real HTTP server on loopback that answers as a test says and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+ID = "0198c5a0-0000-7000-8000-000000000001"
+KEY_ID = "0198c5a0-0000-7000-8000-0000000000aa"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived; header names are lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw) if self.raw else None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to answer. `drop` closes the connection without a word; `delay_s` waits first."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    drop: bool = False
+    delay_s: float = 0.0
+
+    def encoded(self) -> bytes:
+        if self.body is None:
+            return b""
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+def problem(status: int, code: str, detail: str = "no", **more: Any) -> dict[str, Any]:
+    return {
+        "type": f"urn:memsvc:problem:{code}",
+        "title": code,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": "req-1",
+        "errors": [],
+    } | more
+
+
+def memory(memory_id: str = ID, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": memory_id,
+        "namespace": "user/ada",
+        "content": "Ada prefers tea.",
+        "kind": "semantic",
+        "state": "active",
+        "version": 1,
+        "tags": ["tea"],
+        "recorded_at": "2026-02-01T00:00:00Z",
+        "metadata": {"city": "Oslo"},
+        "a_field_of_tomorrow": 1,
+    } | fields
+
+
+class Recorder:
+    """The scripted service. Answers come from `script` first, then from `default`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.seen: list[Seen] = []
+        self.script: deque[Answer] = deque()
+        self.default: Callable[[Seen], Answer] = lambda _: Answer(599, problem(599, "unscripted"))
+        self.stopping = threading.Event()
+
+    def will(self, *answers: Answer) -> None:
+        self.script.extend(answers)
+
+    def answer(self, seen: Seen) -> Answer:
+        self.seen.append(seen)
+        return self.script.popleft() if self.script else self.default(seen)
+
+    @property
+    def last(self) -> Seen:
+        return self.seen[-1]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    recorder: Recorder
+
+    def _handle(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("content-length") or 0)
+        seen = Seen(
+            self.command,
+            parts.path,
+            dict(parse_qsl(parts.query, keep_blank_values=True)),
+            {name.lower(): value for name, value in self.headers.items()},
+            self.rfile.read(length),
+        )
+        answer = self.recorder.answer(seen)
+        if answer.delay_s:
+            self.recorder.stopping.wait(answer.delay_s)
+        if answer.drop:
+            self.close_connection = True
+            return
+        body = answer.encoded()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that http.server asks for
+
+    def log_message(self, format: str, *args: Any) -> None:
+        del format, args
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone away is part of these tests."""
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    """A running recorder."""
+    handler = type("Handler", (_Handler,), {})
+    server = _Server(("127.0.0.1", 0), handler)
+    recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}")
+    handler.recorder = recorder  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield recorder
+    finally:
+        recorder.stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def plausible(seen: Seen) -> Answer:
+    """What a service with one memory would answer to any good request."""
+    route = (seen.method, seen.path.replace(ID, "{id}").replace(KEY_ID, "{key}"))
+    written = {"memory": memory(), "seq": 7}
+    items = (seen.body or {}).get("memories") or (seen.body or {}).get("turns") or []
+    batch = {
+        "items": [{"status": 201, "id": ID, "external_id": i.get("external_id"), "version": 1} for i in items],
+        "seq": 9,
+    }
+    key = {"id": KEY_ID, "name": "ci", "roles": ["read"], "namespaces": ["user/**"], "prefix": "msk_ab"}
+    answers: dict[tuple[str, str], Answer] = {
+        ("POST", "/v1/memories"): Answer(201, written, {"ETag": '"1"'}),
+        ("POST", "/v1/memories:batch"): Answer(200, batch),
+        ("POST", "/v1/conversations"): Answer(200, batch),
+        ("GET", "/v1/memories"): Answer(200, {"items": [memory()], "next_cursor": None}),
+        ("GET", "/v1/memories/{id}"): Answer(200, memory(), {"ETag": '"1"'}),
+        ("PATCH", "/v1/memories/{id}"): Answer(200, {"memory": memory(version=2), "seq": 8}),
+        ("POST", "/v1/memories/{id}:forget"): Answer(200, {"memory": memory(state="forgotten"), "seq": 8}),
+        ("POST", "/v1/memories/{id}:restore"): Answer(200, written),
+        ("DELETE", "/v1/memories/{id}"): Answer(204),
+        ("GET", "/v1/memories/{id}/history"): Answer(
+            200, {"items": [{"version": 1, "content": "x", "state": "active", "reason": "written", "writer": "ada"}]}
+        ),
+        ("GET", "/v1/memories/{id}/links"): Answer(
+            200, {"items": [{"relation": "follows", "memory_id": ID, "direction": "out"}]}
+        ),
+        ("POST", "/v1/recall"): Answer(
+            200,
+            {
+                "hits": [
+                    {
+                        "rank": 1,
+                        "score": 0.875,
+                        "memory": memory(),
+                        "channels": {"semantic": {"rank": 2, "score": 0.5}, "keyword": {"rank": 1, "score": 9.25}},
+                    }
+                ],
+                "confidence": 0.93,
+                "seq": 17,
+                "degraded": [],
+                "took_ms": 6.1,
+            },
+        ),
+        ("GET", "/v1/namespaces"): Answer(
+            200,
+            {
+                "items": [{"namespace": "user/ada", "memories": 3, "head_seq": 9, "embedding_model": "bge"}],
+                "next_cursor": None,
+            },
+        ),
+        ("GET", "/v1/stats"): Answer(200, {"namespace": "user/ada", "head_seq": 9, "kinds": {"episodic": 3}}),
+        ("POST", "/v1/keys"): Answer(201, {"key": key, "secret": "msk_secret"}),
+        ("GET", "/v1/keys"): Answer(200, {"items": [key], "next_cursor": None}),
+        ("DELETE", "/v1/keys/{key}"): Answer(204),
+        ("GET", "/v1/version"): Answer(200, {"version": "1.2.3", "api": "v1"}),
+        ("GET", "/readyz"): Answer(200, {"status": "ready"}),
+    }
+    return answers.get(route, Answer(404, problem(404, "not_found", "there is nothing with this id")))

@@ -1,0 +1,197 @@
+"""Every method sends what the API asks for and reads what it answers."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from memsvc_client import InvalidArgument, Memory, UnexpectedAnswer
+from pydantic import ValidationError
+
+from tests.unit.client.conftest import Connect
+from tests.unit.client.recorder import ID, KEY_ID, Answer, Recorder, memory
+
+
+def test_remember_sends_only_what_was_given_and_times_in_utc(connect: Connect, plausible_service: Recorder) -> None:
+    oslo = timezone(timedelta(hours=1))
+    written = connect(plausible_service.url).remember(
+        "Ada prefers tea.",
+        kind="semantic",
+        occurred_at=datetime(2026, 1, 31, 10, tzinfo=oslo),
+        tags=["tea"],
+        place=None,
+    )
+    seen = plausible_service.last
+    assert (seen.method, seen.path) == ("POST", "/v1/memories")
+    assert seen.body == {
+        "namespace": "user/ada",
+        "content": "Ada prefers tea.",
+        "kind": "semantic",
+        "occurred_at": "2026-01-31T09:00:00Z",
+        "tags": ["tea"],
+    }
+    assert seen.headers["content-type"] == "application/json"
+    assert uuid.UUID(seen.headers["idempotency-key"])
+    assert (written.memory.id, written.seq, written.created) == (ID, 7, True)
+
+
+def test_an_edit_through_an_external_id_is_not_called_created(connect: Connect, service: Recorder) -> None:
+    service.will(Answer(200, {"memory": memory(version=2), "seq": 8}))
+    assert connect(service.url).remember("x", external_id="a").created is False
+
+
+def test_own_idempotency_key_is_used(connect: Connect, plausible_service: Recorder) -> None:
+    connect(plausible_service.url).remember("x", idempotency_key="mine")
+    assert plausible_service.last.headers["idempotency-key"] == "mine"
+
+
+def test_recall_has_the_shape_of_the_api(connect: Connect, plausible_service: Recorder) -> None:
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    answer = connect(plausible_service.url).recall(
+        "tea?", namespace="user/bob", top_k=3, kinds=["semantic"], filter={"tags": {"contains": "tea"}}, asked_at=now
+    )
+    assert plausible_service.last.body == {
+        "namespace": "user/bob",
+        "query": "tea?",
+        "top_k": 3,
+        "kinds": ["semantic"],
+        "filter": {"tags": {"contains": "tea"}},
+        "asked_at": "2026-02-01T00:00:00Z",
+    }
+    assert "idempotency-key" not in plausible_service.last.headers
+    (hit,) = answer.hits
+    assert (hit.rank, hit.memory.content, hit.channels["semantic"].rank) == (1, "Ada prefers tea.", 2)
+    assert answer.confidence == 0.93
+
+
+def test_edit_is_a_merge_patch_with_a_precondition(connect: Connect, plausible_service: Recorder) -> None:
+    written = connect(plausible_service.url).edit(ID, if_version=1, content="new", place=None)
+    seen = plausible_service.last
+    assert (seen.method, seen.body) == ("PATCH", {"content": "new", "place": None})
+    assert seen.headers["if-match"] == '"1"'
+    assert "idempotency-key" in seen.headers
+    assert written.memory.version == 2
+
+
+@pytest.mark.parametrize(("verb", "state"), [("forget", "forgotten"), ("restore", "active")])
+def test_forget_and_restore(connect: Connect, plausible_service: Recorder, verb: str, state: str) -> None:
+    written = getattr(connect(plausible_service.url), verb)(ID)
+    assert plausible_service.last.path == f"/v1/memories/{ID}:{verb}"
+    assert written.memory.state == state
+
+
+def test_reads_of_one_memory(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    assert client.get(ID).metadata == {"city": "Oslo"}
+    assert [v.reason for v in client.history(ID)] == ["written"]
+    assert [(link.relation, link.memory_id) for link in client.links(ID)] == [("follows", ID)]
+    assert client.erase(ID) is None
+    assert [seen.method for seen in plausible_service.seen] == ["GET", "GET", "GET", "DELETE"]
+
+
+def test_facts_about_the_service(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    assert client.version().version == "1.2.3"
+    assert client.ready().ready is True
+    assert client.stats().model_extra == {"kinds": {"episodic": 3}}
+    assert plausible_service.last.query == {"namespace": "user/ada"}
+    assert [n.namespace for n in client.namespaces(prefix="user/")] == ["user/ada"]
+    assert plausible_service.last.query == {"prefix": "user/", "limit": "100"}
+
+
+def test_keys(connect: Connect, plausible_service: Recorder) -> None:
+    keys = connect(plausible_service.url).keys
+    made = keys.create("ci", roles=["read"], namespaces=["user/**"], expires_at="2027-01-01T00:00:00Z")
+    assert plausible_service.last.body == {
+        "name": "ci",
+        "roles": ["read"],
+        "namespaces": ["user/**"],
+        "expires_at": "2027-01-01T00:00:00Z",
+    }
+    assert made.secret == "msk_secret"
+    assert "msk_secret" not in repr(made)
+    assert [key.id for key in keys.list()] == [KEY_ID]
+    keys.revoke(KEY_ID)
+    assert plausible_service.last.path == f"/v1/keys/{KEY_ID}"
+
+
+def test_not_ready_is_an_answer_and_is_not_tried_again(connect: Connect, service: Recorder) -> None:
+    service.will(Answer(503, {"database": "down"}))
+    readiness = connect(service.url).ready()
+    assert (readiness.ready, readiness.detail) == (False, {"database": "down"})
+    assert len(service.seen) == 1
+
+
+def test_key_and_address_come_from_the_environment(
+    connect: Connect, plausible_service: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMSVC_URL", plausible_service.url + "/")
+    monkeypatch.setenv("MEMSVC_API_KEY", "msk_env")
+    connect().version()
+    assert plausible_service.last.headers["authorization"] == "Bearer msk_env"
+    connect(key="msk_arg").version()
+    assert plausible_service.last.headers["authorization"] == "Bearer msk_arg"
+
+
+def test_no_key_no_header(connect: Connect, plausible_service: Recorder) -> None:
+    connect(plausible_service.url).version()
+    assert "authorization" not in plausible_service.last.headers
+
+
+def test_ids_cannot_leave_their_place_in_the_path(connect: Connect, service: Recorder) -> None:
+    service.will(Answer(200, memory()))
+    connect(service.url).get("../keys?x=1")
+    assert service.last.path == "/v1/memories/..%2Fkeys%3Fx%3D1"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda c: c.remember("x", occurred_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - the point of the test
+        lambda c: c.remember("x", metadata={"a": float("nan")}),
+        lambda c: c.remember("x", metadata={"a": object()}),
+        lambda c: c.remember("\ud800"),
+        lambda c: c.edit(ID),
+        lambda c: c.get(""),
+        lambda c: c.keys.revoke(""),
+        lambda c: c.remember_many(["x"], batch_items=1001),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_here(connect: Connect, service: Recorder, wrong: Any) -> None:
+    with pytest.raises(InvalidArgument):
+        wrong(connect(service.url))
+    assert service.seen == []
+
+
+def test_a_namespace_is_needed(connect: Connect, service: Recorder) -> None:
+    client = connect(service.url, namespace=None)
+    for call in (client.list, client.stats, lambda: client.remember("x"), lambda: client.recall("x")):
+        with pytest.raises(InvalidArgument, match="namespace"):
+            call()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://x", "http://", "http://[::1"])
+def test_an_address_that_is_none(connect: Connect, url: str) -> None:
+    with pytest.raises(InvalidArgument):
+        connect(url)
+
+
+def test_a_key_that_cannot_be_one_is_not_shown(connect: Connect) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        connect("http://127.0.0.1:1", "msk_\nsecret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", {"memories": 1}, b""])
+def test_an_answer_of_another_service(connect: Connect, service: Recorder, body: Any) -> None:
+    service.will(Answer(200, body))
+    with pytest.raises(UnexpectedAnswer):
+        connect(service.url).get(ID)
+
+
+def test_answers_are_frozen(connect: Connect, plausible_service: Recorder) -> None:
+    found: Memory = connect(plausible_service.url).get(ID)
+    with pytest.raises(ValidationError):
+        found.content = "changed"  # type: ignore[misc]

@@ -1,0 +1,84 @@
+"""The two clients have the same methods, arguments and descriptions; the package exports what it should."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import memsvc_client
+import pytest
+from memsvc_client import AsyncKeys, AsyncMemoryClient, Keys, MemoryClient
+
+LAZY = {"list", "namespaces"}  # they give a pager, which is awaited by iterating it
+PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys)]
+
+
+def methods(owner: type) -> dict[str, Any]:
+    return {name: f for name, f in inspect.getmembers(owner, inspect.isfunction) if not name.startswith("_")}
+
+
+def arguments(function: Any) -> list[tuple[str, Any, Any, str]]:
+    return [
+        (p.name, p.kind, p.default, str(p.annotation).replace("AsyncBase", "Base"))
+        for p in inspect.signature(function).parameters.values()
+    ]
+
+
+@pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
+def test_same_names(blocking: type, awaited: type) -> None:
+    assert methods(blocking).keys() == methods(awaited).keys()
+    assert len(methods(blocking)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(one, methods(b)[name]) for a, b in PAIRS for name, one in methods(a).items()]
+    + [(vars(MemoryClient)["__init__"], vars(AsyncMemoryClient)["__init__"])],
+    ids=lambda f: f.__qualname__,
+)
+def test_same_arguments_answers_and_words(one: Any, other: Any) -> None:
+    assert arguments(one) == arguments(other)
+    answer = inspect.signature(other).return_annotation
+    assert inspect.signature(one).return_annotation == answer.replace("AsyncPager", "Pager")
+    assert one.__doc__ == other.__doc__
+    awaited = inspect.iscoroutinefunction(other)
+    assert awaited == (one.__name__ not in LAZY | {"__init__"})
+
+
+def test_all_is_sorted_complete_and_true() -> None:
+    source = Path(inspect.getfile(memsvc_client)).read_text(encoding="utf-8")
+    imported = {
+        alias.asname or alias.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(memsvc_client.__all__) == imported
+    assert len(memsvc_client.__all__) == len(set(memsvc_client.__all__))
+    assert all(hasattr(memsvc_client, name) for name in memsvc_client.__all__)
+
+
+def test_every_error_is_exported() -> None:
+    errors = {
+        name
+        for name, value in vars(memsvc_client.errors).items()
+        if inspect.isclass(value) and issubclass(value, memsvc_client.MemsvcError) and not name.startswith("_")
+    }
+    assert errors <= set(memsvc_client.__all__)
+
+
+def test_every_public_name_is_described() -> None:
+    for name in memsvc_client.__all__:
+        value = getattr(memsvc_client, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert value.__doc__, name
+
+
+def test_context_managers_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+    monkeypatch.setattr(MemoryClient, "close", lambda _: closed.append(True))
+    with MemoryClient("http://127.0.0.1:1") as client:
+        assert isinstance(client, MemoryClient)
+    assert closed == [True]
