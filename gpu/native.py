@@ -50,6 +50,21 @@ def half_to_float(_context: Any, _bits: Any) -> Any:
     return types.float32(types.uint16), generate
 
 
+@intrinsic
+def prefetch(_context: Any, _address: Any) -> Any:
+    """Ask for the cache line at an address (int64) before it is needed."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        # For reading, wanted again soon, data.
+        builder.call(function, [builder.inttoptr(arguments[0], byte), word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
 @jit
 def int64_at(address: int, count: int) -> Any:
     """int64 `[count]` at an address."""

@@ -43,6 +43,7 @@ ATTRIBUTES = Layout(
     ("n_entities", "uint32"),
     ("kinds", "uint8"),
     ("states", "uint8"),
+    smallest_page=16,
     largest_page=8192,
 )
 """One element for each memory version: its slot is its position. Independent of how its vectors are kept.
@@ -51,11 +52,11 @@ ATTRIBUTES = Layout(
 `n_*` columns are ranges in the code pages and the arenas.
 """
 
-TERMS = Layout(("ids", "uint32"), ("freqs", "uint16"), largest_page=65536)
+TERMS = Layout(("ids", "uint32"), ("freqs", "uint16"), smallest_page=128, largest_page=65536)
 """Arena of distinct hashed terms with frequencies."""
-PAIRS = Layout(("ids", "uint64"), largest_page=32768)
+PAIRS = Layout(("ids", "uint64"), smallest_page=64, largest_page=32768)
 """Arena of hashed (field, value) pairs."""
-ENTITIES = Layout(("ids", "uint64"), largest_page=32768)
+ENTITIES = Layout(("ids", "uint64"), smallest_page=32, largest_page=32768)
 """Arena of hashed mentions."""
 
 
@@ -63,4 +64,4 @@ def codes(tier: Tier, dim: int) -> Layout:
     """Layout of the code pages of one tier: one element for each view, the slot of its memory beside the codes."""
     if tier is not Tier.FP16:  # pragma: no cover - the only tier so far
         raise ValueError(f"no codec for tier {tier}")
-    return Layout(("slot", "int32"), ("vectors", "float16", dim), largest_page=4096)
+    return Layout(("slot", "int32"), ("vectors", "float16", dim), smallest_page=16, largest_page=4096)

@@ -175,14 +175,22 @@ class NamespaceBank:
             if known.size:
                 known = known[np.argsort(slots[known])]
                 self._remove(self._current.read(slots[known]), hashes[known], slots[known])
-            closed = rows_of(self._history.attributes.table, self._history.attributes.length, unique)
+            closed = self._rows_of(self._history, unique)
             if closed.size:
                 ids, versions = self._history.column("memory_id", closed), self._history.column("versions", closed)
                 self._versions.remove(self._versions.hashes(ids, versions), closed)
-            for segment in (self._current, self._history, *self._retired):
-                segment.erase(rows_of(segment.attributes.table, segment.attributes.length, unique))
+                self._history.erase(closed)
+            # Rows that died earlier, replaced but not compacted yet, still hold what they held.
+            dead = self._current.attributes.length > len(self._index) + known.size
+            self._current.erase(self._rows_of(self._current, unique) if dead else slots[known])
+            for segment in self._retired:
+                segment.erase(self._rows_of(segment, unique))
             self._publish()
             self._compact_if_due()
+
+    @staticmethod
+    def _rows_of(segment: Segment, ids: NDArray[np.uint8]) -> NDArray[np.int64]:
+        return rows_of(segment.attributes.table, segment.attributes.length, ids)
 
     def compact(self) -> None:
         """Rewrite the rows without the dead ones; the old pages go back to the pool when their last reader has left."""

@@ -1,6 +1,6 @@
 """Fixed-size pages of columns, the pool that hands them out, and growing lists of pages.
 
-A page is one zeroed, 64-byte aligned buffer: a header of 64 bytes (owner and generation) and then its columns one after
+A page is one zeroed buffer: a header of 64 bytes (owner and generation) and then its columns one after
 the other (a structure of arrays). Page capacities come from a short ladder, 16 elements doubling to a largest size, and a
 list grows by pages of about a quarter of what it already has: a tiny namespace costs what it holds, a large one
 has few pages, and nothing is ever copied to grow.
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,8 +21,10 @@ from gpu.bank.errors import PageOwnershipError
 
 HEADER_BYTES = 64
 """Bytes before the first column: owner, generation (uint64 each), the rest unused."""
-SMALLEST_PAGE = 16
-"""Elements in the smallest page; every capacity is a multiple, so that every column starts aligned."""
+_STEP = 16
+"""Every capacity is a multiple, so that every column starts aligned to its type."""
+_ALIGN_FROM = 1 << 16
+"""Bytes from which a page starts at a cache line; small ones save the bytes."""
 _OBJECT_BYTES = 320
 """What Python and numpy keep about one page beside its buffer (measured with tracemalloc), counted as allocated."""
 
@@ -43,11 +46,15 @@ class Column:
 class Layout:
     """Order of the columns in a page. Wide types come first, so that every column is aligned to its type."""
 
-    __slots__ = ("_prefix", "columns", "element_bytes", "largest_page")
+    __slots__ = ("_placed", "_prefix", "columns", "element_bytes", "largest_page", "smallest_page")
 
-    def __init__(self, *columns: tuple[str, DTypeLike] | tuple[str, DTypeLike, int], largest_page: int) -> None:
+    def __init__(
+        self, *columns: tuple[str, DTypeLike] | tuple[str, DTypeLike, int], smallest_page: int, largest_page: int
+    ) -> None:
         self.columns = {c[0]: Column(c[0], np.dtype(c[1]), c[2] if len(c) == 3 else 1) for c in columns}
+        self.smallest_page = smallest_page
         self.largest_page = largest_page
+        self._placed: dict[int, dict[str, tuple[tuple[int, ...], np.dtype[np.generic], int]]] = {}
         self._prefix: dict[str, int] = {}
         at = 0
         for column in self.columns.values():
@@ -59,9 +66,19 @@ class Layout:
         """Bytes of a page for `capacity` elements."""
         return HEADER_BYTES + capacity * self.element_bytes
 
-    def offset(self, name: str, capacity: int) -> int:
-        """Bytes from the start of a page of `capacity` elements to a column."""
-        return HEADER_BYTES + capacity * self._prefix[name]
+    def placed(self, capacity: int) -> dict[str, tuple[tuple[int, ...], np.dtype[np.generic], int]]:
+        """Shape, type and offset in bytes of every column in a page of `capacity` elements."""
+        found = self._placed.get(capacity)
+        if found is None:
+            found = self._placed[capacity] = {
+                c.name: (
+                    (capacity,) if c.width == 1 else (capacity, c.width),
+                    c.dtype,
+                    HEADER_BYTES + capacity * self._prefix[c.name],
+                )
+                for c in self.columns.values()
+            }
+        return found
 
     def prefixes(self, *names: str) -> NDArray[np.int64]:
         """For each column the bytes per element that lie before it: what a kernel needs to find it in any page."""
@@ -82,10 +99,16 @@ class Page:
 
     def column(self, name: str) -> NDArray[np.generic]:
         """A writable view of one column, `[capacity]` or `[capacity, width]`."""
-        column = self.layout.columns[name]
-        at = self.layout.offset(name, self.capacity)
-        flat = self.buffer[at : at + self.capacity * column.itemsize].view(column.dtype)
-        return flat if column.width == 1 else flat.reshape(self.capacity, column.width)
+        shape, dtype, at = self.layout.placed(self.capacity)[name]
+        return np.ndarray(shape, dtype, self.buffer.data, at)
+
+    def write(self, local: int, columns: Mapping[str, NDArray[Any]], i: int, j: int) -> None:
+        """Copy values `i : j` of several columns to the elements from `local` on."""
+        placed, data = self.layout.placed(self.capacity), self.buffer.data
+        rows = slice(local, local + j - i)
+        for name, values in columns.items():
+            shape, dtype, at = placed[name]
+            np.ndarray(shape, dtype, data, at)[rows] = values[i:j]
 
     @property
     def header(self) -> NDArray[np.uint64]:
@@ -195,10 +218,10 @@ class PageList:
     def _grow(self, expected: int, at_least: int = 1) -> Page:
         """Add a page of a quarter of what is there (or of what is expected soon), with room for `at_least` elements."""
         start = self.capacity
-        wanted = min(max(start // 4, expected // 4, SMALLEST_PAGE), self.layout.largest_page)
+        wanted = min(max(start // 4, expected // 4, self.layout.smallest_page), self.layout.largest_page)
         capacity = 1 << (wanted.bit_length() - 1)
         if capacity < at_least:
-            capacity = -(-at_least // SMALLEST_PAGE) * SMALLEST_PAGE
+            capacity = -(-at_least // _STEP) * _STEP
         page = self._pool.take(self.layout, capacity, start, self.table.owner)
         entry = np.array([[page.buffer.ctypes.data, start, capacity, page.generation]], np.int64)
         self.table = PageTable(
@@ -266,7 +289,9 @@ class PageList:
 
 
 def _aligned_zeros(size: int) -> NDArray[np.uint8]:
-    """Zeroed bytes whose address is a multiple of 64."""
+    """Zeroed bytes; the address of a large buffer is a multiple of 64."""
+    if size < _ALIGN_FROM:
+        return np.zeros(size, np.uint8)
     raw = np.zeros(size + 64, np.uint8)
     shift = -raw.ctypes.data % 64
     return raw[shift : shift + size]

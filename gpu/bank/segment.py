@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ _PLAIN = (
     "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths",
 )  # fmt: skip
 """Columns that a batch and an attribute page share by name."""
+_RANGE_COLUMNS = (
+    "first_view", "n_views", "first_term", "n_terms", "first_pair", "n_pairs", "first_entity", "n_entities",
+)  # fmt: skip
 _Array = NDArray[Any]
 
 
@@ -79,34 +82,31 @@ class Segment:
         columns: dict[str, _Array] = {name: getattr(batch, name) for name in _PLAIN}
         columns["memory_id"] = batch.memory_ids
         columns["first_view"] = self._append_views(batch, first)
-        columns["n_views"] = np.diff(batch.view_offsets)
-        columns["n_terms"] = np.diff(batch.term_offsets)
+        columns["n_views"] = batch.view_offsets[1:] - batch.view_offsets[:-1]
+        columns["n_terms"] = batch.term_offsets[1:] - batch.term_offsets[:-1]
         columns["first_term"] = _append(self.terms, batch.term_offsets, ids=batch.term_ids, freqs=batch.term_freqs)
-        columns["n_pairs"] = np.diff(batch.pair_offsets)
+        columns["n_pairs"] = batch.pair_offsets[1:] - batch.pair_offsets[:-1]
         columns["first_pair"] = _append(self.pairs, batch.pair_offsets, ids=batch.pairs)
-        columns["n_entities"] = np.diff(batch.entity_offsets)
+        columns["n_entities"] = batch.entity_offsets[1:] - batch.entity_offsets[:-1]
         columns["first_entity"] = _append(self.entities, batch.entity_offsets, ids=batch.entity_ids)
+        columns["died"] = np.full(len(batch), LIVE_EPOCH)
         for page, local, i, j in self.attributes.extend(len(batch)):
-            rows = slice(local, local + j - i)
-            for name, values in columns.items():
-                page.column(name)[rows] = values[i:j]
-            page.column("died")[rows] = LIVE_EPOCH
+            page.write(local, columns, i, j)
         return first
 
     def _append_views(self, batch: RecordBatch, first_slot: int) -> _Array:
         """Write the vectors; position of each record's first view."""
         first = self.codes.length
         offsets = batch.view_offsets
-        slots = np.repeat(np.arange(first_slot, first_slot + len(batch), dtype=np.int32), np.diff(offsets))
+        slots = np.repeat(np.arange(first_slot, first_slot + len(batch), dtype=np.int32), offsets[1:] - offsets[:-1])
+        columns = {"slot": slots, "vectors": batch.vectors}
         for page, local, i, j in self.codes.extend(slots.shape[0]):
-            rows = slice(local, local + j - i)
-            page.column("slot")[rows] = slots[i:j]
-            page.column("vectors")[rows] = batch.vectors[i:j]
+            page.write(local, columns, i, j)
         return offsets[:-1] + first
 
     def column(self, name: str, slots: NDArray[np.int64]) -> _Array:
         """Values of one attribute column at ascending slots, copied."""
-        return gather(self.attributes.table, name, slots)
+        return gather(self.attributes.table, (name,), slots)[name]
 
     def set_column(self, name: str, slots: NDArray[np.int64], values: _Array | int) -> None:
         """Overwrite one attribute column at ascending slots."""
@@ -116,50 +116,44 @@ class Segment:
 
     def read(self, slots: NDArray[np.int64]) -> RecordBatch:
         """Everything that the rows at ascending slots hold, as a batch that can be appended elsewhere."""
-        columns = {name: self.column(name, slots) for name in _PLAIN}
-        views, view_offsets = self._positions("first_view", "n_views", slots)
-        terms, term_offsets = self._positions("first_term", "n_terms", slots)
-        pairs, pair_offsets = self._positions("first_pair", "n_pairs", slots)
-        entities, entity_offsets = self._positions("first_entity", "n_entities", slots)
+        rows = gather(self.attributes.table, (*_PLAIN, "memory_id", *_RANGE_COLUMNS), slots)
+        views, view_offsets = _positions(rows["first_view"], rows["n_views"])
+        terms, term_offsets = _positions(rows["first_term"], rows["n_terms"])
+        pairs, pair_offsets = _positions(rows["first_pair"], rows["n_pairs"])
+        entities, entity_offsets = _positions(rows["first_entity"], rows["n_entities"])
+        arena = gather(self.terms.table, ("ids", "freqs"), terms)
         return RecordBatch(
-            memory_ids=self.column("memory_id", slots),
-            **columns,
-            pairs=gather(self.pairs.table, "ids", pairs),
+            memory_ids=rows["memory_id"],
+            **{name: rows[name] for name in _PLAIN},
+            pairs=gather(self.pairs.table, ("ids",), pairs)["ids"],
             pair_offsets=pair_offsets,
-            term_ids=gather(self.terms.table, "ids", terms),
-            term_freqs=gather(self.terms.table, "freqs", terms),
+            term_ids=arena["ids"],
+            term_freqs=arena["freqs"],
             term_offsets=term_offsets,
-            entity_ids=gather(self.entities.table, "ids", entities),
+            entity_ids=gather(self.entities.table, ("ids",), entities)["ids"],
             entity_offsets=entity_offsets,
-            vectors=gather(self.codes.table, "vectors", views),
+            vectors=gather(self.codes.table, ("vectors",), views)["vectors"],
             view_offsets=view_offsets,
         )
 
-    def _positions(
-        self, first: str, count: str, slots: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions of all elements of the rows' ranges, one range after the other, and the ranges' offsets."""
-        counts = self.column(count, slots).astype(np.int64)
-        offsets = np.zeros(slots.shape[0] + 1, np.int64)
-        np.cumsum(counts, out=offsets[1:])
-        starts = self.column(first, slots).astype(np.int64)
-        return np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1]), offsets
-
     def erase(self, slots: NDArray[np.int64]) -> None:
         """Overwrite every byte of the rows at ascending slots with zeros; nobody sees them any more."""
+        if not slots.shape[0]:
+            return
+        rows = gather(self.attributes.table, _RANGE_COLUMNS, slots)
+        self.set_column("died", slots, ERASED_EPOCH)
         for pages, first, count in (
             (self.codes, "first_view", "n_views"),
             (self.terms, "first_term", "n_terms"),
             (self.pairs, "first_pair", "n_pairs"),
             (self.entities, "first_entity", "n_entities"),
         ):
-            _clear(pages, self._positions(first, count, slots)[0])
-        self.set_column("died", slots, ERASED_EPOCH)
+            _clear(pages, _positions(rows[first], rows[count])[0])
         _clear(self.attributes, slots)
 
     def held_bytes(self, slots: NDArray[np.int64]) -> int:
         """Bytes of what the rows at ascending slots hold: attributes, codes, arena contents."""
-        total = slots.shape[0] * self.attributes.layout.element_bytes
+        total: int = slots.shape[0] * self.attributes.layout.element_bytes
         for pages, count in (
             (self.codes, "n_views"), (self.terms, "n_terms"), (self.pairs, "n_pairs"), (self.entities, "n_entities"),
         ):  # fmt: skip
@@ -187,31 +181,45 @@ def _append(pages: PageList, offsets: NDArray[np.int64], **columns: _Array) -> _
     for page, local, i, j in pages.reserve(offsets):
         low, high = int(offsets[i]), int(offsets[j])
         starts[i:j] = offsets[i:j] + (page.start + local - low)
-        for name, values in columns.items():
-            page.column(name)[local : local + high - low] = values[low:high]
+        page.write(local, columns, low, high)
     return starts
 
 
 def _split(table: PageTable, positions: NDArray[np.int64]) -> Iterator[tuple[Page, NDArray[np.int64], slice]]:
     """For each page that ascending positions touch: the page, the positions inside it, and which of them they are."""
-    bounds = positions.searchsorted(table.entries[:, 1]) if positions.shape[0] else np.empty(0, np.int64)
-    stops = np.append(bounds[1:], positions.shape[0])
-    for page, low, high in zip(table.pages, bounds.tolist(), stops.tolist(), strict=False):
+    n = positions.shape[0]
+    if not n:
+        return
+    starts = table.entries[:, 1]
+    if n == 1:
+        page = table.check(table.pages[int(starts.searchsorted(positions[0], side="right")) - 1])
+        yield page, positions - page.start, slice(0, 1)
+        return
+    bounds = [*positions.searchsorted(starts).tolist(), n]
+    for page, low, high in zip(table.pages, bounds[:-1], bounds[1:], strict=True):
         if high > low:
             yield table.check(page), positions[low:high] - page.start, slice(low, high)
 
 
-def gather(table: PageTable, name: str, positions: NDArray[np.int64]) -> _Array:
-    """Values of one column at ascending positions, copied.
+def _positions(firsts: _Array, counts: _Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of all elements of ranges, one range after the other, and the ranges' offsets among them."""
+    offsets = np.zeros(counts.shape[0] + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return np.repeat(firsts - offsets[:-1], counts) + np.arange(offsets[-1]), offsets
+
+
+def gather(table: PageTable, names: Sequence[str], positions: NDArray[np.int64]) -> dict[str, _Array]:
+    """Values of columns at ascending positions, copied.
 
     Raises:
         PageOwnershipError: a page of the table belongs to somebody else by now.
     """
-    column = table.layout.columns[name]
-    shape = (positions.shape[0],) if column.width == 1 else (positions.shape[0], column.width)
-    out = np.empty(shape, column.dtype)
+    columns = [table.layout.columns[name] for name in names]
+    n = positions.shape[0]
+    out = {c.name: np.empty(n if c.width == 1 else (n, c.width), c.dtype) for c in columns}
     for page, local, part in _split(table, positions):
-        out[part] = page.column(name)[local]
+        for name, values in out.items():
+            values[part] = page.column(name)[local]
     return out
 
 

@@ -146,7 +146,7 @@ class BankView:
         if slots.size and not (ascending[0] >= 0 and ascending[-1] < self._n_slots):
             raise IndexError("slot out of range")
         found = [
-            gather(segment.attributes, name, ascending[low:high] - part.start)
+            gather(segment.attributes, (name,), ascending[low:high] - part.start)[name]
             for segment, part in self._parts
             for low, high in [np.searchsorted(ascending, (part.start, part.stop)).tolist()]
         ]

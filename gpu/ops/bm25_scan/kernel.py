@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gpu.native import jit, owned, uint16_at, uint32_at
 
 _HEADER = 64
-_MARKS = 16384
-"""Marks of the first look: most terms of a memory are settled by one byte of a table that fits the first-level cache."""
+_FEWEST_MARKS = 8192
+
+
+@jit
+def _mark(query_terms: NDArray[np.uint32]) -> NDArray[np.uint16]:
+    """A sparse table, small enough for the first-level cache: 0, or 1 + the place of a query term that hashes here."""
+    size = _FEWEST_MARKS
+    while size < 8 * query_terms.shape[0]:
+        size *= 2
+    marks = np.zeros(size, np.uint16)
+    mask = np.uint32(size - 1)
+    for q in range(query_terms.shape[0]):
+        at = query_terms[q] & mask
+        while marks[at]:
+            at = (at + np.uint32(1)) & mask
+        marks[at] = q + 1
+    return marks
+
+
+@jit
+def _score_rows(
+    row: int,
+    n_rows: int,
+    arena: tuple[NDArray[np.uint32], NDArray[np.uint16], int],
+    ranges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
+    query: tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.uint16]],
+    flat: float,
+    slope: float,
+    eligible: NDArray[np.uint8],
+    out: NDArray[np.float32],
+    hits: NDArray[np.int64],
+) -> int:
+    """Score rows until one needs a later page of the arena; that row, or `n_rows`."""
+    ids, freqs, arena_start = arena
+    firsts, counts, lengths = ranges
+    terms, weights, marks = query
+    mask = np.uint32(marks.shape[0] - 1)
+    for i in range(row, n_rows):
+        if not eligible[i]:
+            out[i] = -np.inf
+            continue
+        out[i] = 0.0
+        count = np.int64(counts[i])
+        first = np.int64(firsts[i]) - arena_start
+        if count == 0:
+            continue
+        if first >= ids.shape[0]:
+            return i
+        if first < 0 or first + count > ids.shape[0]:
+            continue  # erased while we read it
+        # Which terms deserve a second look is settled without a branch: no guess, no wrong guess.
+        n_hits = 0
+        for j in range(first, first + count):
+            hits[n_hits] = j
+            n_hits += np.int64(marks[ids[j] & mask] != 0)
+        score = np.float32(0)
+        penalty = flat + slope * np.float32(lengths[i])
+        for h in range(n_hits):
+            j = hits[h]
+            at = ids[j] & mask
+            while marks[at]:
+                q = np.int64(marks[at]) - 1
+                if terms[q] == ids[j]:
+                    tf = np.float32(freqs[j])
+                    score += weights[q] * (tf / (tf + penalty))
+                    break
+                at = (at + np.uint32(1)) & mask
+        out[i] = score
+    return n_rows
 
 
 @jit
@@ -20,36 +89,40 @@ def scan_pages(
     term_entries: NDArray[np.int64],
     query_terms: NDArray[np.uint32],
     query_weights: NDArray[np.float32],
-    k1: float,
-    b: float,
-    mean_length: float,
+    flat: float,
+    slope: float,
     eligible: NDArray[np.uint8],
     out: NDArray[np.float32],
 ) -> bool:
     """Write the BM25 score of every eligible row (0 where no term matches), -inf for the others.
 
     Args:
-        entries, owner: the attribute pages.
+        entries: the attribute pages.
+        owner: who must own the pages.
         prefixes: bytes per element before the columns first_term, n_terms, lengths of the attribute pages and ids,
             freqs of the term arena.
         term_entries: pages of the term arena.
-        query_terms, query_weights: distinct terms, uint32 `[q]`, and what each is worth, float32 `[q]`.
-        k1, b, mean_length: the parameters of the formula.
+        query_terms: distinct terms, uint32 `[q]`.
+        query_weights: what each is worth, float32 `[q]`.
+        flat: part of the penalty that every memory pays, `k1 * (1 - b)`.
+        slope: part for each token, `k1 * b / mean_length`.
         eligible: uint8 `[n_slots]`.
         out: float32 `[n_slots]`.
 
     Returns:
         False if a page belongs to somebody else.
     """
-    marks = np.zeros(_MARKS, np.uint8)
-    for q in range(query_terms.shape[0]):
-        marks[query_terms[q] & np.uint32(_MARKS - 1)] = 1
-    flat, slope = k1 * (1.0 - b), k1 * b / max(mean_length, 1e-9)
-    page = -1
-    page_end = np.int64(0)
-    page_start = np.int64(0)
-    ids = uint32_at(entries[0, 0], 0)
-    freqs = uint16_at(entries[0, 0], 0)
+    query = (query_terms, query_weights, _mark(query_terms))
+    largest = 0
+    for t in range(term_entries.shape[0]):
+        if not owned(term_entries[t, 0], owner, term_entries[t, 3]):
+            return False
+        largest = max(largest, term_entries[t, 2])
+    hits = np.empty(largest + 1, np.int64)
+    term_page = 0
+    arena = (uint32_at(0, 0), uint16_at(0, 0), 0)
+    if term_entries.shape[0]:
+        arena = _arena(term_entries[0], prefixes)
     for p in range(entries.shape[0]):
         address, start, capacity = entries[p, 0], entries[p, 1], entries[p, 2]
         if not owned(address, owner, entries[p, 3]):
@@ -58,42 +131,28 @@ def scan_pages(
         if n <= 0:
             break
         base = address + _HEADER
-        firsts = uint32_at(base + prefixes[0] * capacity, n)
-        counts = uint32_at(base + prefixes[1] * capacity, n)
-        lengths = uint32_at(base + prefixes[2] * capacity, n)
-        for i in range(n):
-            if not eligible[start + i]:
-                out[start + i] = -np.inf
-                continue
-            out[start + i] = 0.0
-            count = np.int64(counts[i])
-            if count == 0:
-                continue
-            first = np.int64(firsts[i])
-            if first >= page_end:
-                while first >= page_end:
-                    page += 1
-                    page_start = term_entries[page, 1]
-                    page_end = page_start + term_entries[page, 2]
-                where, room = term_entries[page, 0], term_entries[page, 2]
-                if not owned(where, owner, term_entries[page, 3]):
-                    return False
-                ids = uint32_at(where + _HEADER + prefixes[3] * room, room)
-                freqs = uint16_at(where + _HEADER + prefixes[4] * room, room)
-            if first < page_start or first + count > page_end:
-                continue  # erased while we read it
-            first -= page_start
-            hit = np.uint8(0)
-            for j in range(first, first + count):
-                hit |= marks[ids[j] & np.uint32(_MARKS - 1)]
-            if not hit:
-                continue
-            penalty = flat + slope * lengths[i]
-            score = 0.0
-            for j in range(first, first + count):
-                if marks[ids[j] & np.uint32(_MARKS - 1)]:
-                    for q in range(query_terms.shape[0]):
-                        if query_terms[q] == ids[j]:
-                            score += query_weights[q] * freqs[j] / (freqs[j] + penalty)
-            out[start + i] = score
+        ranges = (
+            uint32_at(base + prefixes[0] * capacity, n),
+            uint32_at(base + prefixes[1] * capacity, n),
+            uint32_at(base + prefixes[2] * capacity, n),
+        )
+        flags, scores = eligible[start : start + n], out[start : start + n]
+        row = _score_rows(0, n, arena, ranges, query, flat, slope, flags, scores, hits)
+        while row < n:
+            term_page += 1
+            if term_page == term_entries.shape[0]:
+                return False
+            arena = _arena(term_entries[term_page], prefixes)
+            row = _score_rows(row, n, arena, ranges, query, flat, slope, flags, scores, hits)
     return True
+
+
+@jit
+def _arena(entry: NDArray[np.int64], prefixes: NDArray[np.int64]) -> tuple[Any, Any, int]:
+    """Ids and frequencies of one page of the term arena, and the position of its first element."""
+    base, capacity = entry[0] + _HEADER, entry[2]
+    return (
+        uint32_at(base + prefixes[3] * capacity, capacity),
+        uint16_at(base + prefixes[4] * capacity, capacity),
+        entry[1],
+    )

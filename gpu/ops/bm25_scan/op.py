@@ -51,9 +51,8 @@ def bm25_scan(
         segment.terms.entries,
         np.ascontiguousarray(term_ids, np.uint32),
         np.ascontiguousarray(query_weights, np.float32),
-        float(k1),
-        float(b),
-        float(mean_length),
+        np.float32(k1 * (1 - b)),
+        np.float32(k1 * b / max(mean_length, 1e-9)),
         eligible,
         out,
     )

@@ -11,29 +11,84 @@ from gpu.native import float32_at, int64_at, jit, owned, uint8_at, uint32_at, ui
 _HEADER = 64
 
 
-@jit
-def _has(address: int, count: int, hashes: NDArray[np.uint64]) -> bool:
-    """Whether a row's pairs hold any of a few hashes."""
-    pairs = uint64_at(address, count)
-    found = False
-    for i in range(count):
-        for j in range(hashes.shape[0]):
-            found |= pairs[i] == hashes[j]
-    return found
+_MARKS = 4096
+"""Marks of the first look: nearly every pair is settled by one byte of a table that fits the first-level cache."""
 
 
 @jit
-def _pairs_match(
-    address: int,
-    count: int,
-    any_pairs: NDArray[np.uint64],
-    any_offsets: NDArray[np.int64],
-    no_pairs: NDArray[np.uint64],
-) -> bool:
-    for g in range(any_offsets.shape[0] - 1):
-        if not _has(address, count, any_pairs[any_offsets[g] : any_offsets[g + 1]]):
-            return False
-    return not (no_pairs.shape[0] and _has(address, count, no_pairs))
+def _groups_held(pair: int, hashes: NDArray[np.uint64], groups: NDArray[np.int64]) -> int:
+    """Bits of the groups that a pair belongs to."""
+    bits = np.int64(0)
+    for h in range(hashes.shape[0]):
+        if hashes[h] == pair:
+            bits |= np.int64(1) << groups[h]
+    return bits
+
+
+@jit
+def filter_pairs(
+    entries: NDArray[np.int64],
+    owner: int,
+    prefixes: NDArray[np.int64],
+    pair_entries: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+    groups: NDArray[np.int64],
+    needed: int,
+    out: NDArray[np.uint8],
+) -> int:
+    """Clear the flags of rows that lack a pair of a needed group or carry one of another group.
+
+    Args:
+        entries: the attribute pages.
+        owner: who must own the pages.
+        prefixes: bytes per element before the columns first_pair and n_pairs.
+        pair_entries: pages of the pair arena.
+        hashes: pairs that matter, uint64 `[h]`.
+        groups: the group of each, 0 to 62, int64 `[h]`.
+        needed: bits of the groups that a row must carry a pair of; the others are forbidden.
+        out: uint8 `[n]`, flags so far.
+
+    Returns:
+        How many rows remain, or -1 if a page belongs to somebody else.
+    """
+    marks = np.zeros(_MARKS, np.uint8)
+    for h in range(hashes.shape[0]):
+        marks[hashes[h] & np.uint64(_MARKS - 1)] = 1
+    total = 0
+    page = -1
+    page_start = page_end = np.int64(0)
+    pairs = uint64_at(entries[0, 0], 0)
+    for p in range(entries.shape[0]):
+        start, capacity = entries[p, 1], entries[p, 2]
+        n = min(capacity, out.shape[0] - start)
+        if n <= 0:
+            break
+        base = entries[p, 0] + _HEADER
+        firsts = uint32_at(base + prefixes[0] * capacity, n)
+        counts = uint32_at(base + prefixes[1] * capacity, n)
+        for i in range(n):
+            if not out[start + i]:
+                continue
+            first, last = np.int64(firsts[i]), np.int64(firsts[i]) + np.int64(counts[i])
+            held = np.int64(0)
+            if last > first:
+                while first >= page_end:
+                    page += 1
+                    page_start = pair_entries[page, 1]
+                    page_end = page_start + pair_entries[page, 2]
+                    if not owned(pair_entries[page, 0], owner, pair_entries[page, 3]):
+                        return -1
+                    pairs = uint64_at(pair_entries[page, 0] + _HEADER, pair_entries[page, 2])
+                # A row that is erased while we read it may name a range that is none.
+                if page_start <= first and last <= page_end:
+                    for j in range(first - page_start, last - page_start):
+                        if marks[pairs[j] & np.uint64(_MARKS - 1)]:
+                            held |= _groups_held(pairs[j], hashes, groups)
+            if held == needed:
+                total += 1
+            else:
+                out[start + i] = 0
+    return total
 
 
 @jit
@@ -41,16 +96,11 @@ def filter_pages(
     entries: NDArray[np.int64],
     owner: int,
     prefixes: NDArray[np.int64],
-    pair_entries: NDArray[np.int64],
     epoch: int,
     kind_bits: int,
     state_bits: int,
     times: NDArray[np.int64],
     numbers: NDArray[np.float64],
-    use_pairs: bool,
-    any_pairs: NDArray[np.uint64],
-    any_offsets: NDArray[np.int64],
-    no_pairs: NDArray[np.uint64],
     use_allowed: bool,
     allowed: NDArray[np.uint64],
     out: NDArray[np.uint8],
@@ -58,22 +108,22 @@ def filter_pages(
     """Write 1 for every row that matches, 0 for the others.
 
     Args:
-        entries, owner: the attribute pages.
-        prefixes: bytes per element before the columns died, kinds, states, memory_id, first_pair, n_pairs.
-        pair_entries: pages of the pair arena.
+        entries: the attribute pages.
+        owner: who must own them.
+        prefixes: bytes per element before the columns died, kinds, states and memory_id.
         epoch: rows that died at or before it are not seen.
-        kind_bits, state_bits: bit `c` says that code `c` is let through.
+        kind_bits: bit `c` says that kind `c` is let through.
+        state_bits: the same for states.
         times: `[t, 3]`: prefix of an int64 column, lowest and highest value let through.
         numbers: `[f, 3]`: the same for float32 columns.
-        use_pairs, any_pairs, any_offsets, no_pairs: groups of hashes; hashes that must be absent.
-        use_allowed, allowed: whether only ids in this table may pass.
+        use_allowed: whether only ids in `allowed` may pass.
+        allowed: see `gpu.id_set`.
         out: uint8 `[n]`, `n` the number of rows to look at.
 
     Returns:
         How many match, or -1 if a page belongs to somebody else.
     """
     total = 0
-    pair_page = 0
     for p in range(entries.shape[0]):
         address, start, capacity = entries[p, 0], entries[p, 1], entries[p, 2]
         if not owned(address, owner, entries[p, 3]):
@@ -104,26 +154,6 @@ def filter_pages(
             ids = uint64_at(base + prefixes[3] * capacity, 2 * n)
             for i in range(n):
                 if flags[i] and not holds(ids[2 * i], ids[2 * i + 1], allowed):
-                    flags[i] = 0
-        if use_pairs:
-            firsts = uint32_at(base + prefixes[4] * capacity, n)
-            counts = uint32_at(base + prefixes[5] * capacity, n)
-            for i in range(n):
-                if not flags[i]:
-                    continue
-                where = np.int64(0)
-                if counts[i] > 0:
-                    first = np.int64(firsts[i])
-                    while first >= pair_entries[pair_page, 1] + pair_entries[pair_page, 2]:
-                        pair_page += 1
-                        if not owned(pair_entries[pair_page, 0], owner, pair_entries[pair_page, 3]):
-                            return -1
-                    first -= pair_entries[pair_page, 1]
-                    if first < 0 or first + counts[i] > pair_entries[pair_page, 2]:
-                        flags[i] = 0  # erased while we read it
-                        continue
-                    where = pair_entries[pair_page, 0] + _HEADER + 8 * first
-                if not _pairs_match(where, np.int64(counts[i]), any_pairs, any_offsets, no_pairs):
                     flags[i] = 0
         for i in range(n):
             total += flags[i]

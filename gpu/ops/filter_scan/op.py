@@ -16,7 +16,10 @@ from gpu.bank.records import NEVER_US, UNKNOWN_US
 from gpu.bank.segment import SegmentSnapshot
 from gpu.ops.filter_scan import kernel
 
-_PREFIXES = ATTRIBUTES.prefixes("died", "kinds", "states", "memory_id", "first_pair", "n_pairs")
+_PREFIXES = ATTRIBUTES.prefixes("died", "kinds", "states", "memory_id")
+_PAIR_PREFIXES = ATTRIBUTES.prefixes("first_pair", "n_pairs")
+_MOST_GROUPS = 62
+"""Groups of pairs that one pass over the pairs can tell apart (bits of a word)."""
 _EVERYTHING = (1 << 63) - 1
 
 
@@ -28,9 +31,7 @@ class FilterPlan:
     state_bits: int
     times: NDArray[np.int64]
     numbers: NDArray[np.float64]
-    any_pairs: NDArray[np.uint64]
-    any_offsets: NDArray[np.int64]
-    no_pairs: NDArray[np.uint64]
+    pair_passes: tuple[tuple[NDArray[np.uint64], NDArray[np.int64], int], ...]
     allowed: NDArray[np.uint64] | None
 
 
@@ -57,15 +58,12 @@ def plan(scan: ScanFilter) -> FilterPlan:
         if instant is not None:
             times.append((int(ATTRIBUTES.prefixes(start)[0]), UNKNOWN_US, instant))
             times.append((int(ATTRIBUTES.prefixes(end)[0]), instant + 1, NEVER_US))
-    groups = scan.any_pairs
     return FilterPlan(
         kind_bits=_bits(scan.kinds) or _EVERYTHING,
         state_bits=_bits(scan.states) or _EVERYTHING,
         times=np.array(times, np.int64).reshape(-1, 3),
         numbers=np.array(numbers, np.float64).reshape(-1, 3),
-        any_pairs=np.array([h for group in groups for h in group], np.uint64),
-        any_offsets=np.cumsum([0, *(len(group) for group in groups)], dtype=np.int64),
-        no_pairs=np.array(scan.no_pairs, np.uint64),
+        pair_passes=_pair_passes(scan),
         allowed=None if scan.allowed is None else id_set.build(scan.allowed),
     )
 
@@ -90,26 +88,48 @@ def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.ui
         segment.attributes.entries,
         segment.attributes.owner,
         _PREFIXES,
-        segment.pairs.entries,
         segment.epoch,
         wanted.kind_bits,
         wanted.state_bits,
         wanted.times,
         wanted.numbers,
-        bool(wanted.any_offsets.shape[0] > 1 or wanted.no_pairs.shape[0]),
-        wanted.any_pairs,
-        wanted.any_offsets,
-        wanted.no_pairs,
         wanted.allowed is not None,
         _NO_TABLE if wanted.allowed is None else wanted.allowed,
         out,
     )
+    for hashes, groups, needed in wanted.pair_passes if matches > 0 else ():
+        matches = kernel.filter_pairs(
+            segment.attributes.entries,
+            segment.attributes.owner,
+            _PAIR_PREFIXES,
+            segment.pairs.entries,
+            hashes,
+            groups,
+            needed,
+            out,
+        )
     if matches < 0:
         raise PageOwnershipError("an attribute or pair page belongs to somebody else")
     return matches
 
 
 _NO_TABLE = np.zeros((1, 3), np.uint64)
+
+
+def _pair_passes(scan: ScanFilter) -> tuple[tuple[NDArray[np.uint64], NDArray[np.int64], int], ...]:
+    """The groups of pairs in portions that a pass can tell apart: hashes, group of each, bits of the needed groups.
+
+    All forbidden pairs are one group, the last.
+    """
+    passes = []
+    groups = [*scan.any_pairs, scan.no_pairs] if scan.no_pairs else list(scan.any_pairs)
+    for at in range(0, len(groups), _MOST_GROUPS):
+        part = groups[at : at + _MOST_GROUPS]
+        needed = sum(1 << g for g in range(len(part)) if at + g < len(scan.any_pairs))
+        flat = np.array([pair for group in part for pair in group], np.uint64)
+        owners = np.repeat(np.arange(len(part), dtype=np.int64), [len(group) for group in part])
+        passes.append((flat, owners, needed))
+    return tuple(passes)
 
 
 def _bits(codes: frozenset[int] | frozenset[object]) -> int:

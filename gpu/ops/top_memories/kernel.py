@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu.native import jit
+from gpu.native import fast_jit, jit
 
 
 @jit
@@ -65,20 +65,21 @@ def select(scores: NDArray[np.float32], limit: int) -> tuple[NDArray[np.int64], 
     return slots[:size], best[:size]
 
 
-@jit
+@fast_jit
 def moments(scores: NDArray[np.float32]) -> tuple[float, float]:
     """Mean and (population) standard deviation of the entries above -inf; zeros if there is none."""
-    count = 0
+    floor = np.float32(-np.inf)
+    count = np.int64(0)
     total = 0.0
     for i in range(scores.shape[0]):
-        if scores[i] > -np.inf:
-            total += scores[i]
-            count += 1
+        taken = scores[i] > floor
+        total += np.float64(scores[i]) if taken else 0.0
+        count += np.int64(taken)
     if count == 0:
         return 0.0, 0.0
     mean = total / count
     squares = 0.0
     for i in range(scores.shape[0]):
-        if scores[i] > -np.inf:
-            squares += (scores[i] - mean) ** 2
+        distance = np.float64(scores[i]) - mean if scores[i] > floor else 0.0
+        squares += distance * distance
     return mean, np.sqrt(squares / count)
