@@ -1,0 +1,63 @@
+# Two commands set up everything they need: `make serve` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := memsvc retrieval gpu clients/src
+CHECKED := $(SOURCES) migrations tests benchmarks
+# One thread for BLAS and friends in every test process: the processes themselves run side by side.
+TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format bench faults fuzz clean
+
+help: ## Show these commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "memsvc needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "==> making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml clients/pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
+	@echo "==> installing the server and the client (once, about a minute)"
+	@$(PIP) install --quiet -c constraints-cpu.txt -e clients -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml clients/pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
+	@echo "==> installing the server, the client and what the tests need (once, about two minutes)"
+	@$(PIP) install --quiet -c constraints-cpu.txt -e clients -e '.[dev]'
+	@touch $@ $(VENV)/.serve
+
+serve: $(VENV)/.serve ## Make the environment, migrate, and serve on 127.0.0.1:8000
+	@$(BIN)/memsvc serve
+
+test: $(VENV)/.dev ## Run every test, on SQLite and on a real PostgreSQL that the tests start by themselves
+	@$(TEST_ENV) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types and import rules
+	@$(BIN)/ruff format --check $(CHECKED)
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## Put the code into its form
+	@$(BIN)/ruff format $(CHECKED)
+	@$(BIN)/ruff check --fix $(CHECKED)
+
+bench: $(VENV)/.dev ## Measure what a user would; results go to benchmarks/results
+	@$(BIN)/python -m benchmarks.run_all $(ARGS)
+
+faults: $(VENV)/.dev ## Kill the server again and again and look for losses
+	@$(BIN)/python -m benchmarks.kill_server --database sqlite --kills 100
+	@$(BIN)/python -m benchmarks.kill_server --database postgres --kills 50
+
+fuzz: $(VENV)/.dev ## Mutated requests, schemathesis and the long isolation test
+	@$(BIN)/python -m benchmarks.fuzz_requests
+	@$(BIN)/python -m benchmarks.schemathesis_run
+	@$(TEST_ENV) MEMSVC_TEST_PROFILE=long $(BIN)/python -m pytest tests/property/test_tenants.py
+
+clean: ## Remove the environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
