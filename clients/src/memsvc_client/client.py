@@ -13,10 +13,10 @@ from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.inputs import (
     Filter,
-    Kind,
     MemoryChanges,
     MemoryFields,
     NewMemory,
+    Order,
     RecallOptions,
     Role,
     Turn,
@@ -54,18 +54,16 @@ class Keys:
         roles: Sequence[Role],
         namespaces: Sequence[str] = ("**",),
         expires_at: When | None = None,
-        idempotency_key: str | None = None,
     ) -> NewKey:
-        """Makes a key. Its secret is in this answer and nowhere else.
+        """Makes a key. Its secret is in this answer and nowhere else. Not tried again if the answer is lost.
 
         Args:
             name: What people call the key.
             roles: What it may do.
             namespaces: Patterns of the namespaces it may touch, such as `user/**`.
             expires_at: When it stops working.
-            idempotency_key: Own key against doing this twice.
         """
-        return self._transport.send(self._protocol.create_key(name, roles, namespaces, expires_at, idempotency_key))
+        return self._transport.send(self._protocol.create_key(name, roles, namespaces, expires_at))
 
     def list(self) -> Pager[Key]:
         """All keys, without their secrets."""
@@ -174,7 +172,8 @@ class MemoryClient:
         *,
         session_id: str,
         namespace: str | None = None,
-        kind: Kind | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> BatchResult:
         """Writes the turns of a conversation, in order.
@@ -183,18 +182,20 @@ class MemoryClient:
             turns: See `Turn`; chat messages with `role` and `content` will do.
             session_id: The conversation.
             namespace: Where; default the client's.
-            kind: Kind of the memories; default the service's choice.
+            user_id: User that the turns belong to.
+            agent_id: Agent that the turns belong to.
             on_progress: Called after every call.
 
         Raises:
             BatchInterrupted: A call failed after others had worked; `done` holds their results.
         """
         name = self._protocol.resolve(namespace)
+        shared = {"session_id": session_id, "user_id": user_id, "agent_id": agent_id}
         total = len(turns) if isinstance(turns, Sized) else None
         return self._run(
             ingest(
                 map(encode_turn, turns),
-                lambda batch: self._protocol.conversation(name, session_id, kind, batch),
+                lambda batch: self._protocol.conversation(name, shared, batch),
                 BatchLimits(),
                 total=total,
                 on_progress=on_progress,
@@ -224,7 +225,7 @@ class MemoryClient:
         *,
         namespace: str | None = None,
         filter: Filter | None = None,
-        order: str | None = None,
+        order: Order | None = None,
         limit: int | None = None,
         page_size: int | None = 100,
         cursor: str | None = None,
@@ -234,7 +235,7 @@ class MemoryClient:
         Args:
             namespace: Where; default the client's.
             filter: Which ones; see `Filter`.
-            order: Order as the service names it; default its own.
+            order: By the time of recording; default newest first.
             limit: Stop after this many.
             page_size: Memories fetched at a time, up to 200.
             cursor: Go on from a page's `next_cursor`.

@@ -17,6 +17,8 @@ Filter: TypeAlias = Mapping[str, Any]
 and `{"and": [...]}`, `{"or": [...]}`, `{"not": {...}}`. Operators: eq ne in nin gt gte lt lte contains exists."""
 
 Kind = Literal["episodic", "semantic", "procedural"]
+Outcome = Literal["success", "failure", "partial", "unknown"]
+Order = Literal["newest", "oldest"]
 Profile = Literal["fast", "balanced", "thorough"]
 Role = Literal["read", "write", "erase", "export", "admin"]
 
@@ -28,21 +30,20 @@ class LinkTo(TypedDict):
     memory_id: str
 
 
-class MemoryFields(TypedDict, total=False):
-    """Everything that a write may say about a memory beside its content.
+class Described(TypedDict, total=False):
+    """Everything that a write or an edit may say about a memory beside its content.
 
     `ttl_s` is in seconds, `importance` between 0 and 1, `embedding` a vector `[dim]` in the namespace's space.
     """
 
     kind: Kind | None
-    external_id: str | None
     user_id: str | None
     agent_id: str | None
     session_id: str | None
     speaker: str | None
     place: str | None
     tags: Sequence[str] | None
-    outcome: str | None
+    outcome: Outcome | None
     language: str | None
     occurred_at: When | None
     valid_from: When | None
@@ -50,10 +51,19 @@ class MemoryFields(TypedDict, total=False):
     ttl_s: int | None
     importance: float | None
     pinned: bool | None
-    source: Any
+    source: Mapping[str, Any] | None
     metadata: Mapping[str, Any] | None
-    links: Sequence[LinkTo] | None
     embedding: Sequence[float] | None
+
+
+class MemoryFields(Described, total=False):
+    """Everything that a write may say about a memory beside its content; see `Described`.
+
+    With an `external_id` that the namespace has already, the write is an edit.
+    """
+
+    external_id: str | None
+    links: Sequence[LinkTo] | None
 
 
 class NewMemory(MemoryFields):
@@ -62,7 +72,7 @@ class NewMemory(MemoryFields):
     content: str
 
 
-class MemoryChanges(MemoryFields, total=False):
+class MemoryChanges(Described, total=False):
     """A merge patch: only the named fields change, None clears a field."""
 
     content: str

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from memsvc_client.errors import InvalidArgument
-from memsvc_client.inputs import Filter, Kind, MemoryChanges, MemoryFields, RecallOptions, Role, When
+from memsvc_client.errors import InvalidArgument, UnexpectedAnswer, api_error
+from memsvc_client.inputs import Filter, MemoryChanges, MemoryFields, Order, RecallOptions, Role, When
 from memsvc_client.types import (
     BatchResult,
     Key,
     Link,
     Memory,
+    Model,
     NamespaceInfo,
     NewKey,
     Page,
+    Problem,
     Readiness,
     Recall,
     Revision,
@@ -30,7 +32,15 @@ T = TypeVar("T")
 
 JSON = {"Content-Type": "application/json"}
 
-_written = reader(Written)
+
+class _MaybeWritten(Model):
+    """A write's answer; the answer to a repeated call has no memory when that was erased in between."""
+
+    memory: Memory | None
+    seq: int
+
+
+_written = reader(_MaybeWritten)
 _read_memory = reader(Memory)
 _read_memories = reader(Page[Memory])
 _read_namespaces = reader(Page[NamespaceInfo])
@@ -42,17 +52,27 @@ _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
 _read_new_key = reader(NewKey)
 _read_version = reader(ServerVersion)
-_read_detail = reader(dict[str, Any])
+_read_ready = reader(Readiness)
 
 
 def _read_written(reply: Reply) -> Written:
-    written: Written = _written(reply)
-    return written.model_copy(update={"created": reply.status == 201})
+    answer: _MaybeWritten = _written(reply)
+    if answer.memory is None:
+        raise api_error(
+            Problem(status=404, code="gone", detail="this call was done before, and its memory is gone by now")
+        )
+    return Written(memory=answer.memory, seq=answer.seq, created=reply.status == 201)
 
 
 def _read_readiness(reply: Reply) -> Readiness:
-    detail = _read_detail(reply) if reply.body.strip().startswith(b"{") else {}
-    return Readiness(ready=reply.status == 200, detail=detail)
+    if reply.status == 200:
+        ready: Readiness = _read_ready(reply)
+        return ready
+    try:
+        answer: Readiness = _read_ready(reply)
+    except UnexpectedAnswer:  # a proxy's page, or a problem: not ready all the same
+        return Readiness(ready=False)
+    return answer
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,10 +130,10 @@ class Protocol:
         return Call("POST", "/v1/memories:batch", _read_batch, body=body, headers=JSON, keyed=True)
 
     def conversation(
-        self, namespace: str, session_id: str, kind: Kind | None, turns: Sequence[bytes]
+        self, namespace: str, shared: Mapping[str, str | None], turns: Sequence[bytes]
     ) -> Call[BatchResult]:
         """POST /v1/conversations with turns that are already encoded."""
-        head = encode(_given({"namespace": namespace, "session_id": session_id, "kind": kind}))
+        head = encode(_given({"namespace": namespace, **shared}))
         body = b'%b,"turns":[%b]}' % (head[:-1], b",".join(turns))
         return Call("POST", "/v1/conversations", _read_batch, body=body, headers=JSON, keyed=True)
 
@@ -126,7 +146,9 @@ class Protocol:
         """GET /v1/memories/{id}."""
         return Call("GET", _memory_path(memory_id), _read_memory)
 
-    def list(self, namespace: str | None, filter: Filter | None, order: str | None, page_size: int | None) -> PageCall:
+    def list(
+        self, namespace: str | None, filter: Filter | None, order: Order | None, page_size: int | None
+    ) -> PageCall:
         """GET /v1/memories."""
         params = {"namespace": self.resolve(namespace), "order": order, "limit": page_size and str(page_size)}
         encoded = encode(filter).decode() if filter else None
@@ -159,7 +181,7 @@ class Protocol:
 
     def erase(self, memory_id: str) -> Call[None]:
         """DELETE /v1/memories/{id}."""
-        return Call("DELETE", _memory_path(memory_id), nothing, gone_is_done=True)
+        return Call("DELETE", _memory_path(memory_id), nothing, keyed=True, gone_is_done=True)
 
     def history(self, memory_id: str) -> Call[Page[Revision]]:
         """GET /v1/memories/{id}/history."""
@@ -184,11 +206,10 @@ class Protocol:
         roles: Sequence[Role],
         namespaces: Sequence[str],
         expires_at: When | None,
-        idempotency_key: str | None,
     ) -> Call[NewKey]:
-        """POST /v1/keys."""
+        """POST /v1/keys. Never repeated: a lost secret cannot be shown again, and a second key would be left over."""
         body = {"name": name, "roles": [*roles], "namespaces": [*namespaces]} | _given({"expires_at": expires_at})
-        return self._post("/v1/keys", body, _read_new_key, idempotency_key)
+        return Call("POST", "/v1/keys", _read_new_key, body=encode(body), headers=JSON, retry=False)
 
     def keys(self) -> PageCall:
         """GET /v1/keys."""

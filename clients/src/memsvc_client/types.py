@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
 
@@ -38,10 +38,12 @@ class Memory(Model):
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     recorded_at: datetime | None = None
+    updated_at: datetime | None = None
     expires_at: datetime | None = None
     importance: float | None = None
+    trust: float | None = None
     pinned: bool = False
-    source: Any = None
+    source: dict[str, Any] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -88,6 +90,13 @@ class BatchItem(Model):
     version: int | None = None
     problem: Problem | None = None
 
+    @model_validator(mode="after")
+    def _status_of_problem(self) -> Self:
+        """An item's problem need not repeat the item's status."""
+        if self.problem is not None and not self.problem.status:
+            object.__setattr__(self, "problem", self.problem.model_copy(update={"status": self.status}))
+        return self
+
     @property
     def ok(self) -> bool:
         """True when this item was written."""
@@ -108,9 +117,9 @@ class BatchResult(Model):
 
 
 class ChannelHit(Model):
-    """Where one channel placed a memory."""
+    """Where one channel placed a memory; `rank` is None where it scored but did not list it."""
 
-    rank: int
+    rank: int | None
     score: float
 
 
@@ -139,7 +148,14 @@ class Revision(Model):
 
     version: int
     content: str | None = None
+    kind: str | None = None
     state: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    occurred_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    importance: float | None = None
     recorded_from: datetime | None = None
     recorded_to: datetime | None = None
     reason: str | None = None
@@ -170,7 +186,11 @@ class Stats(Model):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     namespace: str | None = None
+    memories: int | None = None
+    kinds: dict[str, int] = Field(default_factory=dict)
+    states: dict[str, int] = Field(default_factory=dict)
     head_seq: int | None = None
+    bank_bytes: int | None = None
 
 
 class Key(Model):
@@ -192,6 +212,12 @@ class NewKey(Model):
     key: Key
     secret: str = Field(repr=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nested(cls, data: Any) -> Any:
+        """The service may give the secret beside the key, or among its fields."""
+        return {"key": data, **data} if isinstance(data, dict) and "key" not in data else data
+
 
 class ServerVersion(Model):
     """What runs at the other end. Further facts are in `model_extra`."""
@@ -202,10 +228,10 @@ class ServerVersion(Model):
 
 
 class Readiness(Model):
-    """Whether the service takes work now, and what it says about its parts."""
+    """Whether the service takes work now, and which of its checks pass."""
 
     ready: bool
-    detail: dict[str, Any] = Field(default_factory=dict)
+    checks: dict[str, bool] = Field(default_factory=dict)
 
 
 class Page(Model, Generic[T]):

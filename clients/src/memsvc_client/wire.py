@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +19,8 @@ from memsvc_client.types import Problem
 T = TypeVar("T")
 
 SNIPPET_CHARS = 200
-RETRYABLE_STATUS = frozenset({429, 502, 503, 504})
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Call(Generic[T]):
     accept: frozenset[int] = frozenset()
     retry: bool = True
     gone_is_done: bool = False
+
+    def __post_init__(self) -> None:
+        key = self.idempotency_key
+        if key is not None and not _KEY.fullmatch(key):
+            raise InvalidArgument("an idempotency key is 1 to 128 visible ASCII characters")
 
     def result(self, reply: Reply) -> T:
         """The value of an answer.

@@ -156,7 +156,7 @@ def test_recall_sends_every_option(memsvc: Memsvc, service: Recorder) -> None:
 
 def test_recall_for_people(memsvc: Memsvc, service: Recorder) -> None:
     _, out, err = memsvc("recall", "tea?")
-    for part in ("Ada prefers tea.", "0.875", "semantic:2 keyword:1", ID, "confidence 0.93"):
+    for part in ("Ada prefers tea.", "0.875", "semantic:2 place:- keyword:1", ID, "confidence 0.93"):
         assert part in out
     assert err == ""
     service.will(Answer(200, {"hits": [], "confidence": 0.1, "degraded": ["entity"], "took_ms": 1}))

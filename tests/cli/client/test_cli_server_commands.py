@@ -66,7 +66,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> str:
     return "a_server"
 
 
-@pytest.mark.parametrize("name", ["serve", "migrate", "doctor", "worker"])
+@pytest.mark.parametrize("name", ["serve", "migrate", "doctor", "admin-key"])
 def test_without_a_server_one_line_says_how_to_get_it(
     memsvc: Memsvc, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

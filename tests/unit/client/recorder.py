@@ -189,7 +189,11 @@ def plausible(seen: Seen) -> Answer:
                         "rank": 1,
                         "score": 0.875,
                         "memory": memory(),
-                        "channels": {"semantic": {"rank": 2, "score": 0.5}, "keyword": {"rank": 1, "score": 9.25}},
+                        "channels": {
+                            "semantic": {"rank": 2, "score": 0.5},
+                            "place": {"rank": None, "score": 0.1},
+                            "keyword": {"rank": 1, "score": 9.25},
+                        },
                     }
                 ],
                 "confidence": 0.93,
@@ -206,10 +210,10 @@ def plausible(seen: Seen) -> Answer:
             },
         ),
         ("GET", "/v1/stats"): Answer(200, {"namespace": "user/ada", "head_seq": 9, "kinds": {"episodic": 3}}),
-        ("POST", "/v1/keys"): Answer(201, {"key": key, "secret": "msk_secret"}),
+        ("POST", "/v1/keys"): Answer(201, key | {"secret": "msk_secret"}),
         ("GET", "/v1/keys"): Answer(200, {"items": [key], "next_cursor": None}),
         ("DELETE", "/v1/keys/{key}"): Answer(204),
         ("GET", "/v1/version"): Answer(200, {"version": "1.2.3", "api": "v1"}),
-        ("GET", "/readyz"): Answer(200, {"status": "ready"}),
+        ("GET", "/readyz"): Answer(200, {"ready": True, "checks": {"database": True}}),
     }
     return answers.get(route, Answer(404, problem(404, "not_found", "there is nothing with this id")))

@@ -61,14 +61,14 @@ def test_nothing_to_write_sends_nothing(connect: Connect, service: Recorder) -> 
 
 
 def test_refused_items_are_results_not_exceptions(connect: Connect, service: Recorder) -> None:
-    wrong = {"status": 422, "problem": problem(422, "invalid_input")}
+    wrong = {"status": 422, "problem": {"code": "invalid_input", "title": "t", "detail": "d", "errors": []}}
     service.will(Answer(200, {"items": [{"status": 201, "id": "a"}, wrong], "seq": 3}))
     result = connect(service.url).remember_many(["x", " "])
     ((position, item),) = result.failed
     assert position == 1
     error = item_error(item)
     assert error is not None
-    assert error.code == "invalid_input"
+    assert (error.status, error.code) == (422, "invalid_input")
     assert item_error(result.items[0]) is None
 
 
@@ -134,11 +134,12 @@ def test_the_bar_takes_the_progress(connect: Connect, plausible_service: Recorde
 
 def test_conversation(connect: Connect, plausible_service: Recorder) -> None:
     turns = [{"speaker": "Ada", "content": "Tea?"}, {"role": "assistant", "content": "Yes.", "external_id": "t2"}]
-    result = connect(plausible_service.url).remember_conversation(turns, session_id="s1")
+    result = connect(plausible_service.url).remember_conversation(turns, session_id="s1", user_id="ada")
     assert plausible_service.last.path == "/v1/conversations"
     assert plausible_service.last.body == {
         "namespace": "user/ada",
         "session_id": "s1",
+        "user_id": "ada",
         "turns": [
             {"speaker": "Ada", "content": "Tea?"},
             {"speaker": "assistant", "content": "Yes.", "external_id": "t2"},

@@ -36,10 +36,10 @@ def test_all_items_come_and_no_page_too_many(
 def test_the_query_names_filter_and_order(connect: Connect, service: Recorder) -> None:
     service.default = pages_of(0)
     wanted = {"and": [{"kind": "semantic"}, {"metadata.city": {"in": ["Oslo", "São Paulo"]}}]}
-    assert list(connect(service.url).list(filter=wanted, order="-recorded_at", limit=5)) == []
+    assert list(connect(service.url).list(filter=wanted, order="oldest", limit=5)) == []
     query = service.last.query
     assert json.loads(query.pop("filter")) == wanted
-    assert query == {"namespace": "user/ada", "order": "-recorded_at", "limit": "5"}
+    assert query == {"namespace": "user/ada", "order": "oldest", "limit": "5"}
 
 
 def test_pages_can_be_walked_and_taken_up_again(connect: Connect, service: Recorder) -> None:

@@ -22,7 +22,7 @@ Results go to stdout, as tables or with `--json` as one line of JSON; progress a
 comes from `MEMSVC_API_KEY` or from a file, never from the command line. `NO_COLOR` switches colours off.
 
 The global options may stand before or after the name of a command. An installed server adds its own commands
-(`serve`, `migrate`, `doctor`); they are described with the server.
+(`serve`, `migrate`, `doctor`, `admin-key`); they are described with the server.
 """
 
 COMPLETION = {"--install-completion", "--show-completion", "--help"}

@@ -35,11 +35,13 @@ def list_(
     *,
     filter_: opt.FilterOption = None,
     limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
-    order: Annotated[str | None, typer.Option(help="Order, as the service names it.")] = None,
+    order: Annotated[opt.OrderChoice | None, typer.Option(help="By the time of recording; default newest.")] = None,
 ) -> None:
     """List the memories of a namespace."""
     with session.client() as client:
-        memories = [*client.list(filter=opt.parse_object(filter_, "filter"), order=order, limit=limit)]
+        memories = [
+            *client.list(filter=opt.parse_object(filter_, "filter"), order=order.value if order else None, limit=limit)
+        ]
     rows = ((m.id, m.kind, m.state, m.occurred_at or m.recorded_at, one_line(m.content)) for m in memories)
     session.output.show(
         {"items": [_plain(memory) for memory in memories]},
@@ -55,7 +57,7 @@ def show(session: Session, memory_id: opt.MemoryId) -> None:
     session.output.show(_plain(memory), lambda: _draw(memory))
 
 
-@command(app, extra=opt.WRITE_OPTIONS)
+@command(app, extra=opt.EDIT_OPTIONS)
 def edit(
     session: Session,
     memory_id: opt.MemoryId,

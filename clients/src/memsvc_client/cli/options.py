@@ -22,6 +22,22 @@ class KindChoice(StrEnum):
     procedural = "procedural"
 
 
+class OutcomeChoice(StrEnum):
+    """How something done ended."""
+
+    success = "success"
+    failure = "failure"
+    partial = "partial"
+    unknown = "unknown"
+
+
+class OrderChoice(StrEnum):
+    """Order of a list."""
+
+    newest = "newest"
+    oldest = "oldest"
+
+
 class ProfileChoice(StrEnum):
     """How much work a recall may do."""
 
@@ -56,16 +72,15 @@ def _option(name: str, kind: Any, text: str, *flags: str, metavar: str | None = 
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, info])
 
 
-WRITE_OPTIONS = (
+EDIT_OPTIONS = (
     _option("kind", KindChoice, "Kind of memory."),
-    _option("external_id", str, "Your own id; writing it again is an edit."),
     _option("user_id", str, "User it belongs to."),
     _option("agent_id", str, "Agent it belongs to."),
     _option("session_id", str, "Session it belongs to."),
     _option("speaker", str, "Who said it."),
     _option("place", str, "Where it happened."),
     _option("tags", list[str], "Tag; may be repeated.", "--tag"),
-    _option("outcome", str, "How it ended (procedural)."),
+    _option("outcome", OutcomeChoice, "How it ended (procedural)."),
     _option("language", str, "Language of the content, such as en."),
     _option("occurred_at", str, f"When it happened. {TIME_NOTE}", metavar="TIME"),
     _option("valid_from", str, "True from.", metavar="TIME"),
@@ -75,7 +90,10 @@ WRITE_OPTIONS = (
     _option("pinned", bool, "Keep it from fading.", "--pinned/--not-pinned"),
     _option("metadata", str, "JSON object.", metavar="JSON"),
 )
-"""What a memory can be given beside its content, for the commands that write."""
+"""What an edit can change beside the content."""
+
+WRITE_OPTIONS = (_option("external_id", str, "Your own id; writing it again is an edit."), *EDIT_OPTIONS)
+"""What a memory can be given beside its content."""
 
 
 def memory_fields(values: dict[str, Any]) -> dict[str, Any]:
@@ -90,9 +108,7 @@ def memory_fields(values: dict[str, Any]) -> dict[str, Any]:
             fields[name] = parse_time(fields[name], name)
     if "metadata" in fields:
         fields["metadata"] = parse_object(fields["metadata"], "metadata")
-    if "kind" in fields:
-        fields["kind"] = str(fields["kind"])
-    return fields
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in fields.items()}
 
 
 def parse_time(text: str | None, name: str) -> datetime | None:

@@ -71,4 +71,4 @@ def _draw(answer: Recall) -> RenderableType:
 
 
 def _channels(hit: Hit) -> str:
-    return " ".join(f"{name}:{found.rank}" for name, found in hit.channels.items())
+    return " ".join(f"{name}:{found.rank or '-'}" for name, found in hit.channels.items())
