@@ -13,11 +13,14 @@ from memsvc_client.batching import OnProgress, Progress
 
 
 @contextmanager
-def progress_bar(description: str = "Remembering", *, console: Console | None = None) -> Iterator[OnProgress]:
+def progress_bar(
+    description: str = "Remembering", *, total: int | None = None, console: Console | None = None
+) -> Iterator[OnProgress]:
     """A bar on stderr; yields the callback that moves it.
 
     Args:
         description: Text beside the bar.
+        total: How many there are, to show before the first answer comes.
         console: Where to draw instead.
     """
     columns = (
@@ -28,7 +31,7 @@ def progress_bar(description: str = "Remembering", *, console: Console | None = 
         TimeElapsedColumn(),
     )
     with Bar(*columns, console=console or Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=None, note="")
+        task = bar.add_task(description, total=total, note="")
 
         def move(progress: Progress) -> None:
             note = f"{progress.failed} refused" if progress.failed else ""

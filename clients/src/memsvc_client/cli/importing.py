@@ -66,13 +66,12 @@ def import_(
     """Write the memories of a JSONL file. With external ids it is safe to repeat."""
     error: MemsvcError | None = None
     total, handle = _opened(file)
-    bar = nullcontext() if session.as_json else progress_bar("Importing", console=errors_console())
+    total = total and max(0, total - from_line + 1)
+    bar = nullcontext() if session.as_json else progress_bar("Importing", total=total, console=errors_console())
     with handle as raw, session.client() as client, bar as on_progress:
         lines = _Lines(raw, from_line)
         try:
-            result = client.remember_many(
-                lines, batch_items=batch_items, on_progress=on_progress, total=total and max(0, total - from_line + 1)
-            )
+            result = client.remember_many(lines, batch_items=batch_items, on_progress=on_progress, total=total)
         except BatchInterrupted as interrupted:
             result, error = interrupted.done, interrupted
     _report(session, result, lines, error)
