@@ -41,8 +41,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class TextAnalysis:
-    """What the analysers found in one text, to be stored beside it."""
+    """What the analysers found in one text, to be stored beside it. `version` names the analysers that did it."""
 
+    version: int
     terms: Terms
     mentions: tuple[str, ...]
     mention_ids: NDArray[np.uint64]
@@ -64,13 +65,16 @@ class Query:
 class AnalysedQuery:
     """A question with what the analysers and the embedder made of it.
 
-    `vector` is float32 `[dim]`, unit length, or None when the embedder could not answer.
+    `vector` is float32 `[dim]`, unit length, or None when the embedder could not answer. `embed_ms` is what it took.
+    `ends_at_s` is when the answer must be ready, on the clock of `time.monotonic`, or None.
     """
 
     query: Query
     terms: Terms
     mention_ids: NDArray[np.uint64]
     vector: NDArray[np.float32] | None
+    embed_ms: float = 0.0
+    ends_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class ChannelResult:
         scores: float32 `[n]`, higher is better; in the channel's own unit.
         mean, std: moments of the channel's score over every memory that the filter let through.
         score_of: scores of any slots `[m]` -> float32 `[m]`, so that fusion can fill in what this channel did not list.
+        ceiling: no memory could score higher for this question; None where there is no such bound.
     """
 
     slots: NDArray[np.int64]
@@ -89,6 +94,7 @@ class ChannelResult:
     mean: float
     std: float
     score_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +118,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """The answer: hits best first, how sure we are that anything here is relevant, and what was left out."""
+    """The answer: hits best first, how sure we are that anything here is relevant, and what was left out.
+
+    `eligible` is how many memories the filter let through; `timings_ms` has embed, fuse and each channel.
+    """
 
     hits: tuple[Hit, ...]
     confidence: float
     degraded: tuple[str, ...]
     timings_ms: dict[str, float]
+    eligible: int = 0

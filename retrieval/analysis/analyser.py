@@ -34,7 +34,7 @@ class TextAnalyser:
                 words += stems(speaker)
             if mention_id(speaker) not in {mention_id(name) for name in names}:
                 names = (speaker, *names)
-        return TextAnalysis(hashed(words), names, mention_ids(names))
+        return TextAnalysis(self.version, hashed(words), names, mention_ids(names))
 
     def query_terms(self, text: str) -> Terms:
         """Terms of a question."""
