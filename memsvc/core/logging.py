@@ -43,7 +43,7 @@ def _frames(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
             {"type": f"{type(error).__module__}.{type(error).__qualname__}", "at": _places(error.__traceback__)}
         )
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    event["exception"] = chain
+    event["raised"] = chain
     return event
 
 

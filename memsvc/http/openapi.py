@@ -24,14 +24,22 @@ _WORDS = {
     503: "The service cannot do this now.",
     507: "There is no room to write.",
 }
-_BODY_MODELS: dict[str, type[BaseModel]] = {}
+# Stands for a reference until a document is put together: pydantic refuses references that it has not made.
+_MARK = "x-model"
+_MODELS: dict[str, type[BaseModel]] = {}
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads its body with `read_json(request, model, ...)`."""
     _register(model)
-    schema = {"$ref": _REF.format(model=model.__name__)}
+    schema = {_MARK: model.__name__}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def items_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The `json_schema_extra` of a list whose items are validated one by one, each against `model`."""
+    _register(model)
+    return {"items": {_MARK: model.__name__}}
 
 
 def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
@@ -58,19 +66,37 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _register(model: type[BaseModel]) -> None:
-    known = _BODY_MODELS.setdefault(model.__name__, model)
+    known = _MODELS.setdefault(model.__name__, model)
     if known is not model:
         raise ValueError(f"two request models are called {model.__name__}")
 
 
 def add_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the schemas that the documents' references name but FastAPI does not know of."""
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    models: list[type[BaseModel]] = [*_BODY_MODELS.values(), Problem]
-    for model in models:
-        shape = model.model_json_schema(ref_template=_REF)
-        for name, definition in shape.pop("$defs", {}).items():
-            schemas.setdefault(name, definition)
-        schemas.setdefault(model.__name__, shape)
+    """A document of FastAPI's with the schemas added that its routes name and FastAPI does not know of."""
+    document.setdefault("components", {}).setdefault("schemas", {})
+    wanted = [Problem.__name__]
+    document = _refer(document, wanted)
+    schemas = document["components"]["schemas"]
+    while wanted:
+        name = wanted.pop()
+        if name not in schemas:
+            shape = _refer(_MODELS[name].model_json_schema(ref_template=_REF), wanted)
+            for part, definition in shape.pop("$defs", {}).items():
+                schemas.setdefault(part, definition)
+            schemas[name] = shape
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def _refer(shape: Any, wanted: list[str]) -> Any:
+    """A copy with every mark turned into a reference; the names of what they refer to are added to `wanted`."""
+    if isinstance(shape, dict):
+        name = shape.get(_MARK)
+        if isinstance(name, str):
+            wanted.append(name)
+            return {"$ref": _REF.format(model=name)}
+        return {key: _refer(value, wanted) for key, value in shape.items()}
+    return [_refer(value, wanted) for value in shape] if isinstance(shape, list) else shape
+
+
+_register(Problem)

@@ -14,11 +14,10 @@ from typing import Any, Never
 from memsvc.core.errors import InvalidInput, MalformedRequest, TooLarge
 
 MAX_DEPTH = 64
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
-# Possessive and closed by the end of input, so that no body makes it look at a byte twice.
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_CHUNK_BYTES = 64 * 1024
 _SAFE_SEGMENT = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -49,7 +48,7 @@ def parse(body: bytes) -> Any:
 
     Raises:
         MalformedRequest: it is not one JSON document, has duplicate keys, or is nested too deep.
-        TooLarge: it holds more than a million values.
+        TooLarge: it holds more than half a million values.
         InvalidInput: it holds a lone surrogate, a NUL, or a number outside int64 or double.
     """
     _bound_values(body)
@@ -70,8 +69,17 @@ def parse(body: bytes) -> Any:
 
 def _bound_values(body: bytes) -> None:
     """Refuse a body whose parsed form would take many times its size, before any of it is built."""
-    if _separators(body) > MAX_VALUES and _separators(_STRING.sub(b"", body)) > MAX_VALUES:
-        raise TooLarge(f"the body holds more than {MAX_VALUES} values")
+    if _separators(body) <= MAX_VALUES:
+        return
+    # Perhaps most of them stand inside strings. What is left between quotes, taken by turns, does not.
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    found, is_inside = 0, 0
+    for begin in range(0, len(bare), _CHUNK_BYTES):
+        parts = bare[begin : begin + _CHUNK_BYTES].split(b'"')
+        found += _separators(b" ".join(parts[is_inside::2]))
+        if found > MAX_VALUES:
+            raise TooLarge(f"the body holds more than {MAX_VALUES} values")
+        is_inside ^= (len(parts) - 1) & 1
 
 
 def _separators(body: bytes) -> int:

@@ -11,10 +11,14 @@ from memsvc.core.errors import FieldError, InvalidInput
 from memsvc.http.strict_json import pointer
 
 MAX_ERRORS = 50
+# Each costs microseconds to build, listed or not.
+_MAX_BUILT = 2000
 
 
 def invalid(error: ValidationError, document: Any, prefix: tuple[str | int, ...] = ()) -> InvalidInput:
     """The refusal for a document that does not fit its model."""
+    if error.error_count() > _MAX_BUILT:
+        return InvalidInput(f"the body has {error.error_count()} errors, too many to list")
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return refuse(found, document, prefix)
 
