@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from memsvc_client.cli import options as opt
-from memsvc_client.cli.output import clean, grid, one_line, table
+from memsvc_client.cli.output import clean, grid, one_line
 from memsvc_client.cli.session import Session, command
 from memsvc_client.types import Hit, Recall
 
@@ -59,15 +60,17 @@ def recall(
 def _draw(answer: Recall) -> RenderableType:
     if not answer.hits:
         return clean("nothing relevant")
-    rows = (
-        (hit.rank, f"{hit.score:.3f}", one_line(hit.memory.content), hit.memory.kind, _channels(hit), hit.memory.id)
-        for hit in answer.hits
-    )
-    drawn = table(("rank", "score", "content", "kind", "found by", "id"), rows)
-    drawn.columns[-1].no_wrap = True
+    drawn = [part for hit in answer.hits for part in _hit(hit)]
     foot = Text(f"confidence {answer.confidence:.2f}, {answer.took_ms:.1f} ms", style="dim")
     explanation = [grid({"explanation": answer.explanation})] if answer.explanation else []
-    return Group(drawn, foot, *explanation)
+    return Group(*drawn, foot, *explanation)
+
+
+def _hit(hit: Hit) -> tuple[RenderableType, RenderableType]:
+    """The content over the whole width of the terminal, below a line that says where it comes from."""
+    facts = f"{hit.score:.3f}  {hit.memory.kind}  {_channels(hit)}  {hit.memory.id}"
+    head = Text.assemble((f"{hit.rank}.", "bold"), " ", (facts, "dim"))
+    return head, Padding(clean(one_line(hit.memory.content)), (0, 0, 0, 3))
 
 
 def _channels(hit: Hit) -> str:
