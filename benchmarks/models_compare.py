@@ -125,7 +125,9 @@ def rankings(bank: Any, query: AnalysedQuery) -> dict[str, list[int]]:
 def analysed_query(analyser: TextAnalyser, text: str, vector: NDArray[np.float32], scan: ScanFilter) -> AnalysedQuery:
     """A question whose vector is known already."""
     query = Query(text=text, asked_at=ASKED_AT, top_k=10, scan=scan)
-    return AnalysedQuery(query, analyser.query_terms(text), np.empty(0, np.uint64), vector)
+    analysis = analyser.analyse(text)
+    names = analyser.name_terms(analysis.mentions)
+    return AnalysedQuery(query, analysis.terms, analysis.mention_ids, vector, name_terms=names)
 
 
 def vectors(label: str, candidate: Candidate, embedder: Embedder, data: DataSet, cache: Path) -> Vectors:

@@ -2,9 +2,9 @@
 
     confidence = 1 / (1 + exp(-(A + B * rise + C * share)))
 
-- rise: how far the best cosine stands above the namespace's mean cosine, as a share of the way to 1;
-- share: the best BM25 score as a share of what a memory could reach that holds all words of the question (words that no
-  memory holds count too: they are often why an answer is missing).
+- rise: evidence of the semantic channel, how far the best cosine stands above the namespace's mean cosine;
+- share: evidence of the keyword channel, how much of the question's words the best memory covers that is about the
+  names in the question.
 
 Both lie in [0, 1] and do not grow with the number of memories. A, B and C were fitted with an intercept for each set,
 on six sets of questions: asked as they are (answered, if a right memory was among the first ten) and asked again with
@@ -20,14 +20,13 @@ from collections.abc import Mapping
 
 from retrieval.types import ChannelResult
 
-INTERCEPT = -3.57
-RISE_WEIGHT = 5.63
-SHARE_WEIGHT = 3.44
+INTERCEPT = -3.39
+RISE_WEIGHT = 5.59
+SHARE_WEIGHT = 3.25
 TYPICAL_RISE = 0.4
 """Mean over the sets of the fit: stands in when the question has no vector."""
 
 _SEMANTIC, _KEYWORD = "semantic", "keyword"
-_SMALLEST_WAY = 1e-6
 
 
 def confidence(results: Mapping[str, ChannelResult]) -> float:
@@ -44,17 +43,7 @@ def confidence(results: Mapping[str, ChannelResult]) -> float:
 
 def evidence(results: Mapping[str, ChannelResult]) -> tuple[float, float]:
     """The two numbers that the confidence rests on: rise and share, each in [0, 1]."""
-    return _rise(results.get(_SEMANTIC)), _share(results.get(_KEYWORD))
-
-
-def _rise(semantic: ChannelResult | None) -> float:
-    if semantic is None or not semantic.scores.size:
-        return TYPICAL_RISE
-    way = max(1.0 - semantic.mean, _SMALLEST_WAY)
-    return min(max((float(semantic.scores[0]) - semantic.mean) / way, 0.0), 1.0)
-
-
-def _share(keyword: ChannelResult | None) -> float:
-    if keyword is None or not keyword.scores.size or not keyword.ceiling:
-        return 0.0
-    return min(max(float(keyword.scores[0]) / keyword.ceiling, 0.0), 1.0)
+    semantic, keyword = results.get(_SEMANTIC), results.get(_KEYWORD)
+    rise = TYPICAL_RISE if semantic is None or semantic.evidence is None else semantic.evidence
+    share = 0.0 if keyword is None or keyword.evidence is None else keyword.evidence
+    return rise, share

@@ -84,6 +84,7 @@ class Recaller:
             mention_ids=analysis.mention_ids,
             vector=vector,
             embed_ms=embed_ms,
+            name_terms=self._analyser.name_terms(analysis.mentions),
             ends_at_s=None if query.deadline_s is None else begun_s + query.deadline_s,
         )
 

@@ -66,7 +66,8 @@ class AnalysedQuery:
     """A question with what the analysers and the embedder made of it.
 
     `vector` is float32 `[dim]`, unit length, or None when the embedder could not answer. `embed_ms` is what it took.
-    `ends_at_s` is when the answer must be ready, on the clock of `time.monotonic`, or None.
+    `ends_at_s` is when the answer must be ready, on the clock of `time.monotonic`, or None. `name_terms` are the terms
+    of the names that the question mentions, uint32 `[q]`, distinct.
     """
 
     query: Query
@@ -75,6 +76,7 @@ class AnalysedQuery:
     vector: NDArray[np.float32] | None
     embed_ms: float = 0.0
     ends_at_s: float | None = None
+    name_terms: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class ChannelResult:
         scores: float32 `[n]`, higher is better; in the channel's own unit.
         mean, std: moments of the channel's score over every memory that the filter let through.
         score_of: scores of any slots `[m]` -> float32 `[m]`, so that fusion can fill in what this channel did not list.
-        ceiling: no memory could score higher for this question; None where there is no such bound.
+        evidence: how much speaks for an answer being among them, in [0, 1]; None from a channel that cannot tell.
     """
 
     slots: NDArray[np.int64]
@@ -94,7 +96,7 @@ class ChannelResult:
     mean: float
     std: float
     score_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-    ceiling: float | None = None
+    evidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
 from retrieval.analysis.mentions import MENTIONS_VERSION, mention_id, mention_ids, mentions
 from retrieval.analysis.terms import TERMS_VERSION, hashed, stems
 from retrieval.types import Terms, TextAnalysis
@@ -39,3 +44,7 @@ class TextAnalyser:
     def query_terms(self, text: str) -> Terms:
         """Terms of a question."""
         return hashed(stems(text))
+
+    def name_terms(self, names: Iterable[str]) -> NDArray[np.uint32]:
+        """Terms that names consist of, distinct, ascending; uint32 `[n]`."""
+        return hashed([stem for name in names for stem in stems(name)]).ids

@@ -6,8 +6,12 @@
 with tf the frequency of t in d, |d| the number of terms of d, N the memories of the namespace and n(t) those that hold
 t. This is Lucene's form; a term that the question repeats counts once.
 
+Evidence: the best share, among the listed memories, of what a memory could reach that holds all words of the question,
+times the share of the question's names that it holds: a memory about somebody else is no evidence.
+
 Parameters: k1 = 0.9 and b = 0.4, the defaults of Anserini, which suit collections of short texts of uneven length; they
-were not fitted here. Cost: one pass over the term arena of the eligible memories.
+were not fitted here. Cost: one pass over the term arena of the eligible memories, a second
+one if the question has names.
 Abstains when no term of the question occurs in an eligible memory.
 
 Sources: Robertson and Zaragoza 2009 (doi:10.1561/1500000019); the forms compared in Kamphuis et al. 2020
@@ -70,11 +74,23 @@ class KeywordChannel:
         if not matching.any():
             return None
         mean, std = view.moments(scores)
+        listed, found = slots[matching], best[matching]
+        ceiling = float(weights.sum())  # words that no memory holds count: they are often why an answer is missing
+        share = float((found / ceiling * _share_of_names(query.name_terms, view, listed)).max())
         return ChannelResult(
-            slots=slots[matching],
-            scores=best[matching],
+            slots=listed,
+            scores=found,
             mean=mean,
             std=std,
             score_of=lambda wanted: np.asarray(scores[wanted]),
-            ceiling=float(weights.sum()),  # words that no memory holds count: they are why an answer may be missing
+            evidence=min(share, 1.0),
         )
+
+
+def _share_of_names(names: NDArray[np.uint32], view: BankView, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How many of the question's name terms memories hold, as a share; 1 where the question names nobody."""
+    if names.size == 0:
+        return np.ones(slots.size, dtype=np.float32)
+    each = np.full(names.size, 1.0 / names.size, dtype=np.float32)
+    held = view.bm25(names, each, 0.0, 0.0)  # without saturation a term that occurs counts its weight, however often
+    return np.asarray(held[slots])

@@ -3,6 +3,9 @@
 Score of a memory: the largest cosine between the question's vector and the vectors of the memory's views (a long text
 has one for each overlapping window, so that one telling passage is enough). Exact: every eligible view is compared.
 
+Evidence: how far the best cosine stands above the mean, as a share of the way to 1. Unlike the distance in standard
+deviations it does not grow with the number of memories.
+
 Parameters: none. Cost: one pass over the eligible rows of the code pages, `views * dim` products.
 Abstains when the question has no vector (the embedder failed) or no eligible memory has one.
 
@@ -19,6 +22,8 @@ from retrieval.types import AnalysedQuery, ChannelResult
 
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
+
+_SMALLEST_WAY = 1e-6
 
 
 class SemanticChannel:
@@ -38,4 +43,9 @@ class SemanticChannel:
         if slots.size == 0:
             return None
         mean, std = view.moments(scores)
-        return ChannelResult(slots, best, mean, std, lambda wanted: np.asarray(scores[wanted]), ceiling=1.0)
+        evidence = _rise(float(best[0]), mean)
+        return ChannelResult(slots, best, mean, std, lambda wanted: np.asarray(scores[wanted]), evidence)
+
+
+def _rise(best: float, mean: float) -> float:
+    return min(max((best - mean) / max(1.0 - mean, _SMALLEST_WAY), 0.0), 1.0)

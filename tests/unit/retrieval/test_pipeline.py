@@ -271,3 +271,22 @@ def test_keyword_scores_are_those_of_the_formula(bank: NamespaceBank, make: Make
 def test_idf_is_never_negative() -> None:
     assert (idf(np.array([0, 1, 50, 100]), 100) > 0).all()
     assert np.all(np.diff(idf(np.arange(101), 100)) < 0)
+
+
+def test_a_memory_about_somebody_else_is_less_evidence(bank: NamespaceBank, make: Make) -> None:
+    recaller = make()
+    evidence = []
+    for text in ("Did Ada prune the pears?", "Did Bob prune the pears?"):
+        with bank.view(ScanFilter()) as view:
+            result = KeywordChannel().search(recaller.analyse(ask(text)), view, 10)
+        assert result is not None
+        assert result.evidence is not None
+        evidence.append(result.evidence)
+    assert 0.0 == evidence[1] < evidence[0] <= 1.0
+
+
+def test_semantic_evidence_is_the_rise_above_the_mean(bank: NamespaceBank, make: Make) -> None:
+    with bank.view(ScanFilter()) as view:
+        result = SemanticChannel().search(make().analyse(ask("apple trees")), view, 10)
+    assert result is not None
+    assert result.evidence == pytest.approx((result.scores[0] - result.mean) / (1 - result.mean), rel=1e-5)
