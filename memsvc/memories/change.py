@@ -18,7 +18,7 @@ from memsvc.memories.draft import Draft
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
-from memsvc.memories.write import Author, check_space, revise
+from memsvc.memories.write import Author, check_interval, check_space, revise
 
 Allowed = Callable[[str], bool]
 """Whether the caller may touch a namespace of its tenant, by path."""
@@ -51,6 +51,7 @@ class Changer:
         """Change what the draft names; without any difference no version is made.
 
         Raises:
+            InvalidInput: what is named does not go with what is there.
             NotFound: there is no such active memory.
             PreconditionFailed: `if_match` is not its version.
         """
@@ -65,6 +66,7 @@ class Changer:
             if prepared is not None:
                 check_space(ledger.namespace, self._space_id)
             values = {**stored.described, **draft.named(ledger.now)}
+            check_interval(values)
             return revise(ledger, stored, values, draft.content, prepared, "edited")
 
         return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim)
@@ -127,7 +129,7 @@ class Changer:
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> None:
         with self._database.read() as connection:
             found = repository.located(connection, author.tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or found[0].row["state"] != State.ACTIVE:
+        if found is None or not allowed(found[1].path) or not found[0].is_shown(self._clock.now()):
             raise NotFound("there is no such memory")
 
     def _apply(
@@ -150,13 +152,14 @@ class Changer:
             if found is None or not allowed(found[1].path):
                 raise NotFound("there is no such memory")
             stored, namespace = found
-            if state is not None and stored.row["state"] != state:
+            now = self._clock.now()
+            if state is not None and (stored.row["state"] != state or stored.is_expired(now)):
                 raise NotFound("there is no such memory")
             if if_match is not None and stored.row["version"] != if_match:
                 raise PreconditionFailed("the memory has another version; read it again and repeat the change")
-            ledger = Ledger(connection, namespace, self._clock.now(), author.name)
+            ledger = Ledger(connection, namespace, now, author.name)
             version = change(ledger, stored)
-            item = {"status": 200, "id": str(memory_id), "external_id": stored.row["external_id"], "version": version}
+            item = {"status": 200, "id": str(memory_id), "version": version}
             return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
 
         outcome, _ = self._once.write(tenant, claim, unit, scrub=scrub)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from pydantic import BaseModel
@@ -57,4 +56,4 @@ def claim(request: Request, principal: Principal, secrets: Secrets, route: str, 
     owner = b"" if principal.key_id is None else principal.key_id.bytes
     digest = secrets.sign("idempotency", b"\x00".join((owner, route.encode(), given[0].encode())))
     said = b"" if body is None else body.model_dump_json(exclude_unset=True).encode()
-    return Claim(digest, hashlib.sha256(said).digest())
+    return Claim(digest, secrets.sign("idempotency-body", said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -108,7 +109,7 @@ async def create_memories(request: Request, principal: Writer) -> BatchAnswer:
         drafts = [_draft(MemoryIn, raw, i, "memories", container) for i, raw in enumerate(body.memories)]
         return container.remember(_author(principal), body.namespace, drafts, claim=token)
 
-    return _batch_answer(await run_blocking(request, work))
+    return _batch_answer(await run_blocking(request, work), body.memories)
 
 
 @router.post(
@@ -136,7 +137,7 @@ async def create_conversation(request: Request, principal: Writer) -> BatchAnswe
         drafts = [turn(raw, i) for i, raw in enumerate(body.turns)]
         return container.remember(_author(principal), body.namespace, drafts, session_id=body.session_id, claim=token)
 
-    return _batch_answer(await run_blocking(request, work))
+    return _batch_answer(await run_blocking(request, work), body.turns)
 
 
 @router.get("/memories", response_model=MemoryPage, responses=_READ, openapi_extra=query_parameters(ListQuery))
@@ -263,8 +264,13 @@ async def _answer(request: Request, response: Response, principal: Principal, ou
     return MemoryAnswer.model_construct(memory=memory, seq=outcome["seq"])
 
 
-def _batch_answer(outcome: Outcome) -> BatchAnswer:
-    return BatchAnswer.model_validate_json(orjson.dumps({"items": outcome["items"], "seq": outcome["seq"]}))
+def _batch_answer(outcome: Outcome, asked: Sequence[dict[str, Any]]) -> BatchAnswer:
+    """One answer for each item. The caller's ids come from the request: an outcome that is kept holds none of them."""
+    items = [
+        item if "problem" in item else {**item, "external_id": raw.get("external_id")}
+        for item, raw in zip(outcome["items"], asked, strict=True)
+    ]
+    return BatchAnswer.model_validate_json(orjson.dumps({"items": items, "seq": outcome["seq"]}))
 
 
 def _check_count(count: int, container: Container) -> None:

@@ -14,7 +14,9 @@ from uuid import UUID
 
 import numpy as np
 from sqlalchemy import Connection, Table, bindparam, insert, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, LinkDraft, Prepared
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOMBSTONE, VERSION
@@ -41,6 +43,15 @@ class Stored:
     def described(self) -> dict[str, Any]:
         """Its described columns."""
         return {name: self.row[name] for name in DESCRIBED}
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether its time to live has ended."""
+        expires_at = self.row["expires_at"]
+        return expires_at is not None and expires_at <= now
+
+    def is_shown(self, now: datetime) -> bool:
+        """Whether it is there for ordinary readers: active, and its time to live has not ended."""
+        return bool(self.row["state"] == State.ACTIVE) and not self.is_expired(now)
 
 
 @dataclass(slots=True)
@@ -160,7 +171,7 @@ class Ledger:
         self._insert(VERSION, self._versions)
         self._insert(ANALYSIS, self._analyses)
         self._insert(EMBEDDING, self._embeddings)
-        self._insert(LINK, self._links)
+        self._insert_links()
         if not self._changes:
             return self.namespace.head_seq
         head = namespaces.advance(self.connection, self.namespace, len(self._changes))
@@ -227,6 +238,13 @@ class Ledger:
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
             self.connection.execute(insert(table), rows)
+
+    def _insert_links(self) -> None:
+        """Links that are there already stay as they are."""
+        if not self._links:
+            return
+        into = postgresql.insert(LINK) if self.connection.dialect.name == "postgresql" else sqlite.insert(LINK)
+        self.connection.execute(into.on_conflict_do_nothing(), self._links)
 
     def _apply_updates(self) -> None:
         if not self._updates:

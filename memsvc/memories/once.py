@@ -12,12 +12,12 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from memsvc.core.clock import Clock
-from memsvc.core.errors import KeyReused
+from memsvc.core.errors import KeyReused, ServiceError
 from memsvc.db.engine import Database
 from memsvc.models.tables import IDEMPOTENCY
 
 Outcome = dict[str, Any]
-"""What a write did, as ids, versions, statuses and `seq`: JSON, and never content."""
+"""What a write did, as ids, versions, statuses and `seq`: JSON, and nothing that the caller said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Claim:
 
     Attributes:
         digest: keyed digest of (API key, route, idempotency key).
-        request_digest: digest of the request body, so that a key cannot be used for something else.
+        request_digest: keyed digest of the request body, so that a key cannot be used for something else.
     """
 
     digest: bytes
@@ -80,8 +80,9 @@ class Once:
 
         try:
             return self._database.write(claimed, scrub=scrub)
-        except IntegrityError:
-            # Another process used the same key at the same moment and committed first; its answer is ours.
+        except (IntegrityError, ServiceError):
+            # The same request may have been carried out between our look and our lock (PostgreSQL). What stands in our
+            # way is its effect then, and its answer is ours.
             kept = self.replay(tenant_id, claim)
             if kept is None:
                 raise

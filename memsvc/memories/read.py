@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, or_
+from sqlalchemy import Connection
 
-from gpu.bank.records import State
 from memsvc.core.clock import Clock, from_us, to_us
 from memsvc.core.errors import BadCursor, NotFound
 from memsvc.db.engine import Database
@@ -22,7 +21,6 @@ from memsvc.memories import repository
 from memsvc.memories.change import Allowed
 from memsvc.memories.ledger import Stored
 from memsvc.models import Memory
-from memsvc.models.tables import MEMORY
 from memsvc.namespaces import repository as namespaces
 
 _ROUTE = "memories"
@@ -85,7 +83,7 @@ class Reading:
         """
         with self._database.read() as connection:
             self._active(connection, tenant_id, memory_id, allowed)
-            return repository.links(connection, tenant_id, memory_id)
+            return repository.links(connection, tenant_id, memory_id, self._clock.now())
 
     def page(
         self,
@@ -107,8 +105,7 @@ class Reading:
         digest = hashlib.sha256(about).digest()
         after = None if cursor is None else self._place(cursor, tenant_id, digest)
         condition = condition or ONLY_ACTIVE
-        unexpired = or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > self._clock.now())
-        conditions = [where(condition, Memory), unexpired]
+        conditions = [where(condition, Memory), repository.unexpired(self._clock.now())]
         with self._database.read() as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
@@ -134,11 +131,6 @@ class Reading:
 
     def _active(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
         found = repository.located(connection, tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or not self._shows(found[0]):
+        if found is None or not allowed(found[1].path) or not found[0].is_shown(self._clock.now()):
             raise NotFound("there is no such memory")
         return Located(found[0], found[1].path)
-
-    def _shows(self, stored: Stored) -> bool:
-        """Whether a memory is there for ordinary readers: active, and its time to live has not ended."""
-        expires_at = stored.row["expires_at"]
-        return stored.row["state"] == State.ACTIVE and (expires_at is None or expires_at > self._clock.now())

@@ -30,6 +30,11 @@ def _stored() -> Select[Any]:
     )
 
 
+def unexpired(now: datetime) -> ColumnElement[bool]:
+    """Condition on memories: the time to live has not ended."""
+    return or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > now)
+
+
 def _to_stored(row: Row[Any]) -> Stored:
     return Stored(dict(row._mapping), row.content)
 
@@ -70,22 +75,27 @@ def by_external_ids(
     return found
 
 
-def existing(connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
-    """Those of the ids that are active memories of the namespace."""
+def existing(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID], now: datetime
+) -> set[UUID]:
+    """Those of the ids that are active memories of the namespace, not expired."""
     found: set[UUID] = set()
     for part in _chunks(list(memory_ids)):
         query = select(MEMORY.c.id).where(
             MEMORY.c.tenant_id == tenant_id,
             MEMORY.c.namespace_id == namespace_id,
             MEMORY.c.state == int(State.ACTIVE),
+            unexpired(now),
             MEMORY.c.id.in_(part),
         )
         found.update(connection.execute(query).scalars())
     return found
 
 
-def last_of_session(connection: Connection, tenant_id: UUID, namespace_id: UUID, session_id: str) -> UUID | None:
-    """The memory of a session that was written last, or None."""
+def last_of_session(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, session_id: str, now: datetime
+) -> UUID | None:
+    """The memory of a session that was written last and is still there, or None."""
     query = (
         select(MEMORY.c.id)
         .where(
@@ -93,6 +103,7 @@ def last_of_session(connection: Connection, tenant_id: UUID, namespace_id: UUID,
             MEMORY.c.namespace_id == namespace_id,
             MEMORY.c.session_id == session_id,
             MEMORY.c.state == int(State.ACTIVE),
+            unexpired(now),
         )
         .order_by(MEMORY.c.recorded_at.desc(), MEMORY.c.id.desc())
         .limit(1)
@@ -172,14 +183,14 @@ def versions(
     return found
 
 
-def links(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[tuple[str, UUID, bool]]:
-    """Links of a memory to active memories: (relation, other memory, whether it points there)."""
+def links(connection: Connection, tenant_id: UUID, memory_id: UUID, now: datetime) -> list[tuple[str, UUID, bool]]:
+    """Links of a memory to active, unexpired ones: (relation, other memory, whether it points there)."""
     found: list[tuple[str, UUID, bool]] = []
     for own, other, outgoing in ((LINK.c.from_id, LINK.c.to_id, True), (LINK.c.to_id, LINK.c.from_id, False)):
         query = (
             select(LINK.c.relation, other)
             .join(MEMORY, and_(MEMORY.c.tenant_id == LINK.c.tenant_id, MEMORY.c.id == other))
-            .where(LINK.c.tenant_id == tenant_id, own == memory_id, MEMORY.c.state == int(State.ACTIVE))
+            .where(LINK.c.tenant_id == tenant_id, own == memory_id, MEMORY.c.state == int(State.ACTIVE), unexpired(now))
             .order_by(LINK.c.relation, other)
         )
         found += [(relation, identifier, outgoing) for relation, identifier in connection.execute(query)]

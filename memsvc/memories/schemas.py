@@ -9,11 +9,13 @@ from uuid import UUID
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from gpu.bank.records import Kind, State
+from memsvc.filters.values import DECIMALS
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Id, Instant, Name
 from memsvc.memories.draft import Draft, LinkDraft
@@ -306,10 +308,18 @@ _PLAIN = (
 _EMPTY = {"tags": [], "importance": 0.5, "pinned": False, "metadata": {}}
 
 
+def _vector(numbers: list[float]) -> NDArray[np.float32]:
+    """A supplied vector; numbers that float32 cannot hold become infinite, and are refused with the others."""
+    with np.errstate(over="ignore"):
+        return np.array(numbers, dtype=np.float32)
+
+
 def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Draft:
     """What the caller named, in the words of the tables."""
     fields = {name: getattr(said, name) for name in _PLAIN if name in said.model_fields_set}
     fields |= {name: _EMPTY[name] for name, value in fields.items() if value is None and name in _EMPTY}
+    if fields.get("importance") is not None:
+        fields["importance"] = round(fields["importance"], DECIMALS)  # as exact in a filter as in the bank's float32
     if said.kind is not None:
         fields["kind"] = int(Kind[said.kind.upper()])
     if said.ttl_s is None and "ttl_s" in said.model_fields_set:
@@ -320,7 +330,7 @@ def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Dra
         external_id=getattr(said, "external_id", None),
         ttl_s=said.ttl_s,
         links=tuple(LinkDraft(link.relation, link.memory_id) for link in getattr(said, "links", ())),
-        vector=None if said.embedding is None else np.array(said.embedding, dtype=np.float32),
+        vector=None if said.embedding is None else _vector(said.embedding),
         follows=follows,
     )
 

@@ -59,7 +59,7 @@ class Remember:
             session_id: a conversation that goes on: its first turn follows the session's last memory.
 
         Returns:
-            `{"namespace_id", "items": [{"status", "id", "external_id", "version"} | {"status", "problem"}], "seq"}`.
+            `{"namespace_id", "items": [{"status", "id", "version"} | {"status", "problem"}], "seq"}`.
 
         Raises:
             EmbedderUnavailable: nothing was written.
@@ -103,6 +103,17 @@ def check_space(namespace: NamespaceRow, space_id: UUID) -> None:
         raise Conflict("the vectors of this namespace come from another embedding model; configure that model again")
 
 
+def check_interval(values: Mapping[str, Any]) -> None:
+    """Refuse an edit after which a memory would be true at no time.
+
+    Raises:
+        InvalidInput: `valid_to` is not later than `valid_from`.
+    """
+    since, until = values["valid_from"], values["valid_to"]
+    if since is not None and until is not None and until <= since:
+        raise InvalidInput.field("/valid_to", "interval", "must be later than the memory's valid_from")
+
+
 def pair_bytes(values: Mapping[str, Any], external_id: str | None) -> bytes:
     """The hashed (field, value) pairs of a memory as they are stored."""
     return row_pairs({**values, "external_id": external_id}).astype("<u8").tobytes()
@@ -134,17 +145,21 @@ class _Call:
         tenant, namespace = ledger.namespace.key
         valid = [d for d in drafts if isinstance(d, Draft)]
         named = [d.external_id for d in valid if d.external_id is not None]
+        self._now = ledger.now
         self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
         targets = {link.to_id for d in valid for link in d.links}
-        self._targets = repository.existing(ledger.connection, tenant, namespace, targets)
+        self._targets = repository.existing(ledger.connection, tenant, namespace, targets, self._now)
         self._ids: dict[int, UUID] = {}
+        self._created: set[int] = set()
         self._seen: set[str] = set()
 
     def run(self) -> list[dict[str, Any]]:
         """Answers of all items, in order."""
         earlier = None
         if self._session_id is not None:
-            earlier = repository.last_of_session(self._ledger.connection, *self._ledger.namespace.key, self._session_id)
+            earlier = repository.last_of_session(
+                self._ledger.connection, *self._ledger.namespace.key, self._session_id, self._now
+            )
         items = [self._item(i, draft) for i, draft in enumerate(self._drafts)]
         self._order(earlier)
         return items
@@ -152,47 +167,66 @@ class _Call:
     def _item(self, index: int, draft: Draft | ServiceError) -> dict[str, Any]:
         if isinstance(draft, ServiceError):
             return problem_item(draft)
-        refusal = self._refusal(draft)
-        if refusal is not None:
-            return problem_item(refusal)
         prepared = self._prepared[index]
         if prepared is None:
             raise RuntimeError("a draft without content reached the ledger")
         stored = self._known.get(draft.external_id) if draft.external_id is not None else None
-        item = self._create(draft, prepared) if stored is None else self._revise(stored, draft, prepared)
+        try:
+            self._check(draft, stored)
+            item = self._create(draft, prepared) if stored is None else self._revise(stored, draft, prepared)
+        except InvalidInput as refusal:
+            return problem_item(refusal)
+        if stored is None:
+            self._created.add(index)
         self._ids[index] = UUID(item["id"])
         self._ledger.link(self._ids[index], draft.links)
         return item
 
-    def _refusal(self, draft: Draft) -> ServiceError | None:
+    def _check(self, draft: Draft, stored: Stored | None) -> None:
+        """Refuse what does not go with the rest of the call or with what is there.
+
+        Raises:
+            InvalidInput: a repeated external id, or a link that leads nowhere or to the memory itself.
+        """
         if draft.external_id is not None:
             if draft.external_id in self._seen:
                 error = FieldError("/external_id", "duplicate", "stands twice in this call")
-                return InvalidInput("the external_id stands twice in this call", errors=(error,))
+                raise InvalidInput("the external_id stands twice in this call", errors=(error,))
             self._seen.add(draft.external_id)
         if any(link.to_id not in self._targets for link in draft.links):
             error = FieldError("/links", "unknown_memory", "names a memory that is not in this namespace")
-            return InvalidInput("a link names a memory that is not in this namespace", errors=(error,))
-        return None
+            raise InvalidInput("a link names a memory that is not in this namespace", errors=(error,))
+        if stored is not None and any(link.to_id == stored.id for link in draft.links):
+            error = FieldError("/links", "own_memory", "leads from the memory to itself")
+            raise InvalidInput("a link leads from the memory to itself", errors=(error,))
 
     def _create(self, draft: Draft, prepared: Prepared) -> dict[str, Any]:
         memory_id = new_id()
         values = described(draft.named(self._ledger.now))
         pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
-        return {"status": 201, "id": str(memory_id), "external_id": draft.external_id, "version": 1}
+        return {"status": 201, "id": str(memory_id), "version": 1}
 
     def _revise(self, stored: Stored, draft: Draft, prepared: Prepared) -> dict[str, Any]:
-        values = {**stored.described, **draft.named(self._ledger.now), "state": int(State.ACTIVE)}
+        """An edit. It is there for readers afterwards, whatever had become of the memory."""
+        values = {**stored.described, **draft.named(self._now), "state": int(State.ACTIVE)}
+        if stored.is_expired(self._now) and values["expires_at"] == stored.row["expires_at"]:
+            values["expires_at"] = None
+        check_interval(values)
         version = revise(self._ledger, stored, values, draft.content, prepared, "edited")
-        return {"status": 200, "id": str(stored.id), "external_id": draft.external_id, "version": version}
+        return {"status": 200, "id": str(stored.id), "version": version}
 
     def _order(self, before_first: UUID | None) -> None:
-        """Order links between the turns of a conversation; a refused turn is stepped over."""
+        """Order links between the turns of a conversation; a refused turn is stepped over.
+
+        Only a new turn follows what was there before: one that is said again keeps its place.
+        """
         for index, draft in enumerate(self._drafts):
             if not isinstance(draft, Draft) or draft.follows is None or index not in self._ids:
                 continue
-            earlier = next((self._ids[i] for i in range(draft.follows, -1, -1) if i in self._ids), before_first)
+            earlier = next((self._ids[i] for i in range(draft.follows, -1, -1) if i in self._ids), None)
+            if earlier is None and index in self._created:
+                earlier = before_first
             if earlier is not None and earlier != self._ids[index]:
                 self._ledger.follow(self._ids[index], earlier)
 
