@@ -130,13 +130,13 @@ def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], size: int | None,
 
     @event.listens_for(engine, "connect")
     def configure(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        if url.database and os.path.exists(url.database):
+            os.chmod(url.database, 0o600)  # before the log is made, which takes over the mode
         connection.isolation_level = None  # transactions begin where we say, not at the first write
         cursor = connection.cursor()
         for pragma in _SQLITE_PRAGMAS:
             cursor.execute(pragma)
         cursor.close()
-        if url.database and os.path.exists(url.database):
-            os.chmod(url.database, 0o600)
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:

@@ -8,6 +8,7 @@ before the commit has returned.
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 import tenacity
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from memsvc.core.errors import Unavailable
 
@@ -25,6 +26,18 @@ T = TypeVar("T")
 Unit = Callable[[Connection], T]
 
 log = structlog.get_logger()
+
+# Faults of a statement. After every other code of SQLite (full, I/O error, corrupt) nothing in the transaction can be
+# trusted any more.
+_OWN_FAULTS = frozenset(
+    {
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_RANGE,
+        sqlite3.SQLITE_TOOBIG,
+    }
+)
 
 _CLOSING = Unavailable("the service is shutting down; try again", retry_after_s=2)
 
@@ -58,6 +71,7 @@ class GroupCommitWriter:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._guard = threading.Lock()
+        self._scrub_is_due = False
         self._thread = threading.Thread(target=self._run, name="memsvc-writer", daemon=True)
         self._thread.start()
 
@@ -119,8 +133,8 @@ class GroupCommitWriter:
                 connection.invalidate()
                 connection.close()
             return None
-        if any(w.scrub for w in group):
-            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        if self._scrub_is_due or any(w.scrub for w in group):
+            self._scrub(connection)
         self._on_group(len(group))
         for waiting, result in results:
             if isinstance(result, _Failed):
@@ -129,19 +143,46 @@ class GroupCommitWriter:
                 waiting.future.set_result(result)
         return connection
 
+    def _scrub(self, connection: Connection) -> None:
+        """Empty the log. The commit stands whatever happens here; what a reader held up is made up for later."""
+        try:
+            self._scrub_is_due = not _empty_log(connection)
+        except sqlite3.Error as error:
+            self._scrub_is_due = True
+            log.warning("log_not_emptied", error=type(error).__name__)
+
     def _run_one(self, connection: Connection, waiting: _Waiting) -> Any:
         try:
             with connection.begin_nested():
                 return waiting.unit(connection)
         except Exception as error:
-            if isinstance(error, OperationalError):
-                raise  # the database itself failed (disk full, I/O error): no savepoint can be trusted any more
+            if not _driver(connection).in_transaction or _is_of_the_database(error):
+                raise  # takes the whole group with it: SQLite may have undone the others' statements, too
             return _Failed(error)
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
     error: Exception
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver
+
+
+def _empty_log(connection: Connection) -> bool:
+    """Copy the write-ahead log into the file and cut it to nothing. False if a reader was in the way for too long."""
+    is_busy, _, _ = _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not is_busy
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether SQLite itself failed, and not what a unit asked of it."""
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & 0xFF not in _OWN_FAULTS
 
 
 def _is_passing(error: BaseException) -> bool:
