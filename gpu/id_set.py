@@ -1,21 +1,23 @@
-"""A throw-away hash set of memory ids for scans: uint64 `[size, 3]`, two words of the id and a mark that says "taken"."""
+"""A throw-away hash set of memory ids for scans: uint64 `[size, 3]`, two words of the id and a mark for "taken"."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu.native import jit
+from gpu.native import jit, plain
 
 
 @jit
-def _home(high: int, low: int, mask: int) -> int:
+def _home(high: Any, low: Any, mask: Any) -> Any:
     mixed = (np.uint64(low) ^ (np.uint64(low) >> np.uint64(29)) ^ np.uint64(high)) * np.uint64(0x9E3779B97F4A7C15)
     return (mixed >> np.uint64(32)) & np.uint64(mask)
 
 
 @jit
-def holds(high: int, low: int, table: NDArray[np.uint64]) -> bool:
+def holds(high: Any, low: Any, table: NDArray[np.uint64]) -> bool:
     """Whether the id with these two words is in the set."""
     mask = np.uint64(table.shape[0] - 1)
     at = _home(high, low, mask)
@@ -47,5 +49,5 @@ def build(ids: NDArray[np.uint8]) -> NDArray[np.uint64]:
     if ids.ndim != 2 or ids.shape[1] != 16 or ids.dtype != np.uint8:
         raise ValueError("ids must be uint8 [m, 16]")
     table = np.zeros((1 << max(1, (2 * ids.shape[0]).bit_length()), 3), np.uint64)
-    _fill(np.ascontiguousarray(ids).view(np.uint64), table)
+    _fill(plain(ids, np.uint8).view(np.uint64), table)
     return table

@@ -1,8 +1,8 @@
 """Compiled loops: the decorators and the few primitives that numba lacks.
 
 Kernels run without the interpreter lock, so that two recalls use two cores, and are cached on disk: only the first
-process of an installation compiles. Kernels reach pages by address, the way a device kernel would, so that one call covers
-all pages of a namespace.
+process of an installation compiles. Kernels reach pages by address, the way a device kernel would, so that one call
+covers all pages of a namespace.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +32,12 @@ def fast_jit(function: F) -> F:
     return cast(F, numba.njit(nogil=True, cache=True, fastmath=flags)(function))
 
 
-@intrinsic
+def _primitive(generator: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of compiled code that is written as the instructions it stands for."""
+    return cast(Callable[..., Any], intrinsic(generator))
+
+
+@_primitive
 def pointer(_context: Any, _address: Any) -> Any:
     """The pointer at an address (int64), for `numba.carray`."""
 
@@ -40,7 +47,7 @@ def pointer(_context: Any, _address: Any) -> Any:
     return types.voidptr(types.int64), generate
 
 
-@intrinsic
+@_primitive
 def half_to_float(_context: Any, _bits: Any) -> Any:
     """float32 value of the half-precision number with these bits (uint16): exact, one instruction for many at once."""
 
@@ -50,7 +57,7 @@ def half_to_float(_context: Any, _bits: Any) -> Any:
     return types.float32(types.uint16), generate
 
 
-@intrinsic
+@_primitive
 def prefetch(_context: Any, _address: Any) -> Any:
     """Ask for the cache line at an address (int64) before it is needed."""
 
@@ -68,47 +75,52 @@ def prefetch(_context: Any, _address: Any) -> Any:
 @jit
 def int64_at(address: int, count: int) -> Any:
     """int64 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.int64)
+    return carray(pointer(address), (count,), np.int64)
 
 
 @jit
 def uint64_at(address: int, count: int) -> Any:
     """uint64 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.uint64)
+    return carray(pointer(address), (count,), np.uint64)
 
 
 @jit
 def uint32_at(address: int, count: int) -> Any:
     """uint32 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.uint32)
+    return carray(pointer(address), (count,), np.uint32)
 
 
 @jit
 def int32_at(address: int, count: int) -> Any:
     """int32 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.int32)
+    return carray(pointer(address), (count,), np.int32)
 
 
 @jit
 def float32_at(address: int, count: int) -> Any:
     """float32 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.float32)
+    return carray(pointer(address), (count,), np.float32)
 
 
 @jit
 def uint16_at(address: int, count: int) -> Any:
     """uint16 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.uint16)
+    return carray(pointer(address), (count,), np.uint16)
 
 
 @jit
 def uint8_at(address: int, count: int) -> Any:
     """uint8 `[count]` at an address."""
-    return numba.carray(pointer(address), (count,), np.uint8)
+    return carray(pointer(address), (count,), np.uint8)
+
+
+def plain(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
+    """The same values as a contiguous, writable array: any other kind would make every kernel compile again."""
+    return np.require(values, dtype, ("C", "W"))
 
 
 @jit
 def owned(address: int, owner: int, generation: int) -> bool:
     """Whether the page at this address names this owner and generation in its header."""
-    header = numba.carray(pointer(address), (2,), np.int64)
+    header = carray(pointer(address), (2,), np.int64)
     return bool(header[0] == owner and header[1] == generation)

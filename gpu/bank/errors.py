@@ -11,6 +11,10 @@ class PageOwnershipError(BankError):
     """A page does not carry the owner and generation that its reader expects: what it holds must not be read."""
 
 
+class NamespaceFullError(BankError):
+    """A namespace has reached the size that its row addresses can express."""
+
+
 class DimensionError(BankError, ValueError):
     """Vectors of a batch or a query do not have the dimension of the namespace."""
 

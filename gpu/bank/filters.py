@@ -34,7 +34,10 @@ class NumberColumn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`low <= value <= high`; a row whose value is unknown never matches."""
+    """`low <= value <= high`; a row whose value is unknown never matches.
+
+    Unknown are `UNKNOWN_US` and, for ends, `NEVER_US`: an end that has not come lies in no interval.
+    """
 
     column: TimeColumn | NumberColumn
     low: float
@@ -52,10 +55,10 @@ class ScanFilter:
         no_pairs: pair hashes that a row must not carry.
         ranges: intervals that must hold.
         now_us: rows whose time to live ended at or before this are left out; None switches that off.
-        as_of_us: if given, the versions whose `[recorded_from, recorded_to)` holds this instant are scanned, history pages
-            included; else the current versions alone.
+        as_of_us: if given, the versions whose `[recorded_from, recorded_to)` holds this instant are scanned, history
+            pages included; else the current versions alone.
         valid_at_us: if given, only rows with `valid_from <= t < valid_to`.
-        allowed: uint8 `[m, 16]` memory ids from elsewhere (sorted lexicographically, unique), or None for no such limit.
+        allowed: uint8 `[m, 16]` memory ids from elsewhere (in any order), or None for no such limit.
     """
 
     kinds: frozenset[Kind] = frozenset()

@@ -27,7 +27,7 @@ _DEAD_SHARE = 0.25
 _OBJECT_BYTES = 2048
 """What Python keeps about an empty namespace, counted as allocated."""
 _CHUNK = 8192
-"""Rows that compaction and verification copy at a time."""
+"""Rows, or terms, that are worked on at a time."""
 
 
 class Fingerprint(NamedTuple):
@@ -58,8 +58,8 @@ class Published:
 class NamespaceBank:
     """Rows of one namespace. Any number of readers and writers; writers wait for each other, readers for nobody.
 
-    A reader works on the rows that were there when it started: rows are only appended, a replaced row is marked with the
-    write that replaced it, and pages go back to the pool when their last reader has left. An erased row is the
+    A reader works on the rows that were there when it started: rows are only appended, a replaced row is marked with
+    the write that replaced it, and pages go back to the pool when their last reader has left. An erased row is the
     exception: it is gone at once, for everybody.
 
     Attributes:
@@ -85,6 +85,7 @@ class NamespaceBank:
         self._history = Segment(self._pool, self.dim)
         self._index = MemoryIndex(by_version=False)
         self._versions = MemoryIndex(by_version=True)
+        self._replaced = 0  # rows of the current segment that are dead and still hold their bytes
         self._total_length = 0
         self._publish()
 
@@ -95,8 +96,9 @@ class NamespaceBank:
     def put(self, batch: RecordBatch) -> None:
         """Insert or replace memories.
 
-        A version that ended (`recorded_to_us` is given) goes to the history, once. A current version takes the place of the
-        one that is here: a newer one closes it, the same one replaces it, an older one is ignored.
+        A version that ended (`recorded_to_us` is given) goes to the history, once, and ends the current one if that is
+        the same or older. A current version takes the place of the one that is here: a newer one closes it, the same
+        one replaces it, an older one is ignored. The batch may hold several versions of a memory, in any order.
 
         Raises:
             DimensionError: the vectors have another dimension.
@@ -128,12 +130,17 @@ class NamespaceBank:
                 self._replace(batches.take(batch, replaced), hashes[replaced], slots[replaced])
         if current:
             self._index.add(hashes, self._current.append(batch))
-            with self._lock:
-                self._terms.add(batch.term_ids)
+            self._count_terms(batch.term_ids)
             self._total_length += int(batch.lengths.sum(dtype=np.int64))
         else:
             self._add_history(batch)
         self._publish()
+
+    def _count_terms(self, terms: NDArray[np.uint32]) -> None:
+        """Count in portions, so that readers never wait long."""
+        for at in range(0, terms.shape[0], _CHUNK):
+            with self._lock:
+                self._terms.add(terms[at : at + _CHUNK])
 
     def _replace(self, batch: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
         """Take the current rows at ascending slots out, which the batch replaces; older versions go to the history."""
@@ -143,13 +150,15 @@ class NamespaceBank:
             closed = batches.take(old, newer)
             self._add_history(replace(closed, recorded_to_us=batch.recorded_from_us[newer]))
         self._current.set_column("died", slots, self._epoch + 1)
+        self._replaced += slots.shape[0]
         self._remove(old, hashes, slots)
 
     def _remove(self, old: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
         """Take rows out of the tables."""
         self._index.remove(hashes, slots)
-        with self._lock:
-            self._terms.subtract(old.term_ids)
+        for at in range(0, old.term_ids.shape[0], _CHUNK):
+            with self._lock:
+                self._terms.subtract(old.term_ids[at : at + _CHUNK])
         self._total_length -= int(old.lengths.sum(dtype=np.int64))
 
     def _add_history(self, batch: RecordBatch) -> None:
@@ -175,16 +184,16 @@ class NamespaceBank:
             if known.size:
                 known = known[np.argsort(slots[known])]
                 self._remove(self._current.read(slots[known]), hashes[known], slots[known])
-            closed = self._rows_of(self._history, unique)
+            closed = self._rows_of(self._history, unique) if len(self._versions) else np.empty(0, np.int64)
             if closed.size:
                 ids, versions = self._history.column("memory_id", closed), self._history.column("versions", closed)
                 self._versions.remove(self._versions.hashes(ids, versions), closed)
                 self._history.erase(closed)
-            # Rows that died earlier, replaced but not compacted yet, still hold what they held.
-            dead = self._current.attributes.length > len(self._index) + known.size
-            self._current.erase(self._rows_of(self._current, unique) if dead else slots[known])
-            for segment in self._retired:
-                segment.erase(self._rows_of(segment, unique))
+            # Rows that were replaced and not compacted away yet still hold what they held.
+            self._current.erase(self._rows_of(self._current, unique) if self._replaced else slots[known])
+            with self._retired_held() as retired:
+                for segment in retired:
+                    segment.erase(self._rows_of(segment, unique))
             self._publish()
             self._compact_if_due()
 
@@ -196,8 +205,10 @@ class NamespaceBank:
         """Rewrite the rows without the dead ones; the old pages go back to the pool when their last reader has left."""
         with self._write_lock:
             self._current = self._rewritten(self._current, self._index)
+            self._replaced = 0
             self._history = self._rewritten(self._history, self._versions)
             self._publish()
+            self._release_unpinned()
 
     def _compact_if_due(self) -> None:
         for segment, index in ((self._current, self._index), (self._history, self._versions)):
@@ -217,20 +228,23 @@ class NamespaceBank:
         for at in range(0, slots.shape[0], _CHUNK):
             part = segment.read(slots[at : at + _CHUNK])
             index.add(index.hashes(part.memory_ids, part.versions), fresh.append(part))
-        self._retire(segment)
+        with self._lock:
+            self._retired.append(segment)
         return fresh
 
     def clear(self) -> None:
         """Zero everything at once and give the pages back; what readers still hold shows nothing any more."""
         with self._write_lock:
             old = [self._current, self._history]
-            for segment in (*old, *self._retired):
-                segment.wipe()
+            with self._retired_held() as retired:
+                for segment in (*old, *retired):
+                    segment.wipe()
             with self._lock:
                 self._terms.clear()
             self._reset()
-            for segment in old:
-                self._retire(segment)
+            with self._lock:
+                self._retired.extend(old)
+            self._release_unpinned()
 
     def _publish(self) -> None:
         """Let new readers see everything written so far."""
@@ -241,13 +255,23 @@ class NamespaceBank:
                 len(self._index), self._total_length,
             )  # fmt: skip
 
-    def _retire(self, segment: Segment) -> None:
-        """Release a segment that new readers no longer get, now or when its last reader leaves."""
+    @contextmanager
+    def _retired_held(self) -> Iterator[list[Segment]]:
+        """The segments that only earlier readers still use; none is released before the context ends."""
         with self._lock:
-            self._retired.append(segment)
-        self._release_unpinned()
+            segments = list(self._retired)
+            for segment in segments:
+                segment.pins += 1
+        try:
+            yield segments
+        finally:
+            with self._lock:
+                for segment in segments:
+                    segment.pins -= 1
+            self._release_unpinned()
 
     def _release_unpinned(self) -> None:
+        """Release the segments that new readers do not get any more and that no reader is left of."""
         with self._lock:
             free = [
                 s for s in self._retired if not s.pins and s not in (self._published.current, self._published.history)

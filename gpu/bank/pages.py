@@ -1,9 +1,9 @@
 """Fixed-size pages of columns, the pool that hands them out, and growing lists of pages.
 
-A page is one zeroed buffer: a header of 64 bytes (owner and generation) and then its columns one after
-the other (a structure of arrays). Page capacities come from a short ladder, 16 elements doubling to a largest size, and a
-list grows by pages of about a quarter of what it already has: a tiny namespace costs what it holds, a large one
-has few pages, and nothing is ever copied to grow.
+A page is one zeroed buffer: a header of 64 bytes (owner and generation) and then its columns one after the other (a
+structure of arrays). Page capacities come from a short ladder, a smallest size doubling to a largest, and a list grows
+by pages of about a quarter of what it already has: a tiny namespace costs what it holds, a large one has few pages, and
+nothing is ever copied to grow.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from gpu.bank.errors import PageOwnershipError
+from gpu.bank.errors import NamespaceFullError, PageOwnershipError
 
 HEADER_BYTES = 64
 """Bytes before the first column: owner, generation (uint64 each), the rest unused."""
 _STEP = 16
 """Every capacity is a multiple, so that every column starts aligned to its type."""
+_MOST_ELEMENTS = 1 << 31
+"""Positions are kept in 32 bits."""
 _ALIGN_FROM = 1 << 16
 """Bytes from which a page starts at a cache line; small ones save the bytes."""
 _OBJECT_BYTES = 320
@@ -31,16 +33,16 @@ _OBJECT_BYTES = 320
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a page: `width` values of `dtype` for each element."""
+    """One column of a page: a value of `dtype` for each element, or a vector of `width` values."""
 
     name: str
     dtype: np.dtype[np.generic]
-    width: int = 1
+    width: int = 0
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
-        return self.dtype.itemsize * self.width
+        return self.dtype.itemsize * max(1, self.width)
 
 
 class Layout:
@@ -51,7 +53,7 @@ class Layout:
     def __init__(
         self, *columns: tuple[str, DTypeLike] | tuple[str, DTypeLike, int], smallest_page: int, largest_page: int
     ) -> None:
-        self.columns = {c[0]: Column(c[0], np.dtype(c[1]), c[2] if len(c) == 3 else 1) for c in columns}
+        self.columns = {c[0]: Column(c[0], np.dtype(c[1]), c[2] if len(c) == 3 else 0) for c in columns}
         self.smallest_page = smallest_page
         self.largest_page = largest_page
         self._placed: dict[int, dict[str, tuple[tuple[int, ...], np.dtype[np.generic], int]]] = {}
@@ -72,7 +74,7 @@ class Layout:
         if found is None:
             found = self._placed[capacity] = {
                 c.name: (
-                    (capacity,) if c.width == 1 else (capacity, c.width),
+                    (capacity, c.width) if c.width else (capacity,),
                     c.dtype,
                     HEADER_BYTES + capacity * self._prefix[c.name],
                 )
@@ -142,9 +144,7 @@ class PagePool:
             buffer = stock.pop() if stock else None
             if buffer is not None:
                 self._free_bytes -= size
-        page = Page(
-            _aligned_zeros(size) if buffer is None else buffer, layout, capacity, start, next(self._generations)
-        )
+        page = Page(_zeros(size) if buffer is None else buffer, layout, capacity, start, next(self._generations))
         page.header[:] = (owner, page.generation)
         return page
 
@@ -199,7 +199,7 @@ class PageTable:
 
 
 class PageList:
-    """A growing sequence of elements over pages. One writer; readers use a `PageTable` and a length they took earlier."""
+    """A growing sequence of elements over pages. One writer; readers use a `PageTable` and a length taken earlier."""
 
     __slots__ = ("_pool", "layout", "length", "table")
 
@@ -222,6 +222,8 @@ class PageList:
         capacity = 1 << (wanted.bit_length() - 1)
         if capacity < at_least:
             capacity = -(-at_least // _STEP) * _STEP
+        if start + capacity > _MOST_ELEMENTS:
+            raise NamespaceFullError(f"a namespace holds at most {_MOST_ELEMENTS} elements of a sort")
         page = self._pool.take(self.layout, capacity, start, self.table.owner)
         entry = np.array([[page.buffer.ctypes.data, start, capacity, page.generation]], np.int64)
         self.table = PageTable(
@@ -270,6 +272,18 @@ class PageList:
             yield page, local, i, j
             i = j
 
+    def truncate(self, length: int) -> None:
+        """Take back elements behind `length` that no reader can know of yet."""
+        table = self.table
+        keep = int(table.entries[:, 1].searchsorted(length, side="left"))
+        self.table = PageTable(self.layout, table.entries[:keep].copy(), table.owner, table.pages[:keep])
+        self.length = length
+        self._pool.give_back(list(table.pages[keep:]))
+        if keep:
+            last = self.table.pages[-1]
+            for name in self.layout.columns:
+                last.column(name)[length - last.start :] = 0
+
     def memory_bytes(self) -> int:
         """Bytes allocated, what Python keeps about the pages included."""
         buffers = sum(page.buffer.nbytes + _OBJECT_BYTES for page in self.table.pages)
@@ -288,7 +302,7 @@ class PageList:
         self._pool.give_back(pages)
 
 
-def _aligned_zeros(size: int) -> NDArray[np.uint8]:
+def _zeros(size: int) -> NDArray[np.uint8]:
     """Zeroed bytes; the address of a large buffer is a multiple of 64."""
     if size < _ALIGN_FROM:
         return np.zeros(size, np.uint8)

@@ -57,11 +57,12 @@ class RecordBatch:
         trusts: float32 `[n]` in [0, 1].
         last_recalled_us: int64 `[n]`, or `UNKNOWN_US`.
         lengths: uint32 `[n]`, number of term tokens (the document length of BM25).
-        pairs, pair_offsets: uint64 / int64 `[n + 1]`, hashes of equal-able (field, value) pairs, see `gpu.bank.filters`.
+        pairs, pair_offsets: uint64 / int64 `[n + 1]`, hashes of equal-able (field, value) pairs, see
+            `gpu.bank.filters`.
         term_ids, term_freqs, term_offsets: uint32 / uint16 / int64 `[n + 1]`, distinct hashed terms with frequencies.
         entity_ids, entity_offsets: uint64 / int64 `[n + 1]`, hashed mentions.
-        vectors, view_offsets: float16 `[n_views, dim]` unit rows / int64 `[n + 1]`. A memory without any vector has no view
-            here and still gets one row in the bank (found by every channel but the semantic one).
+        vectors, view_offsets: float16 `[n_views, dim]` unit rows / int64 `[n + 1]`. A memory without any vector has no
+            view here and still gets one row in the bank (found by every channel but the semantic one).
     """
 
     memory_ids: NDArray[np.uint8]

@@ -78,28 +78,39 @@ class Segment:
         Returns:
             The slot of the batch's first record; the others follow.
         """
-        first = self.attributes.length
+        lengths = [pages.length for pages in self.lists]
+        try:
+            self._append(batch, lengths[0])
+        except BaseException:
+            # Out of memory half-way, say: nobody has seen the new rows yet, so they can go without a trace.
+            for pages, length in zip(self.lists, lengths, strict=True):
+                pages.truncate(length)
+            raise
+        return lengths[0]
+
+    def _append(self, batch: RecordBatch, first: int) -> None:
         columns: dict[str, _Array] = {name: getattr(batch, name) for name in _PLAIN}
         columns["memory_id"] = batch.memory_ids
         columns["first_view"] = self._append_views(batch, first)
         columns["n_views"] = batch.view_offsets[1:] - batch.view_offsets[:-1]
         columns["n_terms"] = batch.term_offsets[1:] - batch.term_offsets[:-1]
-        columns["first_term"] = _append(self.terms, batch.term_offsets, ids=batch.term_ids, freqs=batch.term_freqs)
+        columns["first_term"] = _append_ranges(
+            self.terms, batch.term_offsets, ids=batch.term_ids, freqs=batch.term_freqs
+        )
         columns["n_pairs"] = batch.pair_offsets[1:] - batch.pair_offsets[:-1]
-        columns["first_pair"] = _append(self.pairs, batch.pair_offsets, ids=batch.pairs)
+        columns["first_pair"] = _append_ranges(self.pairs, batch.pair_offsets, ids=batch.pairs)
         columns["n_entities"] = batch.entity_offsets[1:] - batch.entity_offsets[:-1]
-        columns["first_entity"] = _append(self.entities, batch.entity_offsets, ids=batch.entity_ids)
+        columns["first_entity"] = _append_ranges(self.entities, batch.entity_offsets, ids=batch.entity_ids)
         columns["died"] = np.full(len(batch), LIVE_EPOCH)
         for page, local, i, j in self.attributes.extend(len(batch)):
             page.write(local, columns, i, j)
-        return first
 
     def _append_views(self, batch: RecordBatch, first_slot: int) -> _Array:
         """Write the vectors; position of each record's first view."""
         first = self.codes.length
         offsets = batch.view_offsets
         slots = np.repeat(np.arange(first_slot, first_slot + len(batch), dtype=np.int32), offsets[1:] - offsets[:-1])
-        columns = {"slot": slots, "vectors": batch.vectors}
+        columns: dict[str, _Array] = {"slot": slots, "vectors": batch.vectors}
         for page, local, i, j in self.codes.extend(slots.shape[0]):
             page.write(local, columns, i, j)
         return offsets[:-1] + first
@@ -175,7 +186,7 @@ class Segment:
             pages.release()
 
 
-def _append(pages: PageList, offsets: NDArray[np.int64], **columns: _Array) -> _Array:
+def _append_ranges(pages: PageList, offsets: NDArray[np.int64], **columns: _Array) -> _Array:
     """Write ranges into an arena; position of each range (0 for an empty one)."""
     starts = np.zeros(offsets.shape[0] - 1, np.int64)
     for page, local, i, j in pages.reserve(offsets):
@@ -216,7 +227,7 @@ def gather(table: PageTable, names: Sequence[str], positions: NDArray[np.int64])
     """
     columns = [table.layout.columns[name] for name in names]
     n = positions.shape[0]
-    out = {c.name: np.empty(n if c.width == 1 else (n, c.width), c.dtype) for c in columns}
+    out = {c.name: np.empty((n, c.width) if c.width else n, c.dtype) for c in columns}
     for page, local, part in _split(table, positions):
         for name, values in out.items():
             values[part] = page.column(name)[local]

@@ -13,6 +13,7 @@ from gpu import id_set
 from gpu.bank import tables_kernel as kernel
 from gpu.bank.layouts import ATTRIBUTES
 from gpu.bank.pages import PageTable
+from gpu.native import plain
 
 _PREFIXES = ATTRIBUTES.prefixes("memory_id", "versions")
 
@@ -42,7 +43,7 @@ class MemoryIndex:
 
     def hashes(self, ids: NDArray[np.uint8], versions: NDArray[np.int32]) -> NDArray[np.uint32]:
         """Hashes of keys, uint32 `[n]`, as the other methods want them."""
-        return kernel.hash_keys(np.ascontiguousarray(ids), versions, self._by_version)
+        return kernel.hash_keys(plain(ids, np.uint8), plain(versions, np.int32), self._by_version)
 
     def find(
         self, table: PageTable, hashes: NDArray[np.uint32], ids: NDArray[np.uint8], versions: NDArray[np.int32]
@@ -50,7 +51,7 @@ class MemoryIndex:
         """Slot of each key, int64 `[n]`, -1 where there is none."""
         if not self._count:
             return np.full(hashes.shape[0], -1, np.int64)
-        ids = np.ascontiguousarray(ids)
+        ids, versions = plain(ids, np.uint8), plain(versions, np.int32)
         return kernel.find(self._hashes, self._slots, hashes, ids, versions, self._by_version, table.entries, _PREFIXES)
 
     def add(self, hashes: NDArray[np.uint32], first_slot: int) -> None:
@@ -98,6 +99,7 @@ class TermCounts:
 
     def add(self, terms: NDArray[np.uint32]) -> None:
         """Count one memory more for each entry of `terms` (uint32 `[n]`, distinct for each memory)."""
+        terms = plain(terms, np.uint32)
         at, n = 0, terms.shape[0]
         while True:
             # The kernel stops when the table is full; then it grows by a third and goes on.
@@ -108,11 +110,11 @@ class TermCounts:
 
     def subtract(self, terms: NDArray[np.uint32]) -> None:
         """Count one memory less for each entry of `terms`; a term that no memory holds any more leaves the table."""
-        self._used -= kernel.uncount_terms(self._terms, self._counts, terms)
+        self._used -= kernel.uncount_terms(self._terms, self._counts, plain(terms, np.uint32))
 
     def get(self, terms: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Number of memories with each term, int64 `[n]`."""
-        return kernel.get_counts(self._terms, self._counts, terms)
+        return kernel.get_counts(self._terms, self._counts, plain(terms, np.uint32))
 
     def clear(self) -> None:
         """Forget everything."""

@@ -1,6 +1,11 @@
-"""Compiled loops of `gpu.bank.tables`. An entry's home is `hash * capacity >> 32`, so that any capacity will do."""
+"""Compiled loops of `gpu.bank.tables`.
+
+An entry's home is `hash * capacity >> 32`, so that any capacity will do.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +17,7 @@ _HEADER = 64
 
 
 @jit
-def _mix(x: int) -> int:
+def _mix(x: Any) -> Any:
     """Spread the bits of a 64-bit word (the finaliser of splitmix64)."""
     x = np.uint64(x)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -21,7 +26,7 @@ def _mix(x: int) -> int:
 
 
 @jit
-def _home(key: int, capacity: int) -> int:
+def _home(key: Any, capacity: int) -> Any:
     return np.int64((np.uint64(key) * np.uint64(capacity)) >> np.uint64(32))
 
 
@@ -72,7 +77,7 @@ def find(
 
 
 @jit
-def _put(hashes: NDArray[np.uint32], slots: NDArray[np.int32], key: int, slot: int) -> None:
+def _put(hashes: NDArray[np.uint32], slots: NDArray[np.int32], key: Any, slot: Any) -> None:
     capacity = hashes.shape[0]
     at = _home(key, capacity)
     while slots[at] >= 0:
@@ -101,7 +106,7 @@ def move_entries(
 
 
 @jit
-def _between(low: int, x: int, high: int) -> bool:
+def _between(low: Any, x: Any, high: Any) -> Any:
     """Whether `x` lies in the cyclic interval `(low, high]`."""
     if low <= high:
         return low < x <= high
@@ -132,7 +137,7 @@ def remove(
 
 
 @jit
-def _spread(term: int) -> int:
+def _spread(term: Any) -> Any:
     """Terms are hashes already, but nothing says how good; a cheap mix makes clusters harmless."""
     return _mix(np.uint64(term)) >> np.uint64(32)
 

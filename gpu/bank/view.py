@@ -21,8 +21,8 @@ from gpu.ops.top_memories.op import moments, top_memories
 class BankView:
     """A consistent snapshot under a filter, which is evaluated once, when it is first needed. Thread-safe.
 
-    A memory is a slot, its ordinal in the namespace: earlier written, smaller. With `as_of_us` the closed versions follow the
-    current memories.
+    A memory is a slot, its ordinal in the namespace: earlier written, smaller. With `as_of_us` the closed versions
+    follow the current memories.
 
     Attributes:
         scan: the filter.
@@ -98,7 +98,8 @@ class BankView:
         Args:
             term_ids: uint32 `[q]`, distinct.
             query_weights: float32 `[q]`, idf times what the query gives the term.
-            k1, b: saturation and length normalisation.
+            k1: saturation, >= 0.
+            b: length normalisation, 0 to 1.
 
         Returns:
             float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible.
@@ -111,7 +112,7 @@ class BankView:
 
     def document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Number of current memories that hold each term, whatever their state and the filter; int64 `[q]`."""
-        counts = self._document_frequency(np.ascontiguousarray(term_ids, np.uint32))
+        counts = self._document_frequency(term_ids)
         # A write after this snapshot may have counted already.
         return np.minimum(counts, self.n_documents)
 
@@ -161,7 +162,7 @@ class BankView:
 
     def version(self, slot: int) -> int:
         """Version that a slot holds."""
-        return int(self.column("versions", np.array([slot]))[0])  # type: ignore[arg-type]
+        return int(self.column("versions", np.array([slot]))[0])
 
     def close(self) -> None:
         """End the view: its pages may go from here on."""

@@ -36,8 +36,8 @@ def _score_rows(
     arena: tuple[NDArray[np.uint32], NDArray[np.uint16], int],
     ranges: tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]],
     query: tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.uint16]],
-    flat: float,
-    slope: float,
+    flat: np.float32,
+    slope: np.float32,
     eligible: NDArray[np.uint8],
     out: NDArray[np.float32],
     hits: NDArray[np.int64],
@@ -61,7 +61,7 @@ def _score_rows(
         if first < 0 or first + count > ids.shape[0]:
             continue  # erased while we read it
         # Which terms deserve a second look is settled without a branch: no guess, no wrong guess.
-        n_hits = 0
+        n_hits: Any = 0
         for j in range(first, first + count):
             hits[n_hits] = j
             n_hits += np.int64(marks[ids[j] & mask] != 0)
@@ -89,8 +89,8 @@ def scan_pages(
     term_entries: NDArray[np.int64],
     query_terms: NDArray[np.uint32],
     query_weights: NDArray[np.float32],
-    flat: float,
-    slope: float,
+    flat: np.float32,
+    slope: np.float32,
     eligible: NDArray[np.uint8],
     out: NDArray[np.float32],
 ) -> bool:
@@ -113,7 +113,7 @@ def scan_pages(
         False if a page belongs to somebody else.
     """
     query = (query_terms, query_weights, _mark(query_terms))
-    largest = 0
+    largest: Any = np.int64(0)
     for t in range(term_entries.shape[0]):
         if not owned(term_entries[t, 0], owner, term_entries[t, 3]):
             return False

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gpu.bank.errors import PageOwnershipError
 from gpu.bank.layouts import ATTRIBUTES, TERMS
 from gpu.bank.segment import SegmentSnapshot
+from gpu.native import plain
 from gpu.ops.bm25_scan import kernel
 
 _PREFIXES = np.concatenate([ATTRIBUTES.prefixes("first_term", "n_terms", "lengths"), TERMS.prefixes("ids", "freqs")])
@@ -29,7 +30,8 @@ def bm25_scan(
         segment: what to scan.
         term_ids: uint32 `[q]`, distinct hashed terms of the query.
         query_weights: float32 `[q]`, idf times what the query gives the term.
-        k1, b: saturation (>= 0) and length normalisation (0 to 1).
+        k1: saturation, >= 0.
+        b: length normalisation, 0 to 1.
         mean_length: mean number of tokens of the memories.
         eligible: uint8 `[n_slots]`, from the filter scan.
         out: float32 `[n_slots]`, overwritten: 0 where no term matches, -inf for memories that are not eligible.
@@ -49,8 +51,8 @@ def bm25_scan(
         segment.attributes.owner,
         _PREFIXES,
         segment.terms.entries,
-        np.ascontiguousarray(term_ids, np.uint32),
-        np.ascontiguousarray(query_weights, np.float32),
+        plain(term_ids, np.uint32),
+        plain(query_weights, np.float32),
         np.float32(k1 * (1 - b)),
         np.float32(k1 * b / max(mean_length, 1e-9)),
         eligible,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,13 +16,13 @@ _LINE_BYTES = 64
 
 
 @jit
-def _ask(address: int, size: int) -> None:
+def _ask(address: Any, size: int) -> None:
     for at in range(address, address + size, _LINE_BYTES):
         prefetch(at)
 
 
 @fast_jit
-def _dot(row: NDArray[np.uint16], query: NDArray[np.float32]) -> float:
+def _dot(row: NDArray[np.uint16], query: NDArray[np.float32]) -> Any:
     total = np.float32(0)
     for j in range(query.shape[0]):
         total += half_to_float(row[j]) * query[j]
@@ -52,7 +54,7 @@ def scan_pages(
         False if a page belongs to somebody else.
     """
     dim = query.shape[0]
-    largest = 0
+    largest: Any = np.int64(0)
     for p in range(entries.shape[0]):
         largest = max(largest, entries[p, 2])
     rows = np.empty(largest + 1, np.int64)
@@ -68,7 +70,7 @@ def scan_pages(
         codes = base + prefixes[1] * capacity
         vectors = uint16_at(codes, n * dim)
         # Which rows to read is settled first: the loop over them then never guesses wrong, and knows what comes next.
-        count = 0
+        count: Any = 0
         for i in range(n):
             rows[count] = i
             count += np.int64(eligible[slots[i]])

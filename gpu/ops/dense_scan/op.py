@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.errors import DimensionError, PageOwnershipError
 from gpu.bank.segment import SegmentSnapshot
+from gpu.native import plain
 from gpu.ops.dense_scan import kernel
 
 
@@ -29,7 +30,7 @@ def dense_scan(
         raise DimensionError(f"query vector has shape {query.shape}, the namespace has dimension {segment.dim}")
     out.fill(-np.inf)
     prefixes = segment.codes.layout.prefixes("slot", "vectors")
-    query = np.ascontiguousarray(query, np.float32)
+    query = plain(query, np.float32)
     if not kernel.scan_pages(
         segment.codes.entries, segment.codes.owner, prefixes, segment.n_views, query, eligible, out
     ):

@@ -1,6 +1,8 @@
-"""The filter scan, compiled. One pass over the pages; each test only over the rows that the tests before let through."""
+"""The filter scan, compiled: one pass over the columns, and one over the pairs of what is left."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ _MARKS = 4096
 
 
 @jit
-def _groups_held(pair: int, hashes: NDArray[np.uint64], groups: NDArray[np.int64]) -> int:
+def _groups_held(pair: Any, hashes: NDArray[np.uint64], groups: NDArray[np.int64]) -> Any:
     """Bits of the groups that a pair belongs to."""
     bits = np.int64(0)
     for h in range(hashes.shape[0]):
@@ -35,7 +37,7 @@ def filter_pairs(
     groups: NDArray[np.int64],
     needed: int,
     out: NDArray[np.uint8],
-) -> int:
+) -> Any:
     """Clear the flags of rows that lack a pair of a needed group or carry one of another group.
 
     Args:
@@ -54,41 +56,91 @@ def filter_pairs(
     marks = np.zeros(_MARKS, np.uint8)
     for h in range(hashes.shape[0]):
         marks[hashes[h] & np.uint64(_MARKS - 1)] = 1
-    total = 0
-    page = -1
-    page_start = page_end = np.int64(0)
-    pairs = uint64_at(entries[0, 0], 0)
+    total: Any = 0
+    pair_page = 0
+    arena = (uint64_at(0, 0), 0)
+    if pair_entries.shape[0]:
+        arena = _arena(pair_entries[0])
+    for t in range(pair_entries.shape[0]):
+        if not owned(pair_entries[t, 0], owner, pair_entries[t, 3]):
+            return -1
     for p in range(entries.shape[0]):
         start, capacity = entries[p, 1], entries[p, 2]
         n = min(capacity, out.shape[0] - start)
         if n <= 0:
             break
         base = entries[p, 0] + _HEADER
-        firsts = uint32_at(base + prefixes[0] * capacity, n)
-        counts = uint32_at(base + prefixes[1] * capacity, n)
-        for i in range(n):
-            if not out[start + i]:
-                continue
-            first, last = np.int64(firsts[i]), np.int64(firsts[i]) + np.int64(counts[i])
-            held = np.int64(0)
-            if last > first:
-                while first >= page_end:
-                    page += 1
-                    page_start = pair_entries[page, 1]
-                    page_end = page_start + pair_entries[page, 2]
-                    if not owned(pair_entries[page, 0], owner, pair_entries[page, 3]):
-                        return -1
-                    pairs = uint64_at(pair_entries[page, 0] + _HEADER, pair_entries[page, 2])
-                # A row that is erased while we read it may name a range that is none.
-                if page_start <= first and last <= page_end:
-                    for j in range(first - page_start, last - page_start):
-                        if marks[pairs[j] & np.uint64(_MARKS - 1)]:
-                            held |= _groups_held(pairs[j], hashes, groups)
-            if held == needed:
-                total += 1
-            else:
-                out[start + i] = 0
+        ranges = (uint32_at(base + prefixes[0] * capacity, n), uint32_at(base + prefixes[1] * capacity, n))
+        flags = out[start : start + n]
+        row = _pair_rows(0, arena, ranges, marks, hashes, groups, needed, flags)
+        while row < n:
+            pair_page += 1
+            if pair_page == pair_entries.shape[0]:
+                return -1
+            arena = _arena(pair_entries[pair_page])
+            row = _pair_rows(row, arena, ranges, marks, hashes, groups, needed, flags)
+        total += _sum(flags)
     return total
+
+
+@jit
+def _arena(entry: NDArray[np.int64]) -> Any:
+    """Pairs of one page of the arena, and the position of the first."""
+    return uint64_at(entry[0] + _HEADER, entry[2]), entry[1]
+
+
+@jit
+def _pair_rows(
+    row: int,
+    arena: tuple[NDArray[np.uint64], int],
+    ranges: tuple[NDArray[np.uint32], NDArray[np.uint32]],
+    marks: NDArray[np.uint8],
+    hashes: NDArray[np.uint64],
+    groups: NDArray[np.int64],
+    needed: int,
+    flags: NDArray[np.uint8],
+) -> Any:
+    """Clear flags until a row needs a later page of the arena; that row, or the number of rows."""
+    pairs, arena_start = arena
+    firsts, counts = ranges
+    for i in range(row, flags.shape[0]):
+        if not flags[i]:
+            continue
+        first = np.int64(firsts[i]) - arena_start
+        last = first + np.int64(counts[i])
+        if last > first >= pairs.shape[0]:
+            return i
+        held = np.int64(0)
+        # A row that is erased while we read it may name a range that is none.
+        if first >= 0 and last <= pairs.shape[0]:
+            for j in range(first, last):
+                if marks[pairs[j] & np.uint64(_MARKS - 1)]:
+                    held |= _groups_held(pairs[j], hashes, groups)
+        flags[i] = np.uint8(held == needed)
+    return flags.shape[0]
+
+
+@jit
+def _sum(flags: NDArray[np.uint8]) -> Any:
+    total = 0
+    for i in range(flags.shape[0]):
+        total += flags[i]
+    return total
+
+
+@jit
+def _within(values: Any, low: Any, high: Any, flags: NDArray[np.uint8]) -> None:
+    """Clear the flags of values outside an interval (and of NaN)."""
+    for i in range(flags.shape[0]):
+        flags[i] &= np.uint8((values[i] >= low) & (values[i] <= high))
+
+
+@jit
+def _among(ids: NDArray[np.uint64], allowed: NDArray[np.uint64], flags: NDArray[np.uint8]) -> None:
+    """Clear the flags of ids (two words each) that are not in a set."""
+    for i in range(flags.shape[0]):
+        if flags[i] and not holds(ids[2 * i], ids[2 * i + 1], allowed):
+            flags[i] = 0
 
 
 @jit
@@ -104,7 +156,7 @@ def filter_pages(
     use_allowed: bool,
     allowed: NDArray[np.uint64],
     out: NDArray[np.uint8],
-) -> int:
+) -> Any:
     """Write 1 for every row that matches, 0 for the others.
 
     Args:
@@ -123,7 +175,7 @@ def filter_pages(
     Returns:
         How many match, or -1 if a page belongs to somebody else.
     """
-    total = 0
+    total: Any = 0
     for p in range(entries.shape[0]):
         address, start, capacity = entries[p, 0], entries[p, 1], entries[p, 2]
         if not owned(address, owner, entries[p, 3]):
@@ -141,20 +193,11 @@ def filter_pages(
                 (died[i] > epoch) & ((kind_bits >> np.int64(kinds[i])) & 1) & ((state_bits >> np.int64(states[i])) & 1)
             )
         for t in range(times.shape[0]):
-            values = int64_at(base + times[t, 0] * capacity, n)
-            low, high = times[t, 1], times[t, 2]
-            for i in range(n):
-                flags[i] &= np.uint8((values[i] >= low) & (values[i] <= high))
+            _within(int64_at(base + times[t, 0] * capacity, n), times[t, 1], times[t, 2], flags)
         for t in range(numbers.shape[0]):
             reals = float32_at(base + np.int64(numbers[t, 0]) * capacity, n)
-            bottom, top = numbers[t, 1], numbers[t, 2]
-            for i in range(n):
-                flags[i] &= np.uint8((reals[i] >= bottom) & (reals[i] <= top))
+            _within(reals, numbers[t, 1], numbers[t, 2], flags)
         if use_allowed:
-            ids = uint64_at(base + prefixes[3] * capacity, 2 * n)
-            for i in range(n):
-                if flags[i] and not holds(ids[2 * i], ids[2 * i + 1], allowed):
-                    flags[i] = 0
-        for i in range(n):
-            total += flags[i]
+            _among(uint64_at(base + prefixes[3] * capacity, 2 * n), allowed, flags)
+        total += _sum(flags)
     return total

@@ -84,7 +84,7 @@ def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.ui
     """
     if out.shape != (segment.n_slots,) or out.dtype != np.uint8:
         raise ValueError(f"out must be uint8 [{segment.n_slots}]")
-    matches = kernel.filter_pages(
+    matches: int = kernel.filter_pages(
         segment.attributes.entries,
         segment.attributes.owner,
         _PREFIXES,

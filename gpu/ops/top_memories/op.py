@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.native import plain
 from gpu.ops.top_memories import kernel
 
 
@@ -26,10 +27,10 @@ def top_memories(scores: NDArray[np.float32], limit: int) -> tuple[NDArray[np.in
     limit = min(limit, scores.shape[0])
     if limit == 0:
         return np.empty(0, np.int64), np.empty(0, np.float32)
-    return kernel.select(np.ascontiguousarray(scores, np.float32), limit)
+    return kernel.select(plain(scores, np.float32), limit)
 
 
 def moments(scores: NDArray[np.float32]) -> tuple[float, float]:
     """Mean and population standard deviation over the entries above -inf; `(0.0, 0.0)` if there is none."""
-    mean, std = kernel.moments(np.ascontiguousarray(scores, np.float32))
+    mean, std = kernel.moments(plain(scores, np.float32))
     return float(mean), float(std)

@@ -145,9 +145,7 @@ class BankModel(RuleBasedStateMachine):
             for at, scores in enumerate((view.dense(vector), view.bm25(terms, weights, 1.5, 0.75))):
                 slots, best = view.top(scores, 1000)
                 ids, versions = view.memory_id(slots), view.column("versions", slots)
-                found = {
-                    (m.tobytes(), int(v)): float(s) for m, v, s in zip(ids, versions, best, strict=True)
-                }
+                found = {(m.tobytes(), int(v)): float(s) for m, v, s in zip(ids, versions, best, strict=True)}
                 wanted = {key: pair[at] for key, pair in expected.items() if pair[at] > -np.inf}
                 assert found.keys() == wanted.keys()
                 assert all(abs(found[key] - wanted[key]) < 1e-3 for key in wanted)

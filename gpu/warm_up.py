@@ -1,0 +1,75 @@
+"""Compiling, or loading from disk, every kernel before the first request needs it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpu.bank.bank import Bank
+from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+
+_DIM = 8
+
+
+def warm_up() -> None:
+    """Run every kernel once on a few made-up memories.
+
+    The first run of an installation compiles (some ten seconds); later ones load the result from disk (under a second).
+    """
+    namespace = Bank().open("warm-up", _DIM)
+    for version in (1, 2):
+        namespace.put(_memories(version))
+    first = _memories(1).memory_ids[:1]
+    scan = ScanFilter(
+        any_pairs=((1,),),
+        no_pairs=(2,),
+        ranges=(Range(TimeColumn.OCCURRED, -1.0, 1.0), Range(NumberColumn.TRUST, 0.0, 1.0)),
+        now_us=0,
+        as_of_us=2,
+        valid_at_us=0,
+        allowed=first,
+    )
+    terms = np.array([7], np.uint32)
+    with namespace.view(scan) as view:
+        view.document_frequency(terms)
+        scores = view.dense(np.ones(_DIM, np.float32))
+        view.bm25(terms, np.ones(1, np.float32), 1.5, 0.75)
+        view.memory_id(view.top(scores, 1)[0])
+        view.moments(scores)
+    namespace.erase(first)
+    namespace.compact()
+
+
+def _memories(version: int) -> RecordBatch:
+    """Two memories with one view, term, pair and entity each."""
+    offsets = np.arange(3, dtype=np.int64)
+    ids = np.zeros((2, 16), np.uint8)
+    ids[:, 15] = (1, 2)
+    zeros, never, unknown = np.zeros(2, np.int64), np.full(2, NEVER_US), np.full(2, UNKNOWN_US)
+    halves = np.full(2, 0.5, np.float32)
+    return RecordBatch(
+        memory_ids=ids,
+        versions=np.full(2, version, np.int32),
+        kinds=np.zeros(2, np.uint8),
+        states=np.zeros(2, np.uint8),
+        occurred_us=zeros,
+        valid_from_us=unknown,
+        valid_to_us=never,
+        recorded_from_us=zeros + version,
+        recorded_to_us=never,
+        expires_us=never,
+        importances=halves,
+        stabilities=halves,
+        trusts=halves,
+        last_recalled_us=unknown,
+        lengths=np.ones(2, np.uint32),
+        pairs=np.ones(2, np.uint64),
+        pair_offsets=offsets,
+        term_ids=np.full(2, 7, np.uint32),
+        term_freqs=np.ones(2, np.uint16),
+        term_offsets=offsets,
+        entity_ids=np.ones(2, np.uint64),
+        entity_offsets=offsets,
+        vectors=np.full((2, _DIM), 0.35, np.float16),
+        view_offsets=offsets,
+    )

@@ -1,0 +1,311 @@
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xxhash
+
+from gpu.bank.bank import Bank
+from gpu.bank.batches import take
+from gpu.bank.errors import DimensionError, SnapshotClosedError
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
+from gpu.bank.pages import PageList
+from gpu.bank.records import NEVER_US, RecordBatch
+from gpu.warm_up import warm_up
+from tests.fixtures.bank_records import random_batch
+
+EVERYTHING = ScanFilter(states=frozenset())
+
+
+def batch_of(numbers: list[int], *, version: int = 1, at_us: int = 10, end_us: int = NEVER_US) -> RecordBatch:
+    n = len(numbers)
+    return random_batch(
+        np.random.default_rng(sum(numbers) + version), numbers, versions=[version] * n, recorded_from=[at_us] * n,
+        recorded_to=[end_us] * n,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def namespace() -> NamespaceBank:
+    return Bank().open("ns", 8)
+
+
+def held(namespace: NamespaceBank) -> list[tuple[bytes, int, int]]:
+    return sorted((f.memory_id, f.version, f.recorded_to_us) for f in namespace.fingerprints())
+
+
+def buffers(bank: Bank) -> Iterator[bytes]:
+    """All bytes that a bank has allocated for rows and tables."""
+    yield from (buffer.tobytes() for buffer in bank._pool.free_buffers())
+    for namespace in map(bank.namespace, bank.keys()):
+        for segment in (namespace._current, namespace._history, *namespace._retired):
+            yield from (page.buffer.tobytes() for pages in segment.lists for page in pages.table.pages)
+        yield from (array.tobytes() for array in namespace._terms.arrays())
+
+
+def test_a_newer_version_closes_the_older(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1, 2], version=1, at_us=10))
+    namespace.put(batch_of([1], version=2, at_us=20))
+    one, two = (bytes(row) for row in batch_of([1, 2]).memory_ids)
+    assert held(namespace) == sorted([(one, 1, 20), (one, 2, NEVER_US), (two, 1, NEVER_US)])
+    assert len(namespace) == 2
+
+
+@pytest.mark.parametrize("as_of_us", [9, 10, 19, 20, 21])
+def test_as_of_sees_one_version_of_a_memory(namespace: NamespaceBank, as_of_us: int) -> None:
+    namespace.put(batch_of([1], version=1, at_us=10))
+    namespace.put(batch_of([1], version=2, at_us=20))
+    with namespace.view(replace(EVERYTHING, as_of_us=as_of_us)) as view:
+        slots = np.flatnonzero(view.mask())
+        assert [view.version(slot) for slot in slots] == ([] if as_of_us < 10 else [1] if as_of_us < 20 else [2])
+        assert view.n_slots == 3  # the replaced row, the current one, the closed one
+
+
+def test_the_same_version_again_takes_the_place_of_the_old_row(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1], version=1))
+    changed = replace(batch_of([1], version=1), states=np.array([3], np.uint8))
+    namespace.put(changed)
+    namespace.put(changed)
+    assert [(f.version, f.state) for f in namespace.fingerprints()] == [(1, 3)]
+    with namespace.view(EVERYTHING) as view:
+        assert view.eligible == 1
+        assert view.n_documents == 1
+
+
+def test_a_stale_version_is_ignored(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1], version=2))
+    before = held(namespace)
+    namespace.put(batch_of([1, 1], version=1))
+    assert held(namespace) == before
+
+
+def test_a_closed_version_is_kept_once_and_ends_the_current_one(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1], version=1))
+    for _ in range(2):
+        namespace.put(batch_of([1], version=1, end_us=30))
+    assert [end for _, _, end in held(namespace)] == [30]
+    assert len(namespace) == 0
+    with namespace.view(EVERYTHING) as view:
+        assert (view.eligible, view.n_documents, view.mean_length) == (0, 0, 0.0)
+
+
+def test_an_older_closed_version_leaves_the_current_one(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1], version=3, at_us=30))
+    namespace.put(batch_of([1], version=2, at_us=20, end_us=30))
+    assert [(version, end) for _, version, end in held(namespace)] == [(2, 30), (3, NEVER_US)]
+
+
+def test_fingerprints_are_those_of_the_vectors(namespace: NamespaceBank) -> None:
+    batch = batch_of(list(range(100)))
+    namespace.put(batch)
+    offsets = batch.view_offsets
+    expected = {
+        bytes(batch.memory_ids[i]): xxhash.xxh3_128_digest(batch.vectors[offsets[i] : offsets[i + 1]].tobytes())
+        for i in range(100)
+    }
+    assert {f.memory_id: f.digest for f in namespace.fingerprints()} == expected
+
+
+def test_erase_leaves_no_byte() -> None:
+    bank = Bank()
+    namespace = bank.open("ns", 8)
+    others = list(range(2, 40))
+    namespace.put(batch_of(others))
+    secrets = [replace(batch_of([1], version=v, at_us=v), lengths=np.full(1, 7, np.uint32)) for v in (1, 2, 3)]
+    marks: list[bytes] = [bytes(secrets[0].memory_ids[0])]
+    for number, secret in enumerate(secrets):
+        vector = np.linspace(0.1, 0.2, 8).astype(np.float16) * np.float16(number + 1)
+        terms = np.array([0xDEAD0000 + number, 0xBEEF0000], np.uint32)
+        pairs, entities = np.array([0xABCDEF0123450000 + number], np.uint64), np.array([0xFEDCBA9876540000 + number])
+        one, two = np.array([0, 1]), np.array([0, 2])
+        namespace.put(
+            replace(
+                secret, vectors=vector[None], view_offsets=one, term_ids=terms, term_freqs=np.ones(2, np.uint16),
+                term_offsets=two, pairs=pairs, pair_offsets=one, entity_ids=entities.astype(np.uint64),
+                entity_offsets=one,
+            )
+        )  # fmt: skip
+        marks += [vector.tobytes(), terms[:1].tobytes(), terms[1:].tobytes(), pairs.tobytes(), entities.tobytes()]
+    # The same version twice: the row that was replaced in place holds bytes too.
+    namespace.put(replace(secrets[2], term_ids=np.array([0xBEEF0000], np.uint32), term_freqs=np.ones(1, np.uint16),
+                          term_offsets=np.array([0, 1])))  # fmt: skip
+    everything = b"".join(buffers(bank))
+    assert all(mark in everything for mark in marks)
+    with namespace.view(EVERYTHING) as pinned:
+        namespace.put(batch_of(list(range(100, 200))))
+        namespace.compact()
+        assert pinned.eligible == 39
+        namespace.erase(secrets[0].memory_ids)
+        everything = b"".join(buffers(bank))
+        assert [mark for mark in marks if mark in everything] == []
+        scores = np.zeros(pinned.n_slots, np.float32)
+        assert bytes(secrets[0].memory_ids[0]) not in {
+            bytes(row) for row in pinned.memory_id(pinned.top(scores, 99)[0])
+        }
+    assert len(held(namespace)) == len(others) + 100
+    assert not namespace._retired
+
+
+def test_erase_corrects_the_document_frequencies(namespace: NamespaceBank) -> None:
+    batch = batch_of(list(range(30)))
+    namespace.put(batch)
+    namespace.erase(batch.memory_ids[:10])
+    namespace.erase(batch.memory_ids[:10])
+    rest = take(batch, np.arange(10, 30))
+    terms = np.unique(batch.term_ids)
+    with namespace.view(EVERYTHING) as view:
+        expected = [int((rest.term_ids == term).sum()) for term in terms]
+        assert view.document_frequency(terms).tolist() == expected
+        assert view.n_documents == 20
+        assert view.mean_length == pytest.approx(float(rest.lengths.mean()))
+
+
+def test_erase_of_nobody_changes_nothing(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1]))
+    before = held(namespace)
+    namespace.erase(np.empty((0, 16), np.uint8))
+    namespace.erase(batch_of([5]).memory_ids)
+    assert held(namespace) == before
+
+
+def test_compaction_comes_by_itself_and_gives_pages_back(namespace: NamespaceBank) -> None:
+    numbers = list(range(200))
+    for version in range(1, 20):
+        namespace.put(batch_of(numbers, version=1, at_us=version))
+    assert namespace._current.attributes.length <= 200 / 0.75 + 200
+    fresh = Bank().open("ns", 8)
+    fresh.put(batch_of(numbers, version=1, at_us=19))
+    assert held(namespace) == held(fresh)
+    assert namespace.memory_bytes() <= 1.5 * fresh.memory_bytes()
+
+
+def test_slots_keep_their_order_through_compaction(namespace: NamespaceBank) -> None:
+    for number in (5, 3, 9, 1):
+        namespace.put(batch_of([number]))
+    namespace.erase(batch_of([3]).memory_ids)
+    namespace.compact()
+    with namespace.view(EVERYTHING) as view:
+        slots, _ = view.top(np.zeros(view.n_slots, np.float32), 10)
+        assert [bytes(row) for row in view.memory_id(slots)] == [bytes(batch_of([n]).memory_ids[0]) for n in (5, 9, 1)]
+
+
+def test_a_view_does_not_see_later_writes(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1, 2, 3]))
+    with namespace.view(EVERYTHING) as view:
+        namespace.put(batch_of([4]))
+        namespace.put(batch_of([2], version=2))
+        namespace.compact()
+        slots = np.flatnonzero(view.mask())
+        assert view.column("versions", slots).tolist() == [1, 1, 1]
+        assert view.n_documents == 3
+    assert not namespace._retired
+
+
+def test_a_view_is_of_no_use_after_its_block(namespace: NamespaceBank) -> None:
+    namespace.put(batch_of([1]))
+    with namespace.view(EVERYTHING) as view:
+        pass
+    with pytest.raises(SnapshotClosedError):
+        view.dense(np.zeros(8, np.float32))
+    with pytest.raises(SnapshotClosedError):
+        view.memory_id(np.zeros(1, np.int64))
+
+
+def test_columns_of_slots_in_any_order(namespace: NamespaceBank) -> None:
+    batch = batch_of(list(range(50)))
+    namespace.put(batch)
+    with namespace.view(EVERYTHING) as view:
+        slots = np.array([30, 2, 2, 49, 0])
+        assert (view.memory_id(slots) == batch.memory_ids[slots]).all()
+        assert view.column("importances", slots).tolist() == batch.importances[slots].tolist()
+        assert view.memory_id(np.empty(0, np.int64)).shape == (0, 16)
+        for bad in (-1, 50):
+            with pytest.raises(IndexError):
+                view.column("versions", np.array([bad]))
+
+
+def test_an_empty_namespace_answers(namespace: NamespaceBank) -> None:
+    with namespace.view(ScanFilter(as_of_us=5)) as view:
+        assert (view.n_slots, view.eligible, view.n_documents) == (0, 0, 0)
+        assert view.dense(np.zeros(8, np.float32)).shape == (0,)
+        assert view.bm25(np.ones(1, np.uint32), np.ones(1, np.float32), 1.5, 0.75).shape == (0,)
+        assert view.top(np.empty(0, np.float32), 5)[0].shape == (0,)
+        assert view.moments(np.empty(0, np.float32)) == (0.0, 0.0)
+
+
+def test_input_that_cannot_be_written_to_is_taken(namespace: NamespaceBank) -> None:
+    batch = batch_of([1, 2])
+    for name in ("memory_ids", "versions", "term_ids", "vectors"):
+        getattr(batch, name).flags.writeable = False
+    namespace.put(batch)
+    assert len(namespace) == 2
+
+
+def test_a_write_that_fails_half_way_leaves_no_trace(namespace: NamespaceBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    namespace.put(batch_of([1, 2]))
+    before = held(namespace)
+
+    def fail(self: PageList, count: int) -> Iterator[None]:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(namespace._current.attributes), "extend", fail)
+        with pytest.raises(MemoryError):
+            namespace.put(batch_of([3, 4, 5]))
+    assert held(namespace) == before
+    namespace.put(batch_of([6]))
+    assert len(held(namespace)) == 3
+
+
+@pytest.mark.parametrize("column", ["memory_ids", "states", "term_ids", "pair_offsets", "view_offsets"])
+def test_columns_that_do_not_fit_together_are_refused(namespace: NamespaceBank, column: str) -> None:
+    batch = batch_of([1, 2, 3, 4])
+    broken = replace(batch, **{column: getattr(batch, column)[:-1]})
+    with pytest.raises(ValueError, match="must"):
+        namespace.put(broken)
+
+
+def test_another_dimension_is_refused() -> None:
+    bank = Bank()
+    namespace = bank.open("ns", 16)
+    with pytest.raises(DimensionError):
+        namespace.put(batch_of([1]))
+    with pytest.raises(DimensionError):
+        bank.open("ns", 8)
+    with pytest.raises(ValueError, match="dim"):
+        bank.open("other", 0)
+
+
+def test_a_dropped_namespace_is_zero_even_for_its_readers() -> None:
+    bank = Bank()
+    namespace = bank.open("ns", 8)
+    batch = batch_of(list(range(100)))
+    namespace.put(batch)
+    with namespace.view(EVERYTHING) as view:
+        pages = [page.buffer for pages in namespace._current.lists for page in pages.table.pages]
+        bank.drop("ns")
+        assert not any(buffer[64:].any() for buffer in pages)
+        assert view.eligible == 0
+    assert not any(buffer.any() for buffer in pages)
+    with pytest.raises(KeyError):
+        bank.namespace("ns")
+    bank.drop("ns")
+    assert bank.keys() == []
+    assert bank.open("ns", 4).dim == 4
+
+
+def test_a_thousand_tiny_namespaces_cost_what_they_hold() -> None:
+    bank = Bank()
+    for key in range(20):
+        namespace = bank.open(key, 384)
+        for part in range(4):
+            numbers = list(range(25 * part, 25 * part + 25))
+            namespace.put(random_batch(np.random.default_rng(key), numbers, dim=384, max_views=1))
+    allocated = sum(bank.namespace(key).memory_bytes() for key in range(20))
+    assert allocated <= 1.5 * sum(bank.namespace(key).held_bytes() for key in range(20))
+    assert bank.memory_bytes() >= allocated
+
+
+def test_warm_up_runs_every_kernel() -> None:
+    warm_up()
