@@ -1,7 +1,7 @@
 """Changes to one namespace inside one transaction.
 
-A `Ledger` collects new memories and versions, then writes them with one statement for each table and takes their places in
-the change log last. An erasure is carried out at once.
+A `Ledger` collects new memories and versions, then writes them with one statement for each table and takes their
+places in the change log last. An erasure is carried out at once.
 """
 
 from __future__ import annotations
