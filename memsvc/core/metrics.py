@@ -11,10 +11,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
-RECALL_PHASES = ("embed", "channels", "fuse", "hydrate")
-WRITE_OPS = ("create", "edit", "forget", "restore", "erase")
-REFUSALS = ("in_flight", "auth", "too_large", "headers", "uri")
-
 
 class Metrics:
     """One process's metrics, in a registry of its own so that several can live in one interpreter."""

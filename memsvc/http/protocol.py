@@ -64,6 +64,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Answer what cannot be parsed."""
         self._refuse(MalformedRequest("this is not a valid HTTP/1.1 request"))
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: an upgrade is only an offer, and a client must not be able to fill the log with it."""
+
     def _start_head_timer(self) -> None:
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._on_head_timeout)
