@@ -1,0 +1,171 @@
+"""One table out of all saved figures.
+
+    python -m benchmarks.report [--write]
+
+Prints Markdown; `--write` puts it between the markers of `benchmarks/README.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks._results import RESULTS
+
+README = Path(__file__).parent / "README.md"
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+HIDDEN = ("quick_", "tmp_")
+
+Figures = dict[str, Any]
+Lines = Iterator[tuple[str, str]]
+"""(what was measured, the figure with its unit)."""
+
+
+def main() -> None:
+    """Print the table, or write it into the README."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--write", action="store_true", help="into benchmarks/README.md")
+    if parser.parse_args().write:
+        write()
+    else:
+        print(table(load()))
+
+
+def load(folder: Path = RESULTS) -> list[Figures]:
+    """Every saved result, by name."""
+    return [
+        orjson.loads(path.read_bytes()) for path in sorted(folder.glob("*.json")) if not path.name.startswith(HIDDEN)
+    ]
+
+
+def write(readme: Path = README, folder: Path = RESULTS) -> None:
+    """Replace what stands between the markers.
+
+    Raises:
+        ValueError: the markers are not there.
+    """
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"{readme} has no {BEGIN} ... {END}")
+    readme.write_text(f"{before}{BEGIN}\n\n{table(load(folder))}\n\n{END}{after}", encoding="utf-8")
+
+
+def table(results: list[Figures]) -> str:
+    """A Markdown table with the figures of known benchmarks, and a list of the other files."""
+    rows = ["| benchmark | measured | figure |", "|---|---|---|"]
+    others, machines = [], []
+    for result in results:
+        name = result["benchmark"]
+        if name not in LINES:
+            others.append(f"[{name}](results/{name}.json)")
+            continue
+        rows += [f"| {name} | {what} | {figure} |" for what, figure in LINES[name](result["figures"])]
+        machines.append(f"- {name}: {_machine(result)}")
+    if others:
+        rows += ["", f"More figures: {', '.join(others)}."]
+    return "\n".join([*rows, "", *machines])
+
+
+def _machine(result: Figures) -> str:
+    machine = result["machine"]
+    return f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_1m']} at the end, {result['date'][:10]}"
+
+
+def _sets(figures: Figures) -> Lines:
+    yield (
+        f"nDCG@10 / recall@10, mean of {figures['mean_of']} sets, profile {figures['profile']}",
+        f"{figures['mean_ndcg@10']} / {figures['mean_recall@10']}",
+    )
+    for one in figures["sets"]:
+        yield f"{one['set']}: nDCG@10 / recall@10", f"{one['ndcg@10']} / {one['recall@10']}"
+    for name, area in figures["abstention_auroc"].items():
+        yield f"{name}: confidence of answerable over unanswerable questions (AUROC)", str(area)
+    for name, rate in figures["current_above_old"].items():
+        yield f"{name}: current memory above the outdated one", f"{rate} %"
+    for one in figures["sets"]:
+        latency = f"{one['recall_p50_ms']} / {one['recall_p95_ms']} ms, {one['ingest_rows_per_s']} rows/s"
+        yield f"{one['set']}: recall p50 / p95, ingest", latency
+
+
+def _large(figures: Figures) -> Lines:
+    yield "bulk load with given vectors", f"{figures['bulk_load']['rows_per_s']} rows/s"
+    for clients in (1, 8):
+        recall = figures[f"recall_{clients}"]
+        yield f"recall, {_clients(clients)}", f"{_spread(recall)}, {recall['recalls_per_s']}/s"
+    yield "everything but the embedding, 1 client", _spread(figures["recall_1"]["without_embedding"])
+    parts = ", ".join(f"{name} {ms}" for name, ms in figures["recall_1"]["parts_p50_ms"].items())
+    yield "parts of a recall, p50 in ms", parts
+    yield "recall while another client writes", _spread(figures["recall_1_while_writing"])
+    for what, name in (("text", "write_text"), ("given vector", "write_given_vector")):
+        for clients in (1, 8):
+            written = figures[f"{name}_{clients}"]
+            yield f"single write ({what}), {_clients(clients)}", f"{_spread(written)}, {written['writes_per_s']}/s"
+    yield (
+        "facts found among the first ten",
+        f"{figures['facts']['recall_at_10']:.1%} of {figures['facts']['questions']}",
+    )
+    yield "resident memory, empty / loaded", f"{_mb(figures['rss_empty_bytes'])} / {_mb(figures['rss_loaded_bytes'])}"
+    yield "bank / database", f"{_mb(figures['bank_bytes'])} / {_mb(figures['database_bytes'])}"
+    yield "start to ready", ", ".join(f"{start['ready_s']} s" for start in figures["starts"])
+    yield (
+        "steps of a start",
+        ", ".join(f"{name.removesuffix('_s')} {s} s" for name, s in figures["start_steps"].items()),
+    )
+
+
+def _small(figures: Figures) -> Lines:
+    for clients in (1, 8):
+        recall = figures[f"recall_{clients}"]
+        yield f"recall, {_clients(clients)}", f"{_spread(recall)}, {recall['recalls_per_s']}/s"
+    each = figures["bank_bytes"]["sum"] // figures["namespaces"]
+    yield f"bank of one namespace of {figures['memories_each']}", f"{each / 1e3:.1f} kB"
+    yield f"allocated / held (aim: at most {figures['aim_ratio']})", str(figures["ratio"])
+    yield "resident memory for each namespace", f"{figures['rss_per_namespace_bytes'] / 1e3:.1f} kB"
+    yield "start to ready", f"{figures['restart']['ready_s']} s"
+
+
+def _ingest(figures: Figures) -> Lines:
+    yield "embedder alone", f"{figures['embedder_alone_rows_per_s']['median']} rows/s"
+    for name in sorted(figures):
+        if name.startswith("ratio_"):
+            clients = int(name.removeprefix("ratio_"))
+            rate = figures[f"ingest_{clients}_rows_per_s"]["median"]
+            yield f"batch ingest, {_clients(clients)}", f"{rate} rows/s, {figures[name]} of the embedder alone"
+
+
+def _filtered(figures: Figures) -> Lines:
+    for name, one in figures["filters"].items():
+        first = one.get("first_after_a_write")
+        extra = f", first after a write {first['p50_ms']} ms" if first else ""
+        exact = "exact" if one["exact"] else f"NOT EXACT {one['exactness']}"
+        yield f"filter: {name}", f"{_spread(one['without_embedding'])} without the embedding{extra}, {exact}"
+
+
+LINES: dict[str, Callable[[Figures], Lines]] = {
+    "retrieval_sets": _sets,
+    "namespace_100k": _large,
+    "filtered_recall": _filtered,
+    "namespaces_1000": _small,
+    "batch_ingest": _ingest,
+}
+
+
+def _spread(figures: Figures) -> str:
+    return f"p50 {figures['p50_ms']} ms, p95 {figures['p95_ms']} ms"
+
+
+def _clients(number: int) -> str:
+    return "1 client" if number == 1 else f"{number} clients"
+
+
+def _mb(number: int) -> str:
+    return f"{number / 1e6:.0f} MB"
+
+
+if __name__ == "__main__":
+    main()
