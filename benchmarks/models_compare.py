@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,12 +27,13 @@ from benchmarks.models_data import SETS, DataSet, empty_bank, load, number_of, r
 from benchmarks.models_embedders import Candidate, candidates, size_mb
 from benchmarks.models_metrics import ndcg_at_10, recall_at_10
 from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.keyword import KeywordChannel
 from retrieval.channels.semantic import SemanticChannel
 from retrieval.errors import EmbedderError
 from retrieval.fusion import Fusion, ReciprocalRanks, StandardisedScores
-from retrieval.ports import Embedder
+from retrieval.ports import Channel, Embedder
 from retrieval.types import AnalysedQuery, ChannelResult, Query, Terms
 
 WORKERS = 2
@@ -85,9 +87,15 @@ def measure(
 
 
 def score(
-    data: DataSet, terms: list[Terms], documents: list[NDArray[np.float32]], questions: NDArray[np.float32]
+    data: DataSet,
+    terms: list[Terms],
+    documents: list[NDArray[np.float32]],
+    questions: NDArray[np.float32],
+    keyword: KeywordChannel | None = None,
+    fusions: dict[str, Fusion] = FUSIONS,
 ) -> Scores:
     """nDCG@10 and recall@10 (x 100) of one set, adversarial questions left out."""
+    channels = (keyword or KeywordChannel(), SemanticChannel())
     analyser = TextAnalyser()
     id_of = {row["id"]: number for number, row in enumerate(data.corpus)}
     collected: dict[str, list[tuple[float, float]]] = {}
@@ -104,7 +112,7 @@ def score(
                 continue
             gold = frozenset(id_of[item] for item in query["gold"])
             analysed = analysed_query(analyser, query["text"], questions[asked], ScanFilter())
-            for way, found in rankings(bank, analysed).items():
+            for way, found in rankings(bank, analysed, channels, fusions).items():
                 collected.setdefault(way, []).append((ndcg_at_10(found, gold), recall_at_10(found, gold)))
     return {
         way: {"ndcg@10": _mean(100 * n for n, _ in pairs), "recall@10": _mean(100 * r for _, r in pairs)}
@@ -112,13 +120,15 @@ def score(
     }
 
 
-def rankings(bank: Any, query: AnalysedQuery) -> dict[str, list[int]]:
+def rankings(
+    bank: NamespaceBank, query: AnalysedQuery, channels: Sequence[Channel], fusions: dict[str, Fusion]
+) -> dict[str, list[int]]:
     """The first ten of each channel and of each fusion, as numbers of the corpus."""
     with bank.view(query.query.scan) as view:
-        found = {channel.name: channel.search(query, view, LISTED) for channel in (KeywordChannel(), SemanticChannel())}
+        found = {channel.name: channel.search(query, view, LISTED) for channel in channels}
         results: dict[str, ChannelResult] = {name: result for name, result in found.items() if result is not None}
         slots = {name: results[name].slots[:10] if name in results else np.empty(0, np.int64) for name in found}
-        slots |= {name: fusion.fuse(results, 10).slots for name, fusion in FUSIONS.items()}
+        slots |= {name: fusion.fuse(results, 10).slots for name, fusion in fusions.items()}
         return {way: [number_of(row.tobytes()) for row in view.memory_id(listed)] for way, listed in slots.items()}
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.running import ChannelRunner, Outcome, ViewSource
 from retrieval.confidence import confidence
+from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.fusion import Fusion, Ranking
 from retrieval.ports import Channel, Embedder
@@ -126,11 +127,15 @@ class Recaller:
         try:
             if query.deadline_s is None:
                 return self._embedder.embed_query(query.text)
-            future = self._embed_pool.submit(self._embedder.embed_query, query.text)
-            return _in_time(future, query.deadline_s * _EMBED_SHARE)
+            return _in_time(self._submitted(query.text), query.deadline_s * _EMBED_SHARE)
         except EmbedderError as error:
             logger.warning("the question could not be embedded: %s", error)
             return None
+
+    def _submitted(self, text: str) -> Future[NDArray[np.float32]]:
+        if isinstance(self._embedder, BatchingEmbedder):  # it has threads of its own
+            return self._embedder.submit_query(text)
+        return self._embed_pool.submit(self._embedder.embed_query, text)
 
 
 def _in_time(future: Future[NDArray[np.float32]], limit_s: float) -> NDArray[np.float32] | None:

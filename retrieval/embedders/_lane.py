@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from retrieval.errors import EmbedderAnswerError, EmbedderBusyError, EmbedderClosedError, EmbedderRefusedError
 
@@ -69,7 +69,7 @@ class Lane(Generic[T]):
             fresh = [text for text in dict.fromkeys(texts) if text not in self._open]
             if self._waiting + len(fresh) > self._capacity_texts:
                 raise EmbedderBusyError(f"more than {self._capacity_texts} texts wait to be embedded; try again later")
-            self._open.update((text, Future()) for text in fresh)
+            self._open.update((text, _uncancellable()) for text in fresh)
             futures = [self._open[text] for text in texts]
             if fresh:
                 self._calls.append(deque(fresh))
@@ -146,3 +146,10 @@ class Lane(Generic[T]):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+
+
+def _uncancellable() -> Future[Any]:
+    """A future that nobody can cancel: others may wait for the same text."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future

@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,13 +120,20 @@ class BatchingEmbedder:
         return future
 
     def close(self) -> None:
-        """Ends the worker threads; what still waits fails with `EmbedderClosedError`. The inner embedder stays open."""
+        """Ends the threads and closes the inner embedder, if it can be; what still waits gets `EmbedderClosedError`."""
         self._queries.close()
         self._documents.close()
+        if isinstance(self._inner, _Closable):
+            self._inner.close()
 
     def _remember(self, key: bytes, ended: Future[NDArray[np.float32]]) -> None:
         if ended.exception() is None:
             self._cache.put(key, ended.result())
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class _VectorCache:

@@ -178,3 +178,23 @@ def test_close_fails_what_waits_and_refuses_what_comes(gated: Gated) -> None:
         assert len(running.result(PATIENCE_S)) == 1
     with pytest.raises(EmbedderClosedError):
         embedder.embed_documents(["late"])
+
+
+def test_giving_up_on_a_question_harms_nobody_else(gated: Gated, share: Share) -> None:
+    embedder = share()
+    future = embedder.submit_query("a")
+    assert not future.cancel()
+    assert future.result(PATIENCE_S).shape == (16,)
+    assert embedder.submit_query("b").result(PATIENCE_S).shape == (16,)
+
+
+def test_close_closes_what_it_wraps() -> None:
+    class Closing(Gated):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    inner = Closing()
+    BatchingEmbedder(inner).close()
+    assert inner.closed

@@ -19,6 +19,7 @@ from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.keyword import K1, B, KeywordChannel, idf
 from retrieval.channels.semantic import SemanticChannel
+from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import EmbedderUnavailableError
 from retrieval.fusion import StandardisedScores
@@ -217,11 +218,16 @@ def test_an_embedder_that_fails_leaves_the_other_channels(bank: NamespaceBank, m
     assert set(recall.hits[0].channels) == {"keyword"}
 
 
-def test_an_embedder_that_hangs_is_left_behind(bank: NamespaceBank, make: Make) -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_embedder_that_hangs_is_left_behind(bank: NamespaceBank, make: Make, shared: bool) -> None:
     released = threading.Event()
-    recaller = make(embedder=StuckEmbedder(released))
+    stuck = StuckEmbedder(released)
+    batching = BatchingEmbedder(stuck, query_workers=1)
+    recaller = make(embedder=batching if shared else stuck)
     recall = recaller.recall(recaller.analyse(ask("Who repairs clocks?", deadline_s=0.2)), bank)
     released.set()
+    assert recaller.analyse(ask("And now?", deadline_s=PATIENCE_S)).vector is not None
+    batching.close()
     assert recall.degraded == ("semantic",)
     assert recall.hits[0].memory_id == memory_id(2)
 
