@@ -116,6 +116,10 @@ def uint8_at(address: int, count: int) -> Any:
 
 def plain(values: ArrayLike, dtype: DTypeLike) -> NDArray[Any]:
     """The same values as a contiguous, writable array: any other kind would make every kernel compile again."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype:
+        flags = values.flags
+        if flags.c_contiguous and flags.writeable:
+            return values
     return np.require(values, dtype, ("C", "W"))
 
 
