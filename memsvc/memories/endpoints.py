@@ -130,7 +130,7 @@ async def create_conversation(request: Request, principal: Writer) -> BatchAnswe
         said = _validated(TurnIn, raw, index, "turns", container)
         if isinstance(said, ServiceError):
             return said
-        named = said.model_dump(exclude_unset=True)
+        named = {name: getattr(said, name) for name in said.model_fields_set}
         return to_draft(MemoryIn.model_construct(_fields_set=set(named), **named), follows=index - 1, **shared)
 
     def work() -> Outcome:

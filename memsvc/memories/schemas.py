@@ -346,7 +346,7 @@ def state_name(code: int) -> StateName:
 
 
 def memory_out(row: Mapping[str, Any], content: str, namespace: str) -> MemoryOut:
-    """A memory row, or a version row with the memory's own columns, as it goes out. Our values are not checked twice."""
+    """A memory row, or a version row with the memory's own columns, as it goes out. Ours is not checked twice."""
     return MemoryOut.model_construct(
         **{name: row[name] for name in _PLAIN},
         id=row["memory_id"] if "memory_id" in row else row["id"],

@@ -106,7 +106,8 @@ def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None
     query = (
         select(*_COLUMNS, count, _SPACE.c.model)
         .join(_SPACE, _SPACE.c.id == _NS.c.space_id)
-        .where(_NS.c.tenant_id == tenant_id, _NS.c.path.startswith(prefix, autoescape=True))
+        # Not LIKE, for which SQLite takes small letters and capitals as the same.
+        .where(_NS.c.tenant_id == tenant_id, func.substr(_NS.c.path, 1, len(prefix)) == prefix)
         .order_by(_NS.c.path)
         .limit(limit)
     )
