@@ -18,13 +18,10 @@ from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
 from memsvc.http.container import EdgeContainer
 from memsvc.http.middleware import BoundRequests, ObserveRequests
-from memsvc.http.openapi import add_schemas
+from memsvc.http.openapi import add_schemas, add_security
 from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
 from memsvc.http.work import WorkPool
-from memsvc.memories.endpoints import router as memories_router
-from memsvc.namespaces.endpoints import router as namespaces_router
-from memsvc.recall.endpoints import router as recall_router
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
@@ -91,4 +88,5 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         app.openapi_schema = add_schemas(document)
+        add_security(app.openapi_schema, is_open=app.state.container.settings.auth_mode == "open")
     return app.openapi_schema

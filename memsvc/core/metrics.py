@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -49,15 +45,6 @@ class Metrics:
         self.change_lag = Gauge(
             "memsvc_change_lag", "Committed changes that the bank has not applied yet.", registry=registry
         )
-
-    @contextmanager
-    def recall_phase(self, phase: str) -> Iterator[None]:
-        """Measure one phase of a recall."""
-        begin = perf_counter()
-        try:
-            yield
-        finally:
-            self.recall_phase_seconds.labels(phase).observe(perf_counter() - begin)
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""

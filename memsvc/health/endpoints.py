@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 import memsvc
 from memsvc.auth.authenticate import Admin, Reader
 from memsvc.http.container import EdgeContainer, container_of
-from memsvc.http.openapi import problems
+from memsvc.http.openapi import PUBLIC, problems
 from memsvc.http.work import run_blocking
 
 log = structlog.get_logger("memsvc.health")
@@ -77,13 +77,18 @@ class ReadinessProbe:
             return {"answers": False}
 
 
-@probes.get("/livez", response_model=Alive)
+@probes.get("/livez", response_model=Alive, openapi_extra=PUBLIC)
 async def livez() -> Alive:
     """Whether the process turns. Depends on nothing else."""
     return Alive(alive=True)
 
 
-@probes.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not ready."}})
+@probes.get(
+    "/readyz",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Not ready."}},
+    openapi_extra=PUBLIC,
+)
 async def readyz(request: Request) -> Response:
     """Whether requests should be sent here, and which check fails if not."""
     probe: ReadinessProbe = request.app.state.readiness

@@ -24,6 +24,9 @@ _WORDS = {
     503: "The service cannot do this now.",
     507: "There is no room to write.",
 }
+PUBLIC: dict[str, Any] = {"security": []}
+"""The `openapi_extra` of a route that needs no key."""
+
 # Stands for a reference until a document is put together: pydantic refuses references that it has not made.
 _MARK = "x-model"
 _MODELS: dict[str, type[BaseModel]] = {}
@@ -74,6 +77,7 @@ def _register(model: type[BaseModel]) -> None:
 def add_schemas(document: dict[str, Any]) -> dict[str, Any]:
     """A document of FastAPI's with the schemas added that its routes name and FastAPI does not know of."""
     document.setdefault("components", {}).setdefault("schemas", {})
+    _drop_foreign_errors(document)
     wanted = [Problem.__name__]
     document = _refer(document, wanted)
     schemas = document["components"]["schemas"]
@@ -86,6 +90,23 @@ def add_schemas(document: dict[str, Any]) -> dict[str, Any]:
             schemas[name] = shape
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
+
+
+def add_security(document: dict[str, Any], *, is_open: bool) -> None:
+    """Say that requests carry a key, or that they may. Routes that need none override it with `PUBLIC`."""
+    document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "msk_..."}}
+    document["security"] = [{"key": []}, {}] if is_open else [{"key": []}]
+
+
+def _drop_foreign_errors(document: dict[str, Any]) -> None:
+    """FastAPI adds its own form of 422 to every route with parameters; ours refuse with problems."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            shown = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
+            if str(shown.get("schema", {}).get("$ref", "")).endswith("/HTTPValidationError"):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _refer(shape: Any, wanted: list[str]) -> Any:

@@ -11,6 +11,8 @@ from typing import ParamSpec, TypeVar
 
 from starlette.requests import HTTPConnection
 
+from memsvc.core.errors import Unavailable
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -20,14 +22,22 @@ class WorkPool:
 
     def __init__(self, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="memsvc-request")
+        self._closed = False
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Result of a blocking function; it keeps the caller's context (request id in logs)."""
+        """Result of a blocking function; it keeps the caller's context (request id in logs).
+
+        Raises:
+            Unavailable: the service is stopping.
+        """
+        if self._closed:
+            raise Unavailable("the service is shutting down; try again", retry_after_s=2)
         call = partial(copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     def close(self) -> None:
         """Wait for what runs and end the threads."""
+        self._closed = True
         self._executor.shutdown()
 
 

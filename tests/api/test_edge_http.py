@@ -159,6 +159,11 @@ def test_a_lost_database_is_unavailable(edge: Edge) -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_a_request_that_comes_during_shutdown_is_told_to_come_again(edge: Edge) -> None:
+    edge.app.state.pool.close()
+    assert_problem(edge.ask("GET", "/v1/fail/slow"), 503, "unavailable")
+
+
 def test_a_lost_embedder_is_named(edge: Edge) -> None:
     assert_problem(edge.ask("GET", "/v1/fail/embedder"), 503, "embedder_unavailable")
 
