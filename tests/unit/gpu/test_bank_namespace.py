@@ -107,7 +107,8 @@ def test_fingerprints_are_those_of_the_vectors(namespace: NamespaceBank) -> None
     assert {f.memory_id: f.digest for f in namespace.fingerprints()} == expected
 
 
-def test_erase_leaves_no_byte() -> None:
+@pytest.mark.parametrize("compacted", [True, False])
+def test_erase_leaves_no_byte(compacted: bool) -> None:
     bank = Bank()
     namespace = bank.open("ns", 8)
     others = list(range(2, 40))
@@ -134,7 +135,8 @@ def test_erase_leaves_no_byte() -> None:
     assert all(mark in everything for mark in marks)
     with namespace.view(EVERYTHING) as pinned:
         namespace.put(batch_of(list(range(100, 200))))
-        namespace.compact()
+        if compacted:
+            namespace.compact()
         assert pinned.eligible == 39
         namespace.erase(secrets[0].memory_ids)
         everything = b"".join(buffers(bank))
