@@ -1,12 +1,12 @@
 """Errors of this package.
 
 RetrievalError
-├── EmbedderError
-│   ├── EmbedderUnavailableError    the model or a package it needs is not there: somebody must act
-│   ├── EmbedderRefusedError        a remote service refused the request for good (key, model, input)
-│   ├── EmbedderAnswerError         an answer came that is no usable vector
-│   ├── EmbedderBusyError           more work is waiting than may wait: try again later
-│   └── EmbedderClosedError         asked after `close()`
+└── EmbedderError
+    ├── EmbedderUnavailableError    the model or a package it needs is not there: somebody must act
+    ├── EmbedderRefusedError        a remote service refused the request for good (key, model, input)
+    ├── EmbedderAnswerError         an answer came that is no usable vector
+    ├── EmbedderBusyError           more work is waiting than may wait: try again later
+    └── EmbedderClosedError         asked after `close()`
 └── UnknownChannelError             weights name a channel that does not exist
 """
 
@@ -39,7 +39,3 @@ class EmbedderBusyError(EmbedderError):
 
 class EmbedderClosedError(EmbedderError):
     """The embedder was closed."""
-
-
-class UnknownChannelError(RetrievalError):
-    """Weights were given for a channel that does not exist."""
