@@ -52,8 +52,31 @@ from memsvc.wiring import Container
 router = APIRouter()
 
 M = TypeVar("M", bound=BaseModel)
-_WRITE = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 503, 507)
 _READ = problems(400, 401, 403, 404, 422, 503)
+_WRITE = problems(400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 503, 507)
+_CREATE: dict[int | str, dict[str, Any]] = {
+    200: {"model": MemoryAnswer, "description": "The memory of this `external_id` was edited, or is as it was said."},
+    **_WRITE,
+}
+_KEYED = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key with the same request has its effect once and gets the same answer for 24 h.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+    }
+]
+_CHANGE = [
+    *_KEYED,
+    {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "The ETag of the version that is to be changed; 412 if there is a newer one.",
+        "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|[*])$'},
+    },
+]
 
 
 def _container(request: Request) -> Container:
@@ -74,7 +97,11 @@ def parse_filter(text: str | None) -> tuple[Node | None, Any]:
 
 
 @router.post(
-    "/memories", status_code=201, response_model=MemoryAnswer, responses=_WRITE, openapi_extra=json_body(MemoryCreate)
+    "/memories",
+    status_code=201,
+    response_model=MemoryAnswer,
+    responses=_CREATE,
+    openapi_extra=json_body(MemoryCreate) | {"parameters": _KEYED},
 )
 async def create_memory(request: Request, response: Response, principal: Writer) -> MemoryAnswer:
     """Remember one thing. 201 means durable, and found by the next recall; 200 that an `external_id` was edited."""
@@ -95,7 +122,7 @@ async def create_memory(request: Request, response: Response, principal: Writer)
 
 @router.post(
     "/memories:batch", response_model=BatchAnswer, response_model_exclude_unset=True, responses=_WRITE,
-    openapi_extra=json_body(BatchCreate),
+    openapi_extra=json_body(BatchCreate) | {"parameters": _KEYED},
 )  # fmt: skip
 async def create_memories(request: Request, principal: Writer) -> BatchAnswer:
     """Remember many things in one transaction. Each item has its own answer; a refused one does not stop the rest."""
@@ -114,7 +141,7 @@ async def create_memories(request: Request, principal: Writer) -> BatchAnswer:
 
 @router.post(
     "/conversations", response_model=BatchAnswer, response_model_exclude_unset=True, responses=_WRITE,
-    openapi_extra=json_body(ConversationCreate),
+    openapi_extra=json_body(ConversationCreate) | {"parameters": _KEYED},
 )  # fmt: skip
 async def create_conversation(request: Request, principal: Writer) -> BatchAnswer:
     """Remember a conversation: each turn a memory with its speaker and time that follows the turn before."""
@@ -174,7 +201,10 @@ async def get_memory(request: Request, response: Response, principal: Reader, me
 
 
 @router.patch(
-    "/memories/{memory_id}", response_model=MemoryAnswer, responses=_WRITE, openapi_extra=json_body(MemoryEdit)
+    "/memories/{memory_id}",
+    response_model=MemoryAnswer,
+    responses=_WRITE,
+    openapi_extra=json_body(MemoryEdit) | {"parameters": _CHANGE},
 )
 async def edit_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
     """Change what is named, as a new version. With If-Match only if the memory still has that version."""
@@ -195,7 +225,9 @@ async def edit_memory(request: Request, response: Response, principal: Writer, m
     return await _answer(request, response, principal, outcome)
 
 
-@router.post("/memories/{memory_id}:forget", response_model=MemoryAnswer, responses=_WRITE)
+@router.post(
+    "/memories/{memory_id}:forget", response_model=MemoryAnswer, responses=_WRITE, openapi_extra={"parameters": _CHANGE}
+)
 async def forget_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
     """Hide a memory from every read and recall. `:restore` brings it back."""
     container = _container(request)
@@ -207,7 +239,12 @@ async def forget_memory(request: Request, response: Response, principal: Writer,
     return await _answer(request, response, principal, outcome)
 
 
-@router.post("/memories/{memory_id}:restore", response_model=MemoryAnswer, responses=_WRITE)
+@router.post(
+    "/memories/{memory_id}:restore",
+    response_model=MemoryAnswer,
+    responses=_WRITE,
+    openapi_extra={"parameters": _CHANGE},
+)
 async def restore_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
     """Bring a forgotten memory back."""
     container = _container(request)
@@ -219,7 +256,10 @@ async def restore_memory(request: Request, response: Response, principal: Writer
     return await _answer(request, response, principal, outcome)
 
 
-@router.delete("/memories/{memory_id}", status_code=204, response_class=Response, responses=_WRITE)
+@router.delete(
+    "/memories/{memory_id}", status_code=204, response_class=Response, responses=_WRITE,
+    openapi_extra={"parameters": _CHANGE},
+)  # fmt: skip
 async def erase_memory(request: Request, principal: Eraser, memory_id: str) -> Response:
     """Erase a memory for good: every version, vector and link. There is no way back."""
     container = _container(request)

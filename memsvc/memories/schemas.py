@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from gpu.bank.records import Kind, State
@@ -46,6 +48,10 @@ NamespacePath = Annotated[str, Bytes(512), AfterValidator(_namespace_path)]
 Content = Annotated[str, Bytes("content_max_bytes")]
 ExternalId = Annotated[str, Bytes(512)]
 Tag = Annotated[str, Bytes(128)]
+
+
+Share = Annotated[FiniteFloat, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+"""A number from 0 to 1."""
 
 
 def _unique(tags: list[str]) -> list[str]:
@@ -105,7 +111,7 @@ class Describes(ApiModel):
     ttl_s: Annotated[int, Field(ge=1, le=100 * 366 * 86_400)] | None = Field(
         None, description="Time to live in seconds; not found any more after it."
     )
-    importance: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = Field(None, description="0 to 1; default 0.5.")
+    importance: Share | None = Field(None, description="0 to 1; default 0.5.")
     pinned: bool | None = Field(None, description="Never moved by anything automatic.")
     source: Metadata | None = Field(None, description="Who or what it comes from.")
     metadata: Metadata | None = None
@@ -148,13 +154,21 @@ class MemoryEdit(Describes):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class _ItemsOf:
+    """Marks a list whose items are validated one by one, by this model: the interface's description says so."""
+
+    model: type[ApiModel]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "items": handler(self.model.__pydantic_core_schema__)}
+
+
 class BatchCreate(ApiModel):
     """Up to 1,000 memories; each is judged and answered by itself."""
 
     namespace: NamespacePath
-    memories: list[dict[str, Any]] = Field(
-        min_length=1, json_schema_extra={"items": {"$ref": "#/components/schemas/MemoryIn"}}
-    )
+    memories: Annotated[list[dict[str, Any]], Field(min_length=1), _ItemsOf(MemoryIn)]
 
 
 class TurnIn(ApiModel):
@@ -174,9 +188,7 @@ class ConversationCreate(ApiModel):
     session_id: Name
     user_id: Name | None = None
     agent_id: Name | None = None
-    turns: list[dict[str, Any]] = Field(
-        min_length=1, json_schema_extra={"items": {"$ref": "#/components/schemas/TurnIn"}}
-    )
+    turns: Annotated[list[dict[str, Any]], Field(min_length=1), _ItemsOf(TurnIn)]
 
 
 class ListQuery(ApiModel):
