@@ -7,7 +7,6 @@ RetrievalError
     ├── EmbedderAnswerError         an answer came that is no usable vector
     ├── EmbedderBusyError           more work is waiting than may wait: try again later
     └── EmbedderClosedError         asked after `close()`
-└── UnknownChannelError             weights name a channel that does not exist
 """
 
 from __future__ import annotations
