@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,9 @@ from memsvc.memories.prepare import Preparer
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
+Count = Callable[[str, int], None]
+"""Told what was done (`create`, `edit`, `forget`, `restore`, `erase`) to how many memories."""
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -35,12 +38,15 @@ class Author:
 class Remember:
     """Writes drafts into a namespace."""
 
-    def __init__(self, once: Once, clock: Clock, preparer: Preparer, keeper: Keeper, space_id: UUID) -> None:
+    def __init__(
+        self, once: Once, clock: Clock, preparer: Preparer, keeper: Keeper, space_id: UUID, count: Count
+    ) -> None:
         self._once = once
         self._clock = clock
         self._preparer = preparer
         self._keeper = keeper
         self._space_id = space_id
+        self._count = count
 
     def __call__(
         self,
@@ -77,10 +83,18 @@ class Remember:
             check_space(namespace, self._space_id)
             ledger = Ledger(connection, namespace, now, author.name)
             items = _Call(ledger, checked, prepared, session_id).run()
-            return {"namespace_id": str(namespace.id), "items": items, "seq": ledger.flush()}
+            head = ledger.flush()
+            if head == 0:  # everything was refused: nothing is left behind
+                namespaces.remove_unused(connection, namespace)
+            return {"namespace_id": str(namespace.id), "items": items, "seq": head}
 
-        outcome, _ = self._once.write(author.tenant_id, claim, unit)
-        self._keeper.catch_up((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
+        outcome, replayed = self._once.write(author.tenant_id, claim, unit)
+        if not replayed:
+            statuses = [item["status"] for item in outcome["items"]]
+            self._count("create", statuses.count(201))
+            self._count("edit", statuses.count(200))
+        if outcome["seq"] > 0:
+            self._keeper.catch_up((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome
 
     def _check(self, draft: Draft | ServiceError) -> Draft | ServiceError:

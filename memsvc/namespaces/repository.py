@@ -80,6 +80,13 @@ def ensure(connection: Connection, tenant_id: UUID, path: str, space_id: UUID, n
     return locked
 
 
+def remove_unused(connection: Connection, namespace: NamespaceRow) -> None:
+    """Take back a namespace made by this transaction in which nothing was written."""
+    connection.execute(
+        _NS.delete().where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id, _NS.c.head_seq == 0)
+    )
+
+
 def advance(connection: Connection, namespace: NamespaceRow, by: int) -> int:
     """Take the next `by` numbers of the change log; returns the new head."""
     update = (
