@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import gpu
 from gpu.bank.bank import Bank
+from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.metrics import Metrics
@@ -62,7 +62,7 @@ class Container:
         self.secrets = load_secrets(settings)
         self.database = Database(
             settings.url,
-            readers=settings.request_threads,
+            readers=settings.request_threads + 1,  # the readiness probe reads from a thread of its own
             commit_group_max=settings.commit_group_max,
             on_group=self.metrics.commit_group.observe,
         )
@@ -86,7 +86,9 @@ class Container:
             lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
         )
         analyser = TextAnalyser()
-        self.keeper = Keeper(self.database, Bank(), self.metrics.change_lag.set)
+        bank = Bank()
+        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set)
+        self.metrics.watch_bank(bank.memory_bytes, self.keeper.memories, lambda: len(bank.keys()))
         self.recaller = Recaller(
             channels=(SemanticChannel(), KeywordChannel()),
             fusion=StandardisedScores(),
@@ -95,15 +97,24 @@ class Container:
         )
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
-        self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id)
-        self.changer = Changer(self.database, once, self.clock, preparer, self.keeper, self.secrets, self.space_id)
+        self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
+        self.changer = Changer(
+            self.database,
+            once,
+            self.clock,
+            preparer,
+            self.keeper,
+            self.secrets,
+            self.space_id,
+            self.metrics.count_writes,
+        )
         self.reading = Reading(self.database, self.clock, self.cursors)
         self.recall = RecallService(self.database, self.clock, self.keeper, self.recaller, self.space_id)
 
     def start(self) -> None:
         """Compile the scans and load every namespace from the database."""
         self._say("memory bank: compiling scans and loading memories")
-        gpu.warm_up()
+        warm_up()
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
@@ -117,8 +128,8 @@ class Container:
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""
         with self.database.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
-        return {"database": True, "bank_loaded": self._loaded}
+            at_head = migrate.at_head(connection)
+        return {"database": True, "schema": at_head, "bank_loaded": self._loaded}
 
     def observe_recall(self, answer: Answer) -> None:
         """Count a recall's phases."""

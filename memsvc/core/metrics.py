@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -33,18 +35,28 @@ class Metrics:
             registry=registry,
         )
         self.writes = Counter("memsvc_writes", "Memories written, by what was done.", ["op"], registry=registry)
-        self.embed_batch = Histogram(
-            "memsvc_embed_batch_texts", "Texts embedded together.", buckets=_SIZES, registry=registry
-        )
         self.commit_group = Histogram(
             "memsvc_commit_group_writes", "Writes that shared one commit.", buckets=_SIZES, registry=registry
         )
         self.bank_bytes = Gauge("memsvc_bank_bytes", "Memory held by bank pages.", registry=registry)
-        self.bank_rows = Gauge("memsvc_bank_rows", "Rows in the bank.", registry=registry)
+        self.bank_memories = Gauge("memsvc_bank_memories", "Current memories in the bank.", registry=registry)
         self.bank_namespaces = Gauge("memsvc_bank_namespaces", "Namespaces loaded.", registry=registry)
         self.change_lag = Gauge(
             "memsvc_change_lag", "Committed changes that the bank has not applied yet.", registry=registry
         )
+
+    def count_writes(self, op: str, number: int) -> None:
+        """Count memories that were created, edited, forgotten, restored or erased."""
+        if number:
+            self.writes.labels(op).inc(number)
+
+    def watch_bank(
+        self, allocated: Callable[[], float], memories: Callable[[], float], namespaces: Callable[[], float]
+    ) -> None:
+        """Read the bank's figures (bytes, memories, namespaces) whenever metrics are asked for."""
+        self.bank_bytes.set_function(allocated)
+        self.bank_memories.set_function(memories)
+        self.bank_namespaces.set_function(namespaces)
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""

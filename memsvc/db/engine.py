@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -56,6 +56,7 @@ class Database:
         on_group: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._lock: FileLock | None = None
+        self._read_options: dict[str, Any] = {}
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             self._lock = _own_file(parsed)
@@ -65,6 +66,8 @@ class Database:
         elif parsed.get_backend_name() == "postgresql":
             self.engine = self._write_engine = _postgres_engine(parsed, readers)
             self.writer = PooledWriter(self._write_engine)
+            # As on SQLite, all statements of one read see the same moment.
+            self._read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         else:
             raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
 
@@ -75,12 +78,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading; what it began is rolled back at the end.
+        """A connection for reading, on which every statement sees the same moment; rolled back at the end.
 
         Raises:
             Unavailable: no connection became free in time.
         """
-        with self.engine.connect() as connection:
+        with self.engine.connect().execution_options(**self._read_options) as connection:
             yield connection
 
     def write(self, unit: Unit[T], *, scrub: bool = False) -> T:
@@ -125,7 +128,11 @@ def _own_file(url: URL) -> FileLock | None:
 def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], size: int | None, begin: str = "BEGIN") -> Engine:
     sized = {} if size is None else {"pool_size": size, "max_overflow": 0, "pool_timeout": 10}
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"), poolclass=pool, connect_args={"check_same_thread": False}, **sized
+        url.set(drivername="sqlite+pysqlite"),
+        poolclass=pool,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,
+        **sized,
     )
 
     @event.listens_for(engine, "connect")
@@ -152,5 +159,6 @@ def _postgres_engine(url: URL, readers: int) -> Engine:
         max_overflow=readers,
         pool_timeout=10,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"options": _POSTGRES_TIMEOUTS, "connect_timeout": 5, "prepare_threshold": 3},
     )

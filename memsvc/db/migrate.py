@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -84,6 +85,16 @@ def upgrade(engine: Engine) -> list[str]:
         if missing:
             command.upgrade(config, "head")
     return missing[::-1]
+
+
+def at_head(connection: Connection) -> bool:
+    """Whether the schema is this release's, by the version table alone: cheap enough for every readiness probe."""
+    return set(_heads(connection)) == _own_heads()
+
+
+@cache
+def _own_heads() -> set[str]:
+    return set(ScriptDirectory.from_config(make_config()).get_heads())
 
 
 def make_config(connection: Connection | None = None) -> Config:

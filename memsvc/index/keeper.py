@@ -8,7 +8,7 @@ database. There is one way in, so a bank fed write by write equals one loaded wh
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -89,6 +89,11 @@ class Keeper:
             with self._database.read() as connection:
                 return self._load(connection, key) if held is None else self._apply(connection, key, held)
 
+    def memories(self) -> int:
+        """Current memories in the bank, all namespaces together."""
+        held = [self._held(key) for key in list(self.bank.keys())]
+        return sum(len(bank) for bank in held if bank is not None)
+
     def verify(self) -> Iterator[Verdict]:
         """Compare bank and database, namespace by namespace: ids, versions, states, intervals, vector digests."""
         with self._database.read() as connection:
@@ -102,7 +107,7 @@ class Keeper:
                 banked = set(held.fingerprints())
             yield Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
 
-    def _held(self, key: Key) -> NamespaceBank | None:
+    def _held(self, key: Hashable) -> NamespaceBank | None:
         try:
             return self.bank.namespace(key)
         except KeyError:
@@ -140,8 +145,8 @@ class Keeper:
     def _apply(self, connection: Connection, key: Key, held: NamespaceBank) -> NamespaceBank:
         """Apply every committed change after the last one applied.
 
-        The seq is taken under the namespace's row lock, which is held until the commit: what is visible here has no gap,
-        and nothing can still commit below it.
+        The seq is taken under the namespace's row lock, which is held until the commit: what is visible here has no
+        gap, and nothing can still commit below it.
         """
         namespace = self._namespace(connection, key)
         self._on_lag(namespace.head_seq - held.applied_seq)

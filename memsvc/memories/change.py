@@ -18,7 +18,9 @@ from memsvc.memories.draft import Draft
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
-from memsvc.memories.write import Author, check_interval, check_space, revise
+from memsvc.memories.write import Author, Count, check_interval, check_space, revise
+
+_REASONS = {"forget": "forgotten", "restore": "restored"}
 
 Allowed = Callable[[str], bool]
 """Whether the caller may touch a namespace of its tenant, by path."""
@@ -36,6 +38,7 @@ class Changer:
         keeper: Keeper,
         secrets: Secrets,
         space_id: UUID,
+        count: Count,
     ) -> None:
         self._database = database
         self._once = once
@@ -44,6 +47,7 @@ class Changer:
         self._keeper = keeper
         self._secrets = secrets
         self._space_id = space_id
+        self._count = count
 
     def edit(
         self, author: Author, memory_id: UUID, allowed: Allowed, draft: Draft, if_match: int | None, claim: Claim | None
@@ -69,7 +73,7 @@ class Changer:
             check_interval(values)
             return revise(ledger, stored, values, draft.content, prepared, "edited")
 
-        return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim)
+        return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim, "edit")
 
     def forget(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
@@ -80,7 +84,7 @@ class Changer:
             NotFound: there is no such active memory.
             PreconditionFailed: `if_match` is not its version.
         """
-        return self._move(author, memory_id, allowed, State.ACTIVE, State.FORGOTTEN, "forgotten", if_match, claim)
+        return self._move(author, memory_id, allowed, State.ACTIVE, State.FORGOTTEN, "forget", if_match, claim)
 
     def restore(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
@@ -91,7 +95,7 @@ class Changer:
             NotFound: there is no such forgotten memory.
             PreconditionFailed: `if_match` is not its version.
         """
-        return self._move(author, memory_id, allowed, State.FORGOTTEN, State.ACTIVE, "restored", if_match, claim)
+        return self._move(author, memory_id, allowed, State.FORGOTTEN, State.ACTIVE, "restore", if_match, claim)
 
     def erase(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
@@ -108,7 +112,7 @@ class Changer:
             ledger.erase(memory_id, digest)
             return int(stored.row["version"])
 
-        return self._apply(author, memory_id, allowed, None, change, if_match, claim, scrub=True)
+        return self._apply(author, memory_id, allowed, None, change, if_match, claim, "erase", scrub=True)
 
     def _move(
         self,
@@ -117,14 +121,14 @@ class Changer:
         allowed: Allowed,
         before: State,
         after: State,
-        reason: str,
+        op: str,
         if_match: int | None,
         claim: Claim | None,
     ) -> Outcome:
         def change(ledger: Ledger, stored: Stored) -> int:
-            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, None, reason)
+            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, None, _REASONS[op])
 
-        return self._apply(author, memory_id, allowed, before, change, if_match, claim)
+        return self._apply(author, memory_id, allowed, before, change, if_match, claim, op)
 
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> None:
         with self._database.read() as connection:
@@ -141,6 +145,7 @@ class Changer:
         change: Callable[[Ledger, Stored], int],
         if_match: int | None,
         claim: Claim | None,
+        op: str,
         *,
         scrub: bool = False,
     ) -> Outcome:
@@ -162,6 +167,8 @@ class Changer:
             item = {"status": 200, "id": str(memory_id), "version": version}
             return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
 
-        outcome, _ = self._once.write(tenant, claim, unit, scrub=scrub)
+        outcome, replayed = self._once.write(tenant, claim, unit, scrub=scrub)
+        if not replayed:
+            self._count(op, 1)
         self._keeper.catch_up((tenant, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome

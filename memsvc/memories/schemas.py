@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from gpu.bank.records import Kind, State
 from memsvc.filters.values import DECIMALS
+from memsvc.http.openapi import items_of
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Id, Instant, Name
 from memsvc.memories.draft import Draft, LinkDraft
@@ -29,6 +28,7 @@ OutcomeName = Literal["success", "failure", "partial", "unknown"]
 
 _SEGMENT = re.compile(r"[^\s/*\x00-\x1f\x7f]{1,128}")
 _METADATA_DEPTH = 5
+_ITEMS_MAX = 10_000  # whatever `batch_max` is set to
 _METADATA_KEYS = 256
 _KEY_BYTES = 256
 
@@ -154,21 +154,13 @@ class MemoryEdit(Describes):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class _ItemsOf:
-    """Marks a list whose items are validated one by one, by this model: the interface's description says so."""
-
-    model: type[ApiModel]
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {**handler(schema), "items": handler(self.model.__pydantic_core_schema__)}
-
-
 class BatchCreate(ApiModel):
     """Up to 1,000 memories; each is judged and answered by itself."""
 
     namespace: NamespacePath
-    memories: Annotated[list[dict[str, Any]], Field(min_length=1), _ItemsOf(MemoryIn)]
+    memories: Annotated[
+        list[dict[str, Any]], Field(min_length=1, max_length=_ITEMS_MAX, json_schema_extra=items_of(MemoryIn))
+    ]
 
 
 class TurnIn(ApiModel):
@@ -188,7 +180,9 @@ class ConversationCreate(ApiModel):
     session_id: Name
     user_id: Name | None = None
     agent_id: Name | None = None
-    turns: Annotated[list[dict[str, Any]], Field(min_length=1), _ItemsOf(TurnIn)]
+    turns: Annotated[
+        list[dict[str, Any]], Field(min_length=1, max_length=_ITEMS_MAX, json_schema_extra=items_of(TurnIn))
+    ]
 
 
 class ListQuery(ApiModel):
