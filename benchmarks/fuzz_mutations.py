@@ -1,0 +1,310 @@
+"""Requests that are almost right: good ones for every route, and what can be done to them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+# Text that JSON's own writer would never produce; put in place of a marker after writing.
+_MARKER = "@raw@"
+_RAW = (
+    "1e400", "-1e400", "NaN", "Infinity", "-Infinity", "9" * 5000, "-0.0", "1e-400", "0x10", "01", "+1", "1.", "'a'",
+    "undefined", '"\\ud83d"', '"\\u0000"', '"\\x"', "[" * 200 + "]" * 200, '{"a":' * 200 + "1" + "}" * 200, "",
+    '{"a":1,"a":2}', '"\t"', "/**/1", "1 2", "tru",
+)  # fmt: skip
+_NASTY: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1, 2**64, 0.5, -0.0, 5e-324, 1.8e308,
+    "", " ", "a", "é", "\u0000", "\ud83d", "\udc00x", "\u202e", "\ufeff", "\U0001f600", "e\u0301", "%s%n", "{{7*7}}",
+    "../../etc/passwd", "' OR 1=1 --", "a')) or 1=1--", "$.x[*]", "<script>", "\r\nSet-Cookie: x=1", "nan", "null",
+    "1e400", "2026-02-30T00:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-01-01T00:00:00Z",
+    "00000000-0000-0000-0000-000000000000", "msk_" + "A" * 43, "a/b/c", "**", "..", [], {}, [[]], [None], [1, "a"],
+    {"$where": "1"}, {"": ""}, {"__proto__": 1}, {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}, {"in": []}, {"exists": 1},
+)  # fmt: skip
+_FILTERS: tuple[Any, ...] = (
+    {"metadata.a')) or 1=1--": 1}, {"metadata.$.x[*]": {"ne": "a"}}, {"not": {"tags": {"nin": ["a", 'q"']}}},
+    {"or": [{"metadata.k": 1.5}, {"metadata.k": {"contains": "x"}}, {"source.a\\.b": {"gt": "0"}}]},
+    {"place": {"contains": "%_\\"}}, {"importance": {"gte": 1e-9}}, {"metadata.\\": 1}, {"state": {"exists": True}},
+    {"occurred_at": {"lt": "9999-12-31T23:59:59.999999Z"}}, {"recorded_at": {"exists": False}}, {"and": []},
+    {"metadata.a.b.c": {"in": [1, "1", True, 1.5, -0.0]}}, {"external_id": {"nin": []}}, {"metadata.\ud83d": 1},
+    {"expires_at": {"exists": False}}, {"trust": {"lt": 2**53}}, {"metadata.\u0001": {"exists": True}},
+)  # fmt: skip
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CANARY")
+_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-type", b"text/plain"), (b"content-type", b"application/json; charset=utf-16"),
+    (b"content-type", b"\xff\xfe"), (b"content-encoding", b"gzip"), (b"content-length", b"-1"),
+    (b"content-length", b"99999999999999999999"), (b"content-length", "٣".encode()), (b"if-match", b'"1"'),
+    (b"if-match", b"*"), (b"if-match", b'W/"1"'), (b"if-match", b'"\xff"'), (b"if-match", b'"' + b"9" * 400 + b'"'),
+    (b"idempotency-key", b"k"), (b"idempotency-key", b"\xff"), (b"idempotency-key", b""),
+    (b"idempotency-key", b"k" * 129),
+    (b"authorization", b"Bearer "), (b"authorization", b"Bearer \xff\xfe"), (b"authorization", b"Basic eDp5"),
+    (b"accept", b"text/html"), (b"range", b"bytes=0-1,0-1,-5"), (b"host", b"evil.example"), (b"host", b"\xff"),
+    (b"x-forwarded-for", b"127.0.0.1"), (b"x-tenant-id", b"other"), (b"x-http-method-override", b"DELETE"),
+    (b"x-request-id", b"\xff" * 10), (b"x-request-id", b"a" * 65), (b"transfer-encoding", b"chunked"),
+    (b"expect", b"100-continue"), (b"upgrade", b"h2c"), (b"cookie", b"a=b; " * 50), (b"x-long", b"z" * 20_000),
+    (b"origin", b"null"), (b"accept-encoding", b"\x00"), (b"prefer", b"respond-async"),
+)  # fmt: skip
+
+
+@dataclass
+class Sent:
+    """One request on its way to the application."""
+
+    method: str
+    template: str
+    path: bytes
+    query: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Good:
+    """A route with a request that it accepts, given something to talk about."""
+
+    method: str
+    template: str
+    body: Callable[[random.Random, str, str], dict[str, Any]] | None = None
+    query: Callable[[random.Random, str, str], dict[str, str]] | None = None
+
+    @property
+    def weight(self) -> int:
+        """How often it is taken: where there is more to change, there is more to try."""
+        return 6 if self.body else 3 if self.query else 1
+
+
+def _memory(rng: random.Random, text: str, memory_id: str) -> dict[str, Any]:
+    return {
+        "content": f"note {rng.randrange(50)} {text}", "kind": "procedural", "external_id": f"e{rng.randrange(300)}",
+        "user_id": "ada", "speaker": text, "place": "hall", "tags": ["a", text], "outcome": "success", "language": "en",
+        "occurred_at": "2026-01-31T09:00:00Z", "valid_from": "2026-01-01T00:00:00Z",
+        "valid_to": "2027-01-01T00:00:00+05:30", "ttl_s": 3600, "importance": 0.5, "pinned": False,
+        "source": {"from": text}, "metadata": {"k": rng.randrange(9), "n": {"x": [1, text, None]}},
+        "links": [{"relation": "follows", "memory_id": memory_id}],
+    }  # fmt: skip
+
+
+def _some(rng: random.Random, whole: dict[str, Any], *always: str) -> dict[str, Any]:
+    """The named fields and some of the others."""
+    return {name: value for name, value in whole.items() if name in always or rng.random() < 0.4}
+
+
+def _filter(rng: random.Random) -> Any:
+    return deepcopy(rng.choice(_FILTERS)) if rng.random() < 0.6 else None
+
+
+def _recall(rng: random.Random, text: str, memory_id: str) -> dict[str, Any]:
+    whole = {
+        "namespace": "fuzz", "query": f"note {text}", "top_k": rng.randrange(1, 50),
+        "kinds": ["semantic", "procedural"],
+        "filter": _filter(rng), "as_of": "2026-11-01T00:00:00Z", "valid_at": "2026-06-01T00:00:00Z",
+        "asked_at": "2030-01-01T00:00:00Z", "token_budget": 500, "profile": "fast", "explain": True, "min_seq": 0,
+        "deadline_ms": 1000,
+    }  # fmt: skip
+    return _some(rng, whole, "namespace", "query")
+
+
+def _list(rng: random.Random, text: str, cursor: str) -> dict[str, str]:
+    whole = {
+        "namespace": "fuzz", "filter": json.dumps(_filter(rng)), "order": "oldest", "limit": str(rng.randrange(1, 20)),
+        "cursor": cursor,
+    }  # fmt: skip
+    return _some(rng, whole, "namespace")
+
+
+GOOD = (
+    Good("POST", "/v1/memories", lambda r, t, i: _some(
+        r, {"namespace": "fuzz", **_memory(r, t, i)}, "namespace", "content")),
+    Good("POST", "/v1/memories:batch", lambda r, t, i: {
+        "namespace": "fuzz", "memories": [_some(r, _memory(r, t, i), "content") for _ in range(3)]}),
+    Good("POST", "/v1/conversations", lambda r, t, i: {
+        "namespace": "fuzz", "session_id": f"s{r.randrange(5)}", "user_id": "ada",
+        "turns": [{"content": f"say {t}", "speaker": "Ada", "occurred_at": "2026-01-31T09:00:00Z"} for _ in range(3)]}),
+    Good("GET", "/v1/memories", query=_list),
+    Good("GET", "/v1/memories/{id}"),
+    Good("PATCH", "/v1/memories/{id}", lambda r, t, i: {
+        k: v for k, v in _some(r, _memory(r, t, i)).items() if k not in {"links", "external_id"}}),
+    Good("POST", "/v1/memories/{id}:forget"),
+    Good("POST", "/v1/memories/{id}:restore"),
+    Good("DELETE", "/v1/memories/{id}"),
+    Good("GET", "/v1/memories/{id}/history"),
+    Good("GET", "/v1/memories/{id}/links"),
+    Good("POST", "/v1/recall", _recall),
+    Good("GET", "/v1/namespaces", query=lambda r, t, c: _some(r, {"prefix": "f", "limit": "3", "cursor": c})),
+    Good("GET", "/v1/stats", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("POST", "/v1/keys", lambda r, t, i: _some(
+        r, {"name": t, "roles": ["read"], "namespaces": ["a/**"], "expires_at": "2090-01-01T00:00:00Z"}, "name")),
+    Good("GET", "/v1/keys", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
+    Good("DELETE", "/v1/keys/{id}"),
+    Good("GET", "/v1/version"),
+    Good("GET", "/metrics"),
+    Good("GET", "/livez"),
+    Good("GET", "/readyz"),
+    Good("GET", "/openapi.json"),
+)  # fmt: skip
+
+
+def make(rng: random.Random, good: Good, *, text: str, identifier: str, cursor: str, secret: str) -> Sent:
+    """One request for a route: rarely good, mostly changed once to three times."""
+    document = good.body(rng, text, identifier) if good.body else None
+    pairs = list(good.query(rng, text, cursor).items()) if good.query else []
+    sent = Sent(good.method, good.template, good.template.replace("{id}", identifier).encode())
+    sent.headers = [(b"host", b"fuzz"), (b"authorization", f"Bearer {secret}".encode())]
+    rounds = rng.choice((0, 1, 1, 1, 2, 3))
+    raw = None
+    for _ in range(rounds):
+        if document is not None and rng.random() < 0.75:
+            raw = _mutate_document(rng, document, text, sent.notes) or raw
+        elif good.query and rng.random() < 0.75:
+            _mutate_query(rng, pairs, text, sent.notes)
+    sent.query = _query(rng, pairs)
+    if document is not None:
+        sent.headers.append((b"content-type", b"application/json"))
+        sent.body = _write(rng, document, raw)
+    if rounds:
+        _mutate_sent(rng, sent, rng.random() * (1.0 if sent.notes else 0.48))
+    return sent
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) inside a JSON value."""
+    found: list[tuple[Any, Any]] = []
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        found.append((value, key))
+        found += _places(inner)
+    return found
+
+
+def _mutate_document(rng: random.Random, document: dict[str, Any], text: str, notes: list[str]) -> str | None:
+    """Change one thing; returns the raw text that a marker now stands for, if any."""
+    if not document:
+        document["namespace"] = "fuzz"
+    container, key = rng.choice(_places(document))
+    what = rng.choice(("nasty", "nasty", "raw", "delete", "unknown", "huge", "swap", "many", "rename", "canary"))
+    notes.append(f"json {what}")
+    match what:
+        case "nasty":
+            container[key] = deepcopy(rng.choice(_NASTY))
+        case "raw":
+            container[key] = _MARKER
+            return rng.choice(_RAW)
+        case "delete":
+            del container[key]
+        case "unknown":
+            document[rng.choice(("tenant_id", "trust", "id", "__class__", f"x {text}", "", "model"))] = text
+        case "huge":
+            container[key] = rng.choice(("x", "é", "\u0301", "a ")) * rng.choice((1000, 20_000, 300_000))
+        case "swap":
+            container[key], other = deepcopy(rng.choice(_NASTY)), container[key]
+            document[str(rng.choice(list(document) or ["a"]))] = other
+        case "many" if len(repr(container[key])) < 1000:
+            container[key] = [container[key]] * rng.choice((2, 101, 1001, 5000))
+        case "rename" if isinstance(container, dict):
+            container[f"{key}~{text}"] = container.pop(key)
+        case _:
+            container[key] = f"{text} {rng.choice(_NASTY)!r}"
+    return None
+
+
+def _write(rng: random.Random, document: dict[str, Any], raw: str | None) -> bytes:
+    ascii_only = rng.random() < 0.7
+    written = json.dumps(document, ensure_ascii=ascii_only)
+    if raw is not None:
+        written = written.replace(f'"{_MARKER}"', raw)
+    return written.encode("utf-8", "surrogatepass")
+
+
+def _mutate_query(rng: random.Random, pairs: list[tuple[str, str]], text: str, notes: list[str]) -> None:
+    what = rng.choice(("nasty", "repeat", "unknown", "drop", "filter", "canary", "huge"))
+    notes.append(f"query {what}")
+    index = rng.randrange(len(pairs)) if pairs else 0
+    match what:
+        case "nasty" if pairs:
+            pairs[index] = (pairs[index][0], str(rng.choice(_NASTY)))
+        case "repeat" if pairs:
+            pairs.append(pairs[index])
+        case "drop" if pairs:
+            del pairs[index]
+        case "filter":
+            pairs.append(("filter", rng.choice((*_RAW, json.dumps(rng.choice(_NASTY)), json.dumps({text: 1})))))
+        case "huge":
+            pairs.append(("cursor", "A" * rng.choice((100, 4097, 9000))))
+        case "canary" if pairs:
+            pairs[index] = (pairs[index][0], text)
+        case _:
+            pairs.append((rng.choice(("x", "tenant_id", "api_key", text, "")), text))
+
+
+def _query(rng: random.Random, pairs: list[tuple[str, str]]) -> bytes:
+    written = urlencode(pairs, errors="surrogatepass").encode()
+    if pairs and rng.random() < 0.05:
+        written += rng.choice((b"&", b"%", b"%ff%fe", b"&&=", b"#a", b"%00", b";a=b", b"&namespace", b"+"))
+    return written
+
+
+def _mutate_sent(rng: random.Random, sent: Sent, chance: float) -> None:
+    """Change the request below its meaning, if chance will have it: bytes, headers, method, path."""
+    if chance < 0.2 and sent.body:
+        sent.body = _mutate_bytes(rng, sent.body)
+        sent.notes.append("bytes")
+    elif chance < 0.35:
+        _mutate_headers(rng, sent)
+    elif chance < 0.4:
+        sent.method = rng.choice(_METHODS)
+        sent.notes.append("method")
+    elif chance < 0.48:
+        sent.path = _mutate_path(rng, sent.path)
+        sent.notes.append("path")
+
+
+def _mutate_headers(rng: random.Random, sent: Sent) -> None:
+    sent.notes.append("headers")
+    name, value = rng.choice(_HEADERS)
+    replace = rng.random() < 0.5
+    sent.headers = [pair for pair in sent.headers if not replace or pair[0] != name]
+    sent.headers += [(name, value)] * rng.choice((1, 1, 1, 2, 120))
+
+
+def _mutate_bytes(rng: random.Random, body: bytes) -> bytes:
+    data = bytearray(body)
+    for _ in range(rng.randrange(1, 6)):
+        at = rng.randrange(len(data) + 1)
+        match rng.randrange(5):
+            case 0 if at < len(data):
+                data[at] = rng.randrange(256)
+            case 1:
+                data[at:at] = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 4)))
+            case 2:
+                del data[at : at + rng.randrange(1, 10)]
+            case 3:
+                data[at:at] = data[: rng.randrange(30)]
+            case _:
+                data[at:at] = rng.choice(
+                    (b'"', b"{", b"}", b"[", b"]", b",", b"\\u0000", b"\\", b"\x00", b"\xef\xbb\xbf")
+                )
+    return bytes(data)
+
+
+def _mutate_path(rng: random.Random, path: bytes) -> bytes:
+    match rng.randrange(6):
+        case 0:
+            return path + rng.choice(
+                (b"/", b"//", b".", b"%00", b"%2e%2e", b":forget", b":", b"/x", b"%ff", b";a", b"%")
+            )
+        case 1:
+            return path.replace(b"/v1", rng.choice((b"/v2", b"//v1", b"/V1", b"/v1/../v1", b"/%761", b"")))
+        case 2:
+            at = rng.randrange(len(path))
+            return path[:at] + quote(bytes([rng.randrange(256)])).encode() + path[at + 1 :]
+        case 3:
+            return path + b"/" + b"a" * rng.choice((10, 4000, 9000))
+        case 4:
+            return path.upper()
+        case _:
+            return path[: rng.randrange(1, len(path) + 1)]
