@@ -97,5 +97,5 @@ def _out(body: RecallRequest, answer: Answer, found: Sequence[Found]) -> RecallA
     if not body.explain:
         return shown
     timings = {name: round(ms, 3) for name, ms in answer.timings_ms.items()}
-    explanation = Explanation.model_construct(timings_ms=timings)
+    explanation = Explanation.model_construct(eligible=answer.eligible, timings_ms=timings)
     return shown.model_copy(update={"explanation": explanation})

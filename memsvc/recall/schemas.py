@@ -53,6 +53,7 @@ class HitOut(ApiModel):
 class Explanation(ApiModel):
     """How the answer came about."""
 
+    eligible: int = Field(description="Memories that the filters let through.")
     timings_ms: dict[str, float]
 
 

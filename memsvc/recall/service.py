@@ -57,6 +57,7 @@ class Answer:
     seq: int
     degraded: Sequence[str]
     timings_ms: dict[str, float]
+    eligible: int
 
 
 class RecallService:
@@ -86,7 +87,7 @@ class RecallService:
             if question.min_seq is not None and question.min_seq > head:
                 raise InvalidInput.field("/min_seq", "not_reached", "is ahead of the namespace's last change")
             if namespace is None:
-                return Answer((), 0.0, 0, (), {"total": _ms_since(begun)})
+                return Answer((), 0.0, 0, (), {"total": _ms_since(begun)}, 0)
             scan = self._scopes.scan(
                 connection,
                 namespace,
@@ -121,7 +122,7 @@ class RecallService:
             "fetch": _ms_since(hydrating),
             "total": _ms_since(begun),
         }
-        return Answer(found, recall.confidence, namespace.head_seq, recall.degraded, timings)
+        return Answer(found, recall.confidence, namespace.head_seq, recall.degraded, timings, recall.eligible)
 
     def _fetch(self, tenant_id: UUID, recall: Recall, as_of: datetime | None, states: frozenset[State]) -> list[Found]:
         """The memories as they were searched. One that was erased or hidden since then is left out."""
