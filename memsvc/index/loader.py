@@ -8,9 +8,10 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, select, tuple_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, select, tuple_, type_coerce
 
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from memsvc.models.conditions import version_among
 from memsvc.models.tables import ANALYSIS, EMBEDDING, MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -23,30 +24,34 @@ def _us(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return type_coerce(column, BigInteger)
 
 
-_ROWS: Select[Any] = (
-    select(
-        VERSION.c.memory_id,
-        VERSION.c.version,
-        VERSION.c.kind,
-        VERSION.c.state,
-        _us(VERSION.c.occurred_at),
-        _us(VERSION.c.valid_from),
-        _us(VERSION.c.valid_to),
-        _us(VERSION.c.recorded_from),
-        _us(VERSION.c.recorded_to),
-        _us(VERSION.c.expires_at),
-        VERSION.c.importance,
-        MEMORY.c.stability_s,
-        VERSION.c.trust,
-        _us(MEMORY.c.last_recalled_at),
-        ANALYSIS.c.length,
-        VERSION.c.pairs,
-        ANALYSIS.c.term_ids,
-        ANALYSIS.c.term_freqs,
-        ANALYSIS.c.mention_ids,
-    )
-    .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
-    .join(
+# Outer joins, though nothing is ever missing: SQLite keeps no statistics here, and takes the tables in this order only
+# if it must. In any other order it reads all versions of the tenant, or worse.
+_VERSIONS = MEMORY.outerjoin(
+    VERSION, and_(VERSION.c.tenant_id == MEMORY.c.tenant_id, VERSION.c.memory_id == MEMORY.c.id)
+)
+
+_ROWS: Select[Any] = select(
+    VERSION.c.memory_id,
+    VERSION.c.version,
+    VERSION.c.kind,
+    VERSION.c.state,
+    _us(VERSION.c.occurred_at),
+    _us(VERSION.c.valid_from),
+    _us(VERSION.c.valid_to),
+    _us(VERSION.c.recorded_from),
+    _us(VERSION.c.recorded_to),
+    _us(VERSION.c.expires_at),
+    VERSION.c.importance,
+    MEMORY.c.stability_s,
+    VERSION.c.trust,
+    _us(MEMORY.c.last_recalled_at),
+    ANALYSIS.c.length,
+    VERSION.c.pairs,
+    ANALYSIS.c.term_ids,
+    ANALYSIS.c.term_freqs,
+    ANALYSIS.c.mention_ids,
+).select_from(
+    _VERSIONS.outerjoin(
         ANALYSIS,
         and_(
             ANALYSIS.c.tenant_id == VERSION.c.tenant_id,
@@ -54,21 +59,22 @@ _ROWS: Select[Any] = (
             ANALYSIS.c.version == VERSION.c.content_version,
         ),
     )
-    .order_by(VERSION.c.memory_id, VERSION.c.version)
 )
 
-_VIEWS: Select[Any] = (
-    select(VERSION.c.memory_id, VERSION.c.version, EMBEDDING.c.vector)
-    .join(
+_VIEWS: Select[Any] = select(VERSION.c.memory_id, VERSION.c.version, EMBEDDING.c.vector).select_from(
+    _VERSIONS.outerjoin(
         EMBEDDING,
         and_(
             EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
             EMBEDDING.c.memory_id == VERSION.c.memory_id,
             EMBEDDING.c.version == VERSION.c.content_version,
+            EMBEDDING.c.space_id == bindparam("space_id"),
         ),
     )
-    .order_by(VERSION.c.memory_id, VERSION.c.version, EMBEDDING.c.view)
 )
+
+_BY_ID = (VERSION.c.memory_id, VERSION.c.version)
+_BY_PLACE = (MEMORY.c.recorded_at, MEMORY.c.id, VERSION.c.version)
 
 
 def load_versions(
@@ -77,39 +83,45 @@ def load_versions(
     """Certain versions of the namespace's memories. Those that are gone are left out."""
     rows: list[Any] = []
     views: list[Any] = []
-    key = tuple_(VERSION.c.memory_id, VERSION.c.version)
+    own = (VERSION.c.tenant_id == namespace.tenant_id, VERSION.c.namespace_id == namespace.id)
     for start in range(0, len(keys), _CHUNK):
-        part = key.in_(keys[start : start + _CHUNK])
-        rows += connection.execute(_ROWS.where(*_of(namespace), part)).all()
-        views += connection.execute(_VIEWS.where(*_of(namespace), _in_space(namespace), part)).all()
+        part = (*own, version_among(keys[start : start + _CHUNK]))
+        rows += connection.execute(_ROWS.where(*part).order_by(*_BY_ID)).all()
+        views += _views(connection, namespace, _VIEWS.where(*part).order_by(*_BY_ID, EMBEDDING.c.view))
     return to_batch(rows, views, dim)
 
 
 def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) -> Iterator[RecordBatch]:
-    """Every version of the namespace, in bounded pieces, in the order of the memories' ids."""
-    after: UUID | None = None
+    """Every version of the namespace, in bounded pieces, by when their memories were first recorded.
+
+    The pieces are ranges in the index of the namespace's memories, so that the work grows with this namespace alone;
+    the rest is looked up by its key.
+    """
+    place = tuple_(MEMORY.c.recorded_at, MEMORY.c.id)
+    own = (MEMORY.c.tenant_id == namespace.tenant_id, MEMORY.c.namespace_id == namespace.id)
+    after: tuple[ColumnElement[bool], ...] = ()
     while True:
-        ids = select(MEMORY.c.id).where(
-            MEMORY.c.tenant_id == namespace.tenant_id, MEMORY.c.namespace_id == namespace.id
-        )
-        if after is not None:
-            ids = ids.where(MEMORY.c.id > after)
-        # The last id of the next piece; a piece ends between memories, never inside one.
-        found = connection.execute(ids.order_by(MEMORY.c.id).offset(_STREAM - 1).limit(1)).scalar_one_or_none()
-        bounds = [VERSION.c.memory_id > after] if after is not None else []
-        if found is not None:
-            bounds.append(VERSION.c.memory_id <= found)
-        rows = connection.execute(_ROWS.where(*_of(namespace), *bounds)).all()
-        views = connection.execute(_VIEWS.where(*_of(namespace), _in_space(namespace), *bounds)).all()
+        # The last place of the next piece; a piece ends between memories, never inside one.
+        ends = select(*place.clauses).where(*own, *after).order_by(*place.clauses).offset(_STREAM - 1).limit(1)
+        end = connection.execute(ends).one_or_none()
+        piece = (*own, *after) if end is None else (*own, *after, place <= tuple(end))
+        rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE)).all()
+        views = _views(connection, namespace, _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view))
         if rows:
             yield to_batch(rows, views, dim)
-        if found is None:
+        if end is None:
             return
-        after = found
+        after = (place > tuple(end),)
+
+
+def _views(connection: Connection, namespace: NamespaceRow, query: Select[Any]) -> list[Any]:
+    """Rows of `_VIEWS`; a version without vectors in the namespace's space has none."""
+    found = connection.execute(query, {"space_id": namespace.space_id})
+    return [row for row in found if row.vector is not None]
 
 
 def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch:
-    """Columns from rows of `_ROWS` and `_VIEWS`, both in the order of (memory, version) inside each statement."""
+    """Columns from rows of `_ROWS` and `_VIEWS`; the views of one version stand in their order."""
     n = len(rows)
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 19
     pairs, pair_offsets = _flat(columns[15], "<u8")
@@ -148,14 +160,6 @@ def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch
         vectors=vectors[kept][np.argsort(owners[kept], kind="stable")].astype(np.float16, copy=False),
         view_offsets=view_offsets,
     )
-
-
-def _of(namespace: NamespaceRow) -> tuple[ColumnElement[bool], ...]:
-    return VERSION.c.tenant_id == namespace.tenant_id, VERSION.c.namespace_id == namespace.id
-
-
-def _in_space(namespace: NamespaceRow) -> ColumnElement[bool]:
-    return EMBEDDING.c.space_id == namespace.space_id
 
 
 def _flat(blobs: Sequence[bytes], dtype: str) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from gpu.bank.records import State
 from memsvc.memories.ledger import Stored
+from memsvc.models.conditions import version_among
 from memsvc.models.tables import LINK, MEMORY, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -177,7 +178,7 @@ def versions(
                 ),
             )
             .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
-            .where(VERSION.c.tenant_id == tenant_id, tuple_(VERSION.c.memory_id, VERSION.c.version).in_(part))
+            .where(VERSION.c.tenant_id == tenant_id, version_among(part))
         )
         found.update(((row.memory_id, row.version), row) for row in connection.execute(query))
     return found

@@ -1,0 +1,55 @@
+"""What a recall, a write and a start read from SQLite is found by key, however much the tenant holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, event
+
+from memsvc.db import migrate
+from memsvc.db.engine import Database
+from memsvc.index.loader import load_namespace, load_versions
+from memsvc.memories import repository
+from memsvc.namespaces.repository import NamespaceRow
+
+KEYS = [(UUID(int=i), 1 + i % 3) for i in range(25)]
+NAMESPACE = NamespaceRow(UUID(int=1), UUID(int=2), "a", UUID(int=3), 0, datetime(2026, 1, 1, tzinfo=UTC))
+BY_MEMORY = ("memory_version", "text", "analysis", "embedding")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'memsvc.db'}", readers=1)
+    migrate.upgrade(opened.engine)
+    yield opened
+    opened.close()
+
+
+READS: dict[str, Callable[[Connection], Any]] = {
+    "recall": lambda connection: repository.versions(connection, NAMESPACE.tenant_id, KEYS),
+    "write": lambda connection: load_versions(connection, NAMESPACE, 4, KEYS),
+    "start": lambda connection: list(load_namespace(connection, NAMESPACE, 4)),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_versions_are_found_by_their_memory(database: Database, name: str) -> None:
+    steps: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        raw = connection.connection.dbapi_connection
+        steps.extend(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    event.listen(database.engine, "before_cursor_execute", explain)
+    with database.read() as connection:
+        READS[name](connection)
+    looked_up = [step for step in steps if step.split()[1] in BY_MEMORY]
+    assert looked_up
+    for step in looked_up:
+        assert step.startswith("SEARCH"), step
+        assert "memory_id=?" in step, step
