@@ -152,13 +152,18 @@ class GroupCommitWriter:
             log.warning("log_not_emptied", error=type(error).__name__)
 
     def _run_one(self, connection: Connection, waiting: _Waiting) -> Any:
+        savepoint = connection.begin_nested()
         try:
-            with connection.begin_nested():
-                return waiting.unit(connection)
+            result = waiting.unit(connection)
+            savepoint.commit()
         except Exception as error:
             if not _driver(connection).in_transaction or _is_of_the_database(error):
-                raise  # takes the whole group with it: SQLite may have undone the others' statements, too
+                # Takes the whole group with it. A full disk makes SQLite undo the others' statements, too, and the
+                # savepoint with them: going back to it would fail and hide the reason.
+                raise
+            savepoint.rollback()
             return _Failed(error)
+        return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""A database that cannot be read is refused at the start. It is never replaced, and not a byte of it changes."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks._killable import ServerProcess
+from memsvc.core.errors import StartupRefused
+from tests.fixtures.storage_service import open_service, service_on
+
+
+def _truncated(content: bytes) -> bytes:
+    return content[: len(content) // 2 + 100]
+
+
+def _headless(content: bytes) -> bytes:
+    return b"\0" * 100 + content[100:]
+
+
+def _zeroed_page(content: bytes) -> bytes:
+    middle = len(content) // 2 // 4096 * 4096
+    return content[:middle] + b"\0" * 4096 + content[middle + 4096 :]
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda content: b"",
+    "text": lambda content: b"this is not a database\n" * 100,
+    "truncated": _truncated,
+    "headless": _headless,
+    "noise": lambda content: random.Random(1).randbytes(len(content)),
+    "zeroed schema": lambda content: content[:100] + b"\0" * (4096 - 100) + content[4096:],
+}
+
+
+@pytest.fixture
+def filled(sqlite_url: str, tmp_path: Path) -> Path:
+    with service_on(sqlite_url, tmp_path) as service:
+        service.remember([f"memory number {n} of a life" for n in range(200)])
+    return Path(sqlite_url.removeprefix("sqlite:///"))
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.glob("memsvc.db*")
+        if not path.name.endswith(".lock")
+    }
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_refused_and_left_alone(filled: Path, tmp_path: Path, damage: str) -> None:
+    filled.write_bytes(DAMAGE[damage](filled.read_bytes()))
+    before = digest(tmp_path)
+    for _ in range(2):  # the second try finds what the first one left
+        with pytest.raises(StartupRefused) as refused:
+            open_service(f"sqlite:///{filled}", tmp_path)
+        assert str(filled) in str(refused.value)
+        assert digest(tmp_path) == before
+
+
+def test_a_page_that_was_zeroed_is_refused(filled: Path, tmp_path: Path) -> None:
+    filled.write_bytes(_zeroed_page(filled.read_bytes()))
+    before = digest(tmp_path)
+    with pytest.raises(StartupRefused):
+        open_service(f"sqlite:///{filled}", tmp_path)
+    assert digest(tmp_path) == before
+
+
+def test_a_missing_file_beside_its_log_is_refused(filled: Path, tmp_path: Path) -> None:
+    shutil.copyfile(filled, f"{filled}-wal")
+    filled.unlink()
+    with pytest.raises(StartupRefused, match="without its log"):
+        open_service(f"sqlite:///{filled}", tmp_path)
+    assert not filled.exists()
+
+
+@pytest.mark.slow
+def test_the_server_does_not_start_on_what_it_cannot_read(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    (data / "memsvc.db").write_bytes(b"precious but unreadable" * 1000)
+    before = digest(data)
+    server = ServerProcess(data, {"MEMSVC_EMBEDDER": "hashing:64"})
+    with pytest.raises(RuntimeError, match="the server ended with 1"):
+        server.start()
+    assert "is not an SQLite database" in server.said()
+    assert "Traceback" not in server.said()
+    assert digest(data) == before

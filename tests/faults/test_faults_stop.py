@@ -1,0 +1,70 @@
+"""SIGTERM under load: what runs is finished, what was acknowledged is there, and the exit code is that of success."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from benchmarks._audit import faults
+from benchmarks._killable import ServerProcess
+
+
+@pytest.mark.slow
+def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data", {"MEMSVC_EMBEDDER": "hashing:64"})
+    server.start()
+    acknowledged: list[str] = []
+    odd: list[str] = []
+    large: list[int] = []
+
+    def write(number: int) -> None:
+        with server.client() as http:
+            for n in range(10_000):
+                content = f"writer {number} said {n}"
+                try:
+                    answer = http.post("/v1/memories", json={"namespace": "a", "content": content})
+                except httpx.TransportError:
+                    return  # the connection was refused or closed: in doubt
+                if answer.status_code == 201:
+                    acknowledged.append(content)
+                elif answer.status_code != 503:
+                    odd.append(f"{answer.status_code} {answer.text}")
+
+    def write_many() -> None:
+        """A request that takes long and was begun before the signal."""
+        with server.client() as http:
+            memories = [{"content": f"turn {n} " + "word " * 300} for n in range(1000)]
+            large.append(http.post("/v1/memories:batch", json={"namespace": "b", "memories": memories}).status_code)
+
+    threads = [threading.Thread(target=write, args=(n,), daemon=True) for n in range(8)]
+    try:
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        slow = threading.Thread(target=write_many, daemon=True)
+        slow.start()
+        time.sleep(0.3)
+        assert not large, "the large request must still be running"
+        server.send(signal.SIGTERM)
+        assert server.wait(60) == 0
+        for thread in (*threads, slow):
+            thread.join(60)
+            assert not thread.is_alive()
+    finally:
+        server.kill()
+    assert odd == []
+    assert acknowledged
+    assert large == [200]
+    engine = create_engine(f"sqlite:///{tmp_path / 'data' / 'memsvc.db'}")
+    with engine.connect() as connection:
+        assert faults(connection) == {}
+        stored = set(connection.execute(text("SELECT content FROM memory_version")).scalars())
+    engine.dispose()
+    assert set(acknowledged) <= stored
+    assert len(stored) >= len(acknowledged) + 1000
