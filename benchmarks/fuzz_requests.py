@@ -159,7 +159,7 @@ class Fuzzer:
         made = [answer.get("memory") or {}] if good.template == "/v1/memories" else answer.get("items", [])
         if good.method == "POST" and isinstance(made, list) and "/keys" not in good.template:
             self._ids["memory"] += [item["id"] for item in made if item.get("id")]
-        if good.method == "POST" and good.template == "/v1/keys":
+        if "secret" in answer:
             self._ids["key"].append(answer["id"])
         if answer.get("next_cursor"):
             self._cursors = [*self._cursors[-20:], answer["next_cursor"]]
