@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -11,9 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 RESULTS = Path(__file__).parent / "results"
-_VERSIONS_OF = ("numpy", "numba", "onnxruntime", "tokenizers", "torch", "sentence-transformers", "faiss-cpu")
+_VERSIONS_OF = (
+    "memsvc",
+    "fastapi",
+    "sqlalchemy",
+    "uvicorn",
+    "numpy",
+    "numba",
+    "onnxruntime",
+    "tokenizers",
+    "torch",
+    "sentence-transformers",
+    "faiss-cpu",
+)
 
 
 def save(name: str, figures: dict[str, Any], *, command: str, seed: int | None = None) -> Path:
@@ -34,6 +48,7 @@ def save(name: str, figures: dict[str, Any], *, command: str, seed: int | None =
         "seed": seed,
         "machine": machine(),
         "versions": versions(),
+        "revision": revision(),
         "figures": figures,
     }
     path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY) + b"\n")
@@ -45,6 +60,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "ram_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load_1m": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
         "python": sys.version.split()[0],
@@ -60,6 +76,13 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def revision() -> str | None:
+    """The commit that was measured, marked if files differ from it; None outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    done = subprocess.run(command, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
 
 
 def _cpu() -> str:

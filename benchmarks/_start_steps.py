@@ -31,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     marks = [("", psutil.Process().create_time())]
 
-    import gpu  # imports are what the first step measures
+    # Not at the top: imports are what the first step measures.
     from memsvc.commands.server import Container
     from memsvc.core.settings import load_settings
 
@@ -43,9 +43,14 @@ def main() -> None:
 
     container = Container(load_settings(data_dir=options.data_dir), say=said)
     marks.append(("model_load_s", time.time()))
-    gpu.warm_up()
-    marks.append(("compiled_scans_s", time.time()))
-    container.keeper.load_all()
+    load_all = container.keeper.load_all
+
+    def load() -> int:
+        marks.append(("compiled_scans_s", time.time()))
+        return load_all()
+
+    container.keeper.load_all = load  # the step before it is what `start` does besides
+    container.start()
     marks.append(("bank_load_s", time.time()))
     container.close()
     steps = {name: round(at - before, 2) for (_, before), (name, at) in itertools.pairwise(marks)}

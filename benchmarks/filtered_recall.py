@@ -42,7 +42,7 @@ class Filter:
     """A filter as a request carries it, and bool `[n]`: which memories it lets through."""
 
     name: str
-    condition: dict[str, Any] | None
+    condition: dict[str, Any]
     passes: NDArray[np.bool_]
     by_sql: bool = False
 
@@ -72,9 +72,9 @@ def main() -> None:
 
 
 def filters(memories: _load.Memories) -> list[Filter]:
-    """No filter, and each way of filtering at each share."""
-    n = len(memories.texts)
-    made = [Filter("none", None, np.ones(n, np.bool_))]
+    """A filter that all memories pass but those that were written one by one, and each way at each share."""
+    everything = {"occurred_at": {"gte": _stamp(_load.FIRST_DAY)}}
+    made = [Filter("time range, 100%", everything, np.ones(len(memories.texts), np.bool_))]
     made += [
         Filter(f"metadata equality, {share:.0%}", {"metadata.project": value}, memories.projects == value)
         for value, share in _load.SHARES.items()
@@ -100,24 +100,23 @@ def judge(answer: Json, passes: NDArray[np.bool_], cosines: NDArray[np.float32])
         cosines: float32 `[n]` of every memory with the question.
 
     Returns:
-        Hits; hits that should not pass the filter; hits that are missing up to `TOP_K`; hits with a semantic rank, and
-        those among them whose rank or cosine is not that of brute force.
+        Hits; hits that should not pass the filter; hits that are missing up to `TOP_K`; hits that the semantic channel
+        listed itself; hits whose cosine, or rank where they have one, is not that of brute force.
     """
     places = [int(hit["memory"]["external_id"][1:]) for hit in answer["hits"]]
+    semantic = [hit["channels"]["semantic"] for hit in answer["hits"]]
     eligible = np.sort(cosines[passes])
-    ranked = [(p, hit["channels"]["semantic"]) for p, hit in zip(places, answer["hits"], strict=True)]
-    ranked = [(place, found) for place, found in ranked if found["rank"] is not None]
     wrong = 0
-    for place, found in ranked:
+    for place, found in zip(places, semantic, strict=True):
         fewest = eligible.size - np.searchsorted(eligible, cosines[place] + TIE, side="right")
         most = eligible.size - np.searchsorted(eligible, cosines[place] - TIE, side="left")
-        is_same = abs(found["score"] - cosines[place]) <= TIE and fewest < found["rank"] <= most
-        wrong += not is_same
+        is_ranked_right = found["rank"] is None or fewest < found["rank"] <= most
+        wrong += not is_ranked_right or abs(found["score"] - cosines[place]) > TIE
     return {
         "hits": len(places),
         "not_passing": sum(not passes[place] for place in places),
         "missing": min(TOP_K, int(passes.sum())) - len(places),
-        "with_semantic_rank": len(ranked),
+        "with_semantic_rank": sum(found["rank"] is not None for found in semantic),
         "not_as_brute_force": wrong,
     }
 
