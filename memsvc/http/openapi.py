@@ -18,9 +18,11 @@ _WORDS = {
     409: "The state of the resource does not allow this.",
     412: "The resource has changed since you read it.",
     413: "The request is too large.",
+    414: "The URL is too long.",
     415: "Only JSON is accepted.",
     422: "The input is not valid.",
     429: "Too many requests.",
+    431: "The request headers are too large.",
     503: "The service cannot do this now.",
     507: "There is no room to write.",
 }

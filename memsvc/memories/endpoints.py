@@ -52,8 +52,8 @@ from memsvc.wiring import Container
 router = APIRouter()
 
 M = TypeVar("M", bound=BaseModel)
-_READ = problems(400, 401, 403, 404, 422, 503)
-_WRITE = problems(400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 503, 507)
+_READ = problems(400, 401, 403, 404, 414, 422, 431, 503)
+_WRITE = problems(400, 401, 403, 404, 408, 409, 412, 413, 414, 415, 422, 431, 503, 507)
 _CREATE: dict[int | str, dict[str, Any]] = {
     200: {"model": MemoryAnswer, "description": "The memory of this `external_id` was edited, or is as it was said."},
     **_WRITE,

@@ -42,7 +42,10 @@ def _namespace_path(path: str) -> str:
     return path
 
 
-NamespacePath = Annotated[str, Bytes(512), AfterValidator(_namespace_path)]
+_PATH_PATTERN = r"^[^\s/*\x00-\x1f\x7f]{1,128}(/[^\s/*\x00-\x1f\x7f]{1,128}){0,15}$"
+NamespacePath = Annotated[
+    str, Bytes(512), AfterValidator(_namespace_path), Field(json_schema_extra={"pattern": _PATH_PATTERN})
+]
 """A path such as `user/ada/coding`."""
 
 Content = Annotated[str, Bytes("content_max_bytes")]

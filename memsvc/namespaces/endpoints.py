@@ -68,7 +68,7 @@ class StatsOut(ApiModel):
 
 
 @router.get(
-    "/namespaces", response_model=NamespacePage, responses=problems(400, 401, 403, 422, 503),
+    "/namespaces", response_model=NamespacePage, responses=problems(400, 401, 403, 414, 422, 431, 503),
     openapi_extra=query_parameters(NamespaceQuery),
 )  # fmt: skip
 async def list_namespaces(request: Request, principal: Reader) -> NamespacePage:
@@ -112,7 +112,7 @@ def _page(container: Container, principal: Principal, query: NamespaceQuery) -> 
 
 
 @router.get(
-    "/stats", response_model=StatsOut, responses=problems(400, 401, 403, 422, 503),
+    "/stats", response_model=StatsOut, responses=problems(400, 401, 403, 414, 422, 431, 503),
     openapi_extra=query_parameters(StatsQuery),
 )  # fmt: skip
 async def namespace_stats(request: Request, principal: Reader) -> StatsOut:

@@ -30,7 +30,7 @@ _BYTES_PER_TOKEN = 4
     "/recall",
     response_model=RecallAnswer,
     response_model_exclude_unset=True,
-    responses=problems(400, 401, 403, 408, 413, 415, 422, 503),
+    responses=problems(400, 401, 403, 408, 413, 414, 415, 422, 431, 503),
     openapi_extra=json_body(RecallRequest),
 )
 async def recall(request: Request, principal: Reader) -> RecallAnswer:
