@@ -111,10 +111,10 @@ def judge(answer: Json, passes: NDArray[np.bool_], cosines: NDArray[np.float32])
         fewest = eligible.size - np.searchsorted(eligible, cosines[place] + TIE, side="right")
         most = eligible.size - np.searchsorted(eligible, cosines[place] - TIE, side="left")
         is_ranked_right = found["rank"] is None or fewest < found["rank"] <= most
-        wrong += not is_ranked_right or abs(found["score"] - cosines[place]) > TIE
+        wrong += int(not is_ranked_right or abs(found["score"] - cosines[place]) > TIE)
     return {
         "hits": len(places),
-        "not_passing": sum(not passes[place] for place in places),
+        "not_passing": int(np.sum(~passes[places])),
         "missing": min(TOP_K, int(passes.sum())) - len(places),
         "with_semantic_rank": sum(found["rank"] is not None for found in semantic),
         "not_as_brute_force": wrong,
