@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 
@@ -29,7 +30,7 @@ async def authenticate(request: Request) -> Principal:
     keys = request.app.state.container.keys
     if not given:
         anonymous: Principal | None = keys.anonymous
-        if anonymous is None:
+        if anonymous is None or not _names_this_machine(request):
             raise _unauthenticated(request)
         return anonymous
     scheme, _, secret = given[0].partition(" ")
@@ -39,6 +40,19 @@ async def authenticate(request: Request) -> Principal:
     if principal is None:
         raise _unauthenticated(request)
     return principal
+
+
+def _names_this_machine(request: Request) -> bool:
+    """Whether the request was meant for a loopback address.
+
+    A page on the web can point its own name at 127.0.0.1 and so reach an open server from the visitor's browser, but the
+    browser then sends that name.
+    """
+    host = request.url.hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _unauthenticated(request: Request) -> Unauthenticated:

@@ -67,7 +67,7 @@ def status(answer: bytes) -> int:
     return found
 
 
-POST = b"POST /v1/things HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+POST = b"POST /v1/things HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_client_that_leaves_harms_nobody(port: int, edge: Edge) -> None:
 def test_upgrades_are_not_taken(port: int, protocol_name: bytes) -> None:
     upgrade = b"connection: upgrade\r\nupgrade: " + protocol_name + b"\r\nsec-websocket-version: 13\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n" + upgrade + b"sec-websocket-key: eA==\r\n\r\n")
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n" + upgrade + b"sec-websocket-key: eA==\r\n\r\n")
         assert status(connection.recv(65536)) == 200
 
 
@@ -187,7 +187,7 @@ def test_a_running_request_is_finished_on_shutdown(tmp_path: Path) -> None:
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             body = b'{"namespace": "n", "content": "kept"}'
             head = (
-                b"POST /v1/memories HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                b"POST /v1/memories HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
             )
             connection.sendall(head % len(body) + body[:5])
             time.sleep(0.3)
