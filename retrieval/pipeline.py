@@ -105,7 +105,7 @@ class Recaller:
         limit = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * top_k)
         with self._runner.run(analysed, bank, limit) as (view, outcome):
             begun = time.perf_counter()
-            ranking = self._fusion.fuse(outcome.results, top_k)
+            ranking = _settled(view, self._fusion.fuse(outcome.results, view.n_slots), top_k)
             hits = _hits(view, ranking, outcome.results)
             sure = confidence(outcome.results) if hits else 0.0
             eligible = view.eligible
@@ -168,6 +168,16 @@ def _hits(view: BankView, ranking: Ranking, results: Mapping[str, ChannelResult]
         )
         for place, row in enumerate(alive.tolist())
     )
+
+
+def _settled(view: BankView, ranking: Ranking, top_k: int) -> Ranking:
+    """The best `top_k`, equal scores by id.
+
+    Ids rise with the time of writing, and unlike slots they are the same in a bank that was loaded anew.
+    """
+    halves = view.memory_id(ranking.slots).view(">u8").reshape(-1, 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0], -ranking.scores))[:top_k]
+    return Ranking(ranking.slots[order], ranking.scores[order])
 
 
 def _channel_scores(result: ChannelResult, slots: NDArray[np.int64]) -> list[ChannelScore]:

@@ -235,7 +235,8 @@ def gather(table: PageTable, names: Sequence[str], positions: NDArray[np.int64])
 
 
 def _clear(pages: PageList, positions: NDArray[np.int64]) -> None:
-    """Overwrite elements with zeros."""
+    """Overwrite elements with zeros, all but the slot of a view: with 0 there it would count as a view of slot 0."""
     for page, local, _ in _split(pages.table, np.sort(positions)):
         for name in pages.layout.columns:
-            page.column(name)[local] = 0
+            if name != "slot":
+                page.column(name)[local] = 0

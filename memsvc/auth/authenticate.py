@@ -45,8 +45,8 @@ async def authenticate(request: Request) -> Principal:
 def _names_this_machine(request: Request) -> bool:
     """Whether the request was meant for a loopback address.
 
-    A page on the web can point its own name at 127.0.0.1 and so reach an open server from the visitor's browser, but the
-    browser then sends that name.
+    A page on the web can point its own name at 127.0.0.1 and so reach an open server from the visitor's browser, but
+    the browser then sends that name.
     """
     host = request.url.hostname or ""
     try:

@@ -126,7 +126,7 @@ def _own_file(url: URL) -> FileLock | None:
 
 
 def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], size: int | None, begin: str = "BEGIN") -> Engine:
-    sized = {} if size is None else {"pool_size": size, "max_overflow": 0, "pool_timeout": 10}
+    sized = {} if size is None else {"pool_size": size, "max_overflow": 0, "pool_timeout": 10, "pool_use_lifo": True}
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         poolclass=pool,
@@ -159,6 +159,7 @@ def _postgres_engine(url: URL, readers: int) -> Engine:
         max_overflow=readers,
         pool_timeout=10,
         pool_pre_ping=True,
+        pool_use_lifo=True,
         hide_parameters=True,
         connect_args={"options": _POSTGRES_TIMEOUTS, "connect_timeout": 5, "prepare_threshold": 3},
     )

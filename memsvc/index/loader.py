@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, select, tuple_, type_coerce
 
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
-from memsvc.models.conditions import version_among
+from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.tables import ANALYSIS, EMBEDDING, MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -77,17 +77,30 @@ _BY_ID = (VERSION.c.memory_id, VERSION.c.version)
 _BY_PLACE = (MEMORY.c.recorded_at, MEMORY.c.id, VERSION.c.version)
 
 
+_AMONG = (
+    VERSION.c.tenant_id == bindparam("tenant"),
+    VERSION.c.namespace_id == bindparam("namespace"),
+    VERSION_AMONG,
+)
+_ROWS_AMONG = _ROWS.where(*_AMONG).order_by(*_BY_ID)
+_VIEWS_AMONG = _VIEWS.where(*_AMONG).order_by(*_BY_ID, EMBEDDING.c.view)
+
+
 def load_versions(
     connection: Connection, namespace: NamespaceRow, dim: int, keys: Sequence[tuple[UUID, int]]
 ) -> RecordBatch:
     """Certain versions of the namespace's memories. Those that are gone are left out."""
     rows: list[Any] = []
     views: list[Any] = []
-    own = (VERSION.c.tenant_id == namespace.tenant_id, VERSION.c.namespace_id == namespace.id)
     for start in range(0, len(keys), _CHUNK):
-        part = (*own, version_among(keys[start : start + _CHUNK]))
-        rows += connection.execute(_ROWS.where(*part).order_by(*_BY_ID)).all()
-        views += _views(connection, namespace, _VIEWS.where(*part).order_by(*_BY_ID, EMBEDDING.c.view))
+        these = {
+            "tenant": namespace.tenant_id,
+            "namespace": namespace.id,
+            "space_id": namespace.space_id,
+            **among(keys[start : start + _CHUNK]),
+        }
+        rows += connection.execute(_ROWS_AMONG, these).all()
+        views += _with_vector(connection.execute(_VIEWS_AMONG, these))
     return to_batch(rows, views, dim)
 
 
@@ -106,7 +119,8 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
         end = connection.execute(ends).one_or_none()
         piece = (*own, *after) if end is None else (*own, *after, place <= tuple(end))
         rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE)).all()
-        views = _views(connection, namespace, _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view))
+        wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
+        views = _with_vector(connection.execute(wanted, {"space_id": namespace.space_id}))
         if rows:
             yield to_batch(rows, views, dim)
         if end is None:
@@ -114,9 +128,8 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
         after = (place > tuple(end),)
 
 
-def _views(connection: Connection, namespace: NamespaceRow, query: Select[Any]) -> list[Any]:
+def _with_vector(found: Iterable[Any]) -> list[Any]:
     """Rows of `_VIEWS`; a version without vectors in the namespace's space has none."""
-    found = connection.execute(query, {"space_id": namespace.space_id})
     return [row for row in found if row.vector is not None]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from gpu.bank.records import State
 from memsvc.core.clock import Clock
-from memsvc.core.errors import NotFound, PreconditionFailed
+from memsvc.core.errors import Conflict, NotFound, PreconditionFailed
 from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.index.keeper import Keeper
@@ -18,7 +19,7 @@ from memsvc.memories.draft import Draft
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
-from memsvc.memories.write import Author, Count, check_interval, check_space, revise
+from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise
 
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
@@ -62,16 +63,23 @@ class Changer:
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
             return kept
-        self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
+        seen = self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
         self._preparer.check_vector(draft)
-        prepared = self._preparer.prepare([draft])[0]
+        if draft.content is None and draft.fields.get("speaker", seen.row["speaker"]) != seen.row["speaker"]:
+            content = seen.content  # the same words of somebody else: found by another name from now on
+        else:
+            content = draft.content or ""
+        prepared = self._preparer.prepare([replace(draft, content=content or None)])[0]
+        text = None if prepared is None else NewText(content, prepared, self._preparer)
 
         def change(ledger: Ledger, stored: Stored) -> int:
-            if prepared is not None:
+            if text is not None:
                 check_space(ledger.namespace, self._space_id)
+            if draft.content is None and text is not None and stored.content != text.content:
+                raise Conflict("the memory's content was changed at the same moment; try again")
             values = {**stored.described, **draft.named(ledger.now)}
             check_interval(values)
-            return revise(ledger, stored, values, draft.content, prepared, "edited")
+            return revise(ledger, stored, values, text, "edited")
 
         return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim, "edit")
 
@@ -126,15 +134,16 @@ class Changer:
         claim: Claim | None,
     ) -> Outcome:
         def change(ledger: Ledger, stored: Stored) -> int:
-            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, None, _REASONS[op])
+            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, _REASONS[op])
 
         return self._apply(author, memory_id, allowed, before, change, if_match, claim, op)
 
-    def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> None:
+    def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> Stored:
         with self._database.read() as connection:
             found = repository.located(connection, author.tenant_id, memory_id)
         if found is None or not allowed(found[1].path) or not found[0].is_shown(self._clock.now()):
             raise NotFound("there is no such memory")
+        return found[0]
 
     def _apply(
         self,

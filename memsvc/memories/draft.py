@@ -77,8 +77,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What analysis and embedding made of a text. `vectors` is float16 `[n_views, dim]`, unit rows."""
+    """What analysis and embedding made of a text by `speaker`. `vectors` is float16 `[n_views, dim]`, unit rows."""
 
+    speaker: str | None
     analysis: TextAnalysis
     vectors: NDArray[np.float16]
 

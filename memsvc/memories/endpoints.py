@@ -15,6 +15,7 @@ from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput, ServiceError, TooLarge
 from memsvc.filters.ast import Node
 from memsvc.filters.grammar import parse
+from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
@@ -121,10 +122,10 @@ async def create_memory(request: Request, response: Response, principal: Writer)
 
 
 @router.post(
-    "/memories:batch", response_model=BatchAnswer, response_model_exclude_unset=True, responses=_WRITE,
+    "/memories:batch", response_model=BatchAnswer, responses=_WRITE,
     openapi_extra=json_body(BatchCreate) | {"parameters": _KEYED},
 )  # fmt: skip
-async def create_memories(request: Request, principal: Writer) -> BatchAnswer:
+async def create_memories(request: Request, principal: Writer) -> Response:
     """Remember many things in one transaction. Each item has its own answer; a refused one does not stop the rest."""
     container = _container(request)
     body = await read_json(request, BatchCreate, container.settings)
@@ -140,10 +141,10 @@ async def create_memories(request: Request, principal: Writer) -> BatchAnswer:
 
 
 @router.post(
-    "/conversations", response_model=BatchAnswer, response_model_exclude_unset=True, responses=_WRITE,
+    "/conversations", response_model=BatchAnswer, responses=_WRITE,
     openapi_extra=json_body(ConversationCreate) | {"parameters": _KEYED},
 )  # fmt: skip
-async def create_conversation(request: Request, principal: Writer) -> BatchAnswer:
+async def create_conversation(request: Request, principal: Writer) -> Response:
     """Remember a conversation: each turn a memory with its speaker and time that follows the turn before."""
     container = _container(request)
     body = await read_json(request, ConversationCreate, container.settings)
@@ -168,7 +169,7 @@ async def create_conversation(request: Request, principal: Writer) -> BatchAnswe
 
 
 @router.get("/memories", response_model=MemoryPage, responses=_READ, openapi_extra=query_parameters(ListQuery))
-async def list_memories(request: Request, principal: Reader) -> MemoryPage:
+async def list_memories(request: Request, principal: Reader) -> Response:
     """A namespace's memories, page by page. Without `state` in the filter: active ones."""
     container = _container(request)
     query = read_query(request, ListQuery, container.settings)
@@ -188,7 +189,7 @@ async def list_memories(request: Request, principal: Reader) -> MemoryPage:
         cursor=query.cursor,
     )
     items = [memory_out(m.row, m.content, query.namespace) for m in page.memories]
-    return MemoryPage.model_construct(items=items, next_cursor=page.next_cursor)
+    return json_answer(MemoryPage.model_construct(items=items, next_cursor=page.next_cursor))
 
 
 @router.get("/memories/{memory_id}", response_model=MemoryOut, responses=_READ)
@@ -304,13 +305,13 @@ async def _answer(request: Request, response: Response, principal: Principal, ou
     return MemoryAnswer.model_construct(memory=memory, seq=outcome["seq"])
 
 
-def _batch_answer(outcome: Outcome, asked: Sequence[dict[str, Any]]) -> BatchAnswer:
+def _batch_answer(outcome: Outcome, asked: Sequence[dict[str, Any]]) -> Response:
     """One answer for each item. The caller's ids come from the request: an outcome that is kept holds none of them."""
     items = [
         item if "problem" in item else {**item, "external_id": raw.get("external_id")}
         for item, raw in zip(outcome["items"], asked, strict=True)
     ]
-    return BatchAnswer.model_validate_json(orjson.dumps({"items": items, "seq": outcome["seq"]}))
+    return Response(orjson.dumps({"items": items, "seq": outcome["seq"]}), media_type="application/json")
 
 
 def _check_count(count: int, container: Container) -> None:

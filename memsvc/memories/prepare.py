@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,5 +59,11 @@ class Preparer:
         if vectors is None:
             supplied = np.asarray(draft.vector, dtype=np.float64)
             vectors = (supplied / np.linalg.norm(supplied)).astype(np.float32)[None, :]
-        analysis = self.analyser.analyse(draft.content, speaker=draft.fields.get("speaker"))
-        return Prepared(analysis, vectors.astype(np.float16))
+        speaker = draft.fields.get("speaker")
+        return Prepared(speaker, self.analyser.analyse(draft.content, speaker=speaker), vectors.astype(np.float16))
+
+    def said_by(self, prepared: Prepared, content: str, speaker: str | None) -> Prepared:
+        """The same with the speaker that the memory has in the end: an edit need not name who spoke."""
+        if speaker == prepared.speaker:
+            return prepared
+        return replace(prepared, speaker=speaker, analysis=self.analyser.analyse(content, speaker=speaker))

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, tuple_
 
 from gpu.bank.records import State
+from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
-from memsvc.models.conditions import version_among
+from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.tables import LINK, MEMORY, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -152,35 +153,39 @@ def history(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[Ro
     return list(connection.execute(query))
 
 
+# Made once: building it costs as much as running it. Only what an answer shows is read.
+_SHOWN = (
+    select(
+        *(VERSION.c[name] for name in DESCRIBED),
+        VERSION.c.memory_id,
+        VERSION.c.version,
+        _TEXT.c.content.label("text"),
+        MEMORY.c.state.label("state_now"),
+        MEMORY.c.external_id,
+        MEMORY.c.recorded_at,
+        MEMORY.c.updated_at,
+    )
+    .join(
+        _TEXT,
+        and_(
+            _TEXT.c.tenant_id == VERSION.c.tenant_id,
+            _TEXT.c.memory_id == VERSION.c.memory_id,
+            _TEXT.c.version == VERSION.c.content_version,
+        ),
+    )
+    .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
+    .where(VERSION.c.tenant_id == bindparam("tenant"), VERSION_AMONG)
+)
+
+
 def versions(
     connection: Connection, tenant_id: UUID, keys: Sequence[tuple[UUID, int]]
 ) -> dict[tuple[UUID, int], Row[Any]]:
     """Certain versions of memories with the text they had and what the memory row alone knows."""
     found: dict[tuple[UUID, int], Row[Any]] = {}
     for part in _chunks(keys):
-        query = (
-            select(
-                VERSION,
-                _TEXT.c.content.label("text"),
-                MEMORY.c.state.label("state_now"),
-                MEMORY.c.external_id,
-                MEMORY.c.recorded_at,
-                MEMORY.c.updated_at,
-                MEMORY.c.last_recalled_at,
-                MEMORY.c.recall_count,
-            )
-            .join(
-                _TEXT,
-                and_(
-                    _TEXT.c.tenant_id == VERSION.c.tenant_id,
-                    _TEXT.c.memory_id == VERSION.c.memory_id,
-                    _TEXT.c.version == VERSION.c.content_version,
-                ),
-            )
-            .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
-            .where(VERSION.c.tenant_id == tenant_id, version_among(part))
-        )
-        found.update(((row.memory_id, row.version), row) for row in connection.execute(query))
+        rows: Iterable[Row[Any]] = connection.execute(_SHOWN, {"tenant": tenant_id, **among(part)})
+        found.update(((row.memory_id, row.version), row) for row in rows)
     return found
 
 

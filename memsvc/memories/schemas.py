@@ -192,9 +192,7 @@ class ListQuery(ApiModel):
     """What a list shows."""
 
     namespace: NamespacePath
-    filter: Annotated[str, Bytes(16 * 1024)] | None = Field(
-        None, description="The filter as JSON; see docs/filters.md."
-    )
+    filter: Annotated[str, Bytes(6 * 1024)] | None = Field(None, description="The filter as JSON; see docs/filters.md.")
     order: Literal["newest", "oldest"] = Field("newest", description="By the time of recording.")
     limit: QueryInt = Field(50, ge=1)
     cursor: Annotated[str, Bytes(4096)] | None = None

@@ -82,7 +82,7 @@ class Remember:
             namespace = namespaces.ensure(connection, author.tenant_id, path, self._space_id, now)
             check_space(namespace, self._space_id)
             ledger = Ledger(connection, namespace, now, author.name)
-            items = _Call(ledger, checked, prepared, session_id).run()
+            items = _Call(ledger, checked, self._preparer, prepared, session_id).run()
             head = ledger.flush()
             if head == 0:  # everything was refused: nothing is left behind
                 namespaces.remove_unused(connection, namespace)
@@ -149,11 +149,13 @@ class _Call:
         self,
         ledger: Ledger,
         drafts: Sequence[Draft | ServiceError],
+        preparer: Preparer,
         prepared: Sequence[Prepared | None],
         session_id: str | None,
     ) -> None:
         self._ledger = ledger
         self._drafts = drafts
+        self._preparer = preparer
         self._prepared = prepared
         self._session_id = session_id
         tenant, namespace = ledger.namespace.key
@@ -227,7 +229,8 @@ class _Call:
         if stored.is_expired(self._now) and values["expires_at"] == stored.row["expires_at"]:
             values["expires_at"] = None
         check_interval(values)
-        version = revise(self._ledger, stored, values, draft.content, prepared, "edited")
+        text = NewText(draft.content or "", prepared, self._preparer)
+        version = revise(self._ledger, stored, values, text, "edited")
         return {"status": 200, "id": str(stored.id), "version": version}
 
     def _order(self, before_first: UUID | None) -> None:
@@ -245,17 +248,25 @@ class _Call:
                 self._ledger.follow(self._ids[index], earlier)
 
 
-def revise(
-    ledger: Ledger,
-    stored: Stored,
-    values: dict[str, Any],
-    content: str | None,
-    prepared: Prepared | None,
-    reason: str,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """The text of an edit, analysed and embedded."""
+
+    content: str
+    prepared: Prepared
+    preparer: Preparer
+
+    def differs(self, stored: Stored, values: Mapping[str, Any]) -> bool:
+        """Whether it has to be stored: other words, or words of somebody else."""
+        return self.content != stored.content or values["speaker"] != stored.row["speaker"]
+
+
+def revise(ledger: Ledger, stored: Stored, values: dict[str, Any], text: NewText | None, reason: str) -> int:
     """A new version if anything changes, else nothing. Returns the version that stands."""
-    new_text = content is not None and content != stored.content
-    if not new_text and values == stored.described:
-        return int(stored.row["version"])
     pairs = pair_bytes(values, stored.row["external_id"])
-    return ledger.revise(stored, values, content if new_text else None, prepared if new_text else None, pairs, reason)
+    if text is not None and text.differs(stored, values):
+        prepared = text.preparer.said_by(text.prepared, text.content, values["speaker"])
+        return ledger.revise(stored, values, text.content, prepared, pairs, reason)
+    if values == stored.described:
+        return int(stored.row["version"])
+    return ledger.revise(stored, values, None, None, pairs, reason)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, tuple_
+from sqlalchemy import and_, bindparam, tuple_
 
 from memsvc.models.tables import VERSION
 
+# The pairs say it all, but SQLite looks them up one by one in an index only if it is told of each column alone; with
+# the pairs alone it reads every version of the tenant.
+VERSION_AMONG = and_(
+    VERSION.c.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    VERSION.c.version.in_(bindparam("versions", expanding=True)),
+    tuple_(VERSION.c.memory_id, VERSION.c.version).in_(bindparam("memory_versions", expanding=True)),
+)
+"""Whether a version is one of certain (memory, version), which `among` gives as parameters."""
 
-def version_among(keys: Sequence[tuple[UUID, int]]) -> ColumnElement[bool]:
-    """Whether a version is one of these (memory, version).
 
-    The pairs say it all, but SQLite looks them up one by one in an index only if it is told of each column alone; with
-    the pairs alone it reads every version of the tenant.
-    """
-    return and_(
-        VERSION.c.memory_id.in_([memory_id for memory_id, _ in keys]),
-        VERSION.c.version.in_(sorted({version for _, version in keys})),
-        tuple_(VERSION.c.memory_id, VERSION.c.version).in_(keys),
-    )
+def among(keys: Sequence[tuple[UUID, int]]) -> dict[str, Any]:
+    """The parameters of `VERSION_AMONG`."""
+    return {
+        "memory_ids": [memory_id for memory_id, _ in keys],
+        "versions": sorted({version for _, version in keys}),
+        "memory_versions": list(keys),
+    }

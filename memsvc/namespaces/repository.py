@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from memsvc.core.ids import new_id
@@ -16,6 +16,8 @@ from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE
 _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
 _COLUMNS = (_NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at)
+# Every recall begins with this one, so it is made once.
+_BY_PATH = select(*_COLUMNS).where(_NS.c.tenant_id == bindparam("tenant"), _NS.c.path == bindparam("path"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,7 @@ class NamespaceSummary:
 
 def find(connection: Connection, tenant_id: UUID, path: str) -> NamespaceRow | None:
     """The tenant's namespace of that path, or None."""
-    query = select(*_COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.path == path)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_BY_PATH, {"tenant": tenant_id, "path": path}).one_or_none()
     return None if row is None else NamespaceRow(*row)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from gpu.bank.records import Kind
 from memsvc.auth.authenticate import Reader
 from memsvc.core.errors import InvalidInput
 from memsvc.core.settings import Settings
 from memsvc.filters.grammar import parse
+from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
 from memsvc.http.work import run_blocking
@@ -29,11 +30,10 @@ _BYTES_PER_TOKEN = 4
 @router.post(
     "/recall",
     response_model=RecallAnswer,
-    response_model_exclude_unset=True,
     responses=problems(400, 401, 403, 408, 413, 414, 415, 422, 431, 503),
     openapi_extra=json_body(RecallRequest),
 )
-async def recall(request: Request, principal: Reader) -> RecallAnswer:
+async def recall(request: Request, principal: Reader) -> Response:
     """Find the few memories that matter for a question. A namespace without memories answers with no hits."""
     container: Container = request.app.state.container
     body = await read_json(request, RecallRequest, container.settings)
@@ -42,7 +42,7 @@ async def recall(request: Request, principal: Reader) -> RecallAnswer:
     answer = await run_blocking(request, container.recall, principal.tenant_id, question)
     container.observe_recall(answer)
     found = answer.found if body.token_budget is None else _within(answer.found, body.token_budget)
-    return _out(body, answer, found)
+    return json_answer(_out(body, answer, found))
 
 
 def _question(body: RecallRequest, settings: Settings) -> Question:

@@ -193,3 +193,27 @@ def test_writer_of_each_version_is_named(ada: Caller) -> None:
     ada.key(name="editor", roles=["read", "write"]).edit(memory["id"], content="y")
 
     assert [v["writer"] for v in ada.history(memory["id"])] == ["admin", "editor"]
+
+
+def keyword_ranks(ada: Caller, query: str) -> dict[str, int | None]:
+    return {h["memory"]["id"]: h["channels"].get("keyword", {}).get("rank") for h in ada.recall(query)["hits"]}
+
+
+def test_an_edit_of_the_text_keeps_who_spoke(ada: Caller) -> None:
+    memory = ada.remember("The harbour is closed.", speaker="Zebedee")["id"]
+    assert keyword_ranks(ada, "Zebedee")[memory] == 1
+    ada.edit(memory, content="The harbour is open again.")
+    assert keyword_ranks(ada, "Zebedee")[memory] == 1
+
+
+def test_an_edit_of_the_speaker_alone_is_found_by_the_new_name(ada: Caller) -> None:
+    memory = ada.remember("The harbour is closed.", speaker="Zebedee")["id"]
+    ada.edit(memory, speaker="Yolanda")
+    assert keyword_ranks(ada, "Yolanda")[memory] == 1
+    assert keyword_ranks(ada, "Zebedee").get(memory) is None
+
+
+def test_writing_an_external_id_again_keeps_who_spoke(ada: Caller) -> None:
+    memory = ada.remember("The harbour is closed.", speaker="Zebedee", external_id="e")["id"]
+    ada.write("The harbour is open again.", external_id="e")
+    assert keyword_ranks(ada, "Zebedee")[memory] == 1

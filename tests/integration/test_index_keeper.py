@@ -174,7 +174,6 @@ def test_fed_equals_loaded_on_postgres(postgres_url: str, taken: list[tuple[str,
     play(postgres_url, taken)
 
 
-@pytest.mark.xfail(reason="the zeroed view of an erased memory counts as a view of the first memory", strict=False)
 def test_fed_equals_loaded_past_compactions(service: Service) -> None:
     """Hundreds of changes to few memories: the bank has rewritten its pages several times."""
     memories = [UUID(i["id"]) for i in service.remember([f"{w} {v}" for w in WORDS for v in WORDS])["items"]]

@@ -149,6 +149,21 @@ def test_erase_leaves_no_byte(compacted: bool) -> None:
     assert not namespace._retired
 
 
+def test_an_erased_view_is_nobodys_view(namespace: NamespaceBank) -> None:
+    """Its zeroed vector must not count as a view of the first memory, whose own score may be negative."""
+    batch = batch_of([0, 1])
+    vectors = np.zeros((2, batch.vectors.shape[1]), np.float16)
+    vectors[:, 0] = 1
+    one_view_each = np.arange(3, dtype=np.int64)
+    namespace.put(replace(batch, states=np.zeros(2, np.uint8), vectors=vectors, view_offsets=one_view_each,
+                          expires_us=np.full(2, NEVER_US)))  # fmt: skip
+    namespace.erase(batch.memory_ids[1:])
+    against = np.zeros(vectors.shape[1], np.float32)
+    against[0] = -1
+    with namespace.view(ScanFilter()) as view:
+        assert view.dense(against)[0] == -1
+
+
 def test_erase_corrects_the_document_frequencies(namespace: NamespaceBank) -> None:
     batch = batch_of(list(range(30)))
     namespace.put(batch)
