@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from gpu.bank.bank import Bank
 from gpu.warm_up import warm_up
@@ -74,13 +75,10 @@ class Container:
 
     def _assemble(self, embedder: BatchingEmbedder | None) -> None:
         settings = self.settings
-        applied = migrate.upgrade(self.database.engine)
-        self._say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
+        self.embedder = self._prepare(embedder)
         self.keys = KeyService(self.database, self.secrets, self.clock)
         self.keys.prepare(settings)
         self.cursors = CursorCodec(self.secrets, self.clock)
-        self._say(f"embedding model: loading {settings.embedder}")
-        self.embedder = embedder or build_embedder(settings)
         space = self.embedder.space
         self.space_id = self.database.write(
             lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
@@ -111,10 +109,27 @@ class Container:
         self.reading = Reading(self.database, self.clock, self.cursors)
         self.recall = RecallService(self.database, self.clock, self.keeper, self.recaller, self.space_id)
 
+    def _prepare(self, embedder: BatchingEmbedder | None) -> BatchingEmbedder:
+        """Check and migrate the database while the model and the compiled scans load: together half of a start."""
+        self._say(
+            f"preparing: database, embedding model {self.settings.embedder}, compiled scans (longer the first time)"
+        )
+        with ThreadPoolExecutor(2, thread_name_prefix="prepare") as beside:
+            warm = beside.submit(warm_up)
+            model = beside.submit(lambda: embedder or build_embedder(self.settings))
+            try:
+                applied = migrate.upgrade(self.database.engine)
+            except BaseException:
+                if model.exception() is None:
+                    model.result().close()
+                raise
+        warm.result()
+        self._say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
+        return model.result()
+
     def start(self) -> None:
-        """Compile the scans and load every namespace from the database."""
-        self._say("memory bank: compiling scans and loading memories")
-        warm_up()
+        """Load every namespace from the database."""
+        self._say("memory bank: loading memories")
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")

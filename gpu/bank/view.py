@@ -91,7 +91,12 @@ class BankView:
         return out
 
     def bm25(
-        self, term_ids: NDArray[np.uint32], query_weights: NDArray[np.float32], k1: float, b: float
+        self,
+        term_ids: NDArray[np.uint32],
+        query_weights: NDArray[np.float32],
+        k1: float,
+        b: float,
+        among: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
         """BM25 of each memory.
 
@@ -100,11 +105,16 @@ class BankView:
             query_weights: float32 `[q]`, idf times what the query gives the term.
             k1: saturation, >= 0.
             b: length normalisation, 0 to 1.
+            among: score these slots alone, int64 `[m]`.
 
         Returns:
-            float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible.
+            float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible or not asked for.
         """
         mask = self.mask()
+        if among is not None:
+            asked = np.zeros_like(mask)
+            asked[among] = mask[among]
+            mask = asked
         out = np.empty(self._n_slots, np.float32)
         for segment, part in self._parts:
             bm25_scan(segment, term_ids, query_weights, k1, b, self.mean_length, mask[part], out[part])

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, select, tuple_, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    bindparam,
+    select,
+    tuple_,
+    type_coerce,
+)
 
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
 from memsvc.models.conditions import VERSION_AMONG, among
@@ -30,8 +41,11 @@ _VERSIONS = MEMORY.outerjoin(
     VERSION, and_(VERSION.c.tenant_id == MEMORY.c.tenant_id, VERSION.c.memory_id == MEMORY.c.id)
 )
 
+_ID = type_coerce(VERSION.c.memory_id, String)
+"""The memory's id as the driver gives it (hex digits on SQLite): making a UUID of each is a third of a load."""
+
 _ROWS: Select[Any] = select(
-    VERSION.c.memory_id,
+    _ID,
     VERSION.c.version,
     VERSION.c.kind,
     VERSION.c.state,
@@ -61,7 +75,7 @@ _ROWS: Select[Any] = select(
     )
 )
 
-_VIEWS: Select[Any] = select(VERSION.c.memory_id, VERSION.c.version, EMBEDDING.c.vector).select_from(
+_VIEWS: Select[Any] = select(_ID, VERSION.c.version, EMBEDDING.c.vector).select_from(
     _VERSIONS.outerjoin(
         EMBEDDING,
         and_(
@@ -100,7 +114,7 @@ def load_versions(
             **among(keys[start : start + _CHUNK]),
         }
         rows += connection.execute(_ROWS_AMONG, these).all()
-        views += _with_vector(connection.execute(_VIEWS_AMONG, these))
+        views += _with_vector(connection.execute(_VIEWS_AMONG, these).all())
     return to_batch(rows, views, dim)
 
 
@@ -120,7 +134,7 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
         piece = (*own, *after) if end is None else (*own, *after, place <= tuple(end))
         rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE)).all()
         wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
-        views = _with_vector(connection.execute(wanted, {"space_id": namespace.space_id}))
+        views = _with_vector(connection.execute(wanted, {"space_id": namespace.space_id}).all())
         if rows:
             yield to_batch(rows, views, dim)
         if end is None:
@@ -148,7 +162,7 @@ def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch
     view_offsets = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(owners[kept], minlength=n), out=view_offsets[1:])
     return RecordBatch(
-        memory_ids=np.frombuffer(b"".join(i.bytes for i in columns[0]), dtype=np.uint8).reshape(n, 16),
+        memory_ids=np.frombuffer(_id_bytes(columns[0]), dtype=np.uint8).reshape(n, 16),
         versions=np.array(columns[1], dtype=np.int32),
         kinds=np.array(columns[2], dtype=np.uint8),
         states=np.array(columns[3], dtype=np.uint8),
@@ -173,6 +187,13 @@ def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch
         vectors=vectors[kept][np.argsort(owners[kept], kind="stable")].astype(np.float16, copy=False),
         view_offsets=view_offsets,
     )
+
+
+def _id_bytes(ids: Sequence[str | UUID]) -> bytes:
+    """Ids end to end, 16 bytes each."""
+    if ids and isinstance(ids[0], str):
+        return bytes.fromhex("".join(cast(Sequence[str], ids)))
+    return b"".join(i.bytes for i in cast(Sequence[UUID], ids))
 
 
 def _flat(blobs: Sequence[bytes], dtype: str) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +25,7 @@ from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import claim, etag, if_match
 from memsvc.memories.draft import Draft
 from memsvc.memories.once import Outcome
+from memsvc.memories.read import Located
 from memsvc.memories.schemas import (
     BatchAnswer,
     BatchCreate,
@@ -42,9 +42,9 @@ from memsvc.memories.schemas import (
     MemoryOut,
     MemoryPage,
     TurnIn,
-    memory_out,
+    memory_fields,
     to_draft,
-    version_out,
+    version_fields,
 )
 from memsvc.memories.write import Author
 from memsvc.models import Relation
@@ -104,7 +104,7 @@ def parse_filter(text: str | None) -> tuple[Node | None, Any]:
     responses=_CREATE,
     openapi_extra=json_body(MemoryCreate) | {"parameters": _KEYED},
 )
-async def create_memory(request: Request, response: Response, principal: Writer) -> MemoryAnswer:
+async def create_memory(request: Request, principal: Writer) -> Response:
     """Remember one thing. 201 means durable, and found by the next recall; 200 that an `external_id` was edited."""
     container = _container(request)
     body = await read_json(request, MemoryCreate, container.settings)
@@ -117,8 +117,7 @@ async def create_memory(request: Request, response: Response, principal: Writer)
     if "problem" in item:
         problem = item["problem"]
         raise InvalidInput.field(problem["errors"][0]["pointer"], problem["errors"][0]["code"], problem["detail"])
-    response.status_code = item["status"]
-    return await _answer(request, response, principal, outcome)
+    return await _answer(request, principal, outcome, item["status"])
 
 
 @router.post(
@@ -188,17 +187,16 @@ async def list_memories(request: Request, principal: Reader) -> Response:
         limit=query.limit,
         cursor=query.cursor,
     )
-    items = [memory_out(m.row, m.content, query.namespace) for m in page.memories]
-    return json_answer(MemoryPage.model_construct(items=items, next_cursor=page.next_cursor))
+    items = [memory_fields(m.row, m.id, m.content, query.namespace) for m in page.memories]
+    return json_answer({"items": items, "next_cursor": page.next_cursor})
 
 
 @router.get("/memories/{memory_id}", response_model=MemoryOut, responses=_READ)
-async def get_memory(request: Request, response: Response, principal: Reader, memory_id: str) -> MemoryOut:
+async def get_memory(request: Request, principal: Reader, memory_id: str) -> Response:
     """One memory."""
     container = _container(request)
     found = await run_blocking(request, container.reading.one, principal.tenant_id, path_id(memory_id), principal.may)
-    response.headers["ETag"] = etag(found.stored.row["version"])
-    return memory_out(found.stored.row, found.stored.content, found.path)
+    return json_answer(_fields(found), headers={"ETag": etag(found.stored.row["version"])})
 
 
 @router.patch(
@@ -207,7 +205,7 @@ async def get_memory(request: Request, response: Response, principal: Reader, me
     responses=_WRITE,
     openapi_extra=json_body(MemoryEdit) | {"parameters": _CHANGE},
 )
-async def edit_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
+async def edit_memory(request: Request, principal: Writer, memory_id: str) -> Response:
     """Change what is named, as a new version. With If-Match only if the memory still has that version."""
     container = _container(request)
     body = await read_json(request, MemoryEdit, container.settings)
@@ -223,13 +221,13 @@ async def edit_memory(request: Request, response: Response, principal: Writer, m
         if_match(request),
         token,
     )
-    return await _answer(request, response, principal, outcome)
+    return await _answer(request, principal, outcome)
 
 
 @router.post(
     "/memories/{memory_id}:forget", response_model=MemoryAnswer, responses=_WRITE, openapi_extra={"parameters": _CHANGE}
 )
-async def forget_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
+async def forget_memory(request: Request, principal: Writer, memory_id: str) -> Response:
     """Hide a memory from every read and recall. `:restore` brings it back."""
     container = _container(request)
     identifier = path_id(memory_id)
@@ -237,7 +235,7 @@ async def forget_memory(request: Request, response: Response, principal: Writer,
     outcome = await run_blocking(
         request, container.changer.forget, _author(principal), identifier, principal.may, if_match(request), token
     )
-    return await _answer(request, response, principal, outcome)
+    return await _answer(request, principal, outcome)
 
 
 @router.post(
@@ -246,7 +244,7 @@ async def forget_memory(request: Request, response: Response, principal: Writer,
     responses=_WRITE,
     openapi_extra={"parameters": _CHANGE},
 )
-async def restore_memory(request: Request, response: Response, principal: Writer, memory_id: str) -> MemoryAnswer:
+async def restore_memory(request: Request, principal: Writer, memory_id: str) -> Response:
     """Bring a forgotten memory back."""
     container = _container(request)
     identifier = path_id(memory_id)
@@ -254,7 +252,7 @@ async def restore_memory(request: Request, response: Response, principal: Writer
     outcome = await run_blocking(
         request, container.changer.restore, _author(principal), identifier, principal.may, if_match(request), token
     )
-    return await _answer(request, response, principal, outcome)
+    return await _answer(request, principal, outcome)
 
 
 @router.delete(
@@ -273,13 +271,13 @@ async def erase_memory(request: Request, principal: Eraser, memory_id: str) -> R
 
 
 @router.get("/memories/{memory_id}/history", response_model=HistoryAnswer, responses=_READ)
-async def memory_history(request: Request, principal: Reader, memory_id: str) -> HistoryAnswer:
+async def memory_history(request: Request, principal: Reader, memory_id: str) -> Response:
     """Every version of a memory, oldest first."""
     container = _container(request)
     rows = await run_blocking(
         request, container.reading.history, principal.tenant_id, path_id(memory_id), principal.may
     )
-    return HistoryAnswer.model_construct(items=[version_out(row) for row in rows])
+    return json_answer({"items": [version_fields(row._mapping) for row in rows]})
 
 
 @router.get("/memories/{memory_id}/links", response_model=LinksAnswer, responses=_READ)
@@ -294,15 +292,16 @@ async def memory_links(request: Request, principal: Reader, memory_id: str) -> L
     return LinksAnswer.model_construct(items=items)
 
 
-async def _answer(request: Request, response: Response, principal: Principal, outcome: Outcome) -> MemoryAnswer:
+async def _answer(request: Request, principal: Principal, outcome: Outcome, status: int = 200) -> Response:
     """The memory that a write left, read from the database: a replay shows it as it is now."""
     item = outcome["items"][0]
     found = await run_blocking(request, _container(request).reading.written, principal.tenant_id, UUID(item["id"]))
-    response.headers["ETag"] = etag(item["version"])
-    if found is None:
-        return MemoryAnswer.model_construct(memory=None, seq=outcome["seq"])
-    memory = memory_out(found.stored.row, found.stored.content, found.path)
-    return MemoryAnswer.model_construct(memory=memory, seq=outcome["seq"])
+    memory = None if found is None else _fields(found)
+    return json_answer({"memory": memory, "seq": outcome["seq"]}, status, {"ETag": etag(item["version"])})
+
+
+def _fields(found: Located) -> dict[str, Any]:
+    return memory_fields(found.stored.row, found.stored.id, found.stored.content, found.path)
 
 
 def _batch_answer(outcome: Outcome, asked: Sequence[dict[str, Any]]) -> Response:
@@ -311,7 +310,7 @@ def _batch_answer(outcome: Outcome, asked: Sequence[dict[str, Any]]) -> Response
         item if "problem" in item else {**item, "external_id": raw.get("external_id")}
         for item, raw in zip(outcome["items"], asked, strict=True)
     ]
-    return Response(orjson.dumps({"items": items, "seq": outcome["seq"]}), media_type="application/json")
+    return json_answer({"items": items, "seq": outcome["seq"]})
 
 
 def _check_count(count: int, container: Container) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import numpy as np
@@ -342,41 +342,32 @@ def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Dra
     )
 
 
-def kind_name(code: int) -> KindName:
-    """The word for a kind's code."""
-    return cast(KindName, Kind(code).name.lower())
+_KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
+_STATE_NAMES = {int(state): state.name.lower() for state in State}
+_MEMORY = (*_PLAIN, "external_id", "recorded_at", "updated_at", "expires_at", "trust", "version")
+_VERSION = (
+    "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",
+    "recorded_to", "reason", "writer",
+)  # fmt: skip
 
 
-def state_name(code: int) -> StateName:
-    """The word for a state's code."""
-    return cast(StateName, State(code).name.lower())
+def memory_fields(row: Mapping[str, Any], memory_id: UUID, content: str, namespace: str) -> dict[str, Any]:
+    """The fields of `MemoryOut` from a memory row, or from a version row with the memory's own columns."""
+    return {
+        "id": memory_id,
+        "namespace": namespace,
+        "kind": _KIND_NAMES[row["kind"]],
+        "content": content,
+        "state": _STATE_NAMES[row["state"]],
+        **{name: row[name] for name in _MEMORY},
+    }
 
 
-def memory_out(row: Mapping[str, Any], content: str, namespace: str) -> MemoryOut:
-    """A memory row, or a version row with the memory's own columns, as it goes out. Ours is not checked twice."""
-    return MemoryOut.model_construct(
-        **{name: row[name] for name in _PLAIN},
-        id=row["memory_id"] if "memory_id" in row else row["id"],
-        namespace=namespace,
-        kind=kind_name(row["kind"]),
-        content=content,
-        external_id=row["external_id"],
-        recorded_at=row["recorded_at"],
-        updated_at=row["updated_at"],
-        expires_at=row["expires_at"],
-        trust=row["trust"],
-        state=state_name(row["state"]),
-        version=row["version"],
-    )
-
-
-def version_out(row: Any) -> VersionOut:
-    """A version row with its text as it goes out."""
-    values = row._mapping
-    same = ("version", "tags", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from", "recorded_to", "reason", "writer", "metadata")  # fmt: skip # noqa: E501
-    return VersionOut.model_construct(
-        **{name: values[name] for name in same},
-        content=values["text"],
-        kind=kind_name(values["kind"]),
-        state=state_name(values["state"]),
-    )
+def version_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `VersionOut` from a version row with its text."""
+    return {
+        "content": row["text"],
+        "kind": _KIND_NAMES[row["kind"]],
+        "state": _STATE_NAMES[row["state"]],
+        **{name: row[name] for name in _VERSION},
+    }

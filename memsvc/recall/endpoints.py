@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -16,8 +17,8 @@ from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
 from memsvc.http.work import run_blocking
-from memsvc.memories.schemas import memory_out
-from memsvc.recall.schemas import ChannelOut, Explanation, HitOut, RecallAnswer, RecallRequest
+from memsvc.memories.schemas import memory_fields
+from memsvc.recall.schemas import RecallAnswer, RecallRequest
 from memsvc.recall.service import Answer, Found, Question
 from memsvc.wiring import Container
 from retrieval.types import Profile
@@ -42,7 +43,7 @@ async def recall(request: Request, principal: Reader) -> Response:
     answer = await run_blocking(request, container.recall, principal.tenant_id, question)
     container.observe_recall(answer)
     found = answer.found if body.token_budget is None else _within(answer.found, body.token_budget)
-    return json_answer(_out(body, answer, found))
+    return json_answer(_fields(body, answer, found))
 
 
 def _question(body: RecallRequest, settings: Settings) -> Question:
@@ -74,28 +75,25 @@ def _within(found: Sequence[Found], budget: int) -> Sequence[Found]:
     return found
 
 
-def _out(body: RecallRequest, answer: Answer, found: Sequence[Found]) -> RecallAnswer:
+def _fields(body: RecallRequest, answer: Answer, found: Sequence[Found]) -> dict[str, Any]:
+    """The fields of `RecallAnswer`."""
     hits = [
-        HitOut.model_construct(
-            rank=place,
-            score=one.hit.score,
-            memory=memory_out(one.memory._mapping, one.memory.text, body.namespace),
-            channels={
-                name: ChannelOut.model_construct(rank=score.rank, score=score.score)
-                for name, score in one.hit.channels.items()
-            },
-        )
+        {
+            "rank": place,
+            "score": one.hit.score,
+            "memory": memory_fields(one.memory._mapping, one.hit.memory_id, one.memory.text, body.namespace),
+            "channels": {name: {"rank": score.rank, "score": score.score} for name, score in one.hit.channels.items()},
+        }
         for place, one in enumerate(found, start=1)
     ]
-    shown = RecallAnswer.model_construct(
-        hits=hits,
-        confidence=answer.confidence,
-        seq=answer.seq,
-        degraded=list(answer.degraded),
-        took_ms=round(answer.timings_ms["total"], 3),
-    )
-    if not body.explain:
-        return shown
-    timings = {name: round(ms, 3) for name, ms in answer.timings_ms.items()}
-    explanation = Explanation.model_construct(eligible=answer.eligible, timings_ms=timings)
-    return shown.model_copy(update={"explanation": explanation})
+    shown = {
+        "hits": hits,
+        "confidence": answer.confidence,
+        "seq": answer.seq,
+        "degraded": answer.degraded,
+        "took_ms": round(answer.timings_ms["total"], 3),
+    }
+    if body.explain:
+        timings = {name: round(ms, 3) for name, ms in answer.timings_ms.items()}
+        shown["explanation"] = {"eligible": answer.eligible, "timings_ms": timings}
+    return shown

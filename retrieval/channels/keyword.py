@@ -92,5 +92,7 @@ def _share_of_names(names: NDArray[np.uint32], view: BankView, slots: NDArray[np
     if names.size == 0:
         return np.ones(slots.size, dtype=np.float32)
     each = np.full(names.size, 1.0 / names.size, dtype=np.float32)
-    held = view.bm25(names, each, 0.0, 0.0)  # without saturation a term that occurs counts its weight, however often
+    held = view.bm25(
+        names, each, 0.0, 0.0, among=slots
+    )  # without saturation a term that occurs counts its weight, however often
     return np.asarray(held[slots])
