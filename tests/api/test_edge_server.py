@@ -187,7 +187,8 @@ def test_a_running_request_is_finished_on_shutdown(tmp_path: Path) -> None:
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             body = b'{"namespace": "n", "content": "kept"}'
             head = (
-                b"POST /v1/memories HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                b"POST /v1/memories HTTP/1.1\r\nhost: localhost\r\n"
+                b"content-type: application/json\r\ncontent-length: %d\r\n\r\n"
             )
             connection.sendall(head % len(body) + body[:5])
             time.sleep(0.3)

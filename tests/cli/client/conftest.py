@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from memsvc_client.cli.main import app
 from typer.testing import CliRunner
 
+from memsvc_client.cli.main import app
 from tests.unit.client.recorder import Recorder, plausible, recording
 
 Ran = tuple[int, str, str]

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from memsvc_client import __version__
 
+from memsvc_client import __version__
 from tests.cli.client.conftest import Memsvc
 from tests.unit.client.recorder import ID, Answer, Recorder, Seen, memory, plausible, problem
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from memsvc_client import __version__
 
+from memsvc_client import __version__
 from tests.cli.client.conftest import Memsvc
 from tests.unit.client.recorder import ID, KEY_ID
 

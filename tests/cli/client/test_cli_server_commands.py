@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import typer
-from memsvc_client.cli import server
 
+from memsvc_client.cli import server
 from tests.cli.client.conftest import Memsvc
 from tests.unit.client.recorder import Recorder
 

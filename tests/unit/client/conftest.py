@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from memsvc_client import AsyncMemoryClient, AsyncPager, MemoryClient, RetryPolicy
 
+from memsvc_client import AsyncMemoryClient, AsyncPager, MemoryClient, RetryPolicy
 from tests.unit.client.recorder import Recorder, plausible, recording
 
 Connect = Callable[..., Any]

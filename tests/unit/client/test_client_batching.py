@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from memsvc_client import (
     BatchInterrupted,
     InvalidArgument,
@@ -19,7 +20,6 @@ from memsvc_client import (
     progress_bar,
 )
 from memsvc_client.batching import BatchLimits, split
-
 from tests.unit.client.conftest import Connect
 from tests.unit.client.recorder import Answer, Recorder, Seen, plausible, problem
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from memsvc_client import ConnectionFailed, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from pydantic import ValidationError
 
+from memsvc_client import ConnectionFailed, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from tests.unit.client.conftest import Connect
 from tests.unit.client.recorder import ID, KEY_ID, Answer, Recorder, memory
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from memsvc_client import (
     ApiError,
     Conflict,
@@ -25,7 +26,6 @@ from memsvc_client import (
 )
 from memsvc_client.errors import describe
 from memsvc_client.wire import Reply, refusal
-
 from tests.unit.client.conftest import Connect
 from tests.unit.client.recorder import ID, Answer, Recorder, problem
 

@@ -7,8 +7,9 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import memsvc_client
 import pytest
+
+import memsvc_client
 from memsvc_client import AsyncKeys, AsyncMemoryClient, Keys, MemoryClient
 
 LAZY = {"list", "namespaces"}  # they give a pager, which is awaited by iterating it

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 import tenacity
+
 from memsvc_client import ConnectionFailed, NotFound, RateLimited, RetryPolicy, ServiceUnavailable, TimedOut
 from memsvc_client.wire import retry_after_s
-
 from tests.unit.client.conftest import Connect
 from tests.unit.client.recorder import ID, Answer, Recorder, memory, plausible, problem
 

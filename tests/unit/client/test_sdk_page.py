@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import memsvc_client
 import pytest
 
+import memsvc_client
 from tests.unit.client.recorder import Recorder
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sdk.md").read_text(encoding="utf-8")
