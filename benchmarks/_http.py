@@ -41,9 +41,16 @@ class Client:
         """Close the connection."""
         self._connection.close()
 
-    def _answer(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Json:
+    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> http.client.HTTPResponse:
         self._connection.request(method, path, body=body, headers=headers)
-        response = self._connection.getresponse()
+        return self._connection.getresponse()
+
+    def _answer(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Json:
+        try:
+            response = self._send(method, path, body, headers)
+        except http.client.RemoteDisconnected:  # idle for longer than the server keeps a connection; nothing was begun
+            self._connection.close()
+            response = self._send(method, path, body, headers)
         text = response.read()
         if not 200 <= response.status < 300:
             raise RuntimeError(f"{method} {path} answered {response.status}: {text[:500]!r}")
