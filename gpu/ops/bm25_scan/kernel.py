@@ -30,6 +30,49 @@ def _mark(query_terms: NDArray[np.uint32]) -> NDArray[np.uint16]:
 
 
 @jit
+def _mark_terms(
+    ids: NDArray[np.uint32], first: Any, end: Any, marks: NDArray[np.uint16], hits: NDArray[np.int64]
+) -> Any:
+    """Positions from `first` to `end` whose terms deserve a second look, into `hits`; how many.
+
+    Settled without a branch: no guess, no wrong guess.
+    """
+    mask = np.uint32(marks.shape[0] - 1)
+    n_hits: Any = 0
+    for j in range(first, end):
+        hits[n_hits] = j
+        n_hits += np.int64(marks[ids[j] & mask] != 0)
+    return n_hits
+
+
+@jit
+def _next_hit(hits: NDArray[np.int64], n_hits: int, at: int, position: Any) -> Any:
+    """From `at` on, the first hit at or after a position; `n_hits` if there is none."""
+    while at < n_hits and hits[at] < position:
+        at += 1
+    return at
+
+
+@jit
+def _term_score(
+    term: np.uint32,
+    tf: np.float32,
+    query: tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.uint16]],
+    penalty: np.float32,
+) -> Any:
+    """What a term adds to the score: 0 if the query does not have it."""
+    terms, weights, marks = query
+    mask = np.uint32(marks.shape[0] - 1)
+    at = term & mask
+    while marks[at]:
+        q = np.int64(marks[at]) - 1
+        if terms[q] == term:
+            return weights[q] * (tf / (tf + penalty))
+        at = (at + np.uint32(1)) & mask
+    return np.float32(0)
+
+
+@jit
 def _score_rows(
     row: int,
     n_rows: int,
@@ -41,12 +84,16 @@ def _score_rows(
     eligible: NDArray[np.uint8],
     out: NDArray[np.float32],
     hits: NDArray[np.int64],
+    n_marked: int,
 ) -> int:
-    """Score rows until one needs a later page of the arena; that row, or `n_rows`."""
+    """Score rows until one needs a later page of the arena; that row, or `n_rows`.
+
+    With `n_marked` >= 0 the hits of the whole arena page are known already; rows and hits then walk along together.
+    """
     ids, freqs, arena_start = arena
     firsts, counts, lengths = ranges
-    terms, weights, marks = query
-    mask = np.uint32(marks.shape[0] - 1)
+    low: Any = 0
+    high: Any = 0
     for i in range(row, n_rows):
         if not eligible[i]:
             out[i] = -np.inf
@@ -60,23 +107,15 @@ def _score_rows(
             return i
         if first < 0 or first + count > ids.shape[0]:
             continue  # erased while we read it
-        # Which terms deserve a second look is settled without a branch: no guess, no wrong guess.
-        n_hits: Any = 0
-        for j in range(first, first + count):
-            hits[n_hits] = j
-            n_hits += np.int64(marks[ids[j] & mask] != 0)
+        if n_marked < 0:
+            low, high = 0, _mark_terms(ids, first, first + count, query[2], hits)
+        else:
+            low = _next_hit(hits, n_marked, high, first)
+            high = _next_hit(hits, n_marked, low, first + count)
         score = np.float32(0)
         penalty = flat + slope * np.float32(lengths[i])
-        for h in range(n_hits):
-            j = hits[h]
-            at = ids[j] & mask
-            while marks[at]:
-                q = np.int64(marks[at]) - 1
-                if terms[q] == ids[j]:
-                    tf = np.float32(freqs[j])
-                    score += weights[q] * (tf / (tf + penalty))
-                    break
-                at = (at + np.uint32(1)) & mask
+        for h in range(low, high):
+            score += _term_score(ids[hits[h]], np.float32(freqs[hits[h]]), query, penalty)
         out[i] = score
     return n_rows
 
@@ -119,10 +158,13 @@ def scan_pages(
             return False
         largest = max(largest, term_entries[t, 2])
     hits = np.empty(largest + 1, np.int64)
+    # Marking a whole page is the fastest way through it, unless few of its rows are asked for.
+    whole = 8 * np.sum(eligible) >= eligible.shape[0]
     term_page = 0
     arena = (uint32_at(0, 0), uint16_at(0, 0), 0)
+    n_marked = -1
     if term_entries.shape[0]:
-        arena = _arena(term_entries[0], prefixes)
+        arena, n_marked = _open(term_entries[0], prefixes, query[2], whole, hits)
     for p in range(entries.shape[0]):
         address, start, capacity = entries[p, 0], entries[p, 1], entries[p, 2]
         if not owned(address, owner, entries[p, 3]):
@@ -137,22 +179,27 @@ def scan_pages(
             uint32_at(base + prefixes[2] * capacity, n),
         )
         flags, scores = eligible[start : start + n], out[start : start + n]
-        row = _score_rows(0, n, arena, ranges, query, flat, slope, flags, scores, hits)
+        row = _score_rows(0, n, arena, ranges, query, flat, slope, flags, scores, hits, n_marked)
         while row < n:
             term_page += 1
             if term_page == term_entries.shape[0]:
                 return False
-            arena = _arena(term_entries[term_page], prefixes)
-            row = _score_rows(row, n, arena, ranges, query, flat, slope, flags, scores, hits)
+            arena, n_marked = _open(term_entries[term_page], prefixes, query[2], whole, hits)
+            row = _score_rows(row, n, arena, ranges, query, flat, slope, flags, scores, hits, n_marked)
     return True
 
 
 @jit
-def _arena(entry: NDArray[np.int64], prefixes: NDArray[np.int64]) -> tuple[Any, Any, int]:
-    """Ids and frequencies of one page of the term arena, and the position of its first element."""
+def _open(
+    entry: NDArray[np.int64],
+    prefixes: NDArray[np.int64],
+    marks: NDArray[np.uint16],
+    whole: bool,
+    hits: NDArray[np.int64],
+) -> tuple[Any, Any]:
+    """A page of the term arena (ids, frequencies, position of its first element), and its hits if all are wanted."""
     base, capacity = entry[0] + _HEADER, entry[2]
-    return (
-        uint32_at(base + prefixes[3] * capacity, capacity),
-        uint16_at(base + prefixes[4] * capacity, capacity),
-        entry[1],
-    )
+    ids = uint32_at(base + prefixes[3] * capacity, capacity)
+    freqs = uint16_at(base + prefixes[4] * capacity, capacity)
+    n_marked = _mark_terms(ids, 0, capacity, marks, hits) if whole else -1
+    return (ids, freqs, entry[1]), n_marked
