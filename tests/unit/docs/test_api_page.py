@@ -1,0 +1,23 @@
+"""The API page names every route."""
+
+from pathlib import Path
+
+from memsvc.health.endpoints import probes
+from memsvc.http.routes import mounted_routes
+from memsvc.main import ROUTERS
+
+PAGE = Path(__file__).parents[3] / "docs" / "api.md"
+
+
+def test_every_route_stands_on_the_page() -> None:
+    text = PAGE.read_text()
+    routes = [route for router in ROUTERS for route in mounted_routes(router.routes, "/v1")]
+    routes += list(mounted_routes(probes.routes))
+    missing = [
+        f"{method} {mounted.path}"
+        for mounted in routes
+        for method in sorted((mounted.route.methods or set()) - {"HEAD"})
+        if f"{method} {mounted.path}`" not in text
+    ]
+    assert not missing
+    assert len(routes) > 15
