@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 from collections.abc import Callable
@@ -103,7 +102,6 @@ def _config(
         ws="none",
         lifespan="on",
         log_config=log_config(settings),
-        log_level=logging.getLevelName(settings.log_level.upper()),
         access_log=False,
         server_header=False,
         proxy_headers=False,
