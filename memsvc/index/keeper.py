@@ -65,16 +65,15 @@ class Keeper:
         self._guard = threading.Lock()
         self._dims: dict[UUID, int] = {}
 
-    def load_all(self, on_namespace: Callable[[int, int], None] = lambda done, total: None) -> int:
+    def load_all(self) -> int:
         """Load every namespace that is not there yet; returns the number of memories in the bank.
 
         A namespace that someone asks for meanwhile loads itself.
         """
         with self._database.read() as connection:
             every = namespaces.every(connection)
-        for done, namespace in enumerate(every, start=1):
+        for namespace in every:
             self.catch_up(namespace.key, namespace.head_seq)
-            on_namespace(done, len(every))
         return sum(len(self.bank.namespace(namespace.key)) for namespace in every)
 
     def catch_up(self, key: Key, seq: int) -> NamespaceBank:
