@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
+from gpu.bank.records import Kind
 
 
 class Profile(StrEnum):
@@ -41,12 +42,91 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class TextAnalysis:
-    """What the analysers found in one text, to be stored beside it. `version` names the analysers that did it."""
+    """What the analysers found in one text, to be stored beside it. `version` names the analysers that did it.
+
+    `spans` are the times that the text speaks of, int64 `[s, 2]`, half-open, microseconds since the epoch, resolved
+    against when it happened. `place_ids` are hashes of the places it speaks of, uint64 `[p]`, ascending.
+    """
 
     version: int
     terms: Terms
     mentions: tuple[str, ...]
     mention_ids: NDArray[np.uint64]
+    spans: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    place_ids: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text to be embedded, and what was said just before it: it may mean little alone ("Yes, on Friday!")."""
+
+    text: str
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a model makes of a text.
+
+    Attributes:
+        views: float32 `[n_views, dim]`, unit rows, one for each overlapping window (one for a question).
+        tokens: float32 `[n_tokens, dim]`, unit rows, one for each content token of the text (not of what was said
+            before it); None if the model gives no states of tokens.
+    """
+
+    views: NDArray[np.float32]
+    tokens: NDArray[np.float32] | None = None
+
+
+class Order(StrEnum):
+    """An order that a question asks for."""
+
+    FIRST = "first"
+    LAST = "last"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class QuestionType(StrEnum):
+    """What kind of answer a question wants."""
+
+    WHO = "who"
+    WHEN = "when"
+    WHERE = "where"
+    WHY = "why"
+    HOW_TO = "how_to"
+    HOW_MANY = "how_many"
+    LIST = "list"
+    YES_NO = "yes_no"
+    WHAT = "what"
+    STATEMENT = "statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the analysers read out of a question, without a model.
+
+    Attributes:
+        type: the answer it wants.
+        names: names that it mentions, as written.
+        spans: the times that it asks about, int64 `[s, 2]`, half-open microseconds, resolved against `asked_at`.
+        order: an order that it asks for, or None.
+        anchor: the event in words that the order refers to ("the wedding"), or "".
+        phrases: what stands in quotation marks.
+        identifiers: ids, paths, error codes, handles: to be found exactly as they are.
+        place_ids: hashes of the places it names, uint64 `[p]`.
+        kind_hint: the kind of memory that it seems to ask for, or None.
+    """
+
+    type: QuestionType = QuestionType.WHAT
+    names: tuple[str, ...] = ()
+    spans: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    order: Order | None = None
+    anchor: str = ""
+    phrases: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    place_ids: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    kind_hint: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +147,8 @@ class AnalysedQuery:
 
     `vector` is float32 `[dim]`, unit length, or None when the embedder could not answer. `embed_ms` is what it took.
     `ends_at_s` is when the answer must be ready, on the clock of `time.monotonic`, or None. `name_terms` are the terms
-    of the names that the question mentions, uint32 `[q]`, distinct.
+    of the names that the question mentions, uint32 `[q]`, distinct. `tokens` are the states of the question's tokens,
+    float32 `[q, dim]`, unit rows, or None.
     """
 
     query: Query
@@ -77,6 +158,8 @@ class AnalysedQuery:
     embed_ms: float = 0.0
     ends_at_s: float | None = None
     name_terms: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
+    tokens: NDArray[np.float32] | None = None
+    question: Question = field(default_factory=Question)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,16 @@ class State(IntEnum):
     ARCHIVED = 4
 
 
+class Relation(IntEnum):
+    """Codes of how one memory hangs on another; stored in the rows, so they never change."""
+
+    DERIVED_FROM = 0
+    SUPERSEDES = 1
+    CONTRADICTS = 2
+    FOLLOWS = 3
+    SAME_AS = 4
+
+
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
     """`n` memory versions as columns. Variable-length columns are flat arrays with `n + 1` offsets.
