@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpu.bank.filters import pair_hash
-from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 
 DAY_US = 86_400_000_000
 
@@ -59,4 +59,5 @@ def memories(n: int, dim: int, seed: int, *, terms: int = 15, first: int = 0) ->
         entity_offsets=np.arange(n + 1, dtype=np.int64) * 2,
         vectors=vectors.astype(np.float16),
         view_offsets=np.arange(n + 1, dtype=np.int64),
+        **empty_columns(n),
     )

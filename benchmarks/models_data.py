@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
-from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 from retrieval.types import Terms
 
 SETS = ("locomo_dev", "epbench_olmo", "realmem", "covidqa_global", "hotpotqa", "metatool", "gorilla")
@@ -110,6 +110,7 @@ def records(numbers: list[int], terms: list[Terms], views: list[NDArray[np.float
         entity_offsets=np.zeros(n + 1, np.int64),
         vectors=np.concatenate(views).astype(np.float16),
         view_offsets=_offsets([len(v) for v in views]),
+        **empty_columns(n),
     )
 
 

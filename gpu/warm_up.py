@@ -6,7 +6,7 @@ import numpy as np
 
 from gpu.bank.bank import Bank
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
-from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 
 _DIM = 8
 
@@ -36,6 +36,7 @@ def warm_up() -> None:
         view.bm25(terms, np.ones(1, np.float32), 1.5, 0.75)
         view.memory_id(view.top(scores, 1)[0])
         view.moments(scores)
+        view.sequence_order()
     namespace.erase(first)
     namespace.compact()
 
@@ -72,4 +73,5 @@ def _memories(version: int) -> RecordBatch:
         entity_offsets=offsets,
         vectors=np.full((2, _DIM), 0.35, np.float16),
         view_offsets=offsets,
+        **{**empty_columns(2), "sequences": np.ones(2, np.uint64)},
     )

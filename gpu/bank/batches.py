@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.errors import DimensionError
+from gpu.bank.layouts import ARENAS, token_bytes
 from gpu.bank.records import NEVER_US, RecordBatch
 
 _Array = NDArray[Any]
-_RANGES = {
-    "pair_offsets": ("pairs",),
-    "term_offsets": ("term_ids", "term_freqs"),
-    "entity_offsets": ("entity_ids",),
-    "view_offsets": ("vectors",),
-}
+_RANGES = {arena.offsets: tuple(arena.columns.values()) for arena in ARENAS.values()}
 _FLAT = frozenset(name for names in _RANGES.values() for name in names)
 _PLAIN = tuple(f.name for f in fields(RecordBatch) if f.name not in _FLAT and f.name not in _RANGES)
 
@@ -29,14 +25,17 @@ def take(batch: RecordBatch, rows: NDArray[np.int64]) -> RecordBatch:
         return batch
     columns: dict[str, _Array] = {name: getattr(batch, name)[rows] for name in _PLAIN}
     for offsets_name, flat_names in _RANGES.items():
-        offsets: NDArray[np.int64] = getattr(batch, offsets_name)
-        counts = (offsets[1:] - offsets[:-1])[rows]
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        at = np.repeat(offsets[:-1][rows] - ends[:-1], counts) + np.arange(ends[-1])
-        columns[offsets_name] = ends
+        at, columns[offsets_name] = positions(getattr(batch, offsets_name), rows)
         for name in flat_names:
             columns[name] = getattr(batch, name)[at]
     return RecordBatch(**columns)
+
+
+def positions(offsets: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the elements of certain ranges lie, in the order of `rows`, and the offsets of the ranges among them."""
+    counts = (offsets[1:] - offsets[:-1])[rows]
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    return np.repeat(offsets[:-1][rows] - ends[:-1], counts) + np.arange(ends[-1]), ends
 
 
 def rounds(batch: RecordBatch) -> Iterator[RecordBatch]:
@@ -82,3 +81,11 @@ def check(batch: RecordBatch, dim: int) -> None:
         for name in flat_names:
             if getattr(batch, name).shape[0] != int(offsets[-1]):
                 raise ValueError(f"{name} must have {int(offsets[-1])} entries")
+    _check_widths(batch, dim)
+
+
+def _check_widths(batch: RecordBatch, dim: int) -> None:
+    for name, width in (("spans", 2), ("link_targets", 16), ("tokens", token_bytes(dim))):
+        values = getattr(batch, name)
+        if values.shape[0] and values.shape[1:] != (width,):
+            raise ValueError(f"{name} must have {width} values in each entry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gpu.bank.pages import Layout
@@ -27,11 +28,13 @@ ATTRIBUTES = Layout(
     ("expires_us", "int64"),
     ("last_recalled_us", "int64"),
     ("died", "int64"),
+    ("sequences", "uint64"),
     ("memory_id", "uint8", 16),
     ("versions", "int32"),
     ("importances", "float32"),
     ("stabilities", "float32"),
     ("trusts", "float32"),
+    ("outcomes", "float32"),
     ("lengths", "uint32"),
     ("first_view", "uint32"),
     ("n_views", "uint32"),
@@ -41,6 +44,16 @@ ATTRIBUTES = Layout(
     ("n_pairs", "uint32"),
     ("first_entity", "uint32"),
     ("n_entities", "uint32"),
+    ("first_span", "uint32"),
+    ("n_spans", "uint32"),
+    ("first_place", "uint32"),
+    ("n_places", "uint32"),
+    ("first_link", "uint32"),
+    ("n_links", "uint32"),
+    ("first_text", "uint32"),
+    ("n_text", "uint32"),
+    ("first_token", "uint32"),
+    ("n_tokens", "uint32"),
     ("kinds", "uint8"),
     ("states", "uint8"),
     smallest_page=16,
@@ -58,6 +71,24 @@ PAIRS = Layout(("ids", "uint64"), smallest_page=64, largest_page=32768)
 """Arena of hashed (field, value) pairs."""
 ENTITIES = Layout(("ids", "uint64"), smallest_page=32, largest_page=32768)
 """Arena of hashed mentions."""
+SPANS = Layout(("bounds", "int64", 2), smallest_page=16, largest_page=16384)
+"""Arena of the times that texts speak of: `[start, end)` in microseconds."""
+PLACES = Layout(("ids", "uint64"), smallest_page=16, largest_page=16384)
+"""Arena of hashed places."""
+LINKS = Layout(("targets", "uint8", 16), ("relations", "uint8"), smallest_page=16, largest_page=16384)
+"""Arena of outgoing links. A target of zeros is a link to a memory that was erased."""
+TEXT = Layout(("bytes", "uint8"), smallest_page=1024, largest_page=1 << 20)
+"""Arena of folded texts, UTF-8."""
+
+
+def token_bytes(dim: int) -> int:
+    """Bytes of the late-interaction code of one token: two bits a dimension."""
+    return -(-dim // 4)
+
+
+def tokens(dim: int) -> Layout:
+    """Layout of the arena of token codes."""
+    return Layout(("codes", "uint8", token_bytes(dim)), smallest_page=64, largest_page=8192)
 
 
 def codes(tier: Tier, dim: int) -> Layout:
@@ -65,3 +96,37 @@ def codes(tier: Tier, dim: int) -> Layout:
     if tier is not Tier.FP16:  # pragma: no cover - the only tier so far
         raise ValueError(f"no codec for tier {tier}")
     return Layout(("slot", "int32"), ("vectors", "float16", dim), smallest_page=16, largest_page=4096)
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """One variable-length part of a row: where its range stands, and which columns of a batch it comes from.
+
+    Attributes:
+        pages: name of the page list, the same in a segment and its snapshots.
+        first, count: attribute columns with the range's position and length.
+        offsets: the batch's offsets.
+        columns: column of the arena -> column of the batch.
+    """
+
+    pages: str
+    first: str
+    count: str
+    offsets: str
+    columns: dict[str, str]
+
+
+ARENAS = {
+    "vectors": Arena("codes", "first_view", "n_views", "view_offsets", {"vectors": "vectors"}),
+    "terms": Arena("terms", "first_term", "n_terms", "term_offsets", {"ids": "term_ids", "freqs": "term_freqs"}),
+    "pairs": Arena("pairs", "first_pair", "n_pairs", "pair_offsets", {"ids": "pairs"}),
+    "entities": Arena("entities", "first_entity", "n_entities", "entity_offsets", {"ids": "entity_ids"}),
+    "spans": Arena("spans", "first_span", "n_spans", "span_offsets", {"bounds": "spans"}),
+    "places": Arena("places", "first_place", "n_places", "place_offsets", {"ids": "place_ids"}),
+    "links": Arena(
+        "links", "first_link", "n_links", "link_offsets", {"targets": "link_targets", "relations": "link_relations"}
+    ),
+    "texts": Arena("texts", "first_text", "n_text", "text_offsets", {"bytes": "texts"}),
+    "tokens": Arena("tokens", "first_token", "n_tokens", "token_offsets", {"codes": "tokens"}),
+}
+"""Every variable-length part of a row, by the name that readers know it by."""

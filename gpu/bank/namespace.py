@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from gpu.bank import batches
 from gpu.bank.filters import ScanFilter
+from gpu.bank.layouts import token_bytes
 from gpu.bank.pages import PagePool
-from gpu.bank.records import NEVER_US, RecordBatch
+from gpu.bank.records import NEVER_US, RecordBatch, no_links
 from gpu.bank.segment import Segment, SegmentSnapshot
 from gpu.bank.tables import MemoryIndex, TermCounts, rows_of
 from gpu.bank.view import BankView
@@ -88,6 +89,11 @@ class NamespaceBank:
         self._replaced = 0  # rows of the current segment that are dead and still hold their bytes
         self._total_length = 0
         self._publish()
+
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of the late-interaction code of one token."""
+        return token_bytes(self.dim)
 
     def __len__(self) -> int:
         """Number of current memories."""
@@ -162,12 +168,13 @@ class NamespaceBank:
         self._total_length -= int(old.lengths.sum(dtype=np.int64))
 
     def _add_history(self, batch: RecordBatch) -> None:
-        """Append the closed versions of distinct memories that are not there yet."""
+        """Append the closed versions of distinct memories that are not there yet, without their links."""
         hashes = self._versions.hashes(batch.memory_ids, batch.versions)
         table = self._history.attributes.table
         new = np.flatnonzero(self._versions.find(table, hashes, batch.memory_ids, batch.versions) < 0)
         if new.size:
-            self._versions.add(hashes[new], self._history.append(batches.take(batch, new)))
+            closed = replace(batches.take(batch, new), **no_links(new.shape[0]))
+            self._versions.add(hashes[new], self._history.append(closed))
 
     def erase(self, memory_ids: NDArray[np.uint8]) -> None:
         """Overwrite every byte of these memories, closed versions included, with zeros; readers lose them at once.
@@ -191,9 +198,11 @@ class NamespaceBank:
                 self._history.erase(closed)
             # Rows that were replaced and not compacted away yet still hold what they held.
             self._current.erase(self._rows_of(self._current, unique) if self._replaced else slots[known])
+            self._current.erase_links_to(unique)
             with self._retired_held() as retired:
                 for segment in retired:
                     segment.erase(self._rows_of(segment, unique))
+                    segment.erase_links_to(unique)
             self._publish()
             self._compact_if_due()
 

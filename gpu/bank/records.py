@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,17 @@ class RecordBatch:
         entity_ids, entity_offsets: uint64 / int64 `[n + 1]`, hashed mentions.
         vectors, view_offsets: float16 `[n_views, dim]` unit rows / int64 `[n + 1]`. A memory without any vector has no
             view here and still gets one row in the bank (found by every channel but the semantic one).
+        sequences: uint64 `[n]`, hash of the conversation that the memory belongs to, or 0. Inside it memories stand in
+            the order of their ids.
+        outcomes: float32 `[n]`, how what it tells of went: 1 success, 0.5 in part, 0 failure, NaN unknown.
+        spans, span_offsets: int64 `[n_spans, 2]` / int64 `[n + 1]`, times that the text speaks of, half-open.
+        place_ids, place_offsets: uint64 / int64 `[n + 1]`, hashed places that it speaks of or belongs to.
+        link_targets, link_relations, link_offsets: uint8 `[n_links, 16]` / uint8 / int64 `[n + 1]`, ids of the
+            memories that it points to, and how (see `Relation`). Links are of the memory as it is: a closed version has
+            none in the bank.
+        texts, text_offsets: uint8 / int64 `[n + 1]`, UTF-8 of the folded text.
+        tokens, token_offsets: uint8 `[n_tokens, token_bytes]` / int64 `[n + 1]`, states of its tokens for late
+            interaction, two bits a dimension (see `gpu.bank.layouts.token_bytes`); a memory may have none.
     """
 
     memory_ids: NDArray[np.uint8]
@@ -99,7 +111,44 @@ class RecordBatch:
     entity_offsets: NDArray[np.int64]
     vectors: NDArray[np.float16]
     view_offsets: NDArray[np.int64]
+    sequences: NDArray[np.uint64]
+    outcomes: NDArray[np.float32]
+    spans: NDArray[np.int64]
+    span_offsets: NDArray[np.int64]
+    place_ids: NDArray[np.uint64]
+    place_offsets: NDArray[np.int64]
+    link_targets: NDArray[np.uint8]
+    link_relations: NDArray[np.uint8]
+    link_offsets: NDArray[np.int64]
+    texts: NDArray[np.uint8]
+    text_offsets: NDArray[np.int64]
+    tokens: NDArray[np.uint8]
+    token_offsets: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Number of memory versions."""
         return int(self.versions.shape[0])
+
+
+def empty_columns(n: int) -> dict[str, NDArray[Any]]:
+    """The columns from `sequences` on for `n` memories of which none of this is known."""
+    offsets = ("span_offsets", "place_offsets", "link_offsets", "text_offsets", "token_offsets")
+    return {
+        "sequences": np.zeros(n, np.uint64),
+        "outcomes": np.full(n, np.nan, np.float32),
+        "spans": np.empty((0, 2), np.int64),
+        "place_ids": np.empty(0, np.uint64),
+        **no_links(n),
+        "texts": np.empty(0, np.uint8),
+        "tokens": np.empty((0, 0), np.uint8),
+        **{name: np.zeros(n + 1, np.int64) for name in offsets},
+    }
+
+
+def no_links(n: int) -> dict[str, NDArray[Any]]:
+    """The link columns of `n` memories that have no links."""
+    return {
+        "link_targets": np.empty((0, 16), np.uint8),
+        "link_relations": np.empty(0, np.uint8),
+        "link_offsets": np.zeros(n + 1, np.int64),
+    }

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu.bank.layouts import ATTRIBUTES, ENTITIES, ERASED_EPOCH, LIVE_EPOCH, PAIRS, TERMS, Tier, codes
+from gpu import id_set
+from gpu.bank import tables_kernel
+from gpu.bank.layouts import (
+    ARENAS,
+    ATTRIBUTES,
+    ENTITIES,
+    ERASED_EPOCH,
+    LINKS,
+    LIVE_EPOCH,
+    PAIRS,
+    PLACES,
+    SPANS,
+    TERMS,
+    TEXT,
+    Arena,
+    Tier,
+    codes,
+    tokens,
+)
 from gpu.bank.pages import Page, PageList, PagePool, PageTable
 from gpu.bank.records import RecordBatch
+from gpu.bank.sequences import SequenceOrder
 
 _PLAIN = (
     "versions", "kinds", "states", "occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "recorded_to_us",
-    "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths",
+    "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths", "sequences", "outcomes",
 )  # fmt: skip
 """Columns that a batch and an attribute page share by name."""
-_RANGE_COLUMNS = (
-    "first_view", "n_views", "first_term", "n_terms", "first_pair", "n_pairs", "first_entity", "n_entities",
-)  # fmt: skip
+_RANGE_COLUMNS = tuple(name for arena in ARENAS.values() for name in (arena.first, arena.count))
+_LINK_PREFIX = int(LINKS.prefixes("targets")[0])
 _Array = NDArray[Any]
 
 
@@ -28,7 +46,7 @@ _Array = NDArray[Any]
 class SegmentSnapshot:
     """What a reader sees of a segment: the first `n_slots` memories and `n_views` vectors, alive after `epoch`.
 
-    `tier` says how the code pages hold the vectors.
+    `tier` says how the code pages hold the vectors. `sequences` orders the rows by conversation.
     """
 
     n_slots: int
@@ -41,12 +59,21 @@ class SegmentSnapshot:
     terms: PageTable
     pairs: PageTable
     entities: PageTable
+    spans: PageTable
+    places: PageTable
+    links: PageTable
+    texts: PageTable
+    tokens: PageTable
+    sequences: SequenceOrder
 
 
 class Segment:
     """Attribute pages, code pages and arenas. One writer at a time; readers use snapshots and pin the segment."""
 
-    __slots__ = ("attributes", "codes", "dim", "entities", "pairs", "pins", "retired", "terms", "tier")
+    __slots__ = (
+        "attributes", "codes", "dim", "entities", "links", "pairs", "pins", "places", "retired", "sequences",
+        "spans", "terms", "texts", "tier", "tokens",
+    )  # fmt: skip
 
     def __init__(self, pool: PagePool, dim: int, tier: Tier = Tier.FP16) -> None:
         owner = pool.new_owner()
@@ -57,19 +84,30 @@ class Segment:
         self.terms = PageList(pool, TERMS, owner)
         self.pairs = PageList(pool, PAIRS, owner)
         self.entities = PageList(pool, ENTITIES, owner)
+        self.spans = PageList(pool, SPANS, owner)
+        self.places = PageList(pool, PLACES, owner)
+        self.links = PageList(pool, LINKS, owner)
+        self.texts = PageList(pool, TEXT, owner)
+        self.tokens = PageList(pool, tokens(dim), owner)
+        self.sequences = SequenceOrder()
         self.pins = 0
         self.retired = False
 
     @property
     def lists(self) -> tuple[PageList, ...]:
         """Every page list of the segment."""
-        return (self.attributes, self.codes, self.terms, self.pairs, self.entities)
+        return (
+            self.attributes, self.codes, self.terms, self.pairs, self.entities, self.spans, self.places, self.links,
+            self.texts, self.tokens,
+        )  # fmt: skip
 
     def snapshot(self, epoch: int) -> SegmentSnapshot:
         """What is there now, for a reader that saw every write up to `epoch`."""
         return SegmentSnapshot(
             self.attributes.length, self.codes.length, epoch, self.dim, self.tier,
             self.attributes.table, self.codes.table, self.terms.table, self.pairs.table, self.entities.table,
+            self.spans.table, self.places.table, self.links.table, self.texts.table, self.tokens.table,
+            self.sequences,
         )  # fmt: skip
 
     def append(self, batch: RecordBatch) -> int:
@@ -91,16 +129,14 @@ class Segment:
     def _append(self, batch: RecordBatch, first: int) -> None:
         columns: dict[str, _Array] = {name: getattr(batch, name) for name in _PLAIN}
         columns["memory_id"] = batch.memory_ids
-        columns["first_view"] = self._append_views(batch, first)
-        columns["n_views"] = batch.view_offsets[1:] - batch.view_offsets[:-1]
-        columns["n_terms"] = batch.term_offsets[1:] - batch.term_offsets[:-1]
-        columns["first_term"] = _append_ranges(
-            self.terms, batch.term_offsets, ids=batch.term_ids, freqs=batch.term_freqs
-        )
-        columns["n_pairs"] = batch.pair_offsets[1:] - batch.pair_offsets[:-1]
-        columns["first_pair"] = _append_ranges(self.pairs, batch.pair_offsets, ids=batch.pairs)
-        columns["n_entities"] = batch.entity_offsets[1:] - batch.entity_offsets[:-1]
-        columns["first_entity"] = _append_ranges(self.entities, batch.entity_offsets, ids=batch.entity_ids)
+        for arena in ARENAS.values():
+            offsets: NDArray[np.int64] = getattr(batch, arena.offsets)
+            columns[arena.count] = offsets[1:] - offsets[:-1]
+            if arena.pages == "codes":
+                columns[arena.first] = self._append_views(batch, first)
+            else:
+                values = {name: getattr(batch, flat) for name, flat in arena.columns.items()}
+                columns[arena.first] = _append_ranges(getattr(self, arena.pages), offsets, values)
         columns["died"] = np.full(len(batch), LIVE_EPOCH)
         for page, local, i, j in self.attributes.extend(len(batch)):
             page.write(local, columns, i, j)
@@ -128,24 +164,11 @@ class Segment:
     def read(self, slots: NDArray[np.int64]) -> RecordBatch:
         """Everything that the rows at ascending slots hold, as a batch that can be appended elsewhere."""
         rows = gather(self.attributes.table, (*_PLAIN, "memory_id", *_RANGE_COLUMNS), slots)
-        views, view_offsets = _positions(rows["first_view"], rows["n_views"])
-        terms, term_offsets = _positions(rows["first_term"], rows["n_terms"])
-        pairs, pair_offsets = _positions(rows["first_pair"], rows["n_pairs"])
-        entities, entity_offsets = _positions(rows["first_entity"], rows["n_entities"])
-        arena = gather(self.terms.table, ("ids", "freqs"), terms)
-        return RecordBatch(
-            memory_ids=rows["memory_id"],
-            **{name: rows[name] for name in _PLAIN},
-            pairs=gather(self.pairs.table, ("ids",), pairs)["ids"],
-            pair_offsets=pair_offsets,
-            term_ids=arena["ids"],
-            term_freqs=arena["freqs"],
-            term_offsets=term_offsets,
-            entity_ids=gather(self.entities.table, ("ids",), entities)["ids"],
-            entity_offsets=entity_offsets,
-            vectors=gather(self.codes.table, ("vectors",), views)["vectors"],
-            view_offsets=view_offsets,
-        )
+        columns: dict[str, _Array] = {}
+        for arena in ARENAS.values():
+            values, columns[arena.offsets] = _contents(self, arena, rows[arena.first], rows[arena.count])
+            columns |= {flat: values[name] for name, flat in arena.columns.items()}
+        return RecordBatch(memory_ids=rows["memory_id"], **{name: rows[name] for name in _PLAIN}, **columns)
 
     def erase(self, slots: NDArray[np.int64]) -> None:
         """Overwrite every byte of the rows at ascending slots with zeros; nobody sees them any more."""
@@ -153,27 +176,30 @@ class Segment:
             return
         rows = gather(self.attributes.table, _RANGE_COLUMNS, slots)
         self.set_column("died", slots, ERASED_EPOCH)
-        for pages, first, count in (
-            (self.codes, "first_view", "n_views"),
-            (self.terms, "first_term", "n_terms"),
-            (self.pairs, "first_pair", "n_pairs"),
-            (self.entities, "first_entity", "n_entities"),
-        ):
-            _clear(pages, _positions(rows[first], rows[count])[0])
+        for arena in ARENAS.values():
+            _clear(getattr(self, arena.pages), _positions(rows[arena.first], rows[arena.count])[0])
         _clear(self.attributes, slots)
+
+    def erase_links_to(self, ids: NDArray[np.uint8]) -> None:
+        """Overwrite every link that leads to one of these memories with zeros, in live and in dead rows."""
+        table = self.links.table
+        if not self.links.length:
+            return
+        found = np.empty(self.links.length, np.int64)
+        n = tables_kernel.rows_of(table.entries, _LINK_PREFIX, self.links.length, id_set.build(ids), found)
+        _clear(self.links, found[:n])
 
     def held_bytes(self, slots: NDArray[np.int64]) -> int:
         """Bytes of what the rows at ascending slots hold: attributes, codes, arena contents."""
         total: int = slots.shape[0] * self.attributes.layout.element_bytes
-        for pages, count in (
-            (self.codes, "n_views"), (self.terms, "n_terms"), (self.pairs, "n_pairs"), (self.entities, "n_entities"),
-        ):  # fmt: skip
-            total += int(self.column(count, slots).sum(dtype=np.int64)) * pages.layout.element_bytes
+        for arena in ARENAS.values():
+            held = int(self.column(arena.count, slots).sum(dtype=np.int64))
+            total += held * getattr(self, arena.pages).layout.element_bytes
         return total
 
     def memory_bytes(self) -> int:
         """Bytes allocated."""
-        return sum(pages.memory_bytes() for pages in self.lists)
+        return sum(pages.memory_bytes() for pages in self.lists) + self.sequences.memory_bytes()
 
     def wipe(self) -> None:
         """Overwrite every row with zeros, at once, for readers too."""
@@ -186,7 +212,7 @@ class Segment:
             pages.release()
 
 
-def _append_ranges(pages: PageList, offsets: NDArray[np.int64], **columns: _Array) -> _Array:
+def _append_ranges(pages: PageList, offsets: NDArray[np.int64], columns: Mapping[str, _Array]) -> _Array:
     """Write ranges into an arena; position of each range (0 for an empty one)."""
     starts = np.zeros(offsets.shape[0] - 1, np.int64)
     for page, local, i, j in pages.reserve(offsets):
@@ -232,6 +258,33 @@ def gather(table: PageTable, names: Sequence[str], positions: NDArray[np.int64])
         for name, values in out.items():
             values[part] = page.column(name)[local]
     return out
+
+
+def read_ranges(
+    segment: SegmentSnapshot, arena: Arena, slots: NDArray[np.int64]
+) -> tuple[dict[str, _Array], NDArray[np.int64]]:
+    """What an arena holds for the rows at ascending, distinct slots, and where each row's part begins.
+
+    A row that is erased meanwhile has nothing.
+    """
+    rows = gather(segment.attributes, (arena.first, arena.count), slots)
+    # Looked at after the range: who reads half of an erased row's attributes sees here that it is erased.
+    gone = gather(segment.attributes, ("died",), slots)["died"] == ERASED_EPOCH
+    return _contents(segment, arena, rows[arena.first], np.where(gone, 0, rows[arena.count]))
+
+
+def _contents(
+    segment: Segment | SegmentSnapshot, arena: Arena, firsts: _Array, counts: _Array
+) -> tuple[dict[str, _Array], NDArray[np.int64]]:
+    """Values of ranges that ascend, and their offsets. Links to erased memories are left out."""
+    pages: PageList | PageTable = getattr(segment, arena.pages)
+    table = pages.table if isinstance(pages, PageList) else pages
+    positions, offsets = _positions(firsts, counts)
+    values = gather(table, tuple(arena.columns), positions)
+    if arena.pages == "links" and not (kept := values["targets"].any(axis=1)).all():
+        values = {name: column[kept] for name, column in values.items()}
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])[offsets]
+    return values, offsets
 
 
 def _clear(pages: PageList, positions: NDArray[np.int64]) -> None:

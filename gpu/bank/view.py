@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.batches import positions
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
-from gpu.bank.layouts import ERASED_EPOCH
-from gpu.bank.segment import SegmentSnapshot, gather
+from gpu.bank.layouts import ARENAS, ERASED_EPOCH
+from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
+from gpu.bank.sequences import by_sequence
+from gpu.bank.tables import rows_of
 from gpu.ops.bm25_scan.op import bm25_scan
 from gpu.ops.dense_scan.op import dense_scan
 from gpu.ops.filter_scan.op import filter_scan, plan
@@ -51,6 +55,7 @@ class BankView:
         self._lock = threading.Lock()
         self._mask: NDArray[np.uint8] | None = None
         self._eligible = 0
+        self._order: NDArray[np.int64] | None = None
         self._open = True
 
     @property
@@ -150,21 +155,113 @@ class BankView:
 
     def column(self, name: str, slots: NDArray[np.int64]) -> NDArray[np.generic]:
         """Values of an attribute column (see `gpu.bank.layouts.ATTRIBUTES`) at slots in any order, copied."""
-        self._check_open()
         slots = np.asarray(slots, np.int64)
         order = np.argsort(slots, kind="stable")
-        ascending = slots[order]
-        if slots.size and not (ascending[0] >= 0 and ascending[-1] < self._n_slots):
-            raise IndexError("slot out of range")
-        found = [
-            gather(segment.attributes, (name,), ascending[low:high] - part.start)[name]
-            for segment, part in self._parts
-            for low, high in [np.searchsorted(ascending, (part.start, part.stop)).tolist()]
-        ]
+        found = [gather(segment.attributes, (name,), own)[name] for segment, own in self._split(slots[order])]
         values = np.concatenate(found)
         out = np.empty_like(values)
         out[order] = values
         return out
+
+    def _split(self, ascending: NDArray[np.int64]) -> Iterator[tuple[SegmentSnapshot, NDArray[np.int64]]]:
+        """Each segment with those of the ascending slots that are its own, counted from its first.
+
+        Raises:
+            IndexError: there is no such slot.
+        """
+        self._check_open()
+        if ascending.size and not (ascending[0] >= 0 and ascending[-1] < self._n_slots):
+            raise IndexError("slot out of range")
+        for segment, part in self._parts:
+            low, high = np.searchsorted(ascending, (part.start, part.stop)).tolist()
+            yield segment, ascending[low:high] - part.start
+
+    def ranges(self, name: str, slots: NDArray[np.int64]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+        """What an arena holds for slots in any order, repeated ones too, in the order asked; copied.
+
+        Args:
+            name: `terms` (`ids` uint32, `freqs` uint16), `pairs`, `entities`, `places` (`ids` uint64), `spans`
+                (`bounds` int64 `[k, 2]`), `links` (`targets` uint8 `[k, 16]`, `relations` uint8), `texts` (`bytes`
+                uint8), `tokens` (`codes` uint8 `[k, token_bytes]`) or `vectors` (`vectors` float16 `[k, dim]`).
+            slots: int64 `[m]`.
+
+        Returns:
+            The arena's columns, and the offsets of each slot's part in them, int64 `[m + 1]`. What was erased in the
+            meantime is empty.
+
+        Raises:
+            IndexError: there is no such slot.
+            KeyError: there is no such arena.
+        """
+        arena = ARENAS[name]
+        distinct, places = np.unique(np.asarray(slots, np.int64), return_inverse=True)
+        found = [read_ranges(segment, arena, own) for segment, own in self._split(distinct)]
+        columns = {column: np.concatenate([values[column] for values, _ in found]) for column in arena.columns}
+        counts = np.concatenate([np.diff(offsets) for _, offsets in found])
+        at, offsets = positions(np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), places.ravel())
+        return {column: values[at] for column, values in columns.items()}, offsets
+
+    def slots_of(self, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Where memories are, whatever the filter says of them; int64 `[m]`, -1 for one that is not here.
+
+        With `as_of_us` it is the version of that moment, else the current one.
+
+        Args:
+            memory_ids: uint8 `[m, 16]`, repeated ones too.
+        """
+        self._check_open()
+        out = np.full(memory_ids.shape[0], -1, np.int64)
+        if not out.shape[0]:
+            return out
+        found = np.concatenate(
+            [rows_of(segment.attributes, segment.n_slots, memory_ids) + part.start for segment, part in self._parts]
+        )
+        found = found[self._holds(found)]
+        if not found.shape[0]:
+            return out
+        held = np.ascontiguousarray(self.memory_id(found)).view("V16").ravel()
+        wanted = np.ascontiguousarray(memory_ids).view("V16").ravel()
+        slot_of = dict(zip(held.tolist(), found.tolist(), strict=True))
+        return np.fromiter((slot_of.get(w, -1) for w in wanted.tolist()), np.int64, wanted.shape[0])
+
+    def sequence_order(self) -> NDArray[np.int64]:
+        """Slots of the memories that belong to a conversation, by (sequence, memory id); int64, not to be written to.
+
+        Neighbours in it that have the same sequence are neighbours in the conversation, whatever the filter says of
+        them. Made once for a snapshot and kept. With `as_of_us` it has the versions of that moment.
+        """
+        self._check_open()
+        with self._lock:
+            if self._order is None:
+                self._order = self._sequence_order()
+            return self._order
+
+    def _sequence_order(self) -> NDArray[np.int64]:
+        (segment, _), *more = self._parts
+        if not more:
+            return segment.sequences.live(segment)
+        slots = np.concatenate([part.start + one.sequences.live(one) for one, part in self._parts])
+        slots = slots[self._holds(slots)]
+        return slots[by_sequence(self.column("sequences", slots).astype(np.uint64), self.memory_id(slots))]
+
+    def _holds(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the slots are alive in the snapshot; with `as_of_us`, which hold the version of that moment."""
+        alive = np.zeros(slots.shape[0], np.bool_)
+        died = self.column("died", slots)
+        for segment, part in self._parts:
+            own = (slots >= part.start) & (slots < part.stop)
+            alive[own] = died[own] > segment.epoch
+        if self.scan.as_of_us is None:
+            return alive
+        since = self.column("recorded_from_us", slots).astype(np.int64, copy=False)
+        until = self.column("recorded_to_us", slots).astype(np.int64, copy=False)
+        return alive & (since <= self.scan.as_of_us) & (self.scan.as_of_us < until)
+
+    def segments(self) -> Iterator[tuple[SegmentSnapshot, slice, NDArray[np.uint8]]]:
+        """Each segment, which slots of the view are its own, and their part of the mask: for operations that scan."""
+        mask = self.mask()
+        for segment, part in self._parts:
+            yield segment, part, mask[part]
 
     def memory_id(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Ids of memories, uint8 `[m, 16]` (zeros if erased in the meantime)."""

@@ -15,7 +15,7 @@ from gpu.bank.bank import BankView
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
-from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.keyword import K1, B, KeywordChannel, idf
 from retrieval.channels.semantic import SemanticChannel
@@ -72,6 +72,7 @@ def batch(texts: Sequence[str], embedder: Embedder) -> RecordBatch:
         entity_offsets=np.zeros(n + 1, np.int64),
         vectors=np.concatenate(views).astype(np.float16),
         view_offsets=np.cumsum([0] + [len(v) for v in views]),
+        **empty_columns(n),
     )
 
 
