@@ -1,0 +1,1 @@
+"""Operation: entity scan. The reference is the meaning, the kernel the speed."""

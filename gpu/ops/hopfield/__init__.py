@@ -1,0 +1,1 @@
+"""Operation: Hopfield completion. The reference is the meaning, the kernel the speed."""

@@ -1,0 +1,1 @@
+"""Operation: spread. The reference is the meaning, the kernel the speed."""
