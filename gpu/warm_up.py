@@ -7,6 +7,9 @@ import numpy as np
 from gpu.bank.bank import Bank
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
+from gpu.ops.entity_scan.op import entity_scan
+from gpu.ops.hopfield.op import complete_within
+from gpu.ops.spread.op import graph, spread
 
 _DIM = 8
 
@@ -37,6 +40,11 @@ def warm_up() -> None:
         view.memory_id(view.top(scores, 1)[0])
         view.moments(scores)
         view.sequence_order()
+        for segment, _, mask in view.segments():
+            entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
+    around = graph(1, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1))
+    spread(around, np.ones(1), 0.5)
+    complete_within(np.eye(2, dtype=np.float32), np.ones(2, np.float32), 1.0)
     namespace.erase(first)
     namespace.compact()
 

@@ -148,7 +148,9 @@ class AnalysedQuery:
     `vector` is float32 `[dim]`, unit length, or None when the embedder could not answer. `embed_ms` is what it took.
     `ends_at_s` is when the answer must be ready, on the clock of `time.monotonic`, or None. `name_terms` are the terms
     of the names that the question mentions, uint32 `[q]`, distinct. `tokens` are the states of the question's tokens,
-    float32 `[q, dim]`, unit rows, or None.
+    float32 `[q, dim]`, unit rows, or None. `entity_groups` are the entities that it mentions, each as the ids of all
+    mentions that stand for it in the namespace, uint64 `[a]`; empty where nobody resolved aliases: then each of
+    `mention_ids` is an entity of its own.
     """
 
     query: Query
@@ -160,6 +162,7 @@ class AnalysedQuery:
     name_terms: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
     tokens: NDArray[np.float32] | None = None
     question: Question = field(default_factory=Question)
+    entity_groups: tuple[NDArray[np.uint64], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gpu.bank.errors import PageOwnershipError
 from gpu.bank.layouts import ATTRIBUTES, LINKS
 from gpu.bank.segment import SegmentSnapshot, gather
+from gpu.native import plain
 from gpu.ops.entity_scan import kernel
 
 _PREFIXES = np.concatenate([ATTRIBUTES.prefixes("first_link", "n_links"), LINKS.prefixes("targets")])
@@ -37,7 +38,7 @@ def link_scan(
     n = targets.shape[0]
     if segment.n_slots == 0 or n == 0 or not segment.links.pages:
         return _NOTHING, _NOTHING, np.empty(0, np.uint8)
-    asked = np.ascontiguousarray(targets, np.uint8).view(np.uint64)
+    asked = plain(targets, np.uint8).view(np.uint64)
     groups = np.arange(n, dtype=np.int64)
     room = 0
     while True:
