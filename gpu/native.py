@@ -128,3 +128,22 @@ def owned(address: int, owner: int, generation: int) -> bool:
     """Whether the page at this address names this owner and generation in its header."""
     header = carray(pointer(address), (2,), np.int64)
     return bool(header[0] == owner and header[1] == generation)
+
+
+@jit
+def all_owned(entries: NDArray[np.int64], owner: int) -> bool:
+    """Whether every page of a table (int64 `[n_pages, 4]`, see `PageTable.entries`) belongs to this owner."""
+    for p in range(entries.shape[0]):  # noqa: SIM110 - compiled code knows no generators
+        if not owned(entries[p, 0], owner, entries[p, 3]):
+            return False
+    return True
+
+
+@jit
+def page_of(entries: NDArray[np.int64], page: int, position: Any) -> Any:
+    """The page of a table that holds a position, looked for from `page` on: rows follow the order of their arena."""
+    if position < entries[page, 1]:
+        page = 0
+    while page + 1 < entries.shape[0] and entries[page + 1, 1] <= position:
+        page += 1
+    return page

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpu.bank.bank import Bank
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
+from gpu.bank.segment import SegmentSnapshot
 from gpu.ops.entity_scan.op import entity_scan
 from gpu.ops.hopfield.op import complete_within
+from gpu.ops.interval_scan.op import interval_scan
 from gpu.ops.spread.op import graph, spread
+from gpu.ops.text_scan.op import count_scan, near_scan
 
 _DIM = 8
 
@@ -42,11 +46,20 @@ def warm_up() -> None:
         view.sequence_order()
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
+            _warm_scans(segment, mask)
     around = graph(1, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1))
     spread(around, np.ones(1), 0.5)
     complete_within(np.eye(2, dtype=np.float32), np.ones(2, np.float32), 1.0)
     namespace.erase(first)
     namespace.compact()
+
+
+def _warm_scans(segment: SegmentSnapshot, mask: NDArray[np.uint8]) -> None:
+    """The scans of texts and times."""
+    flags = np.empty((1, segment.n_slots), np.uint8)
+    count_scan(segment, [b"a"], mask, np.empty(flags.shape, np.int32), flags)
+    near_scan(segment, [b"a"], 1, mask, flags)
+    interval_scan(segment, np.array([(0, 1)]), mask, np.empty(segment.n_slots, np.float32))
 
 
 def _memories(version: int) -> RecordBatch:

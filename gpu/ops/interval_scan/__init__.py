@@ -1,0 +1,1 @@
+"""Operation: interval scan. The reference is the meaning, the kernel the speed."""

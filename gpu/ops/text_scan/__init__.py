@@ -1,0 +1,1 @@
+"""Operation: text scan. The reference is the meaning, the kernel the speed."""
