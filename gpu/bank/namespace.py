@@ -6,15 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from gpu.bank import batches
 from gpu.bank.filters import ScanFilter
-from gpu.bank.layouts import token_bytes
+from gpu.bank.fingerprints import Fingerprint, fingerprints
+from gpu.bank.layouts import LIVE_EPOCH, token_bytes
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, RecordBatch, no_links
 from gpu.bank.segment import Segment, SegmentSnapshot
@@ -29,19 +28,6 @@ _OBJECT_BYTES = 2048
 """What Python keeps about an empty namespace, counted as allocated."""
 _CHUNK = 8192
 """Rows, or terms, that are worked on at a time."""
-
-
-class Fingerprint(NamedTuple):
-    """What the bank holds of one memory version, short enough to compare with the database.
-
-    `digest` is the 16-byte XXH3 of the half-precision vectors' bytes, views in order.
-    """
-
-    memory_id: bytes
-    version: int
-    state: int
-    recorded_to_us: int
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +102,29 @@ class NamespaceBank:
                 self._put_distinct(part)
             self._compact_if_due()
 
-    def _put_distinct(self, batch: RecordBatch) -> None:
+    def rewrite(self, batch: RecordBatch) -> None:
+        """Put versions whose vectors were made anew; what their rows held before is overwritten with zeros at once.
+
+        Closed versions take the place of those that are here, too. A reader that started earlier loses the rows.
+
+        Raises:
+            DimensionError: the vectors have another dimension.
+            ValueError: the columns do not fit together.
+        """
+        batches.check(batch, self.dim)
+        with self._write_lock:
+            for part in batches.rounds(batch):
+                self._put_distinct(part, anew=True)
+            ids = np.unique(batch.memory_ids, axis=0)
+            for segment in (self._current, self._history):
+                rows = self._rows_of(segment, ids)
+                segment.erase(rows[segment.column("died", rows) != LIVE_EPOCH])
+            with self._retired_held() as retired:
+                for segment in retired:
+                    segment.erase(self._rows_of(segment, ids))
+            self._compact_if_due()
+
+    def _put_distinct(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Put records of distinct memories that are all current or all closed."""
         ids, versions = batch.memory_ids, batch.versions
         current = int(batch.recorded_to_us[0]) == NEVER_US
@@ -129,7 +137,7 @@ class NamespaceBank:
             if current and (stale := known[here > versions[known]]).size:
                 keep = np.setdiff1d(np.arange(len(batch)), stale)
                 if keep.size:
-                    self._put_distinct(batches.take(batch, keep))
+                    self._put_distinct(batches.take(batch, keep), anew=anew)
                 return
             replaced = known[here <= versions[known]]
             if replaced.size:
@@ -139,7 +147,7 @@ class NamespaceBank:
             self._count_terms(batch.term_ids)
             self._total_length += int(batch.lengths.sum(dtype=np.int64))
         else:
-            self._add_history(batch)
+            self._add_history(batch, anew=anew)
         self._publish()
 
     def _count_terms(self, terms: NDArray[np.uint32]) -> None:
@@ -167,11 +175,16 @@ class NamespaceBank:
                 self._terms.subtract(old.term_ids[at : at + _CHUNK])
         self._total_length -= int(old.lengths.sum(dtype=np.int64))
 
-    def _add_history(self, batch: RecordBatch) -> None:
-        """Append the closed versions of distinct memories that are not there yet, without their links."""
+    def _add_history(self, batch: RecordBatch, *, anew: bool = False) -> None:
+        """Append closed versions of distinct memories, without their links; one that is there stays, or makes room."""
         hashes = self._versions.hashes(batch.memory_ids, batch.versions)
-        table = self._history.attributes.table
-        new = np.flatnonzero(self._versions.find(table, hashes, batch.memory_ids, batch.versions) < 0)
+        slots = self._versions.find(self._history.attributes.table, hashes, batch.memory_ids, batch.versions)
+        new = np.arange(len(batch)) if anew else np.flatnonzero(slots < 0)
+        known = np.flatnonzero(slots >= 0)
+        if anew and known.size:
+            known = known[np.argsort(slots[known])]
+            self._history.set_column("died", slots[known], self._epoch + 1)
+            self._versions.remove(hashes[known], slots[known])
         if new.size:
             closed = replace(batches.take(batch, new), **no_links(new.shape[0]))
             self._versions.add(hashes[new], self._history.append(closed))
@@ -328,7 +341,7 @@ class NamespaceBank:
                 for at in range(0, rows.n_slots, _CHUNK):
                     slots = np.arange(at, min(at + _CHUNK, rows.n_slots))
                     slots = slots[segment.column("died", slots) > rows.epoch]
-                    yield from _fingerprints(segment.read(slots))
+                    yield from fingerprints(segment.read(slots))
 
     def memory_bytes(self) -> int:
         """Bytes allocated for this namespace, tables and objects included."""
@@ -341,16 +354,3 @@ class NamespaceBank:
         """Bytes of what it holds: attributes, codes and arena contents of the live rows, closed versions included."""
         with self._write_lock:
             return self._current.held_bytes(self._index.slots()) + self._history.held_bytes(self._versions.slots())
-
-
-def _fingerprints(batch: RecordBatch) -> Iterator[Fingerprint]:
-    offsets = batch.view_offsets.tolist()
-    for i in range(len(batch)):
-        digest = xxhash.xxh3_128_digest(batch.vectors[offsets[i] : offsets[i + 1]].tobytes())
-        yield Fingerprint(
-            batch.memory_ids[i].tobytes(),
-            int(batch.versions[i]),
-            int(batch.states[i]),
-            int(batch.recorded_to_us[i]),
-            digest,
-        )

@@ -14,14 +14,13 @@ from uuid import UUID
 
 import numpy as np
 import structlog
-import xxhash
 from sqlalchemy import Connection, select
 
 from gpu.bank.bank import Bank
-from gpu.bank.namespace import Fingerprint, NamespaceBank
-from gpu.bank.records import RecordBatch
+from gpu.bank.fingerprints import fingerprints
+from gpu.bank.namespace import NamespaceBank
 from memsvc.db.engine import Database
-from memsvc.index.loader import load_namespace, load_versions
+from memsvc.index.loader import load_memories, load_namespace, load_versions
 from memsvc.models import ChangeOp
 from memsvc.models.tables import CHANGE
 from memsvc.namespaces import repository as namespaces
@@ -94,7 +93,7 @@ class Keeper:
         return sum(len(bank) for bank in held if bank is not None)
 
     def verify(self) -> Iterator[Verdict]:
-        """Compare bank and database, namespace by namespace: ids, versions, states, intervals, vector digests."""
+        """Compare bank and database, namespace by namespace: ids, versions, states, intervals, digests of the rest."""
         with self._database.read() as connection:
             every = namespaces.every(connection)
         for namespace in every:
@@ -165,22 +164,11 @@ class Keeper:
             puts = [(row.memory_id, row.version) for row in rows if row.op == ChangeOp.PUT]
             if puts:
                 held.put(load_versions(connection, namespace, held.dim, puts))
+            rewritten = list(dict.fromkeys(row.memory_id for row in rows if row.op == ChangeOp.REWRITE))
+            if rewritten:
+                held.rewrite(load_memories(connection, namespace, held.dim, rewritten))
             erased = b"".join(row.memory_id.bytes for row in rows if row.op == ChangeOp.ERASE)
             if erased:
                 held.erase(np.frombuffer(erased, dtype=np.uint8).reshape(-1, 16))
             held.applied_seq = int(rows[-1].seq)
         return held
-
-
-def fingerprints(batch: RecordBatch) -> Iterator[Fingerprint]:
-    """What identifies each version of a batch, in the form that the bank gives for its rows."""
-    for i in range(len(batch)):
-        views = batch.vectors[batch.view_offsets[i] : batch.view_offsets[i + 1]]
-        digest = xxhash.xxh3_128_digest(np.ascontiguousarray(views).tobytes())
-        yield Fingerprint(
-            memory_id=batch.memory_ids[i].tobytes(),
-            version=int(batch.versions[i]),
-            state=int(batch.states[i]),
-            recorded_to_us=int(batch.recorded_to_us[i]),
-            digest=digest,
-        )

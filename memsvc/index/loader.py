@@ -21,13 +21,19 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch
+from gpu.bank.layouts import token_bytes
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation
 from memsvc.models.conditions import VERSION_AMONG, among
-from memsvc.models.tables import ANALYSIS, EMBEDDING, MEMORY, VERSION
+from memsvc.models.tables import ANALYSIS, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
+from retrieval.analysis.folding import folded_text
 
 _CHUNK = 400  # keys of one statement
 _STREAM = 20_000  # versions loaded at a time: bounds what a large namespace needs while it loads
+_OUTCOMES = {"success": 1.0, "partial": 0.5, "failure": 0.0}
+_RELATIONS = {relation.name.lower(): relation.value for relation in Relation}
+_RECORDED_TO = 8  # place in `_ROWS`
+_SIGNLESS = (1 << 64) - 1
 
 
 def _us(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -43,6 +49,8 @@ _VERSIONS = MEMORY.outerjoin(
 
 _ID = type_coerce(VERSION.c.memory_id, String)
 """The memory's id as the driver gives it (hex digits on SQLite): making a UUID of each is a third of a load."""
+
+_TEXT = VERSION.alias("text")  # the version that holds the text
 
 _ROWS: Select[Any] = select(
     _ID,
@@ -64,6 +72,12 @@ _ROWS: Select[Any] = select(
     ANALYSIS.c.term_ids,
     ANALYSIS.c.term_freqs,
     ANALYSIS.c.mention_ids,
+    VERSION.c.sequence_id,
+    VERSION.c.outcome,
+    ANALYSIS.c.spans,
+    ANALYSIS.c.place_ids,
+    _TEXT.c.content,
+    TOKEN_EMBEDDING.c.codes,
 ).select_from(
     _VERSIONS.outerjoin(
         ANALYSIS,
@@ -73,7 +87,26 @@ _ROWS: Select[Any] = select(
             ANALYSIS.c.version == VERSION.c.content_version,
         ),
     )
+    .outerjoin(
+        _TEXT,
+        and_(
+            _TEXT.c.tenant_id == VERSION.c.tenant_id,
+            _TEXT.c.memory_id == VERSION.c.memory_id,
+            _TEXT.c.version == VERSION.c.content_version,
+        ),
+    )
+    .outerjoin(
+        TOKEN_EMBEDDING,
+        and_(
+            TOKEN_EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
+            TOKEN_EMBEDDING.c.memory_id == VERSION.c.memory_id,
+            TOKEN_EMBEDDING.c.version == VERSION.c.content_version,
+            TOKEN_EMBEDDING.c.space_id == bindparam("space_id"),
+        ),
+    )
 )
+
+_ROWS_WIDTH = len(_ROWS.selected_columns)
 
 _VIEWS: Select[Any] = select(_ID, VERSION.c.version, EMBEDDING.c.vector).select_from(
     _VERSIONS.outerjoin(
@@ -87,6 +120,11 @@ _VIEWS: Select[Any] = select(_ID, VERSION.c.version, EMBEDDING.c.vector).select_
     )
 )
 
+_LINKS: Select[Any] = select(
+    type_coerce(MEMORY.c.id, String), LINK.c.relation, type_coerce(LINK.c.to_id, String)
+).select_from(MEMORY.outerjoin(LINK, and_(LINK.c.tenant_id == MEMORY.c.tenant_id, LINK.c.from_id == MEMORY.c.id)))
+_BY_LINK = (LINK.c.relation, LINK.c.to_id)
+
 _BY_ID = (VERSION.c.memory_id, VERSION.c.version)
 _BY_PLACE = (MEMORY.c.recorded_at, MEMORY.c.id, VERSION.c.version)
 
@@ -98,6 +136,20 @@ _AMONG = (
 )
 _ROWS_AMONG = _ROWS.where(*_AMONG).order_by(*_BY_ID)
 _VIEWS_AMONG = _VIEWS.where(*_AMONG).order_by(*_BY_ID, EMBEDDING.c.view)
+_LINKS_AMONG = _LINKS.where(
+    MEMORY.c.tenant_id == bindparam("tenant"),
+    MEMORY.c.namespace_id == bindparam("namespace"),
+    MEMORY.c.id.in_(bindparam("memory_ids", expanding=True)),
+).order_by(MEMORY.c.id, *_BY_LINK)
+_KEYS_OF = (
+    select(VERSION.c.memory_id, VERSION.c.version)
+    .where(
+        VERSION.c.tenant_id == bindparam("tenant"),
+        VERSION.c.namespace_id == bindparam("namespace"),
+        VERSION.c.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    )
+    .order_by(*_BY_ID)
+)
 
 
 def load_versions(
@@ -106,6 +158,7 @@ def load_versions(
     """Certain versions of the namespace's memories. Those that are gone are left out."""
     rows: list[Any] = []
     views: list[Any] = []
+    links: list[Any] = []
     for start in range(0, len(keys), _CHUNK):
         these = {
             "tenant": namespace.tenant_id,
@@ -114,8 +167,26 @@ def load_versions(
             **among(keys[start : start + _CHUNK]),
         }
         rows += connection.execute(_ROWS_AMONG, these).all()
-        views += _with_vector(connection.execute(_VIEWS_AMONG, these).all())
-    return to_batch(rows, views, dim)
+        views += _present(connection.execute(_VIEWS_AMONG, these).all())
+    memories = list(dict.fromkeys(memory_id for memory_id, _ in keys))
+    for start in range(0, len(memories), _CHUNK):
+        these = {
+            "tenant": namespace.tenant_id,
+            "namespace": namespace.id,
+            "memory_ids": memories[start : start + _CHUNK],
+        }
+        links += _present(connection.execute(_LINKS_AMONG, these).all())
+    return to_batch(rows, views, links, dim)
+
+
+def load_memories(connection: Connection, namespace: NamespaceRow, dim: int, memory_ids: Sequence[UUID]) -> RecordBatch:
+    """Every version of certain memories of the namespace. Those that are gone are left out."""
+    keys: list[tuple[UUID, int]] = []
+    for start in range(0, len(memory_ids), _CHUNK):
+        these = {"tenant": namespace.tenant_id, "namespace": namespace.id}
+        found = connection.execute(_KEYS_OF, {**these, "memory_ids": memory_ids[start : start + _CHUNK]})
+        keys += [(row.memory_id, row.version) for row in found]
+    return load_versions(connection, namespace, dim, keys)
 
 
 def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) -> Iterator[RecordBatch]:
@@ -132,29 +203,38 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
         ends = select(*place.clauses).where(*own, *after).order_by(*place.clauses).offset(_STREAM - 1).limit(1)
         end = connection.execute(ends).one_or_none()
         piece = (*own, *after) if end is None else (*own, *after, place <= tuple(end))
-        rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE)).all()
+        space = {"space_id": namespace.space_id}
+        rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE), space).all()
         wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
-        views = _with_vector(connection.execute(wanted, {"space_id": namespace.space_id}).all())
+        views = _present(connection.execute(wanted, space).all())
+        links = _present(connection.execute(_LINKS.where(*piece).order_by(*place.clauses, *_BY_LINK)).all())
         if rows:
-            yield to_batch(rows, views, dim)
+            yield to_batch(rows, views, links, dim)
         if end is None:
             return
         after = (place > tuple(end),)
 
 
-def _with_vector(found: Iterable[Any]) -> list[Any]:
-    """Rows of `_VIEWS`; a version without vectors in the namespace's space has none."""
-    return [row for row in found if row.vector is not None]
+def _present(found: Iterable[Any]) -> list[Any]:
+    """Rows of `_VIEWS` or `_LINKS` without those of memories that have no vector in the namespace's space, or no link.
+
+    Outer joins, for the same reason as above.
+    """
+    return [row for row in found if row[2] is not None]
 
 
-def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch:
-    """Columns from rows of `_ROWS` and `_VIEWS`; the views of one version stand in their order."""
+def to_batch(rows: Sequence[Any], views: Sequence[Any], links: Sequence[Any], dim: int) -> RecordBatch:
+    """Columns from rows of `_ROWS`, `_VIEWS` and `_LINKS`; views and links of one memory stand in their order."""
     n = len(rows)
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 19
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * _ROWS_WIDTH
     pairs, pair_offsets = _flat(columns[15], "<u8")
     term_ids, term_offsets = _flat(columns[16], "<u4")
     term_freqs, _ = _flat(columns[17], "<u2")
     entity_ids, entity_offsets = _flat(columns[18], "<u8")
+    spans, span_offsets = _flat(columns[21], "<i8", 2)
+    place_ids, place_offsets = _flat(columns[22], "<u8")
+    texts, text_offsets = _flat([folded_text(text).encode() for text in columns[23]], "<u1")
+    tokens, token_offsets = _flat([codes or b"" for codes in columns[24]], "<u1", token_bytes(dim))
     place = {(row[0], row[1]): i for i, row in enumerate(rows)}
     owners = np.fromiter((place.get((v[0], v[1]), -1) for v in views), dtype=np.int64, count=len(views))
     kept = owners >= 0  # a version committed between the two statements has views but no row; the change log brings it
@@ -186,7 +266,31 @@ def to_batch(rows: Sequence[Any], views: Sequence[Any], dim: int) -> RecordBatch
         entity_offsets=entity_offsets,
         vectors=vectors[kept][np.argsort(owners[kept], kind="stable")].astype(np.float16, copy=False),
         view_offsets=view_offsets,
+        sequences=np.fromiter(((s or 0) & _SIGNLESS for s in columns[19]), dtype=np.uint64, count=n),
+        outcomes=np.fromiter((_OUTCOMES.get(o, np.nan) for o in columns[20]), dtype=np.float32, count=n),
+        spans=spans.astype(np.int64, copy=False),
+        span_offsets=span_offsets,
+        place_ids=place_ids.astype(np.uint64, copy=False),
+        place_offsets=place_offsets,
+        **_links(rows, links),
+        texts=texts,
+        text_offsets=text_offsets,
+        tokens=tokens,
+        token_offsets=token_offsets,
     )
+
+
+def _links(rows: Sequence[Any], links: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """The link columns: a memory's links stand with its current version."""
+    place = {row[0]: i for i, row in enumerate(rows) if row[_RECORDED_TO] is None} if links else {}
+    kept = [link for link in links if link[0] in place]
+    owners = np.fromiter((place[link[0]] for link in kept), dtype=np.int64, count=len(kept))
+    order = np.argsort(owners, kind="stable")
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owners, minlength=len(rows)), out=offsets[1:])
+    targets = np.frombuffer(_id_bytes([link[2] for link in kept]), dtype=np.uint8).reshape(-1, 16)
+    relations = np.fromiter((_RELATIONS[link[1]] for link in kept), dtype=np.uint8, count=len(kept))
+    return {"link_targets": targets[order], "link_relations": relations[order], "link_offsets": offsets}
 
 
 def _id_bytes(ids: Sequence[str | UUID]) -> bytes:
@@ -196,12 +300,13 @@ def _id_bytes(ids: Sequence[str | UUID]) -> bytes:
     return b"".join(i.bytes for i in cast(Sequence[UUID], ids))
 
 
-def _flat(blobs: Sequence[bytes], dtype: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Blobs of little-endian numbers end to end, with their offsets counted in numbers."""
+def _flat(blobs: Sequence[bytes], dtype: str, width: int = 1) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Blobs of little-endian numbers end to end, with their offsets counted in elements of `width` numbers."""
     offsets = np.zeros(len(blobs) + 1, dtype=np.int64)
-    size = np.dtype(dtype).itemsize
+    size = np.dtype(dtype).itemsize * width
     np.cumsum(np.fromiter((len(b) // size for b in blobs), dtype=np.int64, count=len(blobs)), out=offsets[1:])
-    return np.frombuffer(b"".join(blobs), dtype=dtype), offsets
+    values = np.frombuffer(b"".join(blobs), dtype=dtype)
+    return (values if width == 1 else values.reshape(-1, width)), offsets
 
 
 def _times(values: Sequence[int | None], missing: int) -> NDArray[np.int64]:

@@ -77,11 +77,15 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What analysis and embedding made of a text by `speaker`. `vectors` is float16 `[n_views, dim]`, unit rows."""
+    """What analysis and embedding made of a text by `speaker`.
+
+    `vectors` is float16 `[n_views, dim]`, unit rows; `token_codes` uint8 `[n_tokens, ceil(dim / 4)]`, maybe of none.
+    """
 
     speaker: str | None
     analysis: TextAnalysis
     vectors: NDArray[np.float16]
+    token_codes: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint8))
 
 
 def described(named: Mapping[str, Any]) -> dict[str, Any]:

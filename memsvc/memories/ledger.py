@@ -13,17 +13,29 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Table, bindparam, insert, or_, update
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, LinkDraft, Prepared
+from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
-from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOMBSTONE, VERSION
+from memsvc.models.tables import (
+    ANALYSIS,
+    CHANGE,
+    EMBEDDING,
+    LINK,
+    MEMORY,
+    TOKEN_EMBEDDING,
+    TOMBSTONE,
+    VERSION,
+)
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 _TICK = timedelta(microseconds=1)
+_CHUNK = 400  # keys of one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,9 @@ class Ledger:
     _closes: list[dict[str, Any]] = field(default_factory=list)
     _versions: list[dict[str, Any]] = field(default_factory=list)
     _analyses: list[dict[str, Any]] = field(default_factory=list)
+    _outdated: list[dict[str, Any]] = field(default_factory=list)
     _embeddings: list[dict[str, Any]] = field(default_factory=list)
+    _tokens: list[dict[str, Any]] = field(default_factory=list)
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -85,6 +99,7 @@ class Ledger:
             {
                 **self._ids(id=memory_id),
                 **values,
+                "sequence_id": _sequence(values),
                 "external_id": external_id,
                 "version": 1,
                 "content_version": 1,
@@ -118,6 +133,7 @@ class Ledger:
             {
                 "b_id": stored.id,
                 **{f"b_{k}": v for k, v in values.items()},
+                "b_sequence_id": _sequence(values),
                 "b_version": version,
                 "b_content_version": content_version,
                 "b_updated_at": since,
@@ -146,6 +162,23 @@ class Ledger:
         """`later` comes after `earlier`."""
         self.link(later, [LinkDraft(Relation.FOLLOWS, earlier)])
 
+    def reencode(
+        self, memory_id: UUID, version: int, vectors: NDArray[np.float16], token_codes: NDArray[np.uint8]
+    ) -> None:
+        """Other vectors and token codes for a text that stays, in the namespace's active space; no new version.
+
+        Args:
+            memory_id: a memory that is there.
+            version: the version that the text belongs to (`content_version`), current or not.
+            vectors: float16 `[n_views, dim]`, unit rows.
+            token_codes: uint8 `[n_tokens, ceil(dim / 4)]`.
+        """
+        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
+        self._outdated.append({"b_id": memory_id, "b_version": version})
+        self._encoded(key, vectors, token_codes)
+        if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
+            self._change(ChangeOp.REWRITE, memory_id, None)
+
     def erase(self, memory_id: UUID, digest: bytes) -> None:
         """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
         tenant = self.namespace.tenant_id
@@ -153,7 +186,7 @@ class Ledger:
         run(
             LINK.delete().where(LINK.c.tenant_id == tenant, or_(LINK.c.from_id == memory_id, LINK.c.to_id == memory_id))
         )
-        for table in (EMBEDDING, ANALYSIS, VERSION):
+        for table in (TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
             run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
         run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
         run(
@@ -170,7 +203,9 @@ class Ledger:
         self._apply_updates()
         self._insert(VERSION, self._versions)
         self._insert(ANALYSIS, self._analyses)
+        self._delete_outdated()
         self._insert(EMBEDDING, self._embeddings)
+        self._insert(TOKEN_EMBEDDING, self._tokens)
         self._insert_links()
         if not self._changes:
             return self.namespace.head_seq
@@ -197,6 +232,7 @@ class Ledger:
             {
                 **self._ids(memory_id=memory_id),
                 **values,
+                "sequence_id": _sequence(values),
                 "version": version,
                 "content_version": content_version,
                 "content": content,
@@ -222,13 +258,18 @@ class Ledger:
                 "term_freqs": analysis.terms.freqs.astype("<u2").tobytes(),
                 "mentions": list(analysis.mentions),
                 "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
+                "spans": analysis.spans.astype("<i8").tobytes(),
+                "place_ids": analysis.place_ids.astype("<u8").tobytes(),
             }
         )
-        rows = np.ascontiguousarray(prepared.vectors, dtype="<f2")
-        self._embeddings += [
-            {**key, "space_id": self.namespace.space_id, "view": view, "vector": row.tobytes()}
-            for view, row in enumerate(rows)
-        ]
+        self._encoded(key, prepared.vectors, prepared.token_codes)
+
+    def _encoded(self, key: dict[str, Any], vectors: NDArray[np.float16], token_codes: NDArray[np.uint8]) -> None:
+        space = {**key, "space_id": self.namespace.space_id}
+        rows = np.ascontiguousarray(vectors, dtype="<f2")
+        self._embeddings += [{**space, "view": view, "vector": row.tobytes()} for view, row in enumerate(rows)]
+        if token_codes.shape[0]:
+            self._tokens.append({**space, "n_tokens": token_codes.shape[0], "codes": token_codes.tobytes()})
 
     def _change(self, op: ChangeOp, memory_id: UUID, version: int | None) -> None:
         self._changes.append(
@@ -240,17 +281,57 @@ class Ledger:
             self.connection.execute(insert(table), rows)
 
     def _insert_links(self) -> None:
-        """Links that are there already stay as they are."""
+        """Links that are there already stay as they are; a memory that gets one must reach the bank again."""
         if not self._links:
             return
+        self._change_linked()
         into = postgresql.insert(LINK) if self.connection.dialect.name == "postgresql" else sqlite.insert(LINK)
         self.connection.execute(into.on_conflict_do_nothing(), self._links)
+
+    def _change_linked(self) -> None:
+        """A place in the log for memories that get a link and nothing else."""
+        tenant = self.namespace.tenant_id
+        changed = {change["memory_id"] for change in self._changes}
+        waiting = list(dict.fromkeys(link["from_id"] for link in self._links if link["from_id"] not in changed))
+        for start in range(0, len(waiting), _CHUNK):
+            part = waiting[start : start + _CHUNK]
+            there = select(LINK.c.from_id, LINK.c.relation, LINK.c.to_id).where(
+                LINK.c.tenant_id == tenant, LINK.c.from_id.in_(part)
+            )
+            known = {tuple(row) for row in self.connection.execute(there)}
+            gaining = [
+                link["from_id"]
+                for link in self._links
+                if link["from_id"] in part and (link["from_id"], link["relation"], link["to_id"]) not in known
+            ]
+            versions = (
+                select(MEMORY.c.id, MEMORY.c.version)
+                .where(MEMORY.c.tenant_id == tenant, MEMORY.c.id.in_(gaining))
+                .order_by(MEMORY.c.id)
+            )
+            for memory_id, version in self.connection.execute(versions).all() if gaining else ():
+                self._change(ChangeOp.PUT, memory_id, version)
+
+    def _delete_outdated(self) -> None:
+        """Take out the vectors that others take the place of."""
+        if not self._outdated:
+            return
+        for table in (EMBEDDING, TOKEN_EMBEDDING):
+            self.connection.execute(
+                table.delete().where(
+                    table.c.tenant_id == self.namespace.tenant_id,
+                    table.c.memory_id == bindparam("b_id"),
+                    table.c.version == bindparam("b_version"),
+                    table.c.space_id == self.namespace.space_id,
+                ),
+                self._outdated,
+            )
 
     def _apply_updates(self) -> None:
         if not self._updates:
             return
         tenant = self.namespace.tenant_id
-        columns = [*DESCRIBED, "version", "content_version", "updated_at"]
+        columns = [*DESCRIBED, "sequence_id", "version", "content_version", "updated_at"]
         self.connection.execute(
             update(MEMORY)
             .where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == bindparam("b_id"))
@@ -267,3 +348,8 @@ class Ledger:
             .values(recorded_to=bindparam("b_to")),
             self._closes,
         )
+
+
+def _sequence(values: Mapping[str, Any]) -> int | None:
+    """The conversation that described columns put a memory into."""
+    return sequence_of(values["session_id"], values["metadata"])

@@ -113,6 +113,81 @@ def last_of_session(
     return connection.execute(query).scalar_one_or_none()
 
 
+def last_of_sequence(
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    sequence_id: int,
+    before: UUID | None = None,
+    *,
+    now: datetime | None = None,
+) -> tuple[UUID, str] | None:
+    """The latest active memory of a conversation, in the order of ids: (id, text), or None.
+
+    Args:
+        sequence_id: the conversation, from `memsvc.memories.sequence`.
+        before: look at memories with smaller ids alone.
+        now: if given, memories whose time to live has ended are passed over.
+    """
+    earlier = () if before is None else (MEMORY.c.id < before,)
+    return _in_sequence(connection, tenant_id, namespace_id, sequence_id, earlier, MEMORY.c.id.desc(), now)
+
+
+def next_of_sequence(
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    sequence_id: int,
+    after: UUID,
+    *,
+    now: datetime | None = None,
+) -> tuple[UUID, str] | None:
+    """The earliest active memory of a conversation with a greater id: (id, text), or None.
+
+    Args:
+        sequence_id: the conversation, from `memsvc.memories.sequence`.
+        after: the id that it comes after.
+        now: if given, memories whose time to live has ended are passed over.
+    """
+    later = (MEMORY.c.id > after,)
+    return _in_sequence(connection, tenant_id, namespace_id, sequence_id, later, MEMORY.c.id.asc(), now)
+
+
+def _in_sequence(
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    sequence_id: int,
+    where: Sequence[ColumnElement[bool]],
+    order: ColumnElement[Any],
+    now: datetime | None,
+) -> tuple[UUID, str] | None:
+    """The first of a conversation's active memories in the given order: one step in the index of conversations."""
+    query = (
+        select(MEMORY.c.id, _TEXT.c.content)
+        .outerjoin(
+            _TEXT,
+            and_(
+                _TEXT.c.tenant_id == MEMORY.c.tenant_id,
+                _TEXT.c.memory_id == MEMORY.c.id,
+                _TEXT.c.version == MEMORY.c.content_version,
+            ),
+        )
+        .where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.namespace_id == namespace_id,
+            MEMORY.c.sequence_id == sequence_id,
+            MEMORY.c.state == int(State.ACTIVE),
+            *where,
+            *(() if now is None else (unexpired(now),)),
+        )
+        .order_by(order)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.id, row.content)
+
+
 def page(
     connection: Connection,
     tenant_id: UUID,

@@ -2,7 +2,7 @@
 
 from memsvc.models.base import Base
 from memsvc.models.change import Change, ChangeOp
-from memsvc.models.embedding import Embedding, EmbeddingSpaceRow
+from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
 from memsvc.models.tenant import ApiKey, Namespace, Tenant
@@ -22,5 +22,6 @@ __all__ = [
     "Namespace",
     "Relation",
     "Tenant",
+    "TokenEmbedding",
     "Tombstone",
 ]

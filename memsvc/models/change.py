@@ -19,6 +19,8 @@ class ChangeOp(IntEnum):
     ERASE = 1
     VOID = 2
     """A change to a memory that was erased later: the seq stays, the id is gone."""
+    REWRITE = 3
+    """Its versions are what they were, but their vectors were made anew: nothing of the old ones may stay anywhere."""
 
 
 class Change(Base):

@@ -40,3 +40,26 @@ class Embedding(Base):
     space_id: Mapped[UUID] = mapped_column(ForeignKey("embedding_space.id"), primary_key=True)
     view: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TokenEmbedding(Base):
+    """States of the tokens of one version for late interaction: `n_tokens` codes of `ceil(dim / 4)` bytes, end to end.
+
+    A version without a row here has none.
+    """
+
+    __tablename__ = "token_embedding"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "memory_id", "version"],
+            ["memory_version.tenant_id", "memory_version.memory_id", "memory_version.version"],
+            ondelete="CASCADE",  # a release that does not know of this table can still erase
+        ),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    memory_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    space_id: Mapped[UUID] = mapped_column(ForeignKey("embedding_space.id"), primary_key=True)
+    n_tokens: Mapped[int] = mapped_column(Integer)
+    codes: Mapped[bytes] = mapped_column(LargeBinary)

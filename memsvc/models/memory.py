@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -54,6 +55,8 @@ class Described:
     pinned: Mapped[bool]
     source: Mapped[dict[str, Any] | None]
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
+    # Hash of the conversation that it belongs to (see `memsvc.memories.sequence`); follows from the fields above.
+    sequence_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Memory(Described, Base):
@@ -64,6 +67,8 @@ class Memory(Described, Base):
         ForeignKeyConstraint(["tenant_id", "namespace_id"], ["namespace.tenant_id", "namespace.id"]),
         UniqueConstraint("tenant_id", "namespace_id", "external_id"),
         Index("ix_memory_tenant_id_namespace_id_recorded_at_id", "tenant_id", "namespace_id", "recorded_at", "id"),
+        # Inside a conversation the order is that of the ids, which are ordered by time.
+        Index("ix_memory_tenant_id_namespace_id_sequence_id_id", "tenant_id", "namespace_id", "sequence_id", "id"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -127,6 +132,10 @@ class Analysis(Base):
     term_freqs: Mapped[bytes] = mapped_column(LargeBinary)
     mentions: Mapped[list[str]]
     mention_ids: Mapped[bytes] = mapped_column(LargeBinary)
+    # Times that the text speaks of: pairs of int64, little-endian, `[start, end)` in microseconds.
+    spans: Mapped[bytes] = mapped_column(LargeBinary)
+    # Hashes of places, uint64 little-endian.
+    place_ids: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class MemoryLink(Base):

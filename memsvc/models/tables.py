@@ -7,7 +7,7 @@ from typing import cast
 from sqlalchemy import Table
 
 from memsvc.models.change import Change
-from memsvc.models.embedding import Embedding, EmbeddingSpaceRow
+from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Tombstone
 from memsvc.models.tenant import Namespace
@@ -20,5 +20,6 @@ IDEMPOTENCY = cast(Table, Idempotency.__table__)
 LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)
+TOKEN_EMBEDDING = cast(Table, TokenEmbedding.__table__)
 TOMBSTONE = cast(Table, Tombstone.__table__)
 VERSION = cast(Table, MemoryVersion.__table__)

@@ -1,14 +1,14 @@
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-import xxhash
 
 from gpu.bank.bank import Bank
 from gpu.bank.batches import take
 from gpu.bank.errors import DimensionError, SnapshotClosedError
 from gpu.bank.filters import ScanFilter
+from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PageList
 from gpu.bank.records import NEVER_US, RecordBatch
@@ -96,15 +96,22 @@ def test_an_older_closed_version_leaves_the_current_one(namespace: NamespaceBank
     assert [(version, end) for _, version, end in held(namespace)] == [(2, 30), (3, NEVER_US)]
 
 
-def test_fingerprints_are_those_of_the_vectors(namespace: NamespaceBank) -> None:
+def test_fingerprints_cover_everything_that_a_row_holds(namespace: NamespaceBank) -> None:
     batch = batch_of(list(range(100)))
     namespace.put(batch)
-    offsets = batch.view_offsets
-    expected = {
-        bytes(batch.memory_ids[i]): xxhash.xxh3_128_digest(batch.vectors[offsets[i] : offsets[i + 1]].tobytes())
-        for i in range(100)
-    }
-    assert {f.memory_id: f.digest for f in namespace.fingerprints()} == expected
+    assert set(namespace.fingerprints()) == set(fingerprints(batch))
+    before = {f.memory_id: f for f in fingerprints(batch)}
+    for column in fields(RecordBatch):
+        values = getattr(batch, column.name).copy()
+        if column.name.endswith("_offsets"):
+            row = int(np.flatnonzero(np.diff(values) > 0)[0])
+            values[row + 1] -= 1  # its last element passes to the next memory
+        else:
+            flat = values.view(np.uint8).reshape(-1)
+            flat[0] ^= 1
+        after = {f.memory_id: f for f in fingerprints(replace(batch, **{column.name: values}))}
+        different = [key for key in after if after[key] != before.get(key)]
+        assert bool(different) == (column.name not in ("stabilities", "last_recalled_us")), column.name
 
 
 @pytest.mark.parametrize("compacted", [True, False])
