@@ -1,8 +1,9 @@
 """Nobody reports figures on the data that they fitted on.
 
-A command that fits parameters writes them with `write`, which records the names of the sets they were fitted on. Whoever
-reports figures that rest on such a file asks `refuse` first. Figures on a set that belongs to the fit are allowed only
-with parameters that were fitted without that set (leave one set out); a file may hold those beside the shipped ones:
+A command that fits parameters writes them with `write`, which records the names of the sets they were fitted on.
+Whoever reports figures that rest on such a file asks `refuse` first. Figures on a set that belongs to the fit are
+allowed only with parameters that were fitted without that set (leave one set out); a file may hold those beside the
+shipped ones:
 
     {"fitted_on": ["a", "b"], "command": "...", "seed": 1,
      "parameters": {...},                            what is shipped: fitted on all of them

@@ -81,7 +81,7 @@ def read(folder: Path, limit: int | None = None) -> Set:
     """A set from its folder.
 
     Args:
-        limit: keep about so many questions, evenly over the set. Rows are kept all, but for namespaces that nobody asks.
+        limit: keep about so many questions, evenly over the set, and all rows of the namespaces that they ask.
     """
     data = load(folder)
     every = 1 if limit is None else max(1, len(data.queries) // limit)

@@ -1,0 +1,325 @@
+"""Quality and latency of recall on real sets, from the same run, over HTTP, for each profile.
+
+    python -m benchmarks.quality run --data DATA [--set NAME] [--profile fast] [--limit N]
+
+Each set and profile has a server process of its own, so that no cache of one helps another; the rows of a set are
+written once and kept for its other profiles, unless the set grows between its questions. One client asks one question
+at a time and waits for it; latency is what it waited. Figures go to `results/`; with `--details`, every question's
+ranking goes to a folder, with what each channel said of each hit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from benchmarks import _results
+from benchmarks._http import Client
+from benchmarks._server import scratch, serve
+from benchmarks.quality import fitted, measures
+from benchmarks.quality.sets import AVERAGED, Json, Question, Set, add_options, folders, read
+
+PROFILES = ("fast", "balanced", "thorough")
+COMMAND = "python -m benchmarks.quality run --data DATA"
+NAME = "quality"
+TOP_K = 20
+BATCH = 100
+PARTS = ("embed", "locate", "search", "rerank", "fetch", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question and what came back.
+
+    Attributes:
+        found: external ids, best first.
+        channels: for each hit, rank (None if the channel did not list it) and score by channel.
+        waited_ms: what the client waited.
+        timings_ms: the server's own clocks.
+    """
+
+    id: str
+    type: str
+    gold: tuple[str, ...]
+    outdated: tuple[str, ...]
+    found: tuple[str, ...]
+    channels: tuple[dict[str, tuple[int | None, float]], ...]
+    confidence: float
+    waited_ms: float
+    timings_ms: dict[str, float]
+    degraded: tuple[str, ...]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Play every set with every profile; save after each."""
+    options = _options(argv)
+    chosen = folders(options)
+    given = [(name, fitted.read(Path(path))) for name, path in (one.split("=", 1) for one in options.fitted)]
+    try:
+        fitted.refuse(_in_force(given), [folder.name for folder in chosen])
+    except fitted.SameDataError as error:
+        if not given:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+    figures = _kept(options.name) if options.keep else {}
+    figures |= {"limit": options.limit, "profiles": figures.get("profiles", {})}
+    for folder in chosen:
+        data = read(folder, options.limit)
+        settings = dict(one.split("=", 1) for one in options.setting)
+        with scratch() as place:
+            settings |= _without(given, folder.name, place)
+            for profile, answered, written in _played(data, options.profile or PROFILES, place, settings):
+                of = figures["profiles"].setdefault(profile, {"sets": {}})
+                of["sets"][data.name] = {**summary(answered), **written, "fitted": _named(given, folder.name)}
+                of |= means(of["sets"])
+                _details(options.details, data.name, profile, answered)
+                _say(data.name, profile, of["sets"][data.name])
+                _results.save(options.name, figures, command=COMMAND)
+    print(f"saved {_results.RESULTS / options.name}.json")
+
+
+def _played(
+    data: Set, profiles: Sequence[str], place: Path, settings: dict[str, str]
+) -> Iterator[tuple[str, list[Answered], Json]]:
+    """Answers by profile, each from a server of its own, and how fast the rows were written."""
+    rates: Json = {}
+    for number, profile in enumerate(profiles):
+        folder = place / (profile if data.grows else "data")
+        with serve(folder, **settings) as server:
+            client = Client(server.url)
+            begun = time.perf_counter()
+            answered, rows, spent = play(client, data, profile, write=data.grows or number == 0)
+            if rows:
+                rates = {"rows": rows, "ingest_rows_per_s": round(rows / max(spent, 1e-9), 1)}
+            yield (
+                profile,
+                answered,
+                {
+                    **rates,
+                    "minutes": round((time.perf_counter() - begun) / 60, 1),
+                    "rss_bytes": server.rss_bytes(),
+                    "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+                },
+            )
+
+
+def play(client: Client, data: Set, profile: str, *, write: bool) -> tuple[list[Answered], int, float]:
+    """Writes and asks in the set's order.
+
+    Returns:
+        Answers, how many rows were written, and how many seconds that took.
+    """
+    answered, rows, spent = [], 0, 0.0
+    for step in data.steps:
+        namespace = f"quality/{data.name}/{step.namespace}"
+        if write and step.rows:
+            begun = time.perf_counter()
+            write_rows(client.post, namespace, step.rows)
+            spent += time.perf_counter() - begun
+            rows += len(step.rows)
+        answered += [ask(client.post, question, namespace, profile) for question in step.questions]
+    return answered, rows, spent
+
+
+def write_rows(post: Callable[[str, Json], Json], namespace: str, rows: Sequence[Json]) -> None:
+    """Writes rows in batches.
+
+    Raises:
+        RuntimeError: one was refused.
+    """
+    for start in range(0, len(rows), BATCH):
+        answer = post("/v1/memories:batch", {"namespace": namespace, "memories": list(rows[start : start + BATCH])})
+        for item in answer["items"]:
+            if item["status"] >= 300:
+                raise RuntimeError(f"a memory was refused: {item}")
+
+
+def ask(post: Callable[[str, Json], Json], question: Question, namespace: str, profile: str) -> Answered:
+    """Asks one question and keeps what came back."""
+    body = question.body(namespace, top_k=TOP_K, profile=profile, explain=True)
+    begun = time.perf_counter()
+    answer = post("/v1/recall", body)
+    waited_ms = (time.perf_counter() - begun) * 1e3
+    return Answered(
+        id=question.id,
+        type=question.type,
+        gold=tuple(sorted(question.gold)),
+        outdated=tuple(sorted(question.outdated)),
+        found=tuple(hit["memory"]["external_id"] for hit in answer["hits"]),
+        channels=tuple(
+            {name: (one["rank"], one["score"]) for name, one in hit["channels"].items()} for hit in answer["hits"]
+        ),
+        confidence=answer["confidence"],
+        waited_ms=waited_ms,
+        timings_ms=answer["explanation"]["timings_ms"],
+        degraded=tuple(answer["degraded"]),
+    )
+
+
+def summary(answered: Sequence[Answered]) -> Json:
+    """Figures of one set and profile, in percent and milliseconds.
+
+    Quality is over the answerable questions; latency, and the area of the confidence, over all.
+    """
+    answerable = [one for one in answered if _is_answerable(one)]
+    types = sorted({one.type for one in answered})
+    out: Json = {"questions": len(answerable), **_quality(answerable), **_latency(answered)}
+    out["by_type"] = {
+        name: {"questions": len(of), **_quality(of), **_latency(of)}
+        for name in types
+        if (of := [one for one in answered if one.type == name])
+    }
+    marked = [one for one in answered if one.outdated]
+    if marked:
+        firsts = [measures.current_first(o.found, frozenset(o.gold), frozenset(o.outdated)) for o in marked]
+        out["current_above_old"] = measures.percent(firsts)
+    sure = [one.confidence for one in answerable]
+    area = measures.auroc(sure, [one.confidence for one in answered if not _is_answerable(one)])
+    if area is not None:
+        out["abstention_auroc"] = round(area, 3)
+    out["degraded"] = sum(bool(one.degraded) for one in answered)
+    out["channels"] = _channels(answered)
+    out["parts_p50_ms"] = _parts(answered)
+    return out
+
+
+def means(sets: dict[str, Json]) -> Json:
+    """Means over those of the averaged sets that are there."""
+    there = [name for name in AVERAGED if name in sets]
+    if not there:
+        return {}
+    return {
+        "mean_of": len(there),
+        **{f"mean_{name}": round(statistics.fmean(sets[one][name] for one in there), 2) for name in measures.NAMES},
+    }
+
+
+def _is_answerable(one: Answered) -> bool:
+    return one.type != "adversarial"
+
+
+def _quality(answered: Sequence[Answered]) -> dict[str, float]:
+    of = [measures.ranked(one.found, frozenset(one.gold)) for one in answered]
+    return {name: measures.percent([one[name] for one in of]) for name in measures.NAMES}
+
+
+def _latency(answered: Sequence[Answered]) -> dict[str, float]:
+    return measures.percentiles([one.waited_ms for one in answered])
+
+
+def _channels(answered: Sequence[Answered]) -> dict[str, dict[str, float]]:
+    """For each channel: in how many percent of the answers it listed a hit, and how many of the first ten it listed."""
+    names = sorted({name for one in answered for hit in one.channels for name in hit})
+    found: dict[str, dict[str, float]] = {}
+    for name in names:
+        listed = [sum(hit.get(name, (None, 0))[0] is not None for hit in one.channels[:10]) for one in answered]
+        found[name] = {
+            "answers": measures.percent([float(number > 0) for number in listed]),
+            "of_first_ten": round(statistics.fmean(listed), 2),
+        }
+    return found
+
+
+def _parts(answered: Sequence[Answered]) -> dict[str, float]:
+    names = sorted({name for one in answered for name in one.timings_ms})
+    return {
+        name: round(statistics.median(one.timings_ms.get(name, 0.0) for one in answered), 3)
+        for name in sorted(names, key=lambda name: (name not in PARTS, name))
+    }
+
+
+def _in_force(given: Sequence[tuple[str, fitted.Fitted]]) -> list[fitted.Fitted]:
+    """What the figures would rest on: the shipped files, and what is given in their place."""
+    return [*fitted.shipped(), *(one for _, one in given)]
+
+
+def _without(given: Sequence[tuple[str, fitted.Fitted]], on: str, place: Path) -> dict[str, str]:
+    """Settings that name files with parameters fitted without a set; ends the command with 2 if there are none."""
+    settings = {}
+    for setting, one in given:
+        try:
+            left = one.left_out(on)
+        except fitted.SameDataError as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
+        path = place / f"{setting}.json"
+        body = {fitted.MARK: list(left.fitted_on), "parameters": left.parameters}
+        path.write_bytes(orjson.dumps(body))
+        settings[setting] = str(path)
+    return settings
+
+
+def _named(given: Sequence[tuple[str, fitted.Fitted]], on: str) -> list[Json]:
+    """What the figures rest on, for the report to judge."""
+    files = [one.left_out(on) for _, one in given] or fitted.shipped()
+    return [{"name": one.name, fitted.MARK: list(one.fitted_on)} for one in files]
+
+
+def _kept(name: str) -> Json:
+    """Figures of an earlier run at the same revision, to go on with."""
+    path = _results.RESULTS / f"{name}.json"
+    if not path.exists():
+        return {}
+    saved = orjson.loads(path.read_bytes())
+    if saved["revision"] != _results.revision():
+        print(f"{path} is of {saved['revision']}, not of this revision: it is not kept", file=sys.stderr)
+        sys.exit(2)
+    figures: Json = saved["figures"]
+    return figures
+
+
+def _details(folder: Path | None, name: str, profile: str, answered: Sequence[Answered]) -> None:
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with gzip.open(folder / f"{name}.{profile}.jsonl.gz", "wb") as stream:
+        for one in answered:
+            stream.write(orjson.dumps(asdict(one)) + b"\n")
+
+
+def _say(name: str, profile: str, figures: Json) -> None:
+    more = "".join(
+        f"  {label} {figures[key]}"
+        for key, label in (("current_above_old", "current first"), ("abstention_auroc", "AUROC"))
+        if key in figures
+    )
+    quality = (
+        f"nDCG@10 {figures['ndcg@10']:6.2f}  R@10 {figures['recall@10']:6.2f}  all@10 {figures['hit_all@10']:6.2f}"
+    )
+    print(
+        f"{name:20s} {profile:9s} {quality}  p50 {figures['p50_ms']:8.2f}  p95 {figures['p95_ms']:8.2f} ms{more}",
+        flush=True,
+    )
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality run", description=(__doc__ or "").split("\n")[0]
+    )
+    add_options(parser)
+    parser.add_argument("--profile", action="append", choices=PROFILES, help="default: all three")
+    parser.add_argument("--details", type=Path, help="folder for every question's ranking (jsonl.gz)")
+    parser.add_argument("--keep", action="store_true", help="keep the other sets and profiles of the same revision")
+    parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE", help="of the server")
+    parser.add_argument(
+        "--fitted",
+        action="append",
+        default=[],
+        metavar="SETTING=FILE",
+        help="fitted parameters that the server reads by this setting; each set gets those fitted without it",
+    )
+    parser.add_argument("--name", default=NAME, help="name of the file of figures")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()
