@@ -1,21 +1,22 @@
-"""A lane of texts waiting to be embedded: each text once, callers served in turn, worked off by threads in batches."""
+"""A lane of texts waiting to be embedded: each once, callers served in turn, worked off by threads in batches."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from retrieval.errors import EmbedderAnswerError, EmbedderBusyError, EmbedderClosedError, EmbedderRefusedError
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class Lane(Generic[T]):
-    """Runs `embed` over the waiting texts. A text that already waits or runs is not queued again.
+class Lane(Generic[K, T]):
+    """Runs `embed` over the waiting texts (of type K). A text that already waits or runs is not queued again.
 
     Callers are served in turn, one text each, so that a single write does not wait behind a batch of a thousand.
     """
@@ -23,7 +24,7 @@ class Lane(Generic[T]):
     def __init__(
         self,
         name: str,
-        embed: Callable[[list[str]], Sequence[T]],
+        embed: Callable[[list[K]], Sequence[T]],
         *,
         workers: int,
         batch_texts: int,
@@ -45,8 +46,8 @@ class Lane(Generic[T]):
         self._linger_s = linger_s
         self._capacity_texts = capacity_texts
         self._changed = threading.Condition()
-        self._calls: deque[deque[str]] = deque()
-        self._open: dict[str, Future[T]] = {}
+        self._calls: deque[deque[K]] = deque()
+        self._open: dict[K, Future[T]] = {}
         self._waiting = 0
         self._busy_workers = 0
         self._closed = False
@@ -56,7 +57,7 @@ class Lane(Generic[T]):
         for thread in self._threads:
             thread.start()
 
-    def submit(self, texts: Sequence[str]) -> list[Future[T]]:
+    def submit(self, texts: Sequence[K]) -> list[Future[T]]:
         """Queues texts; equal texts share one future.
 
         Raises:
@@ -96,7 +97,7 @@ class Lane(Generic[T]):
             with self._changed:
                 self._busy_workers -= 1
 
-    def _next_batch(self) -> list[str]:
+    def _next_batch(self) -> list[K]:
         """Waits for work; empty means closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._calls or self._closed)
@@ -113,8 +114,8 @@ class Lane(Generic[T]):
             if left <= 0 or not self._changed.wait(left):
                 return
 
-    def _take(self) -> list[str]:
-        texts: list[str] = []
+    def _take(self) -> list[K]:
+        texts: list[K] = []
         while self._calls and len(texts) < self._batch_texts:
             call = self._calls.popleft()
             texts.append(call.popleft())
@@ -123,7 +124,7 @@ class Lane(Generic[T]):
         self._waiting -= len(texts)
         return texts
 
-    def _run(self, texts: list[str]) -> None:
+    def _run(self, texts: list[K]) -> None:
         try:
             results = self._embed(texts)
         except (EmbedderAnswerError, EmbedderRefusedError) as error:
@@ -139,7 +140,7 @@ class Lane(Generic[T]):
             for text, result in zip(texts, results, strict=True):
                 self._settle(text, result)
 
-    def _settle(self, text: str, outcome: T | Exception) -> None:
+    def _settle(self, text: K, outcome: T | Exception) -> None:
         with self._changed:
             future = self._open.pop(text)
         if isinstance(outcome, Exception):

@@ -2,19 +2,20 @@
 
     code(x) = Q(R u),  u = (x - m) / |x - m|
 
-with m the mean state of the model's tokens, R a rotation drawn once for each dimension, and Q the best two-bit quantiser
-of a Gaussian (Max 1960), whose levels are scaled by 1 / sqrt(dim). States of a transformer lie in a narrow cone around m;
-without it they fill the sphere, and after a random rotation every coordinate of a unit vector is close to a Gaussian with
-variance 1 / dim whatever the vector was, so that one quantiser fits all models. A question's tokens are centred, scaled
-and rotated in the same way and stay float32.
+with m the mean state of the model's tokens, R a rotation drawn once for each dimension, and Q the best two-bit
+quantiser of a Gaussian (Max 1960), whose levels are scaled by 1 / sqrt(dim). States of a transformer lie in a narrow
+cone around m; without it they fill the sphere, and after a random rotation every coordinate of a unit vector is close
+to a Gaussian with variance 1 / dim whatever the vector was, so that one quantiser fits all models. A question's tokens
+are centred, scaled and rotated in the same way and stay float32.
 
 Error: Q loses 11.75 % of the variance, so a dot product of a code with a unit vector is off by a factor of 0.88 and by
-noise of standard deviation 0.32 / sqrt(dim) (0.017 at 384). Size: 96 bytes a token at 384 dimensions, an eighth of fp16.
+noise of standard deviation 0.32 / sqrt(dim) (0.016 at 384). Size: 96 bytes a token at 384 dimensions, an eighth of
+half precision.
 
-The rotation comes from numpy's frozen generator (`RandomState`) and a QR decomposition at double precision with positive
-diagonal, which is unique: it is the same on all platforms to within rounding (1e-12), and so are codes, except for a
-coordinate that lies within rounding of a threshold; then either level is as good. The seed and the levels are part of the
-meaning of stored codes and must not change.
+The rotation comes from numpy's frozen generator (`RandomState`) and a QR decomposition at double precision with
+positive diagonal, which is unique: it is the same on all platforms to within rounding (1e-12), and so are codes, except
+for a coordinate that lies within rounding of a threshold; then either level is as good. The seed and the levels are
+part of the meaning of stored codes and must not change.
 
 Sources: random rotation before scalar quantisation: Zandieh et al. 2025 (arXiv:2504.19874), Gao and Long 2024
 (arXiv:2405.12497); removing the mean: Mu and Viswanath 2018 (arXiv:1702.01417).
@@ -87,7 +88,8 @@ class TokenCodec:
         padded = np.zeros((tokens.shape[0], self.token_bytes * PER_BYTE), np.uint8)
         padded[:, : self.dim] = levels
         shifted = padded.reshape(tokens.shape[0], self.token_bytes, PER_BYTE) << np.arange(0, 8, 2, dtype=np.uint8)
-        return np.bitwise_or.reduce(shifted, axis=2)
+        codes: NDArray[np.uint8] = np.bitwise_or.reduce(shifted, axis=2)
+        return codes
 
     def decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What codes stand for in the rotated space, float32 `[n, dim]`; rows are about 0.94 long."""

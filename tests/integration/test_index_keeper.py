@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -28,6 +27,7 @@ from memsvc.recall.service import RecallService
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
+from retrieval.types import Encoded, Passage
 from tests.fixtures.storage_service import PATH, HeldClock, Service, at_once, open_service, service_on
 
 WORDS = ("apple", "boat", "cedar", "delta", "ember", "fjord", "grove", "harbour", "island", "juniper")
@@ -398,10 +398,10 @@ class Counting(HashingEmbedder):
         self.documents = 0
         self.refusing = False
 
-    def embed_documents(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+    def encode_documents(self, passages: Sequence[Passage]) -> list[Encoded]:
         assert not self.refusing, "a bank is built from what is stored"
-        self.documents += len(texts)
-        return super().embed_documents(texts)
+        self.documents += len(passages)
+        return super().encode_documents(passages)
 
 
 def test_an_edit_of_metadata_keeps_the_vectors(database_url: str, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from retrieval.errors import EmbedderUnavailableError
 from retrieval.fusion import StandardisedScores
 from retrieval.pipeline import Recaller
 from retrieval.ports import Channel, Embedder
-from retrieval.types import AnalysedQuery, ChannelResult, EmbeddingSpace, Query
+from retrieval.types import AnalysedQuery, ChannelResult, EmbeddingSpace, Encoded, Query
 
 DIM = 64
 PATIENCE_S = 5.0
@@ -94,6 +94,10 @@ class StuckEmbedder(HashingEmbedder):
     def embed_query(self, text: str) -> NDArray[np.float32]:
         self._released.wait(PATIENCE_S)
         return super().embed_query(text)
+
+    def encode_query(self, text: str) -> Encoded:
+        self._released.wait(PATIENCE_S)
+        return super().encode_query(text)
 
 
 class FailingChannel:
