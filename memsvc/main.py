@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 import memsvc
 from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
+from memsvc.context.endpoints import router as context_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
 from memsvc.http.container import EdgeContainer
@@ -29,7 +30,14 @@ from memsvc.recall.endpoints import router as recall_router
 log = structlog.get_logger("memsvc")
 
 DESCRIPTION = "Long-term memory for AI agents: remember, recall, forget. Errors are problem+json with a stable `code`."
-ROUTERS: tuple[APIRouter, ...] = (memories_router, recall_router, namespaces_router, keys_router, version_router)
+ROUTERS: tuple[APIRouter, ...] = (
+    memories_router,
+    recall_router,
+    context_router,
+    namespaces_router,
+    keys_router,
+    version_router,
+)
 
 
 def create_app(

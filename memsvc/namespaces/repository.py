@@ -124,6 +124,19 @@ def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None
     return [NamespaceSummary(NamespaceRow(*row[:6]), row[6], row[7]) for row in connection.execute(query)]
 
 
+def paths(connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int) -> list[str]:
+    """The paths of the tenant's namespaces that start with `prefix`, in order, strictly after a path."""
+    query = (
+        select(_NS.c.path)
+        .where(_NS.c.tenant_id == tenant_id, func.substr(_NS.c.path, 1, len(prefix)) == prefix)
+        .order_by(_NS.c.path)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(_NS.c.path > after)
+    return list(connection.execute(query).scalars())
+
+
 def ensure_space(connection: Connection, model: str, dim: int, now: datetime) -> UUID:
     """The id of an embedding space, made if it is new."""
     query = select(_SPACE.c.id).where(_SPACE.c.model == model, _SPACE.c.dim == dim)

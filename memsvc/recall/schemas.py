@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from memsvc.http.schemas import ApiModel, Bytes, Instant
-from memsvc.memories.schemas import KindName, MemoryOut, NamespacePath
+from memsvc.memories.schemas import KindName, MemoryOut, NamespacePath, Share
+from memsvc.recall.several import NAMESPACES_MAX
 
 
-class RecallRequest(ApiModel):
-    """A question in plain language over one namespace."""
+def _once(paths: list[str]) -> list[str]:
+    return list(dict.fromkeys(paths))
 
-    namespace: NamespacePath
+
+class Asked(ApiModel):
+    """What a question may say, whatever is made of its answer. One of the first three fields says where to look."""
+
+    namespace: NamespacePath | None = Field(None, description="One namespace.")
+    namespaces: (
+        Annotated[list[NamespacePath], Field(min_length=1, max_length=NAMESPACES_MAX), AfterValidator(_once)] | None
+    ) = Field(None, description="Several namespaces; the answer is one.")
+    namespace_prefix: Annotated[str, Bytes(512, least=0)] | None = Field(
+        None, description="All namespaces that begin so and that the key may read, at most 32."
+    )
     query: Annotated[str, Bytes("query_max_bytes")]
-    top_k: int = Field(10, ge=1, description="Most hits.")
     kinds: Annotated[list[KindName], Field(min_length=1, max_length=3)] | None = None
     filter: dict[str, Any] | None = Field(None, description="See docs/filters.md.")
     as_of: Instant | None = Field(None, description="Answer from what the service knew then.")
     valid_at: Instant | None = Field(None, description="Only what was true in the world then.")
     asked_at: Instant | None = Field(None, description='The "now" of the question; default: the clock.')
-    token_budget: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
-        None, description="Hits stop before their contents exceed this many tokens (estimated as bytes / 4)."
-    )
     profile: Literal["fast", "balanced", "thorough"] = "balanced"
+    min_confidence: Share | None = Field(
+        None, description="Below this confidence the answer has no hits, and says `nothing_relevant`."
+    )
     explain: bool = False
     min_seq: Annotated[int, Field(ge=0, le=2**62)] | None = Field(
-        None, description="Refuse to answer from less than this change of the namespace."
+        None, description="Refuse to answer from less than this change; only with `namespace`."
     )
     deadline_ms: Annotated[int, Field(ge=1, le=60_000)] | None = Field(
         None, description="Channels that take longer are left out and named in `degraded`."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Asked:
+        places = (self.namespace, self.namespaces, self.namespace_prefix)
+        if sum(place is not None for place in places) != 1:
+            raise PydanticCustomError(
+                "namespace_choice", "give exactly one of namespace, namespaces and namespace_prefix"
+            )
+        if self.min_seq is not None and self.namespace is None:
+            raise PydanticCustomError("min_seq_of_one", "min_seq counts the changes of one namespace: give namespace")
+        return self
+
+
+class RecallRequest(Asked):
+    """A question in plain language over one or several namespaces."""
+
+    top_k: int = Field(10, ge=1, description="Most hits.")
+    token_budget: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="Hits stop before their contents exceed this many tokens (estimated as bytes / 4)."
     )
 
 
@@ -55,14 +87,26 @@ class Explanation(ApiModel):
 
     eligible: int = Field(description="Memories that the filters let through.")
     timings_ms: dict[str, float]
+    question: dict[str, Any] | None = Field(None, description="What was read out of the question.")
+    trail: list[str] | None = Field(None, description="What further retrieval was tried, and why it ended.")
 
 
-class RecallAnswer(ApiModel):
-    """Hits, best first. `confidence` says how sure the service is that anything relevant is here."""
+class Answered(ApiModel):
+    """What every answer to a question says of itself."""
 
-    hits: list[HitOut]
-    confidence: float
-    seq: int
+    id: UUID = Field(description="Names the answer when feedback is given, for an hour.")
+    confidence: float = Field(description="How sure the service is that anything relevant is here.")
+    nothing_relevant: bool = Field(description="Nothing was found, or `confidence` lies below `min_confidence`.")
+    seq: int | None = Field(description="Last change of the namespace; null if several were asked.")
+    seqs: dict[str, int] = Field(
+        default_factory=dict, description="Last change of each namespace, if several were asked."
+    )
     degraded: list[str]
     took_ms: float
     explanation: Explanation | None = None
+
+
+class RecallAnswer(Answered):
+    """Hits, best first."""
+
+    hits: list[HitOut]

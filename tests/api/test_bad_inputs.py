@@ -21,6 +21,7 @@ from tests.fixtures.service import DIM, Caller, Service, assert_problem, serving
 CANARY = "cánary-7f3a91"
 ASCII_CANARY = "nary-7f3a91"
 MEMORIES, RECALL, BATCH, KEYS = "/v1/memories", "/v1/recall", "/v1/memories:batch", "/v1/keys"
+CONTEXT = "/v1/context"
 TALK = "/v1/conversations"
 
 
@@ -61,6 +62,11 @@ def literal(number: str, status: int | tuple[int, ...], text: str) -> Bad:
 def ask(number: str, status: int | tuple[int, ...] = 422, **fields: Any) -> Bad:
     """A question with fields that are wrong."""
     return Bad(number, status, path=RECALL, json={"namespace": "n", "query": CANARY, **fields})
+
+
+def pack(number: str, **fields: Any) -> Bad:
+    """A wish for a context with fields that are wrong."""
+    return Bad(number, 422, path=CONTEXT, json={"namespace": "n", "query": CANARY, **fields})
 
 
 def look(number: str, status: int | tuple[int, ...] = 422, path: str = MEMORIES, **params: Any) -> Bad:
@@ -125,7 +131,7 @@ HTTP = [
 JSON = [
     *(
         raw(f"B-20 {body!r}", (400, 422), body, path)
-        for path in (MEMORIES, RECALL, BATCH, KEYS, TALK)
+        for path in (MEMORIES, RECALL, CONTEXT, BATCH, KEYS, TALK)
         for body in ("", " ", "null", "[]", '"x"', "1", "{", '{"a": 1,}', "{} {}", "\ufeff{}", "{/* c */}", "{'a': 1}")
     ),
     raw("B-21 utf-8", 400, b'{"namespace": "n", "content": "\xff\xfe"}'),
@@ -302,6 +308,23 @@ QUERIES = [
     ask("kinds", kinds=[CANARY]),
     ask("profile", profile=CANARY),
     ask("explain", explain="yes"),
+    *(ask(f"min_confidence {value!r}", min_confidence=value) for value in (-0.1, 1.1, "0.5", True)),
+    ask("where: two", namespaces=["n"]),
+    ask("where: two", namespace_prefix="n"),
+    ask("where: none", namespace=None),
+    ask("where: too many", namespace=None, namespaces=[f"n/{i}" for i in range(33)]),
+    ask("where: empty", namespace=None, namespaces=[]),
+    ask("where: path", namespace=None, namespaces=["n", f"{CANARY} x"]),
+    ask("where: prefix", namespace=None, namespace_prefix="x" * 513),
+    ask("where: nul", namespace=None, namespace_prefix="\0"),
+    ask("min_seq of several", namespace=None, namespaces=["n"], min_seq=0),
+    *(pack(f"budget {value!r:.9}", token_budget=value) for value in (0, -1, 1_000_001, "10", 1.5, True, None)),
+    *(pack(f"top_k {value!r}", top_k=value) for value in (0, 201, "10")),
+    *(pack(f"order {value!r}", order=value) for value in ("newest", CANARY, 1)),
+    *(pack(f"tokenizer {value!r}", tokenizer=value) for value in ("cl100k", "../../etc/passwd", CANARY, 1)),
+    *(pack(f"previous {n}", previous=value) for n, value in enumerate(([CANARY], "x", [1], [str(uuid4())] * 1001))),
+    pack("query", query=""),
+    pack("unknown", budget=10),
 ]  # fmt: skip
 
 CONDITIONS = [

@@ -24,7 +24,9 @@ def test_answer_has_the_stated_form(ada: Caller) -> None:
 
     answer = ada.recall("how hot is tea", explain=True)
 
-    assert set(answer) == {"hits", "confidence", "seq", "degraded", "took_ms", "explanation"}
+    assert set(answer) == {
+        *("id", "hits", "confidence", "nothing_relevant", "seq", "degraded", "took_ms", "explanation")
+    }
     (hit,) = answer["hits"]
     assert hit["rank"] == 1
     assert hit["memory"]["external_id"] == "D1:3"
@@ -37,6 +39,7 @@ def test_unknown_namespace_is_an_empty_one(ada: Caller) -> None:
     answer = ada.recall("anything")
 
     assert (answer["hits"], answer["seq"], answer["degraded"]) == ([], 0, [])
+    assert answer["nothing_relevant"] is True
     assert ada.ask("GET", "/v1/namespaces").json()["items"] == []
 
 
@@ -249,6 +252,18 @@ def test_deadline_leaves_out_what_is_late(tmp_path: Path) -> None:
         assert time.perf_counter() - begun < 0.25
         stub.slow.clear()
         assert ada.recall("another kettle", deadline_ms=60_000)["degraded"] == []
+
+
+def test_below_the_confidence_asked_for_there_is_nothing_relevant(ada: Caller) -> None:
+    ada.remember("the red kettle whistles")
+    sure = ada.recall("the red kettle")["confidence"]
+
+    enough, too_little = ada.recall("the red kettle", min_confidence=sure), ada.recall("kettle", min_confidence=1.0)
+
+    assert (len(enough["hits"]), enough["nothing_relevant"]) == (1, False)
+    assert (too_little["hits"], too_little["nothing_relevant"]) == ([], True)
+    assert 0 < too_little["confidence"] < 1
+    assert ada.recall("kettle", min_confidence=0.0)["nothing_relevant"] is False
 
 
 def _ask(caller: Caller, **fields: Any) -> Any:

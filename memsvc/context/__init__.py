@@ -1,0 +1,1 @@
+"""Context: what is remembered, packed into a token budget, ready to stand in a prompt."""

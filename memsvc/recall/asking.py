@@ -1,0 +1,127 @@
+"""From a request's question to what was found: the same for every route that recalls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request
+
+from gpu.bank.records import Kind
+from memsvc.auth.principal import Principal
+from memsvc.core.errors import InvalidInput
+from memsvc.filters.grammar import parse
+from memsvc.http.work import run_blocking
+from memsvc.recall import several
+from memsvc.recall.schemas import Asked
+from memsvc.recall.service import Answer, Question
+from memsvc.recall.several import Gathered, Located
+from memsvc.recall.traces import Traces
+from memsvc.wiring import Container
+from retrieval.types import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found, with the id under which feedback on it is taken.
+
+    `hits` is empty where the confidence lies below what was asked for; `nothing_relevant` says so.
+    """
+
+    id: UUID
+    hits: Sequence[Located]
+    nothing_relevant: bool
+    gathered: Gathered
+
+
+async def ask(request: Request, principal: Principal, body: Asked, top_k: int) -> Outcome:
+    """Asks the namespaces that the request names.
+
+    Raises:
+        Forbidden: the key does not reach one that is named.
+        InvalidInput: the request asks for more than there may be, or for what cannot be.
+    """
+    container: Container = request.app.state.container
+    if top_k > container.settings.top_k_max:
+        raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
+    question = _question(body, top_k)
+    paths = await _places(request, principal, body)
+
+    async def recall(tenant_id: UUID, asked: Question) -> Answer:
+        return await run_blocking(request, container.recall, tenant_id, asked)
+
+    gathered = await several.gather(recall, principal.tenant_id, question, paths)
+    for answer in gathered.answers:
+        container.observe_recall(answer)
+    is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
+    hits: Sequence[Located] = () if is_unsure else gathered.hits
+    recall_id = traces_of(request).record(principal.tenant_id, hits)
+    return Outcome(recall_id, hits, not hits, gathered)
+
+
+def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
+    """The fields of `Answered`."""
+    gathered = outcome.gathered
+    shown: dict[str, Any] = {
+        "id": outcome.id,
+        "confidence": gathered.confidence,
+        "nothing_relevant": outcome.nothing_relevant,
+        "seq": None if body.namespace is None else gathered.seqs[body.namespace],
+        "degraded": gathered.degraded,
+        "took_ms": round(gathered.timings_ms["total"], 3),
+    }
+    if body.namespace is None:
+        shown["seqs"] = gathered.seqs
+    if body.explain:
+        shown["explanation"] = _explanation(gathered)
+    return shown
+
+
+def traces_of(request: Request) -> Traces:
+    """The recalls that feedback may still name."""
+    state = request.app.state
+    if not hasattr(state, "traces"):
+        state.traces = Traces(state.container.clock)
+    traces: Traces = state.traces
+    return traces
+
+
+def _question(body: Asked, top_k: int) -> Question:
+    return Question(
+        path=body.namespace or "",
+        text=body.query,
+        top_k=top_k,
+        kinds=frozenset(Kind[name.upper()] for name in body.kinds or ()),
+        condition=None if body.filter is None else parse(body.filter),
+        raw_condition=body.filter,
+        as_of=body.as_of,
+        valid_at=body.valid_at,
+        asked_at=body.asked_at,
+        profile=Profile(body.profile),
+        min_seq=body.min_seq,
+        deadline_s=None if body.deadline_ms is None else body.deadline_ms / 1e3,
+    )
+
+
+async def _places(request: Request, principal: Principal, body: Asked) -> list[str]:
+    """The namespaces to ask, all of which the key may read."""
+    if body.namespace_prefix is not None:
+        return await run_blocking(request, _below, request.app.state.container, principal, body.namespace_prefix)
+    paths = body.namespaces if body.namespace is None else [body.namespace]
+    several.check(principal, paths or [])
+    return paths or []
+
+
+def _below(container: Container, principal: Principal, prefix: str) -> list[str]:
+    with container.database.read() as connection:
+        return several.below(connection, principal, prefix)
+
+
+def _explanation(gathered: Gathered) -> dict[str, Any]:
+    timings = {name: round(ms, 3) for name, ms in gathered.timings_ms.items()}
+    shown: dict[str, Any] = {"eligible": gathered.eligible, "timings_ms": timings}
+    for answer in gathered.answers:
+        shown = {**getattr(answer, "explained", {}), **shown}
+    return shown

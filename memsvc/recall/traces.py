@@ -1,0 +1,103 @@
+"""What recalls answered, kept for an hour in memory so that feedback can say what was right. Never logged or stored.
+
+Of a hit only its id, its namespace's path and the score of each channel are kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memsvc.core.clock import Clock
+from memsvc.core.ids import new_id
+from memsvc.recall.several import Located
+from retrieval.adaptation import apart
+
+KEPT_FOR = timedelta(hours=1)
+RECALLS_MAX = 10_000
+HITS_MAX = 250_000
+"""Of all recalls together: about 30 MB with ten channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One recall.
+
+    Attributes:
+        memory_ids: of its hits, best first.
+        paths: the namespace of each.
+        channels: names of the channels, ascending.
+        scores: float32 `[n_channels, n_hits]`, -inf where a channel has no score.
+    """
+
+    tenant_id: UUID
+    at: datetime
+    memory_ids: tuple[UUID, ...]
+    paths: tuple[str, ...]
+    channels: tuple[str, ...]
+    scores: NDArray[np.float32]
+
+    def apart(self, memory_id: UUID) -> dict[str, float]:
+        """By channel name, how many standard deviations it set a hit apart from the others of its namespace."""
+        place = self.memory_ids.index(memory_id)
+        same = np.array([path == self.paths[place] for path in self.paths])
+        own = int(same[:place].sum())
+        return {name: float(apart(self.scores[row, same])[own]) for row, name in enumerate(self.channels)}
+
+
+class Traces:
+    """The recalls of the last hour, the oldest dropped where there are too many. Thread-safe."""
+
+    def __init__(self, clock: Clock, *, recalls_max: int = RECALLS_MAX, hits_max: int = HITS_MAX) -> None:
+        self._clock = clock
+        self._recalls_max = recalls_max
+        self._hits_max = hits_max
+        self._kept: OrderedDict[UUID, Trace] = OrderedDict()
+        self._hits = 0
+        self._lock = Lock()
+
+    def record(self, tenant_id: UUID, hits: Sequence[Located]) -> UUID:
+        """Keeps what a recall answered; returns the recall's id."""
+        recall_id, now = new_id(), self._clock.now()
+        channels = sorted({name for hit in hits for name in hit.found.hit.channels})
+        scores = np.full((len(channels), len(hits)), -np.inf, dtype=np.float32)
+        rows = {name: row for row, name in enumerate(channels)}
+        for place, hit in enumerate(hits):
+            for name, score in hit.found.hit.channels.items():
+                scores[rows[name], place] = score.score
+        trace = Trace(
+            tenant_id,
+            now,
+            tuple(hit.found.hit.memory_id for hit in hits),
+            tuple(hit.path for hit in hits),
+            tuple(channels),
+            scores,
+        )
+        with self._lock:
+            self._kept[recall_id] = trace
+            self._hits += len(hits)
+            self._drop(now)
+        return recall_id
+
+    def find(self, tenant_id: UUID, recall_id: UUID) -> Trace | None:
+        """A recall of this tenant in the last hour, or None."""
+        with self._lock:
+            self._drop(self._clock.now())
+            trace = self._kept.get(recall_id)
+        return trace if trace is not None and trace.tenant_id == tenant_id else None
+
+    def _drop(self, now: datetime) -> None:
+        while self._kept:
+            oldest = next(iter(self._kept.values()))
+            too_many = len(self._kept) > self._recalls_max or self._hits > self._hits_max
+            if not too_many and now - oldest.at <= KEPT_FOR:
+                return
+            self._kept.popitem(last=False)
+            self._hits -= len(oldest.memory_ids)
