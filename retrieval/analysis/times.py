@@ -1,0 +1,55 @@
+"""The times that a text speaks of, as spans: what "last week" meant when it was said.
+
+Deterministic: the clock is never read. Local time is that of the moment's own UTC offset. English; other languages
+give what they share with it (ISO dates, years in brackets). `docs/decisions/0009-time-expressions.md` states the
+conventions.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.analysis.periods import Period
+from retrieval.analysis.time_grammar import TRIGGERS, Reader
+from retrieval.analysis.time_tokens import tokens
+
+TIMES_VERSION = 1
+MOST_SPANS = 32
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local time, shifted below
+_MICROSECOND = timedelta(microseconds=1)
+_TRIGGER = re.compile(r"[a-z]+|[0-9]")
+
+
+def time_spans(text: str, said_at: datetime | None) -> NDArray[np.int64]:
+    """The times that a text speaks of.
+
+    Args:
+        text: any text.
+        said_at: when it was said or asked (aware), which relative times refer to; None: only full dates count.
+
+    Returns:
+        int64 `[s, 2]`, half-open microseconds since the epoch, distinct, ascending; the first 32 in the text. Open ends
+        reach to 1900, to 2100, or to `said_at` ("since").
+    """
+    if _has_none(text):
+        return np.empty((0, 2), dtype=np.int64)
+    now, offset = None, timedelta(0)
+    if said_at is not None:
+        offset = said_at.utcoffset() or timedelta(0)
+        now = (said_at.astimezone(UTC) if said_at.tzinfo else said_at).replace(tzinfo=None) + offset
+    found = {_bounds(period, offset) for period in Reader(tokens(text), now, offset).periods(MOST_SPANS)}
+    return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
+
+
+def _has_none(text: str) -> bool:
+    """Whether no word and no digit could begin a time: most texts end here."""
+    return TRIGGERS.isdisjoint(_TRIGGER.findall(text.lower()))
+
+
+def _bounds(period: Period, offset: timedelta) -> tuple[int, int]:
+    return (period.start - offset - _EPOCH) // _MICROSECOND, (period.end - offset - _EPOCH) // _MICROSECOND
