@@ -43,7 +43,7 @@ def warm_up() -> None:
         view.bm25(terms, np.ones(1, np.float32), 1.5, 0.75)
         view.memory_id(view.top(scores, 1)[0])
         view.moments(scores)
-        view.sequence_order()
+        view.context_scores(scores, (0.5, 0.25, 0.25))
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
             _warm_scans(segment, mask)

@@ -6,24 +6,47 @@ It is a list of slots: no id and no hash is copied out of the pages, so that an 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank import sequences_kernel as kernel
+from gpu.bank.layouts import ATTRIBUTES
 
 if TYPE_CHECKING:
     from gpu.bank.segment import SegmentSnapshot
 
 _NONE = np.empty(0, np.int64)
+_FEW = 16
+"""A sixteenth of the order is put in by bisection; with more rows than that, sorting is about as fast."""
+_PREFIXES = ATTRIBUTES.prefixes("sequences", "memory_id")
+
+
+class Ordered(NamedTuple):
+    """Slots, sequence by sequence and by id in each, and where sequences begin; neither is to be written to.
+
+    Attributes:
+        slots: int64 `[k]`.
+        starts: uint8 `[k]`, 1 at the first slot of each sequence.
+    """
+
+    slots: NDArray[np.int64]
+    starts: NDArray[np.uint8]
+
+
+def ordered(slots: NDArray[np.int64], sequences: NDArray[np.uint64]) -> Ordered:
+    """Slots that stand in order already, with the sequence of each (uint64 `[k]`)."""
+    starts = np.ones(slots.shape[0], np.uint8)
+    starts[1:] = sequences[1:] != sequences[:-1]
+    return Ordered(slots, starts)
 
 
 class SequenceOrder:
     """Slots of a segment's sequenced rows by (sequence, memory id). Thread-safe.
 
-    The newest snapshot's order is kept; the next one's is made from it by merging in the rows that were written since
-    (a pass over the order) instead of sorting everything.
+    The newest snapshot's order is kept. The next one's is made from it: the dead go, and a few rows that were written
+    since are put in by bisection; everything is sorted anew only where many were.
     """
 
     __slots__ = ("_epoch", "_lock", "_n_slots", "_order")
@@ -32,36 +55,42 @@ class SequenceOrder:
         self._lock = threading.Lock()
         self._n_slots = 0
         self._epoch = 0
-        self._order = _NONE
+        self._order = Ordered(_NONE, np.empty(0, np.uint8))
 
-    def live(self, segment: SegmentSnapshot) -> NDArray[np.int64]:
-        """Slots of the rows that are alive in the snapshot and belong to a sequence, int64 `[k]`; not to be written to.
+    def live(self, segment: SegmentSnapshot) -> Ordered:
+        """The rows that are alive in the snapshot and belong to a sequence.
 
         Args:
             segment: a snapshot of the segment that this order belongs to.
         """
         with self._lock:
             if segment.epoch < self._epoch or segment.n_slots < self._n_slots:
-                return _sorted(segment, np.arange(segment.n_slots))  # a reader that started earlier: not worth keeping
+                # A reader that started earlier: its order is not worth keeping.
+                return _ordered(segment, _sorted(segment, np.arange(segment.n_slots)))
             if segment.epoch > self._epoch or segment.n_slots > self._n_slots:
-                self._order = self._extended(segment)
+                self._order = _ordered(segment, self._extended(segment))
                 self._n_slots, self._epoch = segment.n_slots, segment.epoch
             return self._order
 
     def _extended(self, segment: SegmentSnapshot) -> NDArray[np.int64]:
-        new = _sorted(segment, np.arange(self._n_slots, segment.n_slots))
-        old = self._order
+        old, new = self._order.slots, _sorted(segment, np.arange(self._n_slots, segment.n_slots))
         if old.shape[0]:
-            old = old[_column(segment, "died")[old] > segment.epoch]
-        if not old.shape[0] or not new.shape[0]:
-            return new if new.shape[0] else old
-        out = np.empty(old.shape[0] + new.shape[0], np.int64)
-        kernel.merge(old, _keys(segment, old), new, _keys(segment, new), out)
-        return out
+            old = old[(_column(segment, "died") > segment.epoch)[old]]
+        if not new.shape[0]:
+            return old
+        if new.shape[0] * _FEW <= old.shape[0]:
+            places = np.empty(new.shape[0], np.int64)
+            if kernel.places(old, segment.attributes.entries, _PREFIXES, _keys(segment, new), places):
+                return np.insert(old, places, new)
+        return _sorted(segment, np.arange(segment.n_slots))
 
     def memory_bytes(self) -> int:
         """Bytes allocated."""
-        return self._order.nbytes
+        return self._order.slots.nbytes + self._order.starts.nbytes
+
+
+def _ordered(segment: SegmentSnapshot, slots: NDArray[np.int64]) -> Ordered:
+    return ordered(slots, _column(segment, "sequences")[slots] if slots.shape[0] else np.empty(0, np.uint64))
 
 
 def by_sequence(sequences: NDArray[np.uint64], ids: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -88,7 +117,7 @@ def _sorted(segment: SegmentSnapshot, slots: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _keys(segment: SegmentSnapshot, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """(sequence, first and second half of the id) of slots in any order, uint64 `[n, 3]`."""
+    """(sequence, first and second half of the id) of a few slots in any order, uint64 `[n, 3]`."""
     keys = np.empty((slots.shape[0], 3), np.uint64)
     keys[:, 0] = _column(segment, "sequences")[slots]
     keys[:, 1:] = _column(segment, "memory_id")[slots].view(">u8").reshape(-1, 2)

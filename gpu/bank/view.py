@@ -14,9 +14,10 @@ from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ARENAS, ERASED_EPOCH
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
-from gpu.bank.sequences import by_sequence
+from gpu.bank.sequences import Ordered, by_sequence, ordered
 from gpu.bank.tables import rows_of
 from gpu.ops.bm25_scan.op import bm25_scan
+from gpu.ops.context_scores.op import context_scores
 from gpu.ops.dense_scan.op import dense_scan
 from gpu.ops.filter_scan.op import filter_scan, plan
 from gpu.ops.top_memories.op import moments, top_memories
@@ -55,7 +56,7 @@ class BankView:
         self._lock = threading.Lock()
         self._mask: NDArray[np.uint8] | None = None
         self._eligible = 0
-        self._order: NDArray[np.int64] | None = None
+        self._order: Ordered | None = None
         self._open = True
 
     @property
@@ -230,19 +231,37 @@ class BankView:
         Neighbours in it that have the same sequence are neighbours in the conversation, whatever the filter says of
         them. Made once for a snapshot and kept. With `as_of_us` it has the versions of that moment.
         """
+        return self._ordered().slots
+
+    def context_scores(self, scores: NDArray[np.float32], weights: tuple[float, float, float]) -> NDArray[np.float32]:
+        """Each memory's score with a share of its neighbours' in the conversation, eligible ones alone.
+
+        Args:
+            scores: float32 `[n_slots]`; -inf for memories that are not eligible.
+            weights: shares of the memory before, of the one before that, and of the one after.
+
+        Returns:
+            float32 `[n_slots]`, the scores themselves where there is no conversation; see `gpu.ops.context_scores`.
+        """
+        order = self._ordered()
+        return context_scores(scores, order.slots, order.starts, weights)
+
+    def _ordered(self) -> Ordered:
         self._check_open()
         with self._lock:
             if self._order is None:
-                self._order = self._sequence_order()
+                self._order = self._make_order()
             return self._order
 
-    def _sequence_order(self) -> NDArray[np.int64]:
+    def _make_order(self) -> Ordered:
         (segment, _), *more = self._parts
         if not more:
             return segment.sequences.live(segment)
-        slots = np.concatenate([part.start + one.sequences.live(one) for one, part in self._parts])
+        slots = np.concatenate([part.start + one.sequences.live(one).slots for one, part in self._parts])
         slots = slots[self._holds(slots)]
-        return slots[by_sequence(self.column("sequences", slots).astype(np.uint64), self.memory_id(slots))]
+        sequences = self.column("sequences", slots).astype(np.uint64, copy=False)
+        order = by_sequence(sequences, self.memory_id(slots))
+        return ordered(slots[order], sequences[order])
 
     def _holds(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the slots are alive in the snapshot; with `as_of_us`, which hold the version of that moment."""

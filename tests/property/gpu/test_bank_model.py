@@ -13,11 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gpu.bank.bank import Bank
 from gpu.bank.batches import take
 from gpu.bank.filters import Range, ScanFilter, TimeColumn
-from gpu.bank.records import NEVER_US, Kind, RecordBatch, State
+from gpu.bank.fingerprints import fingerprints
+from gpu.bank.layouts import ARENAS
+from gpu.bank.records import NEVER_US, Kind, RecordBatch, State, no_links
 from gpu.ops.bm25_scan.reference import bm25_rows
+from gpu.ops.context_scores.reference import context_rows
 from gpu.ops.dense_scan.reference import dense_rows
 from gpu.ops.filter_scan.reference import filter_rows
-from tests.fixtures.bank_records import random_batch
+from tests.fixtures.bank_records import random_batch, with_links
 
 DIM = 8
 Key = tuple[bytes, int]
@@ -36,6 +39,12 @@ def scans(draw: Any, clock: int) -> ScanFilter:
     )
 
 
+def _without(one: RecordBatch, memory: bytes) -> RecordBatch:
+    """The same version without links to a memory."""
+    links = list(zip(one.link_relations, map(bytes, one.link_targets), strict=True))
+    return with_links(one, [[link for link in links if link[1] != memory]])
+
+
 class BankModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +54,7 @@ class BankModel(RuleBasedStateMachine):
         self.clock = 1000
 
     def _close(self, key: Key, at_us: int) -> None:
-        self.versions[key] = replace(self.versions[key], recorded_to_us=np.array([at_us]))
+        self.versions[key] = replace(self.versions[key], recorded_to_us=np.array([at_us]), **no_links(1))
 
     def _apply_current(self, one: RecordBatch) -> None:
         memory, version = one.memory_ids[0].tobytes(), int(one.versions[0])
@@ -93,7 +102,8 @@ class BankModel(RuleBasedStateMachine):
         if memory in self.current:
             self._close((memory, self.current[memory]), starts[0])
         for i in range(n):
-            self.versions[memory, first + i] = take(batch, np.array([i]))
+            one = take(batch, np.array([i]))
+            self.versions[memory, first + i] = one if i == n - 1 else replace(one, **no_links(1))
         self.current[memory] = first + n - 1
 
     @rule(n=st.integers(1, 10), seed=st.integers(0, 2**32 - 1))
@@ -112,7 +122,18 @@ class BankModel(RuleBasedStateMachine):
         for row in ids:
             memory = row.tobytes()
             self.current.pop(memory, None)
-            self.versions = {key: value for key, value in self.versions.items() if key[0] != memory}
+            self.versions = {key: _without(value, memory) for key, value in self.versions.items() if key[0] != memory}
+
+    @rule(number=st.integers(0, 60), seed=st.integers(0, 2**32 - 1))
+    def rewrite(self, number: int, seed: int) -> None:
+        """Every version of a memory gets other vectors and token codes."""
+        rng = np.random.default_rng(seed)
+        memory = random_batch(rng, [number], dim=DIM).memory_ids[0].tobytes()
+        for key in [key for key in self.versions if key[0] == memory]:
+            other = random_batch(rng, [number], dim=DIM)
+            columns = {name: getattr(other, name) for name in ("vectors", "view_offsets", "tokens", "token_offsets")}
+            self.versions[key] = replace(self.versions[key], **columns)
+            self.namespace.rewrite(self.versions[key])
 
     @rule()
     def compact(self) -> None:
@@ -151,12 +172,47 @@ class BankModel(RuleBasedStateMachine):
                 assert all(abs(found[key] - wanted[key]) < 1e-3 for key in wanted)
                 assert (np.diff(best) <= 0).all()
 
+    @rule(data=st.data())
+    def read(self, data: st.DataObject) -> None:
+        """Where memories are, what they hold, and who stands beside whom in a conversation."""
+        as_of = data.draw(st.none() | st.integers(0, self.clock + 2))
+        held = {
+            key[0]: one
+            for key, one in self.versions.items()
+            if (
+                self.current.get(key[0]) == key[1]
+                if as_of is None
+                else int(one.recorded_from_us[0]) <= as_of < int(one.recorded_to_us[0])
+            )
+        }
+        asked = [bytes(random_batch(np.random.default_rng(0), [i]).memory_ids[0]) for i in (*range(0, 60, 7), 3, 3)]
+        with self.namespace.view(ScanFilter(states=frozenset(), as_of_us=as_of)) as view:
+            slots = view.slots_of(np.frombuffer(b"".join(asked), np.uint8).reshape(-1, 16))
+            assert [slot >= 0 for slot in slots] == [memory in held for memory in asked]
+            for name, arena in ARENAS.items():
+                values, offsets = view.ranges(name, slots[slots >= 0])
+                for i, memory in enumerate(memory for memory in asked if memory in held):
+                    for column, flat in arena.columns.items():
+                        expected = getattr(held[memory], flat)
+                        assert values[column][offsets[i] : offsets[i + 1]].tolist() == expected.tolist()
+            members = [(int(one.sequences[0]), memory) for memory, one in held.items() if one.sequences[0]]
+            order = view.sequence_order()
+            found = zip(view.column("sequences", order).tolist(), map(bytes, view.memory_id(order)), strict=True)
+            assert list(found) == sorted(members)
+            scores = np.full(view.n_slots, -np.inf, np.float32)
+            memories, values = sorted(held), np.random.default_rng(0).random(len(held), dtype=np.float32)
+            values[::3] = -np.inf
+            at = view.slots_of(np.frombuffer(b"".join(memories), np.uint8).reshape(-1, 16))
+            scores[at] = values
+            expected = context_rows(values, [int(held[m].sequences[0]) for m in memories], memories, (0.5, 0.25, 0.125))
+            np.testing.assert_allclose(view.context_scores(scores, (0.5, 0.25, 0.125))[at], expected, rtol=1e-6)
+
     @invariant()
     def holds_what_the_model_holds(self) -> None:
         assert len(self.namespace) == len(self.current)
-        held = {(f.memory_id, f.version): (f.state, f.recorded_to_us) for f in self.namespace.fingerprints()}
-        model = {key: (int(b.states[0]), int(b.recorded_to_us[0])) for key, b in self.versions.items()}
-        assert held == model
+        held = list(self.namespace.fingerprints())
+        assert len(set(held)) == len(held)
+        assert set(held) == {f for one in self.versions.values() for f in fingerprints(one)}
 
 
 TestBankModel = BankModel.TestCase

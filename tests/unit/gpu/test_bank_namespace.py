@@ -11,9 +11,9 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PageList
-from gpu.bank.records import NEVER_US, RecordBatch
+from gpu.bank.records import NEVER_US, RecordBatch, Relation
 from gpu.warm_up import warm_up
-from tests.fixtures.bank_records import random_batch
+from tests.fixtures.bank_records import random_batch, with_links
 
 EVERYTHING = ScanFilter(states=frozenset())
 
@@ -126,25 +126,35 @@ def test_erase_leaves_no_byte(compacted: bool) -> None:
         vector = np.linspace(0.1, 0.2, 8).astype(np.float16) * np.float16(number + 1)
         terms = np.array([0xDEAD0000 + number, 0xBEEF0000], np.uint32)
         pairs, entities = np.array([0xABCDEF0123450000 + number], np.uint64), np.array([0xFEDCBA9876540000 + number])
+        spans, places = np.array([[7_000_000 + number, 8_000_000 + number]]), np.array([0xFACE0000 + number], np.uint64)
+        text, codes = f"the secret number {number}".encode(), np.array([[0xC0 + number, 0xDE]], np.uint8)
         one, two = np.array([0, 1]), np.array([0, 2])
         namespace.put(
             replace(
                 secret, vectors=vector[None], view_offsets=one, term_ids=terms, term_freqs=np.ones(2, np.uint16),
                 term_offsets=two, pairs=pairs, pair_offsets=one, entity_ids=entities.astype(np.uint64),
-                entity_offsets=one,
+                entity_offsets=one, spans=spans, span_offsets=one, place_ids=places, place_offsets=one,
+                link_targets=np.full((1, 16), 0xA1 + number, np.uint8), link_relations=np.ones(1, np.uint8),
+                link_offsets=one, texts=np.frombuffer(text, np.uint8), text_offsets=np.array([0, len(text)]),
+                tokens=codes, token_offsets=one, sequences=np.array([0x5E9E5E9E00000000 + number], np.uint64),
             )
         )  # fmt: skip
+        marks += [spans.tobytes(), places.tobytes(), text, bytes([0xA1 + number]) * 16]
+        marks.append((0x5E9E5E9E00000000 + number).to_bytes(8, "little"))
         marks += [vector.tobytes(), terms[:1].tobytes(), terms[1:].tobytes(), pairs.tobytes(), entities.tobytes()]
     # The same version twice: the row that was replaced in place holds bytes too.
     namespace.put(replace(secrets[2], term_ids=np.array([0xBEEF0000], np.uint32), term_freqs=np.ones(1, np.uint16),
                           term_offsets=np.array([0, 1])))  # fmt: skip
+    # Somebody else points to it.
+    namespace.put(with_links(batch_of([500]), [[(Relation.FOLLOWS, marks[0]), (Relation.SAME_AS, b"o" * 16)]]))
     everything = b"".join(buffers(bank))
     assert all(mark in everything for mark in marks)
+    assert everything.count(marks[0]) > 4
     with namespace.view(EVERYTHING) as pinned:
         namespace.put(batch_of(list(range(100, 200))))
         if compacted:
             namespace.compact()
-        assert pinned.eligible == 39
+        assert pinned.eligible == 40
         namespace.erase(secrets[0].memory_ids)
         everything = b"".join(buffers(bank))
         assert [mark for mark in marks if mark in everything] == []
@@ -152,7 +162,10 @@ def test_erase_leaves_no_byte(compacted: bool) -> None:
         assert bytes(secrets[0].memory_ids[0]) not in {
             bytes(row) for row in pinned.memory_id(pinned.top(scores, 99)[0])
         }
-    assert len(held(namespace)) == len(others) + 100
+    assert len(held(namespace)) == len(others) + 101
+    with namespace.view(EVERYTHING) as view:
+        links, _ = view.ranges("links", view.slots_of(batch_of([500]).memory_ids))
+        assert [bytes(target) for target in links["targets"]] == [b"o" * 16]
     assert not namespace._retired
 
 
@@ -282,7 +295,20 @@ def test_a_write_that_fails_half_way_leaves_no_trace(namespace: NamespaceBank, m
     assert len(held(namespace)) == 3
 
 
-@pytest.mark.parametrize("column", ["memory_ids", "states", "term_ids", "pair_offsets", "view_offsets"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        "memory_ids",
+        "states",
+        "term_ids",
+        "pair_offsets",
+        "view_offsets",
+        "sequences",
+        "spans",
+        "texts",
+        "link_relations",
+    ],
+)
 def test_columns_that_do_not_fit_together_are_refused(namespace: NamespaceBank, column: str) -> None:
     batch = batch_of([1, 2, 3, 4])
     broken = replace(batch, **{column: getattr(batch, column)[:-1]})

@@ -1,0 +1,1 @@
+"""Operation: context scores. The reference is the meaning, the kernel the speed."""
