@@ -95,6 +95,10 @@ def test_it_abstains_without_a_vector_and_where_all_memories_are_alike() -> None
         query = asked("the same words")
         assert CHANNEL.search(query, view, 10, {}) is None
         assert CHANNEL.search(without(query, vector=None), view, 10, {}) is None
+    rng = np.random.default_rng(4)
+    rows = np.ones(DIM) / np.sqrt(DIM) + 0.002 * rng.standard_normal((60, DIM))
+    with bank_with(rows / np.linalg.norm(rows, axis=1, keepdims=True)).view(ScanFilter()) as view:
+        assert CHANNEL.search(without(asked("?"), vector=cue(rng, rows[0])), view, 10, {}) is None
     with view_of(()) as view:
         assert CHANNEL.search(asked("?"), view, 10, {}) is None
 

@@ -7,6 +7,7 @@ import pytest
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Relation, State
+from retrieval.channels.keyword import idf
 from retrieval.channels.neighbourhood import Neighbourhood
 from retrieval.channels.spreading import SpreadingChannel
 from tests.fixtures.told_memories import Told, asked, made_up, view_of
@@ -55,6 +56,31 @@ def test_a_rare_entity_leads_further_than_a_common_one() -> None:
     assert rare > common > 0
 
 
+def test_a_memory_shares_out_evenly_by_kind_and_then_by_rarity() -> None:
+    memories = (
+        Told("all kinds of ties", ("Rare", "Common"), conversation=1, links=((Relation.FOLLOWS, 2),)),
+        Told("said next", (), conversation=1),
+        Told("linked to", ()),
+        Told("rare", ("Rare",)),
+        *(Told(f"common {i}", ("Common",)) for i in range(4)),
+        *FILLER,
+    )
+    with view_of(memories) as view:
+        seed = np.array([0])
+        around = Neighbourhood(view, seed, lambda s: np.ones(s.size), hub_share=0.1, most=50, most_entities=5)
+        around.widen(seed)
+        over = around.graph()
+        shares = dict(zip(over.targets[: over.offsets[1]].tolist(), over.shares[: over.offsets[1]], strict=True))
+        n = around.slots.size
+        node = {slot: i for i, slot in enumerate(around.slots.tolist())}
+        assert shares[node[1]] == pytest.approx(1 / 3)
+        assert shares[node[2]] == pytest.approx(1 / 3)
+        rare, common = shares[n], shares[n + 1]
+        assert rare + common == pytest.approx(1 / 3)
+        weights = idf(np.array([2, 5]), view.eligible)
+        assert rare / common == pytest.approx(weights[0] / weights[1])
+
+
 def test_a_hub_leads_nowhere() -> None:
     memories = (Told("seed", ("Hub",)), *(Told(f"a mention {i}", ("Hub",)) for i in range(7)))
     assert spread_from(memories, [1.0]) is None
@@ -63,7 +89,10 @@ def test_a_hub_leads_nowhere() -> None:
 
 def test_the_topic_decides_between_ways() -> None:
     memories = (Told("seed", ("Zed",)), Told("one", ("Zed",)), Told("other", ("Zed",)))
-    result = spread_from(memories, [5.0, 0.0, 1.0])
+    with view_of((*memories, *FILLER)) as view:
+        seeds = {"semantic": made_up([5.0, 0.0, 1.0, *[0.0] * len(FILLER)])}
+        result = SpreadingChannel(seeds=1).search(asked("?"), view, 10, seeds)
+    assert result is not None
     off_topic, on_topic = result.score_of(np.array([1, 2]))
     assert on_topic > off_topic > 0
 
