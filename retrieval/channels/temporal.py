@@ -1,0 +1,196 @@
+"""Temporal channel: what lies in the time that a question asks about, or comes first, last, before or after.
+
+It only ever looks at memories that have to do with the question's topic: z is how far a memory stands out by it
+(`retrieval.channels.topical`), z+ is 0 for what is below the mean.
+
+- **A span of time** ("last spring"): `score = fit * z+` for the 1,000 memories that stand out most, with `fit` from
+  `gpu/ops/interval_scan` (1 inside the span, 1/2 to 1 where a memory's time overlaps it, below 1/2 and falling beside
+  it), nothing below a fit of 0.1.
+- **First, last**: of the at most 50 memories with `z >= max(1, z of the best / 2)`, which touch the span if the
+  question names one, in order of time (`retrieval.channels.chronology`: it survives missing and equal clocks):
+  `score = 1 - rank / n`, rank from 0. "Latest" and "recently" are "last".
+- **Before, after an event**: the event is the memory that holds most of the anchor's terms by idf (at least half), of
+  these the best by BM25. Then the memories on the asked side of it, nearest first, `score = 1 - rank / n`. If the
+  question says anything beside the anchor, those that stand out by that; else its neighbours in the conversation (at
+  most 20), or without a conversation those above the mean of the topic.
+
+A question with an order and a span that finds nothing by its order is answered by its span.
+
+Parameters: the thresholds above. Cost: that of the semantic and the keyword channel, one pass over the times, and for
+an order what `chronology` costs for at most 50 memories (1,000 for an anchor). Abstains when the question has neither
+a span nor an order; when it has no topic; when fewer than two memories stand out for an order; when no memory holds
+enough of the anchor; and when all eligible memories touch the span, which then tells nothing apart.
+
+Sources: relations of intervals: Allen 1983 (doi:10.1145/182.358434); relevance and time as a product: Li and Croft
+2003 (doi:10.1145/956863.956951); recall of order: Pink et al. 2024 (arXiv:2410.08133).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.ops.interval_scan.op import interval_scan
+from retrieval.analysis.terms import hashed, stems
+from retrieval.channels.chronology import in_order
+from retrieval.channels.keyword import K1, B, idf
+from retrieval.channels.topical import best_by_topic, result_of, topic_scores
+from retrieval.types import AnalysedQuery, ChannelResult, Order
+
+if TYPE_CHECKING:
+    from gpu.bank.bank import BankView
+
+_MOST_TOPICAL = 1000
+_MOST_ORDERED = 50
+_STANDS_OUT = 1.0
+_SHARE_OF_BEST = 0.5
+_SMALLEST_FIT = 0.1
+_TOUCHES = 0.5
+_SHARE_OF_ANCHOR = 0.5
+_NEIGHBOURS = 20
+_EMPTY = hashed(stems("happen happened event events thing things next right something anything")).ids
+"""Terms that only ask for an event, whichever."""
+
+
+class TemporalChannel:
+    """Memories of the time that the question asks about, or in the order that it asks for."""
+
+    @property
+    def name(self) -> str:
+        """See `retrieval.ports.Channel`."""
+        return "temporal"
+
+    def search(self, query: AnalysedQuery, view: BankView, limit: int) -> ChannelResult | None:
+        """See `retrieval.ports.Channel`."""
+        order = query.question.order
+        if (order is None and query.question.spans.size == 0) or view.eligible == 0:
+            return None
+        fit = _fit(query, view)
+        scores = None
+        if order in (Order.BEFORE, Order.AFTER):
+            scores = _around(query, view, fit)
+        elif order is not None:
+            scores = _ordered(query, view, fit)
+        if scores is None and fit is not None:
+            scores = _within(query, view, fit)
+        return None if scores is None else result_of(view, scores, limit)
+
+
+def _fit(query: AnalysedQuery, view: BankView) -> NDArray[np.float32] | None:
+    """How well the times of memories fit the asked spans, float32 `[n_slots]`; None if no span is asked for."""
+    spans = query.question.spans
+    spans = spans[spans[:, 0] < spans[:, 1]]
+    if spans.size == 0:
+        return None
+    out = np.empty(view.n_slots, np.float32)
+    for segment, part, mask in view.segments():
+        interval_scan(segment, spans, mask, out[part])
+    return out
+
+
+def _within(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Scores of memories by topic and span."""
+    if np.count_nonzero(fit >= _TOUCHES) == view.eligible:
+        return None
+    z = topic_scores(query, view)
+    if z is None:
+        return None
+    slots = best_by_topic(z, view, _MOST_TOPICAL, 0.0)
+    slots = slots[fit[slots] >= _SMALLEST_FIT]
+    scores = np.zeros(view.n_slots, np.float32)
+    scores[slots] = fit[slots] * z[slots]
+    return scores
+
+
+def _ordered(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Scores of the memories that stand out, by time."""
+    z = topic_scores(query, view)
+    if z is None:
+        return None
+    slots = _touching(_standing_out(z, view), fit)
+    if slots.size < 2:
+        return None
+    ordered = in_order(view, slots)
+    return _falling(view, ordered if query.question.order is Order.FIRST else ordered[::-1])
+
+
+def _around(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Scores of the memories on one side of the anchor, nearest first."""
+    anchor_terms = hashed(stems(query.question.anchor)).ids
+    anchor = _anchor(anchor_terms, view)
+    if anchor is None:
+        return None
+    slots = _touching(_beside(query, view, anchor_terms, anchor), fit)
+    slots = slots[slots != anchor]
+    ordered = in_order(view, np.append(slots, anchor))
+    at = int(np.flatnonzero(ordered == anchor)[0])
+    side = ordered[at + 1 :] if query.question.order is Order.AFTER else ordered[:at][::-1]
+    return _falling(view, side) if side.size else None
+
+
+def _anchor(terms: NDArray[np.uint32], view: BankView) -> int | None:
+    """The memory of the event that the question refers to."""
+    frequency = view.document_frequency(terms)
+    if not frequency.any():
+        return None
+    weights = idf(frequency, view.n_documents)
+    held = view.bm25(terms, weights, 0.0, 0.0)  # without saturation a term that occurs counts its weight
+    most = float(held.max())
+    if most < _SHARE_OF_ANCHOR * float(weights.sum()):
+        return None
+    best = np.flatnonzero(held >= most * (1.0 - 1e-5))
+    scores = view.bm25(terms, weights, K1, B, among=best)
+    slots, _ = view.top(scores, 1)
+    return int(slots[0]) if slots.size else None
+
+
+def _beside(query: AnalysedQuery, view: BankView, anchor_terms: NDArray[np.uint32], anchor: int) -> NDArray[np.int64]:
+    """The memories that may be the answer: by what the question says beside the anchor, or else by nearness alone."""
+    rest = np.setdiff1d(query.terms.ids, np.concatenate([anchor_terms, _EMPTY]))
+    if view.document_frequency(rest).any():
+        z = topic_scores(query, view, terms=rest)
+        if z is None:
+            return np.empty(0, np.int64)
+        z[anchor] = -np.inf  # it says what was before or after, not what was asked for
+        return _standing_out(z, view)
+    near = _neighbours(view, anchor, after=query.question.order is Order.AFTER)
+    if near.size:
+        return near
+    z = topic_scores(query, view)
+    return np.empty(0, np.int64) if z is None else best_by_topic(z, view, _MOST_TOPICAL, 0.0)
+
+
+def _neighbours(view: BankView, slot: int, *, after: bool) -> NDArray[np.int64]:
+    """The eligible memories next to one in its conversation."""
+    order = view.sequence_order()
+    places = np.flatnonzero(order == slot)
+    if places.size == 0:
+        return np.empty(0, np.int64)
+    at = int(places[0])
+    near = order[at + 1 : at + 1 + _NEIGHBOURS] if after else order[max(0, at - _NEIGHBOURS) : at]
+    same = view.column("sequences", near) == view.column("sequences", order[at : at + 1])
+    eligible: NDArray[np.bool_] = view.mask()[near] != 0
+    return np.asarray(near[same & eligible])
+
+
+def _standing_out(z: NDArray[np.float32], view: BankView) -> NDArray[np.int64]:
+    slots = best_by_topic(z, view, _MOST_ORDERED, 0.0)
+    if slots.size == 0:
+        return slots
+    return slots[z[slots] >= max(_STANDS_OUT, _SHARE_OF_BEST * float(z[slots[0]]))]
+
+
+def _touching(slots: NDArray[np.int64], fit: NDArray[np.float32] | None) -> NDArray[np.int64]:
+    """Those that touch the asked span, if one is asked for and any does."""
+    if fit is None:
+        return slots
+    return slots[fit[slots] >= _TOUCHES]
+
+
+def _falling(view: BankView, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores that fall from 1 along a list of memories, 0 for all others."""
+    scores = np.zeros(view.n_slots, np.float32)
+    scores[slots] = 1.0 - np.arange(slots.size) / max(slots.size, 1)
+    return scores
