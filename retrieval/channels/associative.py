@@ -3,7 +3,7 @@
     x <- X^T softmax(beta * X x)        from the question's vector, until it stays where it is
     score(d) = max(0, cos(d, x) - the smallest such cosine among the compared memories)
 
-X are the views of the 512 memories nearest to the question: what lies beyond has next to no weight in the softmax.
+X are the views of the 256 memories nearest to the question: what lies beyond has next to no weight in the softmax.
 beta is found anew for every question: first the one at which the question attends to 8 patterns (the exponential of
 the softmax's entropy), then doubled as long as the completed state attends to more. At the 1 / sqrt(dim) of an
 attention layer the softmax over unit vectors is uniform, and every question ends at the mean of the store.
@@ -11,9 +11,9 @@ attention layer the softmax over unit vectors is uniform, and every question end
 A memory that shares little with the question's words, and much with what the question recalls, comes up. The score of
 a memory of several views is that of its best one.
 
-Parameters: 8 patterns (about as many as an answer shows), 512 memories, beta between 1 and 200 (half precision tells
+Parameters: 8 patterns (about as many as an answer shows), 256 memories, beta between 1 and 200 (half precision tells
 no finer differences of a cosine than 1 / 200 from noise); none is fitted. Cost: no pass over the bank beside the
-semantic channel's; the 512 memories are copied, and each step reads them once (mostly two to five steps).
+semantic channel's; the 256 memories are copied, and each step reads them once (mostly two to five steps).
 Abstains when the question has no vector, when even at beta = 200 the state is a mean of more than 8 patterns, and
 when the ten best are those of the plain question, in the same order.
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
 ATTENDED = 8.0
-COMPARED = 512
+COMPARED = 256
 LOWEST_BETA = 1.0
 HIGHEST_BETA = 200.0
 

@@ -18,7 +18,7 @@ four words are looked up as names.
 Evidence: the largest `held`; entities that no memory mentions count against it.
 
 Parameters: the share of 30 % (a name that every third memory holds tells less than two bits) and W = 0.25; neither is
-fitted. Cost: two passes over the entity arena; cosines and BM25 of the memories found.
+fitted. Cost: a pass over the entity arena, a second one past 4,096 mentions; cosines and BM25 of the memories found.
 Abstains when the question names nothing, or nothing that is mentioned and telling.
 
 Sources: idf, Robertson and Zaragoza 2009 (doi:10.1561/1500000019); n-ary facts as hyperedges, Wen et al. 2016
@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from gpu.ops.dense_scan.op import dense_scan
 from retrieval.analysis.mentions import mention_id
 from retrieval.analysis.stop_words import ENGLISH
-from retrieval.channels.incidence import mention_counts, mentioning, too_common
+from retrieval.channels.incidence import Mentions, too_common
 from retrieval.channels.keyword import K1, B, idf
 from retrieval.channels.sparse import sparse_result
 from retrieval.types import AnalysedQuery, ChannelResult
@@ -71,7 +71,8 @@ class EntityChannel:
         groups = _asked(query)
         if not groups:
             return None
-        counts = mention_counts(view, groups)
+        mentions = Mentions.of_groups(view, groups)
+        counts = mentions.counts
         telling = np.flatnonzero((counts > 0) & ~too_common(counts, view.eligible, self._most_share))
         if telling.size == 0:
             return None
@@ -80,7 +81,7 @@ class EntityChannel:
             ceiling = float(weights.sum())
         else:  # of the runs of words only those that are names count
             ceiling = float(weights[counts > 0].sum())
-        found, which = mentioning(view, [groups[g] for g in telling], int(counts[telling].sum()))
+        found, which = mentions.of(telling)
         if found.size == 0:
             return None  # erased in the meantime
         slots, place = np.unique(found, return_inverse=True)

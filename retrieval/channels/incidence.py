@@ -17,42 +17,65 @@ FEWEST_OF_A_HUB = 5
 """An entity that no more memories than these mention is never too common, however small the namespace."""
 
 
-def mention_counts(view: BankView, groups: Sequence[NDArray[np.uint64]]) -> NDArray[np.int64]:
-    """How many eligible memories mention each entity.
+_ROOM = 4096
+"""Pairs that one pass lists in any case; only where there are more does it take a second one."""
 
-    Args:
-        view: the namespace.
-        groups: each entity as the ids of its mentions, uint64 `[a]`.
 
-    Returns:
-        int64 `[g]`.
+class Mentions:
+    """Which eligible memories mention some entities.
+
+    Attributes:
+        counts: eligible memories that mention each entity, int64 `[g]`.
     """
-    counts = np.zeros(len(groups), np.int64)
-    ids, of = flat_groups(groups)
-    for segment, _, mask in view.segments():
-        entity_scan(segment, ids, of, mask, counts)
-    return counts
 
+    def __init__(self, view: BankView, ids: NDArray[np.uint64], of: NDArray[np.int64], n_groups: int) -> None:
+        """Looks for them.
 
-def mentioning(
-    view: BankView, groups: Sequence[NDArray[np.uint64]], room: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Eligible memories that mention entities.
+        Args:
+            view: the namespace.
+            ids: distinct mention ids, uint64 `[q]`.
+            of: the entity that each stands for, int64 `[q]`.
+            n_groups: number of entities.
+        """
+        self._view = view
+        self._ids = ids
+        self._of = of
+        self.counts = np.zeros(n_groups, np.int64)
+        self._pairs = self._listed(ids, of, self.counts, _ROOM)
 
-    Args:
-        view: the namespace.
-        groups: each entity as the ids of its mentions.
-        room: how many pairs there are, see `mention_counts`.
+    @classmethod
+    def of_groups(cls, view: BankView, groups: Sequence[NDArray[np.uint64]]) -> Mentions:
+        """Of entities with aliases, each a group of ids, uint64 `[a]`."""
+        return cls(view, *flat_groups(groups), len(groups))
 
-    Returns:
-        Slots, int64 `[m]`, ascending, and the group that each mentions, int64 `[m]`; each pair once.
-    """
-    ids, of = flat_groups(groups)
-    found = []
-    for segment, part, mask in view.segments():
-        slots, which = entity_scan(segment, ids, of, mask, np.zeros(len(groups), np.int64), room)
-        found.append((slots + part.start, which))
-    return np.concatenate([slots for slots, _ in found]), np.concatenate([which for _, which in found])
+    def of(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Memories that mention some of the entities.
+
+        Args:
+            chosen: distinct places of entities, int64 `[c]`.
+
+        Returns:
+            Slots, int64 `[m]`, ascending, and the place in `chosen` of what each mentions, int64 `[m]`; each pair once.
+        """
+        place = np.full(self.counts.shape[0], -1, np.int64)
+        place[chosen] = np.arange(chosen.size)
+        if self.counts.sum() <= _ROOM:
+            slots, which = self._pairs
+        else:
+            kept = place[self._of] >= 0
+            room = int(self.counts[chosen].sum())
+            slots, which = self._listed(self._ids[kept], self._of[kept], np.zeros_like(self.counts), room)
+        wanted = place[which] >= 0
+        return slots[wanted], place[which[wanted]]
+
+    def _listed(
+        self, ids: NDArray[np.uint64], of: NDArray[np.int64], counts: NDArray[np.int64], room: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        found = []
+        for segment, part, mask in self._view.segments():
+            slots, which = entity_scan(segment, ids, of, mask, counts, room)
+            found.append((slots + part.start, which))
+        return np.concatenate([slots for slots, _ in found]), np.concatenate([which for _, which in found])
 
 
 def too_common(counts: NDArray[np.int64], eligible: int, share: float) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpu.ops.link_scan.op import link_scan
 from gpu.ops.spread.op import Graph, graph
-from retrieval.channels.incidence import mention_counts, mentioning, too_common
+from retrieval.channels.incidence import Mentions, too_common
 from retrieval.channels.keyword import idf
 
 if TYPE_CHECKING:
@@ -94,19 +94,17 @@ class Neighbourhood:
         if not fresh.size:
             return
         eligible = self._view.eligible
-        counts = mention_counts(self._view, [fresh[i : i + 1] for i in range(fresh.size)])
+        mentions = Mentions(self._view, fresh, np.arange(fresh.size), fresh.size)
+        counts = mentions.counts
         useful = np.flatnonzero((counts > 1) & ~too_common(counts, eligible, self._hub_share))
         useful = useful[np.argsort(counts[useful], kind="stable")][: self._most_entities]
         # The rarest first, as long as all the memories that mention them fit in.
         useful = useful[np.cumsum(counts[useful]) <= self._most - self.slots.size]
         if not useful.size:
             return
-        chosen = fresh[useful]
-        slots, which = mentioning(
-            self._view, [chosen[i : i + 1] for i in range(chosen.size)], int(counts[useful].sum())
-        )
+        slots, which = mentions.of(useful)
         first = self._entities.size
-        self._entities = np.concatenate([self._entities, chosen])
+        self._entities = np.concatenate([self._entities, fresh[useful]])
         self._rarity = np.concatenate([self._rarity, idf(counts[useful], eligible).astype(np.float64)])
         self._take_in(slots)
         self._mentions.append((slots, first + which))
@@ -154,10 +152,10 @@ class Neighbourhood:
         here, there = here[inside], there[inside]
         mask = self._view.mask()
         inside = (mask[here] > 0) & (mask[there] > 0)
-        ties = np.unique(np.stack([here[inside], there[inside]], axis=1), axis=0)
-        self._take_in(ties[:, 1])
-        fit = (self._node_of[ties] >= 0).all(axis=1)
-        return ties[fit, 0], ties[fit, 1]
+        here, there = _distinct(here[inside], there[inside])
+        self._take_in(there)
+        fit = (self._node_of[here] >= 0) & (self._node_of[there] >= 0)
+        return here[fit], there[fit]
 
     def _take_in(self, slots: NDArray[np.int64]) -> None:
         fresh = np.unique(slots[self._node_of[slots] < 0])[: max(self._most - self.slots.size, 0)]
@@ -169,8 +167,15 @@ def _joined(ties: list[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> tuple[ND
     """All ties of a kind, each once, ends end to end."""
     if not ties:
         return _NONE, _NONE
-    pairs = np.unique(np.concatenate([np.stack(part, axis=1) for part in ties]), axis=0)
-    return pairs[:, 0], pairs[:, 1]
+    return _distinct(np.concatenate([here for here, _ in ties]), np.concatenate([there for _, there in ties]))
+
+
+def _distinct(here: NDArray[np.int64], there: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of small numbers (below 2^31), each once, ascending."""
+    keys = np.sort((here << 32) | there)
+    if keys.size:
+        keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
+    return keys >> 32, keys & 0xFFFFFFFF
 
 
 def _shared(sources: NDArray[np.int64], targets: NDArray[np.int64], weights: NDArray[np.float64]) -> _Edges:

@@ -11,11 +11,11 @@ weighted by its topic, the logistic of the mean of its standardised scores in th
 that activation falls by a factor with every step.
 
 The seeds are listed too, so that the likeliest answers are never left out. Only a neighbourhood is walked on: two
-rings (the seeds, then the 32 most active of what they lead to), at most 2,048 memories and 256 new entities a ring,
-the rarest first. Entities that more than 5 % of the eligible memories mention (and more than five) lead nowhere.
+rings (the seeds, then the 16 most active of what they lead to), at most 512 memories and 64 new entities a ring, the
+rarest first. Entities that more than 5 % of the eligible memories mention (and more than five) lead nowhere.
 
 Parameters: D = 0.5 as in HippoRAG (most of what helps is one or two steps away); none is fitted. Cost: two rings of
-two passes over the entity arena and one over the link arena; a walk over some thousand edges.
+one or two passes over the entity arena and one over the link arena; a walk over some thousand edges.
 Abstains when nothing ties the seeds to anything, or when there are no seeds.
 
 Sources: Collins and Loftus 1975 (doi:10.1037/0033-295X.82.6.407); personalised PageRank, Haveliwala 2002
@@ -44,9 +44,9 @@ SEEDS = 16
 RINGS = 2
 HUB_SHARE = 0.05
 
-_RING = 32
-_MOST_MEMORIES = 2048
-_MOST_ENTITIES = 256
+_RING = 16
+_MOST_MEMORIES = 512
+_MOST_ENTITIES = 64
 _LEAST = 1e-5
 """Activation below which a memory counts as not reached."""
 
@@ -85,7 +85,7 @@ class SpreadingChannel:
             most_entities=_MOST_ENTITIES,
         )
         widened = np.zeros(view.n_slots, np.bool_)
-        ring = first
+        ring, activation = first, np.empty(0)
         for _ in range(self._rings):
             around.widen(ring)
             if around.is_bare:
@@ -97,8 +97,6 @@ class SpreadingChannel:
             ring = around.slots[order[:_RING]]
             if not ring.size:
                 break
-        else:
-            activation = self._activation(around, strengths)
         reached = activation > _LEAST
         return sparse_result(view, around.slots[reached], np.sqrt(activation[reached]), limit)
 
