@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Integer, LargeBinary, SmallInteger, String, UniqueConstraint
+from sqlalchemy import (
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
@@ -45,7 +54,8 @@ class Embedding(Base):
 class TokenEmbedding(Base):
     """States of the tokens of one version for late interaction: `n_tokens` codes of `ceil(dim / 4)` bytes, end to end.
 
-    A version without a row here has none.
+    A version without a row here was not read by a model that gives such states: its vector was supplied, or came from
+    another kind of model. One with a row and no tokens was read, and has no words.
     """
 
     __tablename__ = "token_embedding"
@@ -55,6 +65,7 @@ class TokenEmbedding(Base):
             ["memory_version.tenant_id", "memory_version.memory_id", "memory_version.version"],
             ondelete="CASCADE",  # a release that does not know of this table can still erase
         ),
+        Index("ix_token_embedding_tenant_id_context_id", "tenant_id", "context_id"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -62,4 +73,6 @@ class TokenEmbedding(Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     space_id: Mapped[UUID] = mapped_column(ForeignKey("embedding_space.id"), primary_key=True)
     n_tokens: Mapped[int] = mapped_column(Integer)
+    # The memory in whose light the text was read: something of its text is in the vectors and codes of this version.
+    context_id: Mapped[UUID | None]
     codes: Mapped[bytes] = mapped_column(LargeBinary)

@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("space_id", sa.Uuid(), nullable=False),
         sa.Column("n_tokens", sa.Integer(), nullable=False),
+        sa.Column("context_id", sa.Uuid(), nullable=True),
         sa.Column("codes", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["space_id"], ["embedding_space.id"], name="fk_token_embedding_space_id_embedding_space"
@@ -52,6 +53,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("tenant_id", "memory_id", "version", "space_id", name="pk_token_embedding"),
     )
+    op.create_index("ix_token_embedding_tenant_id_context_id", "token_embedding", ["tenant_id", "context_id"])
     _fill_sequences("memory", "id")
     _fill_sequences("memory_version", "memory_id", "version")
     op.create_index(_INDEX, "memory", ["tenant_id", "namespace_id", "sequence_id", "id"])
