@@ -130,17 +130,20 @@ def play(client: Client, data: Set, profile: str, *, write: bool) -> tuple[list[
     return answered, rows, spent
 
 
-def write_rows(post: Callable[[str, Json], Json], namespace: str, rows: Sequence[Json]) -> None:
-    """Writes rows in batches.
+def write_rows(post: Callable[[str, Json], Json], namespace: str, rows: Sequence[Json]) -> dict[str, str]:
+    """Writes rows in batches; returns external ids by id.
 
     Raises:
         RuntimeError: one was refused.
     """
+    names: dict[str, str] = {}
     for start in range(0, len(rows), BATCH):
         answer = post("/v1/memories:batch", {"namespace": namespace, "memories": list(rows[start : start + BATCH])})
         for item in answer["items"]:
             if item["status"] >= 300:
                 raise RuntimeError(f"a memory was refused: {item}")
+            names[item["id"]] = item["external_id"]
+    return names
 
 
 def ask(post: Callable[[str, Json], Json], question: Question, namespace: str, profile: str) -> Answered:
