@@ -91,19 +91,39 @@ def test_the_order_is_the_same_however_the_bank_came_to_be() -> None:
     rng = np.random.default_rng(7)
     batch = said(list(range(300)), rng.integers(0, 4, 300).tolist())
     grown = Bank().open("grown", 8)
-    for at in rng.permutation(300):
+    come = rng.permutation(300)
+    for n, at in enumerate(come):
         grown.put(take(batch, np.array([at])))
-        order_of(grown)
+        if n % 5 == 4:
+            grown.put(take(batch, come[n - 3 : n - 2]))  # one row dies, one is written
+        order = order_of(grown)
+        assert len(set(order)) == len(order)
     edited = said(list(range(0, 300, 3)), rng.integers(0, 4, 100).tolist(), version=2)
     grown.put(edited)
     assert order_of(grown)
     grown.erase(batch.memory_ids[1:300:10])
+    before = order_of(grown)
     grown.compact()
+    assert order_of(grown) == before
     whole = loaded(batch)
     whole.put(edited)
     whole.erase(batch.memory_ids[1:300:10])
     assert order_of(grown) == order_of(whole)
     assert len(order_of(grown)) > 150
+
+
+@pytest.mark.parametrize("half", [slice(0, 8), slice(8, 16)])
+def test_ids_are_compared_byte_by_byte(half: slice) -> None:
+    """Whichever half they differ in; with forty in place a single one is put in by bisection."""
+    rng = np.random.default_rng(3)
+    ids = np.full((80, 16), 7, np.uint8)
+    ids[:, half] = rng.integers(0, 256, (80, 8))
+    batch = replace(said(list(range(80)), [2**64 - 1] * 40 + [1] * 40), memory_ids=ids)
+    namespace = loaded(take(batch, np.arange(0, 80, 2)))
+    for at in range(1, 80, 2):
+        namespace.put(take(batch, np.array([at])))
+        order_of(namespace)
+    assert order_of(namespace) == [*sorted(map(bytes, ids[40:])), *sorted(map(bytes, ids[:40]))]
 
 
 def test_a_reader_that_started_earlier_keeps_its_order() -> None:
@@ -117,8 +137,8 @@ def test_a_reader_that_started_earlier_keeps_its_order() -> None:
 
 def test_the_versions_of_a_moment_stand_in_their_conversations() -> None:
     namespace = loaded(said([1, 2, 3], [9, 9, 9]))
-    namespace.put(said([2], [0], version=2))
-    assert len(order_of(namespace)) == 2
+    namespace.put(said([2], [9], version=2))
+    assert len(order_of(namespace)) == 3
     with namespace.view(replace(EVERYTHING, as_of_us=15)) as view:
         order = view.sequence_order()
         assert view.column("versions", order).tolist() == [1, 1, 1]
