@@ -45,24 +45,22 @@ def topic_scores(
         float32 `[n_slots]`, in standard deviations from the mean; -inf for memories that are not eligible (or not among
         those). None if the question has neither a vector nor a term that is known here.
     """
-    total = np.zeros(view.n_slots, np.float64)
+    total = np.zeros(view.n_slots, np.float32)
     known = False
     wanted = query.terms.ids if terms is None else terms
     frequency = view.document_frequency(wanted)
     if frequency.any():
         held = np.flatnonzero(frequency)
         weights = idf(frequency[held], view.n_documents)
-        known |= _add_standardised(total, _within(view.bm25(wanted[held], weights, K1, B), among))
+        known |= _add_standardised(total, _within(view.bm25(wanted[held], weights, K1, B), among), view)
     if query.vector is not None:
-        known |= _add_standardised(total, _within(view.dense(query.vector), among))
+        known |= _add_standardised(total, _within(view.dense(query.vector), among), view)
     if not known:
         return None
-    out = np.full(view.n_slots, -np.inf, np.float32)
-    eligible = _eligible(view, among)
-    sums = total[eligible]
-    std = float(sums.std())
-    out[eligible] = (sums - sums.mean()) / std if std > _SMALLEST_STD else 0.0
-    return out
+    left_out = view.mask() == 0
+    total[left_out if among is None else left_out | ~among] = -np.inf
+    mean, std = view.moments(total)
+    return (total - np.float32(mean)) / np.float32(max(std, _SMALLEST_STD))
 
 
 def best_by_topic(z: NDArray[np.float32], view: BankView, limit: int, floor: float) -> NDArray[np.int64]:
@@ -91,23 +89,14 @@ def result_of(
     return ChannelResult(slots[found], best[found], mean, std, lambda wanted: np.asarray(scores[wanted]), evidence)
 
 
-def _eligible(view: BankView, among: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    eligible: NDArray[np.bool_] = view.mask() != 0
-    return eligible if among is None else eligible & among
-
-
 def _within(scores: NDArray[np.float32], among: NDArray[np.bool_] | None) -> NDArray[np.float32]:
     return scores if among is None else np.where(among, scores, np.float32(-np.inf))
 
 
-def _add_standardised(total: NDArray[np.float64], scores: NDArray[np.float32]) -> bool:
+def _add_standardised(total: NDArray[np.float32], scores: NDArray[np.float32], view: BankView) -> bool:
     """Add standardised scores where there is one; whether they tell memories apart at all."""
-    known = np.isfinite(scores)
-    if not known.any():
-        return False
-    values = scores[known].astype(np.float64)
-    std = float(values.std())
+    mean, std = view.moments(scores)
     if not std > _SMALLEST_STD:
         return False
-    total[known] += (values - values.mean()) / std
+    total += np.where(np.isfinite(scores), (scores - np.float32(mean)) / np.float32(std), np.float32(0.0))
     return True

@@ -10,29 +10,31 @@ from numpy.typing import NDArray
 from gpu.native import all_owned, int64_at, jit, page_of, uint32_at
 
 _HEADER = 64
+_FARTHEST = 40.0
+"""Widths from which a miss scores less than a float32 beside 1 can show (4e-18)."""
 
 
 @jit
-def _fit(start: int, end: int, width: float, first: int, last: int) -> Any:
-    """See `reference._fit`. Differences are of floats: those of 64-bit times may overflow."""
+def _nearest(
+    wanted: NDArray[np.int64], widths: NDArray[np.float64], first: int, last: int, best: Any, miss: Any
+) -> tuple[Any, Any]:
+    """The better of `best` and the fit of one time that touches a wanted span; the lesser of `miss` and its distance.
+
+    See `reference._fit`; distances are in widths. Differences are of floats: those of 64-bit times may overflow.
+    """
     last = max(first, last)
-    if start <= first and last <= end and first < end:
-        return 1.0
-    low, high = max(start, first), min(end, last)
-    if high > low:
-        return 0.5 + 0.5 * ((np.float64(high) - np.float64(low)) / (np.float64(last) - np.float64(first)))
-    gap = max(np.float64(first) - np.float64(end), np.float64(start) - np.float64(last), 0.0)
-    return 0.5 * np.exp(-gap / width)
-
-
-@jit
-def _best_fit(wanted: NDArray[np.int64], widths: NDArray[np.float64], first: int, last: int, best: float) -> Any:
-    """The larger of `best` and the fit of one time with the best of the wanted spans."""
     for w in range(wanted.shape[0]):
-        if best >= 1.0:
-            return best
-        best = max(best, _fit(wanted[w, 0], wanted[w, 1], widths[w], first, last))
-    return best
+        start, end = wanted[w, 0], wanted[w, 1]
+        if start <= first and last <= end and first < end:
+            return 1.0, miss
+        low, high = max(start, first), min(end, last)
+        if high > low:
+            share = (np.float64(high) - np.float64(low)) / (np.float64(last) - np.float64(first))
+            best = max(best, 0.5 + 0.5 * share)
+        else:
+            gap = max(np.float64(first) - np.float64(end), np.float64(start) - np.float64(last), 0.0)
+            miss = min(miss, gap / widths[w])
+    return best, miss
 
 
 @jit
@@ -82,17 +84,19 @@ def scan_pages(
             if not eligible[slot]:
                 out[slot] = -np.inf
                 continue
-            best = 0.0
+            best, miss = 0.0, np.inf
             if occurred[i] != unknown:
-                best = _best_fit(wanted, widths, occurred[i], occurred[i], best)
+                best, miss = _nearest(wanted, widths, occurred[i], occurred[i], best, miss)
             count = np.int64(counts[i])
-            if count:
+            if count and best < 1.0:
                 position = np.int64(firsts[i])
                 page = page_of(span_entries, page, position)
                 room = span_entries[page, 2]
                 bounds = int64_at(span_entries[page, 0] + _HEADER + prefixes[3] * room, 2 * room)
                 at = position - span_entries[page, 1]
                 for j in range(at, min(at + count, room)):
-                    best = _best_fit(wanted, widths, bounds[2 * j], bounds[2 * j + 1], best)
+                    best, miss = _nearest(wanted, widths, bounds[2 * j], bounds[2 * j + 1], best, miss)
+            if best == 0.0 and miss < _FARTHEST:
+                best = 0.5 * np.exp(-miss)
             out[slot] = best
     return True
