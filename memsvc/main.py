@@ -15,6 +15,7 @@ import memsvc
 from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
+from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
 from memsvc.http.container import EdgeContainer
@@ -34,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     memories_router,
     recall_router,
     context_router,
+    feedback_router,
     namespaces_router,
     keys_router,
     version_router,

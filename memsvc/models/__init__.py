@@ -3,6 +3,7 @@
 from memsvc.models.base import Base
 from memsvc.models.change import Change, ChangeOp
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
+from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
 from memsvc.models.tenant import ApiKey, Namespace, Tenant
@@ -20,6 +21,7 @@ __all__ = [
     "MemoryLink",
     "MemoryVersion",
     "Namespace",
+    "RecallFeedback",
     "Relation",
     "Tenant",
     "TokenEmbedding",

@@ -8,6 +8,7 @@ from sqlalchemy import Table
 
 from memsvc.models.change import Change
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
+from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Tombstone
 from memsvc.models.tenant import Namespace
@@ -16,6 +17,7 @@ ANALYSIS = cast(Table, Analysis.__table__)
 CHANGE = cast(Table, Change.__table__)
 EMBEDDING = cast(Table, Embedding.__table__)
 EMBEDDING_SPACE = cast(Table, EmbeddingSpaceRow.__table__)
+FEEDBACK = cast(Table, RecallFeedback.__table__)
 IDEMPOTENCY = cast(Table, Idempotency.__table__)
 LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)

@@ -57,7 +57,7 @@ async def ask(request: Request, principal: Principal, body: Asked, top_k: int) -
         container.observe_recall(answer)
     is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
     hits: Sequence[Located] = () if is_unsure else gathered.hits
-    recall_id = traces_of(request).record(principal.tenant_id, hits)
+    recall_id = traces_of(request).record(principal.tenant_id, paths, hits)
     return Outcome(recall_id, hits, not hits, gathered)
 
 

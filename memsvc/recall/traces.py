@@ -6,7 +6,7 @@ Of a hit only its id, its namespace's path and the score of each channel are kep
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -31,6 +31,7 @@ class Trace:
     """One recall.
 
     Attributes:
+        asked: paths of the namespaces that were asked.
         memory_ids: of its hits, best first.
         paths: the namespace of each.
         channels: names of the channels, ascending.
@@ -39,6 +40,7 @@ class Trace:
 
     tenant_id: UUID
     at: datetime
+    asked: tuple[str, ...]
     memory_ids: tuple[UUID, ...]
     paths: tuple[str, ...]
     channels: tuple[str, ...]
@@ -63,7 +65,7 @@ class Traces:
         self._hits = 0
         self._lock = Lock()
 
-    def record(self, tenant_id: UUID, hits: Sequence[Located]) -> UUID:
+    def record(self, tenant_id: UUID, asked: Iterable[str], hits: Sequence[Located]) -> UUID:
         """Keeps what a recall answered; returns the recall's id."""
         recall_id, now = new_id(), self._clock.now()
         channels = sorted({name for hit in hits for name in hit.found.hit.channels})
@@ -75,6 +77,7 @@ class Traces:
         trace = Trace(
             tenant_id,
             now,
+            tuple(asked),
             tuple(hit.found.hit.memory_id for hit in hits),
             tuple(hit.path for hit in hits),
             tuple(channels),

@@ -34,6 +34,8 @@ class World:
             if example.template.endswith(":restore"):
                 self.ada.forget(memory_id)
             return memory_id
+        if example.about == "recall":
+            return str(self.ada.recall("hello")["id"])
         if example.about == "key":
             return str(self.ada.ask("POST", "/v1/keys", json={"name": "k"}).json()["id"])
         return ""
@@ -110,7 +112,7 @@ def test_namespace_out_of_reach_is_refused_whether_it_exists_or_not(world: World
 def test_out_of_reach_foreign_and_unknown_ids_look_alike(world: World, example: Example) -> None:
     identifier = world.own(example)
     others: list[httpx.Response] = [world.ask(world.eve, example, identifier)]
-    if example.about == "memory":
+    if example.about in {"memory", "recall"}:
         narrow = world.ada.key(roles=ROLES, namespaces=["user/bob/**"])
         others.append(world.ask(narrow, example, identifier))
     unknown = world.ask(world.ada, example, str(uuid4()))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -138,7 +139,7 @@ class World(RuleBasedStateMachine):
     ) -> httpx.Response:
         """One request as a tenant. Whatever comes back holds nothing of the other."""
         EXERCISED.add((method, template))
-        path = template.replace("{memory_id}", identifier).replace("{key_id}", identifier)
+        path = re.sub(r"{\w+_id}", lambda _: identifier, template)
         answer = (caller or tenant.admin).ask(method, path, **given)
         assert answer.status_code < 500, answer.text
         shown = answer.text + str(answer.headers)
@@ -395,6 +396,32 @@ class World(RuleBasedStateMachine):
             assert known.state in states
         if condition is None and not foreign_words:
             assert set(hits) == {m.id for m in tenant.active(namespace)}
+
+    @rule(
+        name=tenants,
+        prefix=st.sampled_from(("", "user/", "team", "zq")),
+        narrow=st.booleans(),
+        number=numbers,
+        verdict=st.sampled_from(("used", "useful", "wrong")),
+    )
+    def ask_several_and_judge(self, name: str, prefix: str, narrow: bool, number: int, verdict: str) -> None:
+        """One question to all namespaces below a prefix, as hits or as a context; then feedback on it, by everybody."""
+        tenant = self.tenants[name]
+        caller = tenant.callers["narrow"] if narrow else tenant.admin
+        body = {"namespace_prefix": prefix, "query": f"{tenant.canary} word{number % 5}", "top_k": 200}
+        template = ("/v1/recall", "/v1/context")[number % 2]
+        answer = self.ask(tenant, "POST", template, json=body, caller=caller).json()
+        reached = ["user/ada"] if narrow else NAMESPACES
+        assert set(answer["seqs"]) == {path for path in reached if path.startswith(prefix)}
+        found = answer.get("hits") or [{"memory": {"id": c["memory_id"]}} for c in answer.get("citations", [])]
+        ids = [hit["memory"]["id"] for hit in found]
+        assert {tenant.memories[i].namespace for i in ids} <= set(answer["seqs"])
+        route = "/v1/recall/{recall_id}/feedback"
+        judged = {"memories": [{"id": i, "verdict": verdict} for i in ids[:3]]}
+        other = self.ask(self.other(tenant), "POST", route, identifier=answer["id"], json={"memories": []})
+        assert other.status_code == 404
+        given = self.ask(tenant, "POST", route, identifier=answer["id"], json=judged)
+        assert given.json() == {"recorded": len(ids[:3])}
 
     @rule(name=tenants, prefix=st.sampled_from((None, "user/", "t", "zqcanary")))
     def look_around(self, name: str, prefix: str | None) -> None:
