@@ -12,6 +12,7 @@ from memsvc_client.batching import BatchLimits, Ingest, OnProgress, encode_memor
 from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.inputs import (
+    ContextOptions,
     Filter,
     MemoryChanges,
     MemoryFields,
@@ -27,6 +28,8 @@ from memsvc_client.protocol import Protocol
 from memsvc_client.transport import AsyncTransport
 from memsvc_client.types import (
     BatchResult,
+    Context,
+    FusionState,
     Key,
     Link,
     Memory,
@@ -211,6 +214,43 @@ class AsyncMemoryClient:
             options: See `RecallOptions`.
         """
         return await self._transport.send(self._protocol.recall(query, namespace, options))
+
+    async def context(self, query: str, *, namespace: str | None = None, **options: Unpack[ContextOptions]) -> Context:
+        """Asks for what is remembered about a question as one text for a prompt, cited and inside a token budget.
+
+        Args:
+            query: The question, in plain language.
+            namespace: Where; default the client's.
+            options: See `ContextOptions`.
+        """
+        return await self._transport.send(self._protocol.context(query, namespace, options))
+
+    async def feedback(
+        self, recall_id: str, *, used: Sequence[str] = (), useful: Sequence[str] = (), wrong: Sequence[str] = ()
+    ) -> int:
+        """Says what became of the hits of a recall, or of the memories of a context, within an hour of it.
+
+        Args:
+            recall_id: The answer's `id`.
+            used: Ids of memories that went into what was done.
+            useful: Ids of memories that helped.
+            wrong: Ids of memories that were wrong for the question.
+
+        Returns:
+            For how many memories it was kept: those that are still there.
+
+        Raises:
+            NotFound: There was no such recall in the last hour.
+        """
+        return await self._transport.send(self._protocol.feedback(recall_id, used, useful, wrong))
+
+    async def fusion(self, *, namespace: str | None = None) -> FusionState:
+        """What the fusion of a namespace has learned from feedback."""
+        return await self._transport.send(self._protocol.fusion(namespace))
+
+    async def reset_fusion(self, *, namespace: str | None = None) -> FusionState:
+        """Lets the fusion of a namespace begin again at the default weights."""
+        return await self._transport.send(self._protocol.reset_fusion(namespace))
 
     async def get(self, memory_id: str) -> Memory:
         """One memory.

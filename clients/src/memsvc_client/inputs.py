@@ -20,6 +20,8 @@ Kind = Literal["episodic", "semantic", "procedural"]
 Outcome = Literal["success", "failure", "partial", "unknown"]
 Order = Literal["newest", "oldest"]
 Profile = Literal["fast", "balanced", "thorough"]
+BlockOrder = Literal["time", "relevance"]
+Tokenizer = Literal["conservative", "wordpiece", "characters", "bytes"]
 Role = Literal["read", "write", "erase", "export", "admin"]
 
 
@@ -89,13 +91,17 @@ class Turn(TypedDict):
     metadata: NotRequired[Mapping[str, Any] | None]
 
 
-class RecallOptions(TypedDict, total=False):
-    """How to recall. Left out, the service decides (10 hits, the balanced profile, now).
+class AskOptions(TypedDict, total=False):
+    """What a question may say. Left out, the service decides (the balanced profile, now).
 
+    `namespaces` or `namespace_prefix` ask several namespaces at once, in place of the call's or the client's own.
     `as_of` asks what the service knew at a time, `valid_at` what was true at a time, `asked_at` is the "now" of the
-    question, `min_seq` a write that must be visible, `deadline_ms` the time after which slow channels are left out.
+    question, `min_confidence` (0 to 1) how sure an answer must be, `min_seq` a write that must be visible,
+    `deadline_ms` the time after which slow channels are left out.
     """
 
+    namespaces: Sequence[str] | None
+    namespace_prefix: str | None
     top_k: int | None
     kinds: Sequence[Kind] | None
     filter: Filter | None
@@ -104,6 +110,23 @@ class RecallOptions(TypedDict, total=False):
     asked_at: When | None
     token_budget: int | None
     profile: Profile | None
+    min_confidence: float | None
     explain: bool | None
     min_seq: int | None
     deadline_ms: int | None
+
+
+class RecallOptions(AskOptions, total=False):
+    """How to recall: at most `top_k` hits (10), whose contents stay within `token_budget` (estimated)."""
+
+
+class ContextOptions(AskOptions, total=False):
+    """How to pack a context: at most `token_budget` tokens (2,000), counted by `tokenizer`, out of `top_k` hits (50).
+
+    `order` says in which order the memories stand; those of `previous` (ids that the prompt holds already) stay unless
+    others are clearly better.
+    """
+
+    tokenizer: Tokenizer | None
+    order: BlockOrder | None
+    previous: Sequence[str] | None

@@ -8,9 +8,21 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from memsvc_client.errors import InvalidArgument, UnexpectedAnswer, api_error
-from memsvc_client.inputs import Filter, MemoryChanges, MemoryFields, Order, RecallOptions, Role, When
+from memsvc_client.inputs import (
+    AskOptions,
+    ContextOptions,
+    Filter,
+    MemoryChanges,
+    MemoryFields,
+    Order,
+    RecallOptions,
+    Role,
+    When,
+)
 from memsvc_client.types import (
     BatchResult,
+    Context,
+    FusionState,
     Key,
     Link,
     Memory,
@@ -40,6 +52,12 @@ class _MaybeWritten(Model):
     seq: int
 
 
+class _Recorded(Model):
+    """The answer to feedback."""
+
+    recorded: int
+
+
 _written = reader(_MaybeWritten)
 _read_memory = reader(Memory)
 _read_memories = reader(Page[Memory])
@@ -47,6 +65,9 @@ _read_namespaces = reader(Page[NamespaceInfo])
 _read_keys = reader(Page[Key])
 _read_batch = reader(BatchResult)
 _read_recall = reader(Recall)
+_read_context = reader(Context)
+_read_recorded = reader(_Recorded)
+_read_fusion = reader(FusionState)
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
@@ -139,8 +160,34 @@ class Protocol:
 
     def recall(self, query: str, namespace: str | None, options: RecallOptions) -> Call[Recall]:
         """POST /v1/recall."""
-        body = {"namespace": self.resolve(namespace), "query": query} | _given(options)
-        return Call("POST", "/v1/recall", _read_recall, body=encode(body), headers=JSON)
+        return Call("POST", "/v1/recall", _read_recall, body=self._asked(query, namespace, options), headers=JSON)
+
+    def context(self, query: str, namespace: str | None, options: ContextOptions) -> Call[Context]:
+        """POST /v1/context."""
+        return Call("POST", "/v1/context", _read_context, body=self._asked(query, namespace, options), headers=JSON)
+
+    def feedback(self, recall_id: str, used: Sequence[str], useful: Sequence[str], wrong: Sequence[str]) -> Call[int]:
+        """POST /v1/recall/{id}/feedback. Saying the same again changes nothing, so it may be repeated."""
+        if not recall_id:
+            raise InvalidArgument("the id of a recall is needed")
+        groups = {"used": used, "useful": useful, "wrong": wrong}
+        judged = [{"id": memory_id, "verdict": verdict} for verdict, ids in groups.items() for memory_id in ids]
+        return Call(
+            "POST",
+            f"/v1/recall/{quote(recall_id, safe='')}/feedback",
+            lambda reply: _read_recorded(reply).recorded,
+            body=encode({"memories": judged}),
+            headers=JSON,
+        )
+
+    def fusion(self, namespace: str | None) -> Call[FusionState]:
+        """GET /v1/fusion."""
+        return Call("GET", "/v1/fusion", _read_fusion, {"namespace": self.resolve(namespace)})
+
+    def reset_fusion(self, namespace: str | None) -> Call[FusionState]:
+        """POST /v1/fusion:reset. Resetting twice is resetting once, so it may be repeated."""
+        body = encode({"namespace": self.resolve(namespace)})
+        return Call("POST", "/v1/fusion:reset", _read_fusion, body=body, headers=JSON)
 
     def get(self, memory_id: str) -> Call[Memory]:
         """GET /v1/memories/{id}."""
@@ -228,6 +275,12 @@ class Protocol:
     def ready(self) -> Call[Readiness]:
         """GET /readyz; a 503 is an answer here, not an error."""
         return Call("GET", "/readyz", _read_readiness, accept=frozenset({503}), retry=False)
+
+    def _asked(self, query: str, namespace: str | None, options: AskOptions) -> bytes:
+        """The body of a question. One that names several namespaces leaves the client's own out."""
+        given = _given(options)
+        is_several = namespace is None and bool({"namespaces", "namespace_prefix"} & given.keys())
+        return encode(({} if is_several else {"namespace": self.resolve(namespace)}) | {"query": query} | given)
 
     def _post(self, path: str, body: Any, read: Any, idempotency_key: str | None) -> Call[Any]:
         encoded = None if body is None else encode(body)

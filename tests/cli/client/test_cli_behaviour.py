@@ -9,7 +9,7 @@ import pytest
 
 from memsvc_client import __version__
 from tests.cli.client.conftest import Memsvc
-from tests.unit.client.recorder import ID, Answer, Recorder, Seen, memory, plausible, problem
+from tests.unit.client.recorder import ID, RECALL_ID, Answer, Recorder, Seen, memory, plausible, problem
 
 
 def test_the_service_says_no(memsvc: Memsvc, service: Recorder) -> None:
@@ -135,7 +135,7 @@ def test_recall_sends_every_option(memsvc: Memsvc, service: Recorder) -> None:
     memsvc(
         *("recall", "tea?", "-k", "3", "--kind", "semantic", "--filter", '{"user_id": "ada"}', "--as-of", "2026-01-01"),
         *("--valid-at", "2026-01-02", "--asked-at", "2026-01-03", "--token-budget", "100", "--profile", "fast"),
-        *("--min-seq", "0", "--deadline-ms", "50", "--explain"),
+        *("--min-seq", "0", "--deadline-ms", "50", "--explain", "--min-confidence", "0.5"),
     )
     assert service.last.body == {
         "namespace": "user/ada",
@@ -151,7 +151,43 @@ def test_recall_sends_every_option(memsvc: Memsvc, service: Recorder) -> None:
         "min_seq": 0,
         "deadline_ms": 50,
         "explain": True,
+        "min_confidence": 0.5,
     }
+
+
+def test_several_namespaces_take_the_place_of_the_own_one(memsvc: Memsvc, service: Recorder) -> None:
+    memsvc("-n", "mine", "recall", "tea?", "--in", "a", "--in", "b")
+    assert service.last.body == {"query": "tea?", "namespaces": ["a", "b"]}
+    memsvc("-n", "mine", "context", "tea?", "--prefix", "user/")
+    assert service.last.body == {"query": "tea?", "namespace_prefix": "user/"}
+
+
+def test_context_prints_the_text_alone(memsvc: Memsvc, service: Recorder) -> None:
+    code, out, err = memsvc(
+        *("context", "tea?", "--budget", "800", "--tokenizer", "bytes", "--order", "relevance", "-k", "7"),
+        *("--previous", ID, "--profile", "thorough"),
+    )
+    assert service.last.path == "/v1/context"
+    assert service.last.body == {
+        "namespace": "user/ada",
+        "query": "tea?",
+        "token_budget": 800,
+        "tokenizer": "bytes",
+        "order": "relevance",
+        "previous": [ID],
+        "top_k": 7,
+        "profile": "thorough",
+    }
+    assert (code, out) == (0, "What is remembered.\n[k3f9q] (2026-02-01) Ada prefers tea.\n")
+    assert err == f"15 of 2000 tokens, 1 memories, 0 left out; recall {RECALL_ID}\n"
+
+
+def test_feedback_names_memories_by_verdict(memsvc: Memsvc, service: Recorder) -> None:
+    code, out, _ = memsvc("feedback", RECALL_ID, "--used", "a", "--used", "b", "--wrong", "c")
+    assert service.last.path == f"/v1/recall/{RECALL_ID}/feedback"
+    judged = [("a", "used"), ("b", "used"), ("c", "wrong")]
+    assert service.last.body == {"memories": [{"id": i, "verdict": verdict} for i, verdict in judged]}
+    assert (code, out) == (0, "kept for 3 memories\n")
 
 
 def test_recall_for_people(memsvc: Memsvc, service: Recorder) -> None:

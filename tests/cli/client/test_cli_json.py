@@ -10,7 +10,7 @@ import pytest
 
 from memsvc_client import __version__
 from tests.cli.client.conftest import Memsvc
-from tests.unit.client.recorder import ID, KEY_ID
+from tests.unit.client.recorder import ID, KEY_ID, RECALL_ID
 
 MEMORY: dict[str, Any] = {
     "id": ID,
@@ -50,6 +50,9 @@ KEY = {
     "expires_at": None,
     "revoked_at": None,
 }
+FUSION = {
+    "namespace": "user/ada", "adaptive": True, "factors": {}, "rounds": 0, "regret": 0.0, "regret_bound": 0.0,
+}  # fmt: skip
 GOLDEN: list[tuple[str, Any]] = [
     ("memories add hello", {"memory": MEMORY, "seq": 7, "created": True}),
     ("memories list", {"items": [MEMORY]}),
@@ -85,6 +88,7 @@ GOLDEN: list[tuple[str, Any]] = [
     (
         "recall tea",
         {
+            "id": RECALL_ID,
             "hits": [
                 {
                     "rank": 1,
@@ -98,6 +102,8 @@ GOLDEN: list[tuple[str, Any]] = [
                 }
             ],
             "confidence": 0.93,
+            "nothing_relevant": False,
+            "seqs": {},
             "seq": 17,
             "degraded": [],
             "took_ms": 6.1,
@@ -118,6 +124,40 @@ GOLDEN: list[tuple[str, Any]] = [
             ]
         },
     ),
+    (
+        "context tea",
+        {
+            "id": RECALL_ID,
+            "context": "What is remembered.\n[k3f9q] (2026-02-01) Ada prefers tea.",
+            "citations": [
+                {
+                    "label": "k3f9q",
+                    "memory_id": ID,
+                    "external_id": None,
+                    "namespace": None,
+                    "rank": 1,
+                    "score": 0.875,
+                    "occurred_at": None,
+                    "recorded_at": None,
+                }
+            ],
+            "used_tokens": 15,
+            "budget_tokens": 2000,
+            "tokenizer": "conservative",
+            "left_out": [],
+            "objective": {"value": 1.0, "bound": 1.0, "guarantee": 0.6},
+            "confidence": 0.93,
+            "nothing_relevant": False,
+            "seq": 17,
+            "seqs": {},
+            "degraded": [],
+            "took_ms": 6.1,
+            "explanation": None,
+        },
+    ),
+    (f"feedback {RECALL_ID} --used {ID} --wrong {KEY_ID}", {"recorded": 2}),
+    ("fusion", FUSION | {"factors": {"keyword": 1.5}, "rounds": 3}),
+    ("fusion --reset", FUSION),
     (
         "stats",
         {

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 ID = "0198c5a0-0000-7000-8000-000000000001"
+RECALL_ID = "0198c5a0-0000-7000-8000-0000000000bb"
 KEY_ID = "0198c5a0-0000-7000-8000-0000000000aa"
 
 
@@ -157,7 +158,7 @@ def recording() -> Iterator[Recorder]:
 
 def plausible(seen: Seen) -> Answer:
     """What a service with one memory would answer to any good request."""
-    route = (seen.method, seen.path.replace(ID, "{id}").replace(KEY_ID, "{key}"))
+    route = (seen.method, seen.path.replace(ID, "{id}").replace(KEY_ID, "{key}").replace(RECALL_ID, "{recall}"))
     written = {"memory": memory(), "seq": 7}
     items = (seen.body or {}).get("memories") or (seen.body or {}).get("turns") or []
     batch = {
@@ -165,6 +166,7 @@ def plausible(seen: Seen) -> Answer:
         "seq": 9,
     }
     key = {"id": KEY_ID, "name": "ci", "roles": ["read"], "namespaces": ["user/**"], "prefix": "msk_ab"}
+    fusion = {"namespace": "user/ada", "adaptive": True, "factors": {}, "rounds": 0, "regret": 0.0, "regret_bound": 0.0}
     answers: dict[tuple[str, str], Answer] = {
         ("POST", "/v1/memories"): Answer(201, written, {"ETag": '"1"'}),
         ("POST", "/v1/memories:batch"): Answer(200, batch),
@@ -184,6 +186,7 @@ def plausible(seen: Seen) -> Answer:
         ("POST", "/v1/recall"): Answer(
             200,
             {
+                "id": RECALL_ID,
                 "hits": [
                     {
                         "rank": 1,
@@ -202,6 +205,27 @@ def plausible(seen: Seen) -> Answer:
                 "took_ms": 6.1,
             },
         ),
+        ("POST", "/v1/context"): Answer(
+            200,
+            {
+                "id": RECALL_ID,
+                "context": "What is remembered.\n[k3f9q] (2026-02-01) Ada prefers tea.",
+                "citations": [{"label": "k3f9q", "memory_id": ID, "external_id": None, "rank": 1, "score": 0.875}],
+                "used_tokens": 15,
+                "budget_tokens": 2000,
+                "tokenizer": "conservative",
+                "left_out": [],
+                "objective": {"value": 1.0, "bound": 1.0, "guarantee": 0.6},
+                "confidence": 0.93,
+                "nothing_relevant": False,
+                "seq": 17,
+                "degraded": [],
+                "took_ms": 6.1,
+            },
+        ),
+        ("POST", "/v1/recall/{recall}/feedback"): Answer(200, {"recorded": len(items)}),
+        ("GET", "/v1/fusion"): Answer(200, fusion | {"factors": {"keyword": 1.5}, "rounds": 3}),
+        ("POST", "/v1/fusion:reset"): Answer(200, fusion),
         ("GET", "/v1/namespaces"): Answer(
             200,
             {

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from memsvc_client import ConnectionFailed, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from tests.unit.client.conftest import Connect
-from tests.unit.client.recorder import ID, KEY_ID, Answer, Recorder, memory
+from tests.unit.client.recorder import ID, KEY_ID, RECALL_ID, Answer, Recorder, memory
 
 
 def test_remember_sends_only_what_was_given_and_times_in_utc(connect: Connect, plausible_service: Recorder) -> None:
@@ -64,6 +64,40 @@ def test_recall_has_the_shape_of_the_api(connect: Connect, plausible_service: Re
     (hit,) = answer.hits
     assert (hit.rank, hit.memory.content, hit.channels["semantic"].rank) == (1, "Ada prefers tea.", 2)
     assert answer.confidence == 0.93
+
+
+def test_several_namespaces_are_asked_in_place_of_the_own_one(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    client.recall("tea?", namespaces=["a", "b"], min_confidence=0.5)
+    assert plausible_service.last.body == {"query": "tea?", "namespaces": ["a", "b"], "min_confidence": 0.5}
+    client.recall("tea?", namespace_prefix="")
+    assert plausible_service.last.body == {"query": "tea?", "namespace_prefix": ""}
+
+
+def test_context_has_the_shape_of_the_api(connect: Connect, plausible_service: Recorder) -> None:
+    answer = connect(plausible_service.url).context("tea?", token_budget=800, order="relevance", previous=[ID])
+    assert plausible_service.last.path == "/v1/context"
+    assert plausible_service.last.body == {
+        "namespace": "user/ada",
+        "query": "tea?",
+        "token_budget": 800,
+        "order": "relevance",
+        "previous": [ID],
+    }
+    assert answer.context.endswith("[k3f9q] (2026-02-01) Ada prefers tea.")
+    assert [(citation.label, citation.memory_id) for citation in answer.citations] == [("k3f9q", ID)]
+    assert (answer.id, answer.used_tokens, answer.objective.bound) == (RECALL_ID, 15, 1.0)
+
+
+def test_feedback_on_a_recall(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    recall_id = client.recall("tea?").id
+    assert client.feedback(recall_id, used=[ID], wrong=["b"]) == 2
+    assert plausible_service.last.path == f"/v1/recall/{RECALL_ID}/feedback"
+    assert plausible_service.last.body == {"memories": [{"id": ID, "verdict": "used"}, {"id": "b", "verdict": "wrong"}]}
+    assert client.fusion().factors == {"keyword": 1.5}
+    assert client.reset_fusion(namespace="team").rounds == 0
+    assert plausible_service.last.body == {"namespace": "team"}
 
 
 def test_edit_is_a_merge_patch_with_a_precondition(connect: Connect, plausible_service: Recorder) -> None:
@@ -157,6 +191,7 @@ def test_ids_cannot_leave_their_place_in_the_path(connect: Connect, service: Rec
         lambda c: c.remember("x", idempotency_key="é"),
         lambda c: c.get(""),
         lambda c: c.keys.revoke(""),
+        lambda c: c.feedback("", used=[ID]),
         lambda c: c.remember_many(["x"], batch_items=1001),
     ],
 )

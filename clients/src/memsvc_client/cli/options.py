@@ -46,6 +46,22 @@ class ProfileChoice(StrEnum):
     thorough = "thorough"
 
 
+class BlockOrderChoice(StrEnum):
+    """In which order the memories of a context stand."""
+
+    time = "time"
+    relevance = "relevance"
+
+
+class TokenizerChoice(StrEnum):
+    """What a token is."""
+
+    conservative = "conservative"
+    wordpiece = "wordpiece"
+    characters = "characters"
+    bytes = "bytes"
+
+
 class RoleChoice(StrEnum):
     """What a key may do."""
 
@@ -65,10 +81,13 @@ FilterOption = Annotated[
 ]
 
 _TIMES = ("occurred_at", "valid_from", "valid_to")
+_ASK_TIMES = ("as_of", "valid_at", "asked_at")
 
 
-def _option(name: str, kind: Any, text: str, *flags: str, metavar: str | None = None) -> Parameter:
-    info = typer.Option(*flags, help=text, metavar=metavar)
+def _option(
+    name: str, kind: Any, text: str, *flags: str, metavar: str | None = None, least: float | None = None
+) -> Parameter:
+    info = typer.Option(*flags, help=text, metavar=metavar, min=least)
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, info])
 
 
@@ -94,6 +113,40 @@ EDIT_OPTIONS = (
 
 WRITE_OPTIONS = (_option("external_id", str, "Your own id; writing it again is an edit."), *EDIT_OPTIONS)
 """What a memory can be given beside its content."""
+
+ASK_OPTIONS = (
+    _option("top_k", int, "Most memories to find.", "--top-k", "-k", least=1),
+    _option("namespaces", list[str], "Ask this namespace; repeatable; the answer is one.", "--in", metavar="NAMESPACE"),
+    _option("namespace_prefix", str, "Ask all namespaces that begin so.", "--prefix"),
+    _option("kinds", list[KindChoice], "Only this kind; repeatable.", "--kind"),
+    _option("filter", str, 'JSON filter, such as {"tags": {"contains": "tea"}}.', metavar="JSON"),
+    _option("as_of", str, "As the service knew it then.", metavar="TIME"),
+    _option("valid_at", str, "What was true then.", metavar="TIME"),
+    _option("asked_at", str, 'The "now" of the question.', metavar="TIME"),
+    _option("profile", ProfileChoice, "How much work to do."),
+    _option("min_confidence", float, "Say that there is nothing unless at least so sure (0 to 1).", least=0),
+    _option("min_seq", int, "A write that must be visible.", least=0),
+    _option("deadline_ms", int, "Leave out what is not done by then.", least=1),
+    _option("explain", bool, "Show how the memories were found.", "--explain"),
+)
+"""What a question can say."""
+
+
+def ask_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """The options of a question as the service takes them; what was not given is left out.
+
+    Raises:
+        InvalidArgument: A time or the filter cannot be read.
+    """
+    fields = {name: value for name, value in values.items() if value not in (None, [])}
+    for name in _ASK_TIMES:
+        if name in fields:
+            fields[name] = parse_time(fields[name], name)
+    if "filter" in fields:
+        fields["filter"] = parse_object(fields["filter"], "filter")
+    if "kinds" in fields:
+        fields["kinds"] = [kind.value for kind in fields["kinds"]]
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in fields.items()}
 
 
 def memory_fields(values: dict[str, Any]) -> dict[str, Any]:
