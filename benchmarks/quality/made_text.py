@@ -27,8 +27,15 @@ _QUOTABLE = (
 )  # fmt: skip
 
 
+_KINDS = ("phrase", "identifier", "path", "error code", "substring", "one typo")
+
+
 def exact(n: int, seed: int) -> Ability:
-    """Phrases, identifiers, paths and error codes among `n` log lines; the right ones are those of a naive scan."""
+    """Strings to be found exactly as they are among `n` log lines; the right ones are those of a naive scan.
+
+    Every line has a twin with the same words in another order, which no phrase of the first one occurs in. One kind is
+    an identifier with a wrong letter: there the right ones are those that hold the identifier as it was.
+    """
     rng = seeded("exact", seed)
     fresh = codes(rng)
     texts: dict[str, str] = {}
@@ -37,18 +44,27 @@ def exact(n: int, seed: int) -> Ability:
         path = f"/srv/{made_up(rng).lower()}/{made_up(rng).lower()}.cfg"
         error = f"E{rng.randrange(10_000, 99_999)}"
         deed = rng.choice(DEEDS)
+        who = rng.choice(WOMEN)
         texts[f"exact-{number}"] = (
-            f"Ticket {code}: {rng.choice(WOMEN)} said she {deed}. The {word} job read {path} and stopped with {error}."
+            f"Ticket {code}: {who} said she {deed}. The {word} job read {path} and stopped with {error}."
         )
+        if number % len(_KINDS) == 0:
+            words = texts[f"exact-{number}"].split()
+            rng.shuffle(words)
+            texts[f"exact-{number}/twin"] = " ".join(words)
     asks = []
-    for name, text in texts.items():
-        kind = ("phrase", "identifier", "path", "error code")[int(name.split("-")[1]) % 4]
+    for number in range(n):
+        kind, text = _KINDS[number % len(_KINDS)], texts[f"exact-{number}"]
         wanted = _wanted(kind, text, rng)
         gold = naive_scan(texts, wanted)
+        if kind == "one typo":
+            wanted = _mistyped(wanted, rng)
         if not 1 <= len(gold) <= 10:
             continue
-        asked = f'Where does it say "{wanted}"?' if kind == "phrase" else f"Find {wanted}"
-        asks.append(Ask(asked, kind, gold, measure=Measure.FIRST))
+        quoted = kind in ("phrase", "substring")
+        asks.append(
+            Ask(f'Where does it say "{wanted}"?' if quoted else f"Find {wanted}", kind, gold, measure=Measure.FIRST)
+        )
     memories = tuple({"content": text, "external_id": name, "kind": "semantic"} for name, text in texts.items())
     return Ability("exact text", memories, tuple(asks), 0.0, ("exact",))
 
@@ -60,5 +76,15 @@ def _wanted(kind: str, text: str, rng: random.Random) -> str:
         length = rng.randrange(4, 8)
         start = rng.randrange(len(words) - length + 1)
         return " ".join(words[start : start + length]).upper()
-    pattern = {"identifier": r"Ticket (\S+):", "path": r"(/srv/\S+)", "error code": r"(E\d{5})"}[kind]
+    if kind == "substring":  # out of the middle of a path: no word of it is whole
+        path = str(re.findall(r"/srv/(\S+)", text)[0])
+        return path[2:-5]
+    pattern = {"path": r"(/srv/\S+)", "error code": r"(E\d{5})"}.get(kind, r"Ticket (\S+):")
     return str(re.findall(pattern, text)[0])
+
+
+def _mistyped(code: str, rng: random.Random) -> str:
+    """A code with one letter replaced."""
+    place = rng.randrange(1, 6)
+    other = rng.choice([letter for letter in "xqwj" if letter != code[place]])
+    return code[:place] + other + code[place + 1 :]
