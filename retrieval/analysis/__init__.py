@@ -1,1 +1,1 @@
-"""What can be read out of a text without a model: terms for keyword search, and mentions of names."""
+"""What can be read out of a text without a model: terms, names, times, places, and what a question asks for."""

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.analysis.mentions import MENTIONS_VERSION, mention_id, mention_ids, mentions
+from retrieval.analysis.places import PLACES_VERSION, place_ids
+from retrieval.analysis.questions import question
 from retrieval.analysis.terms import TERMS_VERSION, hashed, stems
-from retrieval.types import Terms, TextAnalysis
-
-_VERSION_STEP = 1_000
+from retrieval.analysis.times import TIMES_VERSION, time_spans
+from retrieval.types import Question, Terms, TextAnalysis
 
 
 class TextAnalyser:
-    """Finds terms and mentions. Pure and thread-safe; the same text gives the same analysis everywhere.
+    """Finds terms, mentions, times and places. Pure and thread-safe; the same text gives the same analysis everywhere.
 
     Attributes:
         version: stored beside an analysis; another version means that the text must be analysed again.
     """
 
-    version: int = TERMS_VERSION * _VERSION_STEP + MENTIONS_VERSION
+    version: int = ((TERMS_VERSION * 100 + MENTIONS_VERSION) * 100 + TIMES_VERSION) * 100 + PLACES_VERSION
 
-    def analyse(self, text: str, *, speaker: str | None = None) -> TextAnalysis:
+    def analyse(
+        self,
+        text: str,
+        *,
+        speaker: str | None = None,
+        place: str | None = None,
+        occurred_at: datetime | None = None,
+    ) -> TextAnalysis:
         """Analyses the text of a memory.
 
         Args:
             text: what the memory says.
             speaker: who said it. The name counts as a mention and, unless the text opens with it, as part of the text,
                 so that "what did Ada say about …" finds what Ada said.
+            place: where it was said, such as "Cafe Luna, Paris, France".
+            occurred_at: when it was said (aware), which "yesterday" refers to; None: only full dates are times.
         """
         words = stems(text)
         names = mentions(text)
@@ -39,7 +50,18 @@ class TextAnalyser:
                 words += stems(speaker)
             if mention_id(speaker) not in {mention_id(name) for name in names}:
                 names = (speaker, *names)
-        return TextAnalysis(self.version, hashed(words), names, mention_ids(names))
+        return TextAnalysis(
+            self.version,
+            hashed(words),
+            names,
+            mention_ids(names),
+            spans=time_spans(text, occurred_at),
+            place_ids=place_ids(place, text),
+        )
+
+    def question(self, text: str, asked_at: datetime | None) -> Question:
+        """Reads what a question asks for; `asked_at` is its "now"."""
+        return question(text, asked_at)
 
     def query_terms(self, text: str) -> Terms:
         """Terms of a question."""

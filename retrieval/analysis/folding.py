@@ -40,4 +40,9 @@ def folded_text(text: str) -> str:
 def normalised(text: str) -> str:
     """NFKC of a text without its invisible characters, in time linear in its length."""
     text = _LONE_SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))
-    return unicodedata.normalize("NFKC", _MARKS.sub(r"\1", text))
+    return unicodedata.normalize("NFKC", bounded_marks(text))
+
+
+def bounded_marks(text: str) -> str:
+    """A text with at most 30 marks on a letter: bringing more into order takes time with the square of their number."""
+    return text if text.isascii() else _MARKS.sub(r"\1", text)

@@ -19,6 +19,7 @@ import regex
 import xxhash
 from numpy.typing import NDArray
 
+from retrieval.analysis.folding import bounded_marks
 from retrieval.analysis.stop_words import ENGLISH
 
 MENTIONS_VERSION = 1
@@ -56,7 +57,7 @@ def mentions(text: str) -> tuple[str, ...]:
 
 def folded(name: str) -> str:
     """The form under which a mention is known: NFKC, case folded, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", bounded_marks(name)).casefold().split())
 
 
 def mention_id(name: str) -> int:

@@ -21,6 +21,7 @@ import Stemmer
 import xxhash
 from numpy.typing import NDArray
 
+from retrieval.analysis.folding import bounded_marks
 from retrieval.analysis.stop_words import ENGLISH
 from retrieval.types import Terms
 
@@ -47,7 +48,7 @@ def stems(text: str) -> list[str]:
     if text.isascii():
         words = _ASCII_WORD.findall(text)
     else:
-        words = _WORD.findall(unicodedata.normalize("NFKC", text).translate(_INVISIBLE))
+        words = _WORD.findall(unicodedata.normalize("NFKC", bounded_marks(text)).translate(_INVISIBLE))
     kept: list[str] = []
     for word in words:
         folded = word.casefold()
