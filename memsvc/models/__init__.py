@@ -3,6 +3,7 @@
 from memsvc.models.base import Base
 from memsvc.models.change import Change, ChangeOp
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
+from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
@@ -16,6 +17,8 @@ __all__ = [
     "ChangeOp",
     "Embedding",
     "EmbeddingSpaceRow",
+    "Entity",
+    "EntityAlias",
     "Idempotency",
     "Memory",
     "MemoryLink",

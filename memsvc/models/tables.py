@@ -8,6 +8,7 @@ from sqlalchemy import Table
 
 from memsvc.models.change import Change
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
+from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Tombstone
@@ -17,6 +18,8 @@ ANALYSIS = cast(Table, Analysis.__table__)
 CHANGE = cast(Table, Change.__table__)
 EMBEDDING = cast(Table, Embedding.__table__)
 EMBEDDING_SPACE = cast(Table, EmbeddingSpaceRow.__table__)
+ENTITY = cast(Table, Entity.__table__)
+ENTITY_ALIAS = cast(Table, EntityAlias.__table__)
 FEEDBACK = cast(Table, RecallFeedback.__table__)
 IDEMPOTENCY = cast(Table, Idempotency.__table__)
 LINK = cast(Table, MemoryLink.__table__)

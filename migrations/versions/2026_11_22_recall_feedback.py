@@ -1,7 +1,7 @@
 """What callers said about the hits of recalls.
 
 Revision: 0004
-Revises: 0002
+Revises: 0003
 Created: 2026-11-22 03:15:40.118203
 """
 
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
