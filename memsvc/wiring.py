@@ -15,6 +15,7 @@ from memsvc.core.settings import Settings
 from memsvc.db import migrate
 from memsvc.db.engine import Database
 from memsvc.embedding import build_embedder
+from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
 from memsvc.memories.change import Changer
@@ -24,12 +25,27 @@ from memsvc.memories.read import Reading
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
 from memsvc.recall.service import Answer, RecallService
+from memsvc.recall.traces import Traces
+from memsvc.reranking import build_reranker
 from retrieval.analysis.analyser import TextAnalyser
+from retrieval.channels.associative import AssociativeChannel
+from retrieval.channels.consolidation import ConsolidationChannel
+from retrieval.channels.entity import EntityChannel
+from retrieval.channels.exact import ExactChannel
 from retrieval.channels.keyword import KeywordChannel
+from retrieval.channels.late_interaction import LateInteractionChannel
+from retrieval.channels.place import PlaceChannel
+from retrieval.channels.procedural import ProceduralChannel
 from retrieval.channels.semantic import SemanticChannel
-from retrieval.embedders.batching import BatchingEmbedder
-from retrieval.fusion import StandardisedScores
-from retrieval.pipeline import Recaller
+from retrieval.channels.spreading import SpreadingChannel
+from retrieval.channels.temporal import TemporalChannel
+from retrieval.embedders.batching import BatchingEmbedder, usable_cores
+from retrieval.fusion import LearnedFusion
+from retrieval.hops.hopper import Hopper
+from retrieval.late.codec import TokenCodec
+from retrieval.pipeline import Recaller, Stages
+from retrieval.rerank.order import LearnedOrder
+from retrieval.rerank.reranker import Reranker
 
 Say = Callable[[str], None]
 
@@ -87,12 +103,8 @@ class Container:
         bank = Bank()
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set)
         self.metrics.watch_bank(bank.memory_bytes, self.keeper.memories, lambda: len(bank.keys()))
-        self.recaller = Recaller(
-            channels=(SemanticChannel(), KeywordChannel()),
-            fusion=StandardisedScores(),
-            analyser=analyser,
-            embedder=self.embedder,
-        )
+        self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
+        self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
         self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
@@ -107,7 +119,35 @@ class Container:
             self.metrics.count_writes,
         )
         self.reading = Reading(self.database, self.clock, self.cursors)
-        self.recall = RecallService(self.database, self.clock, self.keeper, self.recaller, self.space_id)
+        self.traces = Traces(self.clock)
+        self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
+        self.recall = RecallService(
+            self.database, self.clock, self.keeper, self.recaller, self.space_id, self.feedback.factors
+        )
+
+    def _stages(self) -> Stages:
+        """The way of a recall: what finds memories, and what puts them in order."""
+        return Stages(
+            channels=(
+                SemanticChannel(),
+                KeywordChannel(),
+                ExactChannel(),
+                EntityChannel(),
+                TemporalChannel(),
+                PlaceChannel(),
+                ProceduralChannel(),
+            ),
+            seeded=(
+                LateInteractionChannel(TokenCodec.of(self.embedder.space)),
+                AssociativeChannel(),
+                SpreadingChannel(),
+                ConsolidationChannel(),
+            ),
+            fusion=LearnedFusion(),
+            reranker=None if self.reranker is None else Reranker(self.reranker),
+            order=LearnedOrder(),
+            hopper=Hopper(),
+        )
 
     def _prepare(self, embedder: BatchingEmbedder | None) -> BatchingEmbedder:
         """Check and migrate the database while the model and the compiled scans load: together half of a start."""
@@ -137,6 +177,8 @@ class Container:
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
         self.recaller.close()
+        if self.reranker is not None:
+            self.reranker.close()
         self.embedder.close()
         self.database.close()
 

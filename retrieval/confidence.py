@@ -18,26 +18,36 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from retrieval.types import ChannelResult
 
 INTERCEPT = -3.39
 RISE_WEIGHT = 5.59
 SHARE_WEIGHT = 3.25
+READ_INTERCEPT = -0.5
+READ_WEIGHT = 0.3
+READ_SHARE_WEIGHT = 1.0
 TYPICAL_RISE = 0.4
 """Mean over the sets of the fit: stands in when the question has no vector."""
 
 _SEMANTIC, _KEYWORD = "semantic", "keyword"
 
 
-def confidence(results: Mapping[str, ChannelResult]) -> float:
+def confidence(results: Mapping[str, ChannelResult], logits: NDArray[np.float32] | None = None) -> float:
     """Probability-like number in [0, 1]; 0 when no channel found anything.
 
     Args:
         results: of the channels that had something to go on, by name.
+        logits: what a cross-encoder said of the best candidates, float32 `[n]`, NaN where it was not asked.
     """
     if not any(result.slots.size for result in results.values()):
         return 0.0
     rise, share = evidence(results)
+    if logits is not None and np.isfinite(logits).any():
+        read = float(np.logaddexp.reduce(logits[np.isfinite(logits)].astype(np.float64)))
+        return 1.0 / (1.0 + math.exp(-(READ_INTERCEPT + READ_WEIGHT * read + READ_SHARE_WEIGHT * share)))
     return 1.0 / (1.0 + math.exp(-(INTERCEPT + RISE_WEIGHT * rise + SHARE_WEIGHT * share)))
 
 

@@ -1,27 +1,34 @@
 """From the lists of several channels to one ranking. Pure: results are read, never changed.
 
-Two ways behind one protocol:
+Three ways behind one protocol:
 
 - `ReciprocalRanks`: sum of `weight / (k + rank)` over the channels that list a memory (Cormack, Clarke and
   Büttcher 2009, doi:10.1145/1571941.1572114; k = 60 as there).
-- `StandardisedScores` (the default): sum of `weight * (score - mean) / std`, where mean and standard deviation are of
-  the channel's score over all eligible memories of the namespace (a weighted CombSUM over z-scores: Fox and Shaw 1994;
-  Montague and Aslam 2001, doi:10.1145/502585.502657). It knows by how much a memory stands out, which ranks do not.
+- `StandardisedScores`: sum of `weight * (score - mean) / std` with mean and standard deviation of each channel's score
+  over the candidates, which are what any channel listed (a weighted CombSUM over z-scores: Fox and Shaw 1994; Montague
+  and Aslam 2001, doi:10.1145/502585.502657). It knows by how much a memory stands out, which ranks do not; and taken
+  over the candidates instead of the namespace, a rare word weighs the same among a hundred memories and a million.
+- `LearnedFusion` (the default): the same for channels that have something to say about every memory (`standardised`),
+  and for channels that list only what they are sure of a bonus, `weight * score / best score`. Its weights are numbers
+  in `retrieval/weights/fusion.json`, fitted by `benchmarks/quality/fit.py`, with adjustments by the type of question.
 
-Both give the same ranking in whatever order the channels come. Equal scores are ordered by slot: the memory that was
-written first comes first.
+Weights may be multiplied by factors that feedback taught (`retrieval.adaptation`). All give the same ranking in
+whatever order the channels come. Equal scores are ordered by slot.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import resources
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.types import ChannelResult
+from retrieval.types import ChannelResult, QuestionType
 
 _SMALLEST_STD = 1e-6
 """Below this a channel's scores are all the same within float32, and it says nothing."""
@@ -35,15 +42,27 @@ class Ranking:
     scores: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """What bears on the weights of one recall: the type of the question, and factors by channel that were learned."""
+
+    type: QuestionType = QuestionType.WHAT
+    factors: Mapping[str, float] = field(default_factory=dict)
+
+
+_NEUTRAL = Weighing()
+
+
 class Fusion(Protocol):
     """One way to make one ranking out of several."""
 
-    def fuse(self, results: Mapping[str, ChannelResult], limit: int) -> Ranking:
+    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
         """Ranks the union of what the channels listed.
 
         Args:
             results: by channel name; channels that abstained are not in it.
             limit: how many memories at most.
+            weighing: what bears on the weights.
         """
         ...
 
@@ -56,15 +75,15 @@ class ReciprocalRanks:
         self._weights = dict(weights or {})
         self._k = k
 
-    def fuse(self, results: Mapping[str, ChannelResult], limit: int) -> Ranking:
+    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
         """See `Fusion`."""
-        candidates = _candidates(results)
+        candidates = candidates_of(results)
         total = np.zeros(candidates.size)
         for name in sorted(results):
             listed = results[name].slots
-            share = self._weights.get(name, 1.0) / (self._k + np.arange(1, listed.size + 1))
-            total[np.searchsorted(candidates, listed)] += share
-        return _best(candidates, total, limit)
+            weight = self._weights.get(name, 1.0) * weighing.factors.get(name, 1.0)
+            total[np.searchsorted(candidates, listed)] += weight / (self._k + np.arange(1, listed.size + 1))
+        return best_of(candidates, total, limit)
 
 
 class StandardisedScores:
@@ -78,29 +97,102 @@ class StandardisedScores:
         """Sets weights by channel name; 1 where none is given."""
         self._weights = dict(weights or {})
 
-    def fuse(self, results: Mapping[str, ChannelResult], limit: int) -> Ranking:
+    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
         """See `Fusion`."""
-        candidates = _candidates(results)
+        candidates = candidates_of(results)
         total = np.zeros(candidates.size)
         for name in sorted(results):  # a fixed order, so that the sum of floats is the same bits
-            total += self._weights.get(name, 1.0) * standardised(results[name], candidates)
-        return _best(candidates, total, limit)
+            weight = self._weights.get(name, 1.0) * weighing.factors.get(name, 1.0)
+            total += weight * standardised(results[name], candidates)
+        return best_of(candidates, total, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class FusionWeights:
+    """The numbers of `LearnedFusion`.
+
+    Attributes:
+        standardised: weight of each channel that scores every memory.
+        bonus: weight of each channel that lists only what it is sure of. A channel in neither does not count.
+        by_type: by type of question, factors on the weights of channels.
+        fitted_on: names of the sets that the numbers were fitted on.
+    """
+
+    standardised: Mapping[str, float]
+    bonus: Mapping[str, float]
+    by_type: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fitted_on: tuple[str, ...] = ()
+
+    @classmethod
+    def shipped(cls) -> FusionWeights:
+        """The numbers that come with the package."""
+        text = resources.files("retrieval").joinpath("weights/fusion.json").read_text(encoding="utf-8")
+        numbers = json.loads(text)
+        return cls(
+            standardised=numbers["standardised"],
+            bonus=numbers["bonus"],
+            by_type=numbers["by_type"],
+            fitted_on=tuple(numbers["fitted_on"]),
+        )
+
+
+class LearnedFusion:
+    """Standardised scores of the channels that say something of every memory, and bonuses of the others."""
+
+    def __init__(self, weights: FusionWeights | None = None) -> None:
+        """Takes the shipped weights unless others are given."""
+        self.weights = weights or FusionWeights.shipped()
+
+    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
+        """See `Fusion`."""
+        candidates = candidates_of(results)
+        total = np.zeros(candidates.size)
+        by_type = self.weights.by_type.get(weighing.type, {})
+        for name in sorted(results):
+            factor = weighing.factors.get(name, 1.0) * by_type.get(name, 1.0)
+            if (weight := self.weights.standardised.get(name, 0.0)) != 0.0:
+                total += weight * factor * standardised(results[name], candidates)
+            if (weight := self.weights.bonus.get(name, 0.0)) != 0.0:
+                total += weight * factor * share_of_best(results[name], candidates)
+        return best_of(candidates, total, limit)
 
 
 def standardised(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How many standard deviations above the channel's mean memories are, float64 `[m]`; 0 where nothing is known."""
-    if not result.std > _SMALLEST_STD:
-        return np.zeros(slots.size)
+    """How many standard deviations above their mean the memories' scores are, float64 `[m]`; 0 where nothing is known.
+
+    Mean and deviation are those of the given memories.
+    """
     scores = result.score_of(slots).astype(np.float64)
-    return np.where(np.isfinite(scores), (scores - result.mean) / result.std, 0.0)
+    known = np.isfinite(scores)
+    if not known.any():
+        return np.zeros(slots.size)
+    values = scores[known]
+    mean = math.fsum(values) / values.size  # exact sums: a bank that was loaded anew has its slots in another order
+    std = math.sqrt(math.fsum((values - mean) ** 2) / values.size)
+    if not std > _SMALLEST_STD:
+        return np.zeros(slots.size)
+    return np.where(known, (np.where(known, scores, mean) - mean) / std, 0.0)
 
 
-def _candidates(results: Mapping[str, ChannelResult]) -> NDArray[np.int64]:
+def share_of_best(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Scores as a share of the best that the channel gave, float64 `[m]`; 0 for what it did not list."""
+    best = float(result.scores[0]) if result.scores.size else 0.0
+    if not best > 0.0:
+        return np.zeros(slots.size)
+    order = np.argsort(result.slots)
+    listed = result.slots[order]
+    at = np.minimum(np.searchsorted(listed, slots), listed.size - 1)
+    shares = np.clip(result.scores[order][at].astype(np.float64) / best, 0.0, 1.0)
+    return np.where(listed[at] == slots, shares, 0.0)
+
+
+def candidates_of(results: Mapping[str, ChannelResult]) -> NDArray[np.int64]:
     """Distinct slots of all lists, ascending."""
     lists = [result.slots for result in results.values()]
     return np.unique(np.concatenate(lists)) if lists else np.empty(0, dtype=np.int64)
 
 
-def _best(candidates: NDArray[np.int64], scores: NDArray[np.float64], limit: int) -> Ranking:
+def best_of(candidates: NDArray[np.int64], scores: NDArray[np.float64], limit: int) -> Ranking:
+    """The best `limit` candidates (ascending slots), equal scores by slot."""
     order = np.argsort(-scores, kind="stable")[: max(limit, 0)]  # stable over ascending slots: ties by slot
     return Ranking(candidates[order], scores[order])

@@ -1,4 +1,8 @@
-"""From a question to ranked memories: analysis and embedding, channels side by side, fusion, confidence."""
+"""From a question to ranked memories.
+
+analysis and embedding -> channels side by side -> channels that go on from what those found -> fusion -> (thorough:
+further hops) -> (balanced, thorough: rerank) -> confidence.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,13 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.analysis.analyser import TextAnalyser
+from retrieval.analysis.terms import stems, term_id
+from retrieval.channels.keyword import idf
 from retrieval.channels.running import ChannelRunner, Outcome, ViewSource
 from retrieval.confidence import confidence
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
-from retrieval.fusion import Fusion, Ranking
-from retrieval.ports import Channel, Embedder
-from retrieval.types import AnalysedQuery, ChannelResult, ChannelScore, Hit, Query, Recall
+from retrieval.fusion import Fusion, Ranking, Weighing
+from retrieval.hops.hopper import Asked, Hopper
+from retrieval.ports import Channel, Embedder, SeededChannel, TokenEmbedder
+from retrieval.rerank.order import LearnedOrder
+from retrieval.rerank.reranker import Reranked, Reranker, WeightsOf
+from retrieval.rerank.shown import shown_texts
+from retrieval.rerank.telling import telling
+from retrieval.types import AnalysedQuery, ChannelResult, ChannelScore, Encoded, Hit, Profile, Query, Recall
 
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
@@ -31,6 +43,29 @@ _EMBED_SHARE = 0.6
 _EMBED_WORKERS = 8
 _FEWEST_CANDIDATES = 100
 _CANDIDATES_PER_HIT = 4
+RERANK = "rerank"
+"""Name of the rerank in timings and among what was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a recaller is made of beside its analyser and embedder.
+
+    Attributes:
+        channels: ways of finding memories; names must differ, those of the next ones included.
+        seeded: ways of going on from what was found, run one after the other, each on all results before it.
+        fusion: makes one ranking of what they find.
+        reranker: has the best candidates read by a cross-encoder; None for no rerank.
+        order: puts what was read into its final order.
+        hopper: follows what the best memories name; None for no further hops.
+    """
+
+    channels: Sequence[Channel]
+    fusion: Fusion
+    seeded: Sequence[SeededChannel] = ()
+    reranker: Reranker | None = None
+    order: LearnedOrder | None = None
+    hopper: Hopper | None = None
 
 
 class Recaller:
@@ -42,8 +77,7 @@ class Recaller:
 
     def __init__(
         self,
-        channels: Sequence[Channel],
-        fusion: Fusion,
+        stages: Stages,
         analyser: TextAnalyser,
         embedder: Embedder,
         *,
@@ -53,8 +87,7 @@ class Recaller:
         """Puts the parts together.
 
         Args:
-            channels: ways of finding memories; names must differ.
-            fusion: makes one ranking of what they find.
+            stages: what finds memories and puts them in order.
             analyser: the one that also analysed the memories.
             embedder: the one that also embedded them. It is not closed here.
             workers: threads for the channels, see `ChannelRunner`.
@@ -63,59 +96,125 @@ class Recaller:
         Raises:
             ValueError: two channels have the same name.
         """
-        names = [channel.name for channel in channels]
+        names = [*(channel.name for channel in stages.channels), *(channel.name for channel in stages.seeded)]
         if len(set(names)) != len(names):
             raise ValueError("two channels have the same name")
-        self._fusion = fusion
+        self._stages = stages
+        self._order = stages.order or LearnedOrder()
         self._analyser = analyser
         self._embedder = embedder
-        self._runner = ChannelRunner(channels, workers=workers, inline_slots=inline_slots)
+        self._runner = ChannelRunner(workers=workers, inline_slots=inline_slots)
         self._embed_pool = ThreadPoolExecutor(_EMBED_WORKERS, thread_name_prefix="embed-in-time")
 
     def analyse(self, query: Query) -> AnalysedQuery:
         """Embeds and analyses a question. An embedder that fails or takes too long leaves the vector out."""
         begun_s = time.monotonic()
         begun = time.perf_counter()
-        vector = self._vector(query)
+        encoded = self._encoded(query)
         embed_ms = (time.perf_counter() - begun) * 1e3
         analysis = self._analyser.analyse(query.text)
         return AnalysedQuery(
             query=query,
             terms=analysis.terms,
             mention_ids=analysis.mention_ids,
-            vector=vector,
+            vector=None if encoded is None else encoded.views[0],
+            tokens=None if encoded is None else encoded.tokens,
+            question=self._analyser.question(query.text, query.asked_at),
             embed_ms=embed_ms,
             name_terms=self._analyser.name_terms(analysis.mentions),
             ends_at_s=None if query.deadline_s is None else begun_s + query.deadline_s,
         )
 
-    def recall(self, analysed: AnalysedQuery, bank: ViewSource | BankView) -> Recall:
+    def recall(
+        self, analysed: AnalysedQuery, bank: ViewSource | BankView, factors: Mapping[str, float] | None = None
+    ) -> Recall:
         """Finds the memories of one namespace that answer a question.
 
         Args:
             analysed: the question; its deadline counts from `analyse`.
             bank: the namespace (a `NamespaceBank`), in which a view is opened that may outlive the call while a late
                 channel reads it; or a view that the caller opened, which costs waiting for late channels at the end.
+            factors: what feedback taught about the weights of channels, by name.
 
         Returns:
             At most `top_k` hits. Channels that failed or were late are named in `degraded`, as is `semantic` when the
-            question could not be embedded.
+            question could not be embedded, and `rerank` when not all that should have been read was read.
         """
-        top_k = analysed.query.top_k
-        limit = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * top_k)
-        with self._runner.run(analysed, bank, limit) as (view, outcome):
+        query = analysed.query
+        limit = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.top_k)
+        weighing = Weighing(analysed.question.type, factors or {})
+        with self._runner.open(analysed, bank, limit) as searching:
+            searching.begin(self._stages.channels)
+            for channel in self._stages.seeded:
+                searching.go_on([channel])
+            view, outcome = searching.view, searching.outcome
+            timings = {"embed": analysed.embed_ms, **outcome.timings_ms}
             begun = time.perf_counter()
-            ranking = _settled(view, self._fusion.fuse(outcome.results, view.n_slots), top_k)
-            hits = _hits(view, ranking, outcome.results)
-            sure = confidence(outcome.results) if hits else 0.0
+            first = self._stages.fusion.fuse(outcome.results, view.n_slots, weighing)
+            timings["fuse"] = (time.perf_counter() - begun) * 1e3
+            first = _settled(view, first)
+            trail: list[str] = []
+            if query.profile is Profile.THOROUGH and self._stages.hopper is not None:
+                first, trail = self._hop(analysed, view, first, outcome, weighing, timings)
+            reranked = self._rerank(analysed, view, first)
+            ranking = first
+            if reranked is not None:
+                timings[RERANK] = reranked.took_ms
+                ranking = _settled(view, self._order.order(first, reranked.logits, outcome.results))
+            ranking = Ranking(ranking.slots[: query.top_k], ranking.scores[: query.top_k])
+            hits = _hits(view, ranking, outcome.results, reranked, with_vectors=query.with_vectors)
+            sure = confidence(outcome.results, None if reranked is None else reranked.logits) if hits else 0.0
             eligible = view.eligible
-            fuse_ms = (time.perf_counter() - begun) * 1e3
         return Recall(
             hits=hits,
             confidence=sure,
-            degraded=_degraded(analysed, outcome),
-            timings_ms={"embed": analysed.embed_ms, **outcome.timings_ms, "fuse": fuse_ms},
+            degraded=_degraded(analysed, outcome, reranked),
+            timings_ms=timings,
             eligible=eligible,
+            trail=tuple(trail),
+        )
+
+    def _hop(
+        self,
+        analysed: AnalysedQuery,
+        view: BankView,
+        first: Ranking,
+        outcome: Outcome,
+        weighing: Weighing,
+        timings: dict[str, float],
+    ) -> tuple[Ranking, list[str]]:
+        """The first stage with what its best memories lead to, and the trail in words."""
+        hopper = self._stages.hopper
+        if hopper is None or first.slots.size == 0:
+            return first, []
+        hops = hopper.hop(
+            Asked(analysed.terms.ids, analysed.question.names),
+            view,
+            first,
+            lambda slots: _asked_again(outcome.results, slots),
+            top_k=analysed.query.top_k,
+            ends_at_s=analysed.ends_at_s,
+        )
+        timings["hops"] = hops.took_ms
+        return _settled(view, hops.ranking), hops.in_words(view)
+
+    def _rerank(self, analysed: AnalysedQuery, view: BankView, first: Ranking) -> Reranked | None:
+        if self._stages.reranker is None:
+            return None
+        query = analysed.query
+
+        def worth(terms: NDArray[np.uint32]) -> NDArray[np.float32]:
+            return idf(view.document_frequency(terms), view.n_documents)
+
+        return self._stages.reranker.rerank(
+            _read(query.text, worth),
+            first.slots,
+            first.scores,
+            lambda slots: shown_texts(view, slots),
+            profile=query.profile,
+            top_k=query.top_k,
+            ends_at_s=analysed.ends_at_s,
+            weights_of=worth,
         )
 
     def close(self) -> None:
@@ -123,22 +222,45 @@ class Recaller:
         self._runner.close()
         self._embed_pool.shutdown(wait=True, cancel_futures=True)
 
-    def _vector(self, query: Query) -> NDArray[np.float32] | None:
+    def _encoded(self, query: Query) -> Encoded | None:
         try:
             if query.deadline_s is None:
-                return self._embedder.embed_query(query.text)
+                return _encode(self._embedder, query.text)
             return _in_time(self._submitted(query.text), query.deadline_s * _EMBED_SHARE)
         except EmbedderError as error:
             logger.warning("the question could not be embedded: %s", error)
             return None
 
-    def _submitted(self, text: str) -> Future[NDArray[np.float32]]:
+    def _submitted(self, text: str) -> Future[Encoded]:
         if isinstance(self._embedder, BatchingEmbedder):  # it has threads of its own
-            return self._embedder.submit_query(text)
-        return self._embed_pool.submit(self._embedder.embed_query, text)
+            return self._embedder.submit_question(text)
+        return self._embed_pool.submit(_encode, self._embedder, text)
 
 
-def _in_time(future: Future[NDArray[np.float32]], limit_s: float) -> NDArray[np.float32] | None:
+def _encode(embedder: Embedder, text: str) -> Encoded:
+    if isinstance(embedder, TokenEmbedder):
+        return embedder.encode_query(text)
+    return Encoded(embedder.embed_query(text)[None, :])
+
+
+def _read(question: str, worth: WeightsOf) -> str:
+    """What the cross-encoder reads of a question."""
+    terms = list(dict.fromkeys(stems(question)))
+    values = worth(np.array([term_id(term) for term in terms], dtype=np.uint32)).tolist()
+    return telling(question, dict(zip(terms, values, strict=True)))
+
+
+def _asked_again(results: Mapping[str, ChannelResult], slots: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What the channels think of any memories: the sum of their scores in deviations from the namespace's mean."""
+    total = np.zeros(slots.size)
+    for name in ("keyword", "semantic"):
+        if (result := results.get(name)) is not None and result.std > 0.0:
+            scores = result.score_of(slots).astype(np.float64)
+            total += np.where(np.isfinite(scores), (scores - result.mean) / result.std, 0.0)
+    return total
+
+
+def _in_time(future: Future[Encoded], limit_s: float) -> Encoded | None:
     try:
         return future.result(limit_s)
     except TimeoutError:
@@ -147,17 +269,29 @@ def _in_time(future: Future[NDArray[np.float32]], limit_s: float) -> NDArray[np.
         return None
 
 
-def _degraded(analysed: AnalysedQuery, outcome: Outcome) -> tuple[str, ...]:
+def _degraded(analysed: AnalysedQuery, outcome: Outcome, reranked: Reranked | None) -> tuple[str, ...]:
     missing = {"semantic"} if analysed.vector is None else set()
+    if reranked is not None and not reranked.complete:
+        missing.add(RERANK)
     return tuple(sorted(missing.union(outcome.left_out)))
 
 
-def _hits(view: BankView, ranking: Ranking, results: Mapping[str, ChannelResult]) -> tuple[Hit, ...]:
+def _hits(
+    view: BankView,
+    ranking: Ranking,
+    results: Mapping[str, ChannelResult],
+    read: Reranked | None,
+    *,
+    with_vectors: bool,
+) -> tuple[Hit, ...]:
     ids = view.memory_id(ranking.slots)
     alive = np.flatnonzero(ids.any(axis=1))  # all zero: erased since the channels ran
     slots = ranking.slots[alive]
     versions = view.column("versions", slots)
     scores = {name: _channel_scores(result, slots) for name, result in results.items()}
+    if read is not None:
+        scores[RERANK] = _read_scores(read, slots)
+    vectors = _vectors(view, slots) if with_vectors else [None] * slots.size
     return tuple(
         Hit(
             rank=place + 1,
@@ -165,18 +299,35 @@ def _hits(view: BankView, ranking: Ranking, results: Mapping[str, ChannelResult]
             memory_id=UUID(bytes=ids[row].tobytes()),
             version=int(versions[place]),
             channels={name: of[place] for name, of in scores.items() if np.isfinite(of[place].score)},
+            vector=vectors[place],
         )
         for place, row in enumerate(alive.tolist())
     )
 
 
-def _settled(view: BankView, ranking: Ranking, top_k: int) -> Ranking:
-    """The best `top_k`, equal scores by id.
+def _read_scores(read: Reranked, slots: NDArray[np.int64]) -> list[ChannelScore]:
+    """What the cross-encoder said of hits; NaN where it was not asked."""
+    said = {
+        slot: ChannelScore(rank or None, logit)
+        for slot, rank, logit in zip(read.slots.tolist(), read.ranks.tolist(), read.logits.tolist(), strict=True)
+    }
+    return [said.get(slot, ChannelScore(None, float("nan"))) for slot in slots.tolist()]
+
+
+def _vectors(view: BankView, slots: NDArray[np.int64]) -> list[NDArray[np.float32] | None]:
+    columns, offsets = view.ranges("vectors", slots)
+    rows = columns["vectors"].astype(np.float32)
+    starts = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    return [rows[first] if last > first else None for first, last in starts]
+
+
+def _settled(view: BankView, ranking: Ranking) -> Ranking:
+    """The same, equal scores by id.
 
     Ids rise with the time of writing, and unlike slots they are the same in a bank that was loaded anew.
     """
     halves = view.memory_id(ranking.slots).view(">u8").reshape(-1, 2)
-    order = np.lexsort((halves[:, 1], halves[:, 0], -ranking.scores))[:top_k]
+    order = np.lexsort((halves[:, 1], halves[:, 0], -ranking.scores))
     return Ranking(ranking.slots[order], ranking.scores[order])
 
 

@@ -131,7 +131,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as it was asked."""
+    """A question as it was asked. `with_vectors`: hits carry their vectors."""
 
     text: str
     asked_at: datetime
@@ -139,6 +139,7 @@ class Query:
     scan: ScanFilter
     profile: Profile = Profile.BALANCED
     deadline_s: float | None = None
+    with_vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +196,22 @@ class ChannelScore:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One memory of the answer."""
+    """One memory of the answer. `vector` is its first view, float32 `[dim]`, if it was asked for and there is one."""
 
     rank: int
     score: float
     memory_id: UUID
     version: int
     channels: dict[str, ChannelScore] = field(default_factory=dict)
+    vector: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
     """The answer: hits best first, how sure we are that anything here is relevant, and what was left out.
 
-    `eligible` is how many memories the filter let through; `timings_ms` has embed, fuse and each channel.
+    `eligible` is how many memories the filter let through; `timings_ms` has embed, fuse, rerank and each channel.
+    `trail` says in words which further memories were looked for, and why that ended.
     """
 
     hits: tuple[Hit, ...]
@@ -216,3 +219,4 @@ class Recall:
     degraded: tuple[str, ...]
     timings_ms: dict[str, float]
     eligible: int = 0
+    trail: tuple[str, ...] = ()

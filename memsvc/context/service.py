@@ -32,4 +32,4 @@ def _candidate(hit: Located) -> Candidate:
         speaker=memory.speaker,
         place=memory.place,
     )
-    return Candidate(shown, hit.score, getattr(hit.found, "vector", None))
+    return Candidate(shown, hit.score, hit.found.vector)

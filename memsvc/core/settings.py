@@ -51,6 +51,17 @@ class Settings(BaseSettings):
     embedder_url: str | None = Field(default=None, description="Base URL of an OpenAI-compatible endpoint.")
     embedder_api_key: SecretStr | None = Field(default=None, description="Key for that endpoint.")
     embedder_dim: int | None = Field(default=None, ge=1, le=8192, description="Dimension of that endpoint's vectors.")
+    reranker: str = Field(
+        default="packaged:ms-marco-MiniLM-L-12-v2",
+        description="Cross-encoder of the profiles balanced and thorough: packaged:<name>, "
+        "sentence-transformers:<name or path>, or none.",
+    )
+    adaptive_fusion: bool = Field(
+        default=False, description="Let feedback on recalls move the weights of channels, namespace by namespace."
+    )
+    reranker_threads: int = Field(
+        default=0, ge=0, le=256, description="Pairs that are read side by side; 0: one for each usable core."
+    )
     embedder_threads: int = Field(
         default=max(1, min(4, os.cpu_count() or 1)), ge=1, le=256, description="Threads that run the model."
     )

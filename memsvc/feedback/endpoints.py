@@ -12,7 +12,6 @@ from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
-from memsvc.recall.asking import traces_of
 from memsvc.wiring import Container
 from retrieval.adaptation import Verdict
 
@@ -66,13 +65,8 @@ async def reset_fusion(request: Request, principal: Writer) -> FusionAnswer:
 
 def feedback_of(request: Request) -> Feedback:
     """The service that takes feedback."""
-    state = request.app.state
-    if not hasattr(state, "feedback"):
-        container: Container = state.container
-        is_adaptive = getattr(container.settings, "adaptive_fusion", False)
-        state.feedback = Feedback(container.database, container.clock, traces_of(request), is_adaptive=is_adaptive)
-    feedback: Feedback = state.feedback
-    return feedback
+    container: Container = request.app.state.container
+    return container.feedback
 
 
 def _shown(path: str, weights: Weights) -> FusionAnswer:

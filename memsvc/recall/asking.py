@@ -18,7 +18,6 @@ from memsvc.recall import several
 from memsvc.recall.schemas import Asked
 from memsvc.recall.service import Answer, Question
 from memsvc.recall.several import Gathered, Located
-from memsvc.recall.traces import Traces
 from memsvc.wiring import Container
 from retrieval.types import Profile
 
@@ -57,7 +56,7 @@ async def ask(request: Request, principal: Principal, body: Asked, top_k: int) -
         container.observe_recall(answer)
     is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
     hits: Sequence[Located] = () if is_unsure else gathered.hits
-    recall_id = traces_of(request).record(principal.tenant_id, paths, hits)
+    recall_id = container.traces.record(principal.tenant_id, paths, hits)
     return Outcome(recall_id, hits, not hits, gathered)
 
 
@@ -77,15 +76,6 @@ def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
     if body.explain:
         shown["explanation"] = _explanation(gathered)
     return shown
-
-
-def traces_of(request: Request) -> Traces:
-    """The recalls that feedback may still name."""
-    state = request.app.state
-    if not hasattr(state, "traces"):
-        state.traces = Traces(state.container.clock)
-    traces: Traces = state.traces
-    return traces
 
 
 def _question(body: Asked, top_k: int) -> Question:
@@ -123,5 +113,5 @@ def _explanation(gathered: Gathered) -> dict[str, Any]:
     timings = {name: round(ms, 3) for name, ms in gathered.timings_ms.items()}
     shown: dict[str, Any] = {"eligible": gathered.eligible, "timings_ms": timings}
     for answer in gathered.answers:
-        shown = {**getattr(answer, "explained", {}), **shown}
+        shown = {**answer.explained, **shown}
     return shown

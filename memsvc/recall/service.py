@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gpu.bank.records import Kind, State
-from memsvc.core.clock import Clock
+from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
 from memsvc.filters.ast import Node
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
 from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.scope import Scopes
 from retrieval.pipeline import Recaller
 from retrieval.types import Hit, Profile, Query, Recall
+from retrieval.types import Question as ReadQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ class Question:
     profile: Profile
     min_seq: int | None
     deadline_s: float | None
+    with_vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,15 @@ class Found:
     hit: Hit
     memory: Any
 
+    @property
+    def vector(self) -> NDArray[np.float32] | None:
+        """Its first view, float32 `[dim]`, if vectors were asked for."""
+        return self.hit.vector
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and how."""
+    """What was found, and how. `explained` says what was read out of the question, and which further hops were made."""
 
     found: Sequence[Found]
     confidence: float
@@ -58,12 +69,26 @@ class Answer:
     degraded: Sequence[str]
     timings_ms: dict[str, float]
     eligible: int
+    explained: dict[str, Any] = field(default_factory=dict)
+
+
+Factors = Callable[[NamespaceRow], Mapping[str, float]]
+"""What feedback taught about the weights of channels in a namespace."""
 
 
 class RecallService:
     """Answers questions over one namespace."""
 
-    def __init__(self, database: Database, clock: Clock, keeper: Keeper, recaller: Recaller, space_id: UUID) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        keeper: Keeper,
+        recaller: Recaller,
+        space_id: UUID,
+        factors: Factors = lambda namespace: {},
+    ) -> None:
+        self._factors = factors
         self._database = database
         self._clock = clock
         self._keeper = keeper
@@ -107,12 +132,13 @@ class RecallService:
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
+            with_vectors=question.with_vectors,
         )
         analysed = self._recaller.analyse(query)
         if namespace.space_id != self._space_id:
-            analysed = replace(analysed, vector=None)  # the namespace's vectors come from another model
+            analysed = replace(analysed, vector=None, tokens=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
-        recall = self._recaller.recall(analysed, bank)
+        recall = self._recaller.recall(analysed, bank, self._factors(namespace))
         hydrating = time.perf_counter()
         found = self._fetch(tenant_id, recall, question.as_of, scan.states)
         timings = {
@@ -122,7 +148,15 @@ class RecallService:
             "fetch": _ms_since(hydrating),
             "total": _ms_since(begun),
         }
-        return Answer(found, recall.confidence, namespace.head_seq, recall.degraded, timings, recall.eligible)
+        return Answer(
+            found,
+            recall.confidence,
+            namespace.head_seq,
+            recall.degraded,
+            timings,
+            recall.eligible,
+            explained(analysed.question, recall.trail),
+        )
 
     def _fetch(self, tenant_id: UUID, recall: Recall, as_of: datetime | None, states: frozenset[State]) -> list[Found]:
         """The memories as they were searched. One that was erased or hidden since then is left out."""
@@ -137,6 +171,29 @@ class RecallService:
                 continue
             found.append(Found(hit, row))
         return found
+
+
+def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:
+    """What was read out of a question, and the trail of further hops, as an explanation shows them."""
+    shown: dict[str, Any] = {
+        "type": question.type.value,
+        "names": list(question.names),
+        "spans": [[_instant(start), _instant(end)] for start, end in question.spans.tolist()],
+        "order": None if question.order is None else question.order.value,
+        "anchor": question.anchor,
+        "phrases": list(question.phrases),
+        "identifiers": list(question.identifiers),
+        "kind_hint": None if question.kind_hint is None else question.kind_hint.name.lower(),
+    }
+    return {"question": shown, "trail": list(trail)}
+
+
+def _instant(moment_us: int) -> str | None:
+    """An end of a span; None where it lies beyond the calendar."""
+    try:
+        return from_us(moment_us).isoformat().replace("+00:00", "Z")
+    except (OverflowError, ValueError):
+        return None
 
 
 def _ms_since(begun: float) -> float:

@@ -6,21 +6,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from gpu.bank.bank import BankView
 from gpu.bank.filters import ScanFilter
-from retrieval.ports import Channel
+from retrieval.channels.lanes import Lanes
+from retrieval.ports import Channel, SeededChannel
 from retrieval.types import AnalysedQuery, ChannelResult
 
 logger = logging.getLogger(__name__)
 
-_WORKERS_PER_CORE = 2
-_FEWEST_WORKERS = 4
+_FEWEST_WORKERS = 2
+_FIRST_SHARE = 0.7
+"""Share of the time that is left which channels may use up that others go on from."""
+_NEXT_SHARE = 0.8
+"""The same for each channel that goes on: fusion and rerank come after it."""
 
 
 class ViewSource(Protocol):
@@ -40,38 +45,103 @@ class Outcome:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
 
+Search = Callable[[], ChannelResult | None]
+_Timed = tuple[ChannelResult | None, float]
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One channel at work; `seconds` is filled in when it ends."""
+    """One channel at work; what it found comes with the milliseconds it took."""
 
-    channel: Channel
-    future: Future[tuple[ChannelResult | None, float]]
+    name: str
+    search: Search
+    future: Future[_Timed]
+
+
+class Searching:
+    """One recall's channels at work on an open view.
+
+    Attributes:
+        view: the namespace as the recall sees it.
+        outcome: what was found so far; `go_on` adds to it.
+    """
+
+    def __init__(
+        self, runner: ChannelRunner, query: AnalysedQuery, view: BankView, limit: int, *, inline: bool
+    ) -> None:
+        self.view = view
+        self.outcome = Outcome()
+        self.running: list[Future[_Timed]] = []
+        self._runner = runner
+        self._query = query
+        self._limit = limit
+        self._inline = inline
+
+    def begin(self, channels: Sequence[Channel]) -> None:
+        """Searches channels that need nothing but the question, side by side."""
+        self._run([(c.name, partial(c.search, self._query, self.view, self._limit)) for c in channels], _FIRST_SHARE)
+
+    def go_on(self, channels: Sequence[SeededChannel]) -> None:
+        """Searches channels that go on from what was found so far, side by side."""
+        seeds = dict(self.outcome.results)
+        searches = [(c.name, partial(c.search, self._query, self.view, self._limit, seeds)) for c in channels]
+        self._run(searches, _NEXT_SHARE)
+
+    def _run(self, searches: Sequence[tuple[str, Search]], share: float) -> None:
+        if self._inline:
+            for name, search in searches:
+                self._record(name, _here(search))
+            return
+        lanes = self._runner.lanes
+        tasks = [_Task(name, search, lanes.submit(name, partial(_timed, search))) for name, search in searches]
+        if self._query.ends_at_s is None:
+            futures = [_stolen(task) for task in tasks]
+            wait(futures)
+        else:
+            futures = [task.future for task in tasks]
+            left_s = self._query.ends_at_s - time.monotonic()
+            wait(futures, timeout=max(0.0, left_s * share))
+        for task, future in zip(tasks, futures, strict=True):
+            self._record(task.name, future)
+            if lanes.abandon(task.name, task.future):
+                self.running.append(task.future)
+
+    def _record(self, name: str, future: Future[_Timed]) -> None:
+        if not future.done():
+            logger.warning("channel %s was late and is left out", name)
+            self.outcome.left_out.append(name)
+            return
+        if (error := future.exception()) is not None:
+            logger.warning("channel %s failed and is left out", name, exc_info=error)
+            self.outcome.left_out.append(name)
+            return
+        result, took_ms = future.result()
+        self.outcome.timings_ms[name] = took_ms
+        if result is not None:
+            self.outcome.results[name] = result
 
 
 class ChannelRunner:
-    """Owns the threads in which channels run.
+    """Owns the threads in which channels run, a few for each (`lanes`).
 
     Without a deadline the calling thread takes part: it runs channels itself that no thread has begun yet, so that a
     busy pool never makes a recall wait in line, and small namespaces pay for no change of thread. With a deadline the
     caller only waits, since it could not leave a channel that it runs itself.
     """
 
-    def __init__(self, channels: Sequence[Channel], *, workers: int | None = None, inline_slots: int = 20_000) -> None:
+    def __init__(self, *, workers: int | None = None, inline_slots: int = 20_000) -> None:
         """Starts no thread yet.
 
         Args:
-            channels: run in this order where they run one after the other.
-            workers: threads (default: two for each core, at least four).
+            workers: threads of each channel (default: one for each core, at least two).
             inline_slots: up to this many slots the caller runs all channels itself, where there is no deadline.
         """
-        self._channels = tuple(channels)
         self._inline_slots = inline_slots
-        threads = workers or max(_FEWEST_WORKERS, _WORKERS_PER_CORE * (os.cpu_count() or 1))
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="channel")
+        self.lanes = Lanes(workers or max(_FEWEST_WORKERS, os.cpu_count() or 1))
 
     @contextmanager
-    def run(self, query: AnalysedQuery, bank: ViewSource | BankView, limit: int) -> Iterator[tuple[BankView, Outcome]]:
-        """Searches all channels.
+    def open(self, query: AnalysedQuery, bank: ViewSource | BankView, limit: int) -> Iterator[Searching]:
+        """Opens a namespace for the channels of one recall.
 
         Args:
             query: the question.
@@ -82,92 +152,43 @@ class ChannelRunner:
         with ExitStack() as opened:
             ours = not isinstance(bank, BankView)
             view = bank if isinstance(bank, BankView) else opened.enter_context(bank.view(query.query.scan))
-            if query.ends_at_s is None and (view.n_slots <= self._inline_slots or len(self._channels) == 1):
-                yield view, self._run_inline(query, view, limit)
-                return
-            tasks = [
-                _Task(channel, self._pool.submit(_timed, channel, query, view, limit)) for channel in self._channels
-            ]
+            inline = query.ends_at_s is None and view.n_slots <= self._inline_slots
+            searching = Searching(self, query, view, limit, inline=inline)
             try:
-                yield view, self._collect(tasks, query, view, limit)
+                yield searching
             finally:
-                running = [task.future for task in tasks if not task.future.cancel()]
                 if ours:
-                    _close_after(opened.pop_all(), running)
+                    _close_after(opened.pop_all(), searching.running)
                 else:
-                    wait(running)
+                    wait(searching.running)
 
     def close(self) -> None:
         """Ends the threads when what they run has ended."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _run_inline(self, query: AnalysedQuery, view: BankView, limit: int) -> Outcome:
-        outcome = Outcome()
-        for channel in self._channels:
-            ended: Future[tuple[ChannelResult | None, float]] = Future()
-            _run_here(ended, channel, query, view, limit)
-            _record(outcome, channel, ended)
-        return outcome
-
-    def _collect(self, tasks: list[_Task], query: AnalysedQuery, view: BankView, limit: int) -> Outcome:
-        outcome = Outcome()
-        if query.ends_at_s is None:
-            futures = [_stolen(task, query, view, limit) for task in tasks]
-            wait(futures)
-        else:
-            futures = [task.future for task in tasks]
-            wait(futures, timeout=max(0.0, query.ends_at_s - time.monotonic()))
-        for task, future in zip(tasks, futures, strict=True):
-            _record(outcome, task.channel, future)
-        return outcome
+        self.lanes.close()
 
 
-def _timed(channel: Channel, query: AnalysedQuery, view: BankView, limit: int) -> tuple[ChannelResult | None, float]:
+def _timed(search: Search) -> _Timed:
     begun = time.perf_counter()
-    result = channel.search(query, view, limit)
+    result = search()
     return result, (time.perf_counter() - begun) * 1e3
 
 
-def _run_here(
-    ended: Future[tuple[ChannelResult | None, float]],
-    channel: Channel,
-    query: AnalysedQuery,
-    view: BankView,
-    limit: int,
-) -> None:
+def _here(search: Search) -> Future[_Timed]:
+    """Searches in this thread."""
+    ended: Future[_Timed] = Future()
     try:
-        ended.set_result(_timed(channel, query, view, limit))
+        ended.set_result(_timed(search))
     except Exception as error:  # noqa: BLE001 - whatever a channel raises must not fail the recall
         ended.set_exception(error)
-
-
-def _stolen(
-    task: _Task, query: AnalysedQuery, view: BankView, limit: int
-) -> Future[tuple[ChannelResult | None, float]]:
-    """The task's future, or that of a run in this thread if no other thread had begun it."""
-    if not task.future.cancel():
-        return task.future
-    ended: Future[tuple[ChannelResult | None, float]] = Future()
-    _run_here(ended, task.channel, query, view, limit)
     return ended
 
 
-def _record(outcome: Outcome, channel: Channel, future: Future[tuple[ChannelResult | None, float]]) -> None:
-    if not future.done():
-        logger.warning("channel %s was late and is left out", channel.name)
-        outcome.left_out.append(channel.name)
-        return
-    if (error := future.exception()) is not None:
-        logger.warning("channel %s failed and is left out", channel.name, exc_info=error)
-        outcome.left_out.append(channel.name)
-        return
-    result, took_ms = future.result()
-    outcome.timings_ms[channel.name] = took_ms
-    if result is not None:
-        outcome.results[channel.name] = result
+def _stolen(task: _Task) -> Future[_Timed]:
+    """The task's future, or that of a run in this thread if no other thread had begun it."""
+    return _here(task.search) if task.future.cancel() else task.future
 
 
-def _close_after(opened: ExitStack, futures: list[Future[tuple[ChannelResult | None, float]]]) -> None:
+def _close_after(opened: ExitStack, futures: list[Future[_Timed]]) -> None:
     """Closes the view once nobody reads it: a late channel reads pages that must not go back to the pool meanwhile."""
     running = [future for future in futures if not future.done()]
     if not running:
@@ -176,7 +197,7 @@ def _close_after(opened: ExitStack, futures: list[Future[tuple[ChannelResult | N
     lock = threading.Lock()
     left = len(running)
 
-    def one_ended(_: Future[tuple[ChannelResult | None, float]]) -> None:
+    def one_ended(_: Future[_Timed]) -> None:
         nonlocal left
         with lock:
             left -= 1

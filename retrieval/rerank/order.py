@@ -1,0 +1,119 @@
+"""From first-stage scores and a cross-encoder's logits to the final order: a learned linear score.
+
+For every candidate that was shown to the cross-encoder:
+
+    score = w . [ s/5, z(s), c/5, logistic(c), x_k/3 ..., 1/(1 + r/3) of c, x_k ..., s, clip(c - max c, -3, 0) ]
+
+with s the fused score, z(s) its distance from the mean of the shown ones in deviations, c the logit, x_k the
+standardised scores of the keyword, semantic and late interaction channels, and r ranks from 0 among the shown ones.
+Logits speak of relevance in absolute terms, ranks and differences of what is best for this question: with both, a
+cross-encoder that is lost on a long chat message (all logits low and alike) does little harm. Candidates that were not
+shown follow in the order of the first stage.
+
+The weights are numbers in `retrieval/weights/rerank.json`, fitted by `benchmarks/quality/fit.py` with a listwise
+softmax loss (ListNet's top-one form: Cao et al. 2007, doi:10.1145/1273496.1273513) and reported leave one set out
+(`docs/decisions/0008-fusion-and-rerank.md`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.fusion import Ranking, standardised
+from retrieval.types import ChannelResult
+
+CHANNELS = ("keyword", "semantic", "late_interaction")
+FEATURES = (
+    "fused", "fused_z", "logit", "logistic", *CHANNELS,
+    "rank_logit", *(f"rank_{name}" for name in CHANNELS), "rank_fused", "below_best",
+)  # fmt: skip
+_RANK_SCALE = 3.0
+_DEEPEST = -3.0
+_BELOW = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWeights:
+    """Weight of each feature in `FEATURES`, and the names of the sets that they were fitted on."""
+
+    features: Mapping[str, float]
+    fitted_on: tuple[str, ...] = ()
+
+    @classmethod
+    def shipped(cls) -> OrderWeights:
+        """The numbers that come with the package."""
+        text = resources.files("retrieval").joinpath("weights/rerank.json").read_text(encoding="utf-8")
+        numbers = json.loads(text)
+        return cls(features=numbers["features"], fitted_on=tuple(numbers["fitted_on"]))
+
+
+class LearnedOrder:
+    """Puts candidates into their final order."""
+
+    def __init__(self, weights: OrderWeights | None = None) -> None:
+        """Takes the shipped weights unless others are given."""
+        self.weights = weights or OrderWeights.shipped()
+        self._vector = np.array([self.weights.features[name] for name in FEATURES])
+
+    def order(self, first: Ranking, logits: NDArray[np.float32], results: Mapping[str, ChannelResult]) -> Ranking:
+        """The final order.
+
+        Args:
+            first: candidates by the first stage, best first.
+            logits: float32 `[n]` beside them, NaN where none was scored.
+            results: what the channels said, by name.
+
+        Returns:
+            The same candidates; those without a logit follow those with one.
+        """
+        shown = np.flatnonzero(np.isfinite(logits))
+        if shown.size == 0:
+            return first
+        channels = {name: standardised(result, first.slots) for name, result in results.items() if name in CHANNELS}
+        scores = features(first.scores[shown], logits[shown], {n: z[shown] for n, z in channels.items()}) @ self._vector
+        rest = np.setdiff1d(np.arange(first.slots.size), shown, assume_unique=True)
+        if rest.size:
+            behind = float(scores.min()) - _BELOW
+            tail = behind + np.minimum(first.scores[rest] - first.scores[rest].max(), 0.0)
+            scores = np.concatenate([scores, tail])
+        slots = np.concatenate([first.slots[shown], first.slots[rest]])
+        best = np.argsort(-scores, kind="stable")
+        return Ranking(slots[best], scores[best])
+
+
+def features(
+    fused: NDArray[np.float64], logits: NDArray[np.float32], channels: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Features of the candidates of one question, float64 `[n, len(FEATURES)]`.
+
+    Args:
+        fused: first-stage scores, float64 `[n]`.
+        logits: float32 `[n]`, finite.
+        channels: standardised scores by channel, float64 `[n]` each; a channel that abstained counts as 0.
+    """
+    n = fused.size
+    logit = np.clip(logits.astype(np.float64), -20.0, 20.0)
+    std = float(fused.std())
+    columns = [fused / 5.0, (fused - fused.mean()) / std if std > 0.0 else np.zeros(n), logit / 5.0]
+    columns.append(1.0 / (1.0 + np.exp(-logit)))
+    by_channel = [channels.get(name, np.zeros(n)) for name in CHANNELS]
+    columns += [z / 3.0 for z in by_channel]
+    columns += [_rank_share(values) for values in (logit, *by_channel, fused)]
+    columns.append(np.clip(logit - logit.max(), _DEEPEST, 0.0))
+    return np.stack(columns, axis=1)
+
+
+def _rank_share(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 for the best, falling with the rank; equal values share the better rank, none differ: all 0."""
+    order = np.sort(-values)
+    if values.size == 0 or order[0] == order[-1]:
+        return np.zeros(values.size)
+    ranks = np.searchsorted(order, -values, side="left")
+    share: NDArray[np.float64] = 1.0 / (1.0 + ranks / _RANK_SCALE)
+    return share
