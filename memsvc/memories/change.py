@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -15,16 +15,41 @@ from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
-from memsvc.memories.draft import Draft
+from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
+from memsvc.memories.draft import Draft, Encoding
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
+from memsvc.memories.sequence import sequence_of
 from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise
 
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
 Allowed = Callable[[str], bool]
 """Whether the caller may touch a namespace of its tenant, by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The text of an edit, what it was read after, and what was read again because of it."""
+
+    text: NewText
+    before: Before
+    readings: Mapping[Reading, Encoding]
+
+
+def _tried(attempt: Callable[[int], Outcome]) -> Outcome:
+    """The outcome of the first attempt (they count from 1) during which the conversation stayed what it was.
+
+    Raises:
+        Conflict: there was none.
+    """
+    for number in range(1, ATTEMPTS + 1):
+        try:
+            return attempt(number)
+        except ContextMoved:
+            continue
+    raise Conflict("the conversation went on at the same moment; try again")
 
 
 class Changer:
@@ -49,6 +74,7 @@ class Changer:
         self._secrets = secrets
         self._space_id = space_id
         self._count = count
+        self._readers = Readers(preparer)
 
     def edit(
         self, author: Author, memory_id: UUID, allowed: Allowed, draft: Draft, if_match: int | None, claim: Claim | None
@@ -63,25 +89,62 @@ class Changer:
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
             return kept
-        seen = self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
-        self._preparer.check_vector(draft)
-        if draft.content is None and draft.fields.get("speaker", seen.row["speaker"]) != seen.row["speaker"]:
+
+        def attempt(number: int) -> Outcome:
+            seen = self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
+            self._preparer.check_vector(draft)
+            read = self._read(author.tenant_id, seen, draft, in_context=number < ATTEMPTS)
+
+            def change(ledger: Ledger, stored: Stored) -> int:
+                if read is None:
+                    values = {**stored.described, **draft.named(ledger.now)}
+                    check_interval(values)
+                    return revise(ledger, stored, values, None, "edited")
+                return self._rewrite(ledger, stored, draft, read, is_last=number == ATTEMPTS)
+
+            return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim, "edit")
+
+        return _tried(attempt)
+
+    def _read(self, tenant_id: UUID, seen: Stored, draft: Draft, *, in_context: bool) -> _Read | None:
+        """Read the new text after what is before it, and again what was read after the old one."""
+        content = draft.content
+        if content is None and draft.fields.get("speaker", seen.row["speaker"]) != seen.row["speaker"]:
             content = seen.content  # the same words of somebody else: found by another name from now on
-        else:
-            content = draft.content or ""
-        prepared = self._preparer.prepare([replace(draft, content=content or None)])[0]
-        text = None if prepared is None else NewText(content, prepared, self._preparer)
+        if content is None:
+            return None
+        before, readings = NOTHING, list[Reading]()
+        if in_context and self._preparer.reads_context:
+            sequence = sequence_of(seen.row["session_id"], seen.row["metadata"])
+            with self._database.read() as connection:
+                if sequence is not None and draft.vector is None:
+                    befores = Befores(connection, tenant_id, seen.row["namespace_id"], self._clock.now(), {})
+                    before = befores.earlier(sequence, seen.id)
+                if content != seen.content:
+                    readings = self._readers.of_edited(connection, tenant_id, {seen.id: content})
+        prepared = self._preparer.prepare([replace(draft, content=content)], [before.text])[0]
+        if prepared is None:
+            raise RuntimeError("a draft with content was not prepared")
+        encoding = replace(prepared.encoding, context_id=before.memory_id)
+        text = NewText(content, replace(prepared, encoding=encoding), self._preparer)
+        return _Read(text, before, self._readers.encode(readings))
 
-        def change(ledger: Ledger, stored: Stored) -> int:
-            if text is not None:
-                check_space(ledger.namespace, self._space_id)
-            if draft.content is None and text is not None and stored.content != text.content:
-                raise Conflict("the memory's content was changed at the same moment; try again")
-            values = {**stored.described, **draft.named(ledger.now)}
-            check_interval(values)
-            return revise(ledger, stored, values, text, "edited")
-
-        return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim, "edit")
+    def _rewrite(self, ledger: Ledger, stored: Stored, draft: Draft, read: _Read, *, is_last: bool) -> int:
+        """The edit of a memory's text, and the new vectors of what was read after it."""
+        check_space(ledger.namespace, self._space_id)
+        if draft.content is None and stored.content != read.text.content:
+            raise Conflict("the memory's content was changed at the same moment; try again")
+        values = {**stored.described, **draft.named(ledger.now)}
+        check_interval(values)
+        tenant = ledger.namespace.tenant_id
+        check(ledger.connection, tenant, [read.before])
+        version = revise(ledger, stored, values, read.text, "edited")
+        if stored.content != read.text.content:
+            readings = self._readers.of_edited(ledger.connection, tenant, {stored.id: read.text.content})
+            if is_last:  # a reader keeps what it is until its next chance: what it was read after is still there
+                readings = [reading for reading in readings if reading in read.readings]
+            self._readers.store(ledger, readings, read.readings)
+        return version
 
     def forget(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
@@ -115,12 +178,25 @@ class Changer:
             PreconditionFailed: `if_match` is not its version.
         """
         digest = self._secrets.sign("tombstone", memory_id.bytes)
+        tenant = author.tenant_id
 
-        def change(ledger: Ledger, stored: Stored) -> int:
-            ledger.erase(memory_id, digest)
-            return int(stored.row["version"])
+        def attempt(number: int) -> Outcome:
+            with self._database.read() as connection:
+                found = repository.located(connection, tenant, memory_id)
+                within = found is not None and allowed(found[1].path)
+                now = self._clock.now()
+                readings = self._readers.of_erased(connection, tenant, memory_id, now) if within else []
+            made = self._readers.encode(readings)
 
-        return self._apply(author, memory_id, allowed, None, change, if_match, claim, "erase", scrub=True)
+            def change(ledger: Ledger, stored: Stored) -> int:
+                again = self._readers.of_erased(ledger.connection, tenant, memory_id, ledger.now)
+                self._readers.store(ledger, again, made)
+                ledger.erase(memory_id, digest)
+                return int(stored.row["version"])
+
+            return self._apply(author, memory_id, allowed, None, change, if_match, claim, "erase", scrub=True)
+
+        return _tried(attempt)
 
     def _move(
         self,

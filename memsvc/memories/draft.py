@@ -76,16 +76,28 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What analysis and embedding made of a text by `speaker`.
+class Encoding:
+    """What the embedding model made of a text.
 
-    `vectors` is float16 `[n_views, dim]`, unit rows; `token_codes` uint8 `[n_tokens, ceil(dim / 4)]`, maybe of none.
+    Attributes:
+        vectors: float16 `[n_views, dim]`, unit rows.
+        token_codes: uint8 `[n_tokens, ceil(dim / 4)]`, maybe of none; None if the model gives no states of tokens, or
+            did not read the text because its vector was supplied.
+        context_id: the memory in whose light the text was read, so that something of its text is in here; or None.
     """
+
+    vectors: NDArray[np.float16]
+    token_codes: NDArray[np.uint8] | None = None
+    context_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What analysis and embedding made of a text by `speaker`."""
 
     speaker: str | None
     analysis: TextAnalysis
-    vectors: NDArray[np.float16]
-    token_codes: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0), dtype=np.uint8))
+    encoding: Encoding
 
 
 def described(named: Mapping[str, Any]) -> dict[str, Any]:

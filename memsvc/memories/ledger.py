@@ -13,12 +13,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
-from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, LinkDraft, Prepared
+from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.tables import (
@@ -162,20 +161,17 @@ class Ledger:
         """`later` comes after `earlier`."""
         self.link(later, [LinkDraft(Relation.FOLLOWS, earlier)])
 
-    def reencode(
-        self, memory_id: UUID, version: int, vectors: NDArray[np.float16], token_codes: NDArray[np.uint8]
-    ) -> None:
+    def reencode(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
         """Other vectors and token codes for a text that stays, in the namespace's active space; no new version.
 
         Args:
             memory_id: a memory that is there.
             version: the version that the text belongs to (`content_version`), current or not.
-            vectors: float16 `[n_views, dim]`, unit rows.
-            token_codes: uint8 `[n_tokens, ceil(dim / 4)]`.
+            encoding: what takes the place of what is there.
         """
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         self._outdated.append({"b_id": memory_id, "b_version": version})
-        self._encoded(key, vectors, token_codes)
+        self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
 
@@ -262,14 +258,16 @@ class Ledger:
                 "place_ids": analysis.place_ids.astype("<u8").tobytes(),
             }
         )
-        self._encoded(key, prepared.vectors, prepared.token_codes)
+        self._encoded(key, prepared.encoding)
 
-    def _encoded(self, key: dict[str, Any], vectors: NDArray[np.float16], token_codes: NDArray[np.uint8]) -> None:
+    def _encoded(self, key: dict[str, Any], encoding: Encoding) -> None:
         space = {**key, "space_id": self.namespace.space_id}
-        rows = np.ascontiguousarray(vectors, dtype="<f2")
+        rows = np.ascontiguousarray(encoding.vectors, dtype="<f2")
         self._embeddings += [{**space, "view": view, "vector": row.tobytes()} for view, row in enumerate(rows)]
-        if token_codes.shape[0]:
-            self._tokens.append({**space, "n_tokens": token_codes.shape[0], "codes": token_codes.tobytes()})
+        codes = encoding.token_codes
+        if codes is not None:
+            tokens = {"n_tokens": codes.shape[0], "context_id": encoding.context_id, "codes": codes.tobytes()}
+            self._tokens.append({**space, **tokens})
 
     def _change(self, op: ChangeOp, memory_id: UUID, version: int | None) -> None:
         self._changes.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +41,10 @@ class Once:
         self._database = database
         self._clock = clock
         self._ttl = timedelta(seconds=ttl_s)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection for what a unit of work has to know before it is run."""
+        return self._database.read()
 
     def replay(self, tenant_id: UUID, claim: Claim | None) -> Outcome | None:
         """The kept outcome of this claim, if it was used before: saves the work before the transaction.

@@ -6,21 +6,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memsvc.core.errors import EmbedderUnavailable, InvalidInput
-from memsvc.memories.draft import Draft, Prepared
+from memsvc.memories.draft import Draft, Encoding, Prepared
 from retrieval.analysis.analyser import TextAnalyser
+from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
-from retrieval.ports import Embedder
+from retrieval.late.codec import TokenCodec
+from retrieval.types import Encoded, Passage
 
 
 class Preparer:
-    """Analyses and embeds the texts of drafts."""
+    """Analyses and embeds the texts of drafts: one run of the model a text gives its vectors and its token codes.
 
-    def __init__(self, analyser: TextAnalyser, embedder: Embedder) -> None:
+    A draft that brings its own vector is not read by the model at all, so that it has no token codes: such writes stay
+    as fast as they are, and late interaction does not see them.
+    """
+
+    def __init__(self, analyser: TextAnalyser, embedder: BatchingEmbedder) -> None:
         self.analyser = analyser
         self.embedder = embedder
+        self._codec = TokenCodec.of(embedder.space) if embedder.reads_context else None
+
+    @property
+    def reads_context(self) -> bool:
+        """Whether what was said before a text makes a difference."""
+        return self.embedder.reads_context
 
     def check_vector(self, draft: Draft) -> None:
         """Refuse a supplied vector that cannot stand in the embedder's space.
@@ -37,30 +48,50 @@ class Preparer:
         if not np.isfinite(norm) or norm < 1e-6:
             raise InvalidInput.field("/embedding", "no_direction", "must be finite and not zero")
 
-    def prepare(self, drafts: Sequence[Draft]) -> list[Prepared | None]:
+    def prepare(self, drafts: Sequence[Draft], befores: Sequence[str] | None = None) -> list[Prepared | None]:
         """One result for each draft, None for those without content.
+
+        Args:
+            drafts: what is to be written.
+            befores: the text in whose light each draft is read, "" for none (default: none for all).
 
         Raises:
             EmbedderUnavailable: the model gave no answer; nothing has been written.
         """
+        befores = befores or [""] * len(drafts)
         wanted = [i for i, d in enumerate(drafts) if d.content is not None and d.vector is None]
+        made = dict(
+            zip(wanted, self.encode([Passage(drafts[i].content or "", befores[i]) for i in wanted]), strict=True)
+        )
+        return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
+
+    def encode(self, passages: Sequence[Passage]) -> list[Encoding]:
+        """What the model makes of each text.
+
+        Raises:
+            EmbedderUnavailable: the model gave no answer.
+        """
         try:
-            made = self.embedder.embed_documents([drafts[i].content or "" for i in wanted]) if wanted else []
+            made = self.embedder.encode_documents(passages) if passages else []
         except EmbedderError as error:
             raise EmbedderUnavailable(
                 "the embedding model does not answer; nothing was written", retry_after_s=5
             ) from error
-        vectors: dict[int, NDArray[np.float32]] = dict(zip(wanted, made, strict=True))
-        return [self._one(draft, vectors.get(i)) for i, draft in enumerate(drafts)]
+        return [self._coded(encoded) for encoded in made]
 
-    def _one(self, draft: Draft, vectors: NDArray[np.float32] | None) -> Prepared | None:
+    def _coded(self, encoded: Encoded) -> Encoding:
+        codes = None if self._codec is None or encoded.tokens is None else self._codec.encode(encoded.tokens)
+        return Encoding(encoded.views.astype(np.float16), codes)
+
+    def _one(self, draft: Draft, encoding: Encoding | None) -> Prepared | None:
         if draft.content is None:
             return None
-        if vectors is None:
+        if encoding is None:
             supplied = np.asarray(draft.vector, dtype=np.float64)
-            vectors = (supplied / np.linalg.norm(supplied)).astype(np.float32)[None, :]
+            unit = (supplied / np.linalg.norm(supplied)).astype(np.float32)
+            encoding = Encoding(unit.astype(np.float16)[None, :])
         speaker = draft.fields.get("speaker")
-        return Prepared(speaker, self.analyser.analyse(draft.content, speaker=speaker), vectors.astype(np.float16))
+        return Prepared(speaker, self.analyser.analyse(draft.content, speaker=speaker), encoding)
 
     def said_by(self, prepared: Prepared, content: str, speaker: str | None) -> Prepared:
         """The same with the speaker that the memory has in the end: an edit need not name who spoke."""

@@ -13,7 +13,7 @@ from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
 from memsvc.models.conditions import VERSION_AMONG, among
-from memsvc.models.tables import LINK, MEMORY, VERSION
+from memsvc.models.tables import LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -164,15 +164,7 @@ def _in_sequence(
 ) -> tuple[UUID, str] | None:
     """The first of a conversation's active memories in the given order: one step in the index of conversations."""
     query = (
-        select(MEMORY.c.id, _TEXT.c.content)
-        .outerjoin(
-            _TEXT,
-            and_(
-                _TEXT.c.tenant_id == MEMORY.c.tenant_id,
-                _TEXT.c.memory_id == MEMORY.c.id,
-                _TEXT.c.version == MEMORY.c.content_version,
-            ),
-        )
+        _stored_texts()
         .where(
             MEMORY.c.tenant_id == tenant_id,
             MEMORY.c.namespace_id == namespace_id,
@@ -186,6 +178,68 @@ def _in_sequence(
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else (row.id, row.content)
+
+
+def texts(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What memories say now, whatever their state; those that are gone are left out."""
+    found: dict[UUID, str] = {}
+    for part in _chunks(list(memory_ids)):
+        query = _stored_texts().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part))
+        found.update((row.id, row.content) for row in connection.execute(query))
+    return found
+
+
+def _stored_texts() -> Select[Any]:
+    return select(MEMORY.c.id, _TEXT.c.content).outerjoin(
+        _TEXT,
+        and_(
+            _TEXT.c.tenant_id == MEMORY.c.tenant_id,
+            _TEXT.c.memory_id == MEMORY.c.id,
+            _TEXT.c.version == MEMORY.c.content_version,
+        ),
+    )
+
+
+def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> list[Row[Any]]:
+    """Texts that were read in the light of one of these memories, of every version, by (memory_id, version).
+
+    Returns:
+        Rows with `memory_id`, `version`, `content`, `context_id`, and of the memory `namespace_id`, `sequence_id`,
+        and `is_current`: whether this is its text now.
+    """
+    found: list[Row[Any]] = []
+    for part in _chunks(list(memory_ids)):
+        # Outer joins for the order of the tables alone, see `memsvc.index.loader`.
+        query = (
+            select(
+                TOKEN_EMBEDDING.c.memory_id,
+                TOKEN_EMBEDDING.c.version,
+                TOKEN_EMBEDDING.c.context_id,
+                VERSION.c.content,
+                MEMORY.c.namespace_id,
+                MEMORY.c.sequence_id,
+                (MEMORY.c.content_version == TOKEN_EMBEDDING.c.version).label("is_current"),
+            )
+            .outerjoin(
+                VERSION,
+                and_(
+                    VERSION.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
+                    VERSION.c.memory_id == TOKEN_EMBEDDING.c.memory_id,
+                    VERSION.c.version == TOKEN_EMBEDDING.c.version,
+                ),
+            )
+            .outerjoin(
+                MEMORY,
+                and_(
+                    MEMORY.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
+                    MEMORY.c.id == TOKEN_EMBEDDING.c.memory_id,
+                ),
+            )
+            .where(TOKEN_EMBEDDING.c.tenant_id == tenant_id, TOKEN_EMBEDDING.c.context_id.in_(part))
+            .order_by(TOKEN_EMBEDDING.c.memory_id, TOKEN_EMBEDDING.c.version)
+        )
+        found += connection.execute(query).all()
+    return found
 
 
 def page(

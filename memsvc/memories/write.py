@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,12 @@ from memsvc.core.ids import new_id
 from memsvc.filters.pairs import row_pairs
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
-from memsvc.memories.draft import Draft, Prepared, described
+from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
+from memsvc.memories.draft import Draft, Encoding, Prepared, described
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
+from memsvc.memories.sequence import sequence_of
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -47,6 +49,7 @@ class Remember:
         self._keeper = keeper
         self._space_id = space_id
         self._count = count
+        self._readers = Readers(preparer)
 
     def __call__(
         self,
@@ -75,20 +78,7 @@ class Remember:
         if kept is not None:
             return kept
         checked = [self._check(draft) for draft in drafts]
-        prepared = self._preparer.prepare([d if isinstance(d, Draft) else Draft(None) for d in checked])
-
-        def unit(connection: Connection) -> Outcome:
-            now = self._clock.now()
-            namespace = namespaces.ensure(connection, author.tenant_id, path, self._space_id, now)
-            check_space(namespace, self._space_id)
-            ledger = Ledger(connection, namespace, now, author.name)
-            items = _Call(ledger, checked, self._preparer, prepared, session_id).run()
-            head = ledger.flush()
-            if head == 0:  # everything was refused: nothing is left behind
-                namespaces.remove_unused(connection, namespace)
-            return {"namespace_id": str(namespace.id), "items": items, "seq": head}
-
-        outcome, replayed = self._once.write(author.tenant_id, claim, unit)
+        outcome, replayed = self._written(author, path, checked, session_id, claim)
         if not replayed:
             statuses = [item["status"] for item in outcome["items"]]
             self._count("create", statuses.count(201))
@@ -96,6 +86,79 @@ class Remember:
         if outcome["seq"] > 0:
             self._keeper.catch_up((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome
+
+    def _written(
+        self,
+        author: Author,
+        path: str,
+        drafts: Sequence[Draft | ServiceError],
+        session_id: str | None,
+        claim: Claim | None,
+    ) -> tuple[Outcome, bool]:
+        """Prepare and write; again if meanwhile a conversation became another one than was read."""
+        refused: frozenset[int] = frozenset()
+        attempt = 1
+        while True:
+            made = self._prepare(author.tenant_id, path, drafts, refused, in_context=attempt < ATTEMPTS)
+            is_last = attempt >= ATTEMPTS
+
+            def unit(connection: Connection, made: _Made = made, is_last: bool = is_last) -> Outcome:
+                now = self._clock.now()
+                namespace = namespaces.ensure(connection, author.tenant_id, path, self._space_id, now)
+                check_space(namespace, self._space_id)
+                check(connection, author.tenant_id, made.befores)
+                ledger = Ledger(connection, namespace, now, author.name)
+                call = _Call(ledger, drafts, self._preparer, made, session_id)
+                items = call.run()
+                readings = self._readers.of_edited(connection, author.tenant_id, call.edited)
+                if is_last:  # a reader keeps what it is until its next chance: what it was read after is still there
+                    readings = [reading for reading in readings if reading in made.readings]
+                self._readers.store(ledger, readings, made.readings)
+                head = ledger.flush()
+                if head == 0:  # everything was refused: nothing is left behind
+                    namespaces.remove_unused(connection, namespace)
+                return {"namespace_id": str(namespace.id), "items": items, "seq": head}
+
+            try:
+                return self._once.write(author.tenant_id, claim, unit)
+            except ContextMoved as moved:
+                refused |= moved.refused
+                attempt += 1
+
+    def _prepare(
+        self,
+        tenant_id: UUID,
+        path: str,
+        drafts: Sequence[Draft | ServiceError],
+        refused: frozenset[int],
+        *,
+        in_context: bool,
+    ) -> _Made:
+        """Read every text, and again those that were read in the light of one that is edited."""
+        befores, readings = [NOTHING] * len(drafts), list[Reading]()
+        if in_context and self._preparer.reads_context and _may_stand_in_context(drafts):
+            befores, readings = self._look(tenant_id, path, drafts, refused)
+        texts = [draft if isinstance(draft, Draft) else Draft(None) for draft in drafts]
+        prepared = self._preparer.prepare(texts, [before.text for before in befores])
+        return _Made(prepared, befores, self._readers.encode(readings))
+
+    def _look(
+        self, tenant_id: UUID, path: str, drafts: Sequence[Draft | ServiceError], refused: frozenset[int]
+    ) -> tuple[list[Before], list[Reading]]:
+        """What is before each draft, and who was read in the light of a memory that a draft edits."""
+        named = [d.external_id for d in drafts if isinstance(d, Draft) and d.external_id is not None]
+        with self._once.read() as connection:
+            namespace = namespaces.find(connection, tenant_id, path)
+            if namespace is None:
+                return Befores(connection, tenant_id, None, self._clock.now(), {}).of(drafts, refused), []
+            known = repository.by_external_ids(connection, tenant_id, namespace.id, named)
+            befores = Befores(connection, tenant_id, namespace.id, self._clock.now(), known).of(drafts, refused)
+            edited = {
+                known[d.external_id].id: d.content or ""
+                for d in drafts
+                if isinstance(d, Draft) and d.external_id in known and d.content != known[d.external_id].content
+            }
+            return befores, self._readers.of_edited(connection, tenant_id, edited)
 
     def _check(self, draft: Draft | ServiceError) -> Draft | ServiceError:
         if isinstance(draft, ServiceError):
@@ -142,21 +205,49 @@ def problem_item(error: ServiceError) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made of a call's texts before the transaction, and of those that were read in the light of one of them.
+
+    Attributes:
+        prepared, befores: one for each draft.
+        readings: texts that were read again.
+    """
+
+    prepared: Sequence[Prepared | None]
+    befores: Sequence[Before]
+    readings: Mapping[Reading, Encoding]
+
+
+def _may_stand_in_context(drafts: Sequence[Draft | ServiceError]) -> bool:
+    """Whether any draft is in a conversation, or edits a memory that may be in one."""
+    return any(
+        d.external_id is not None or sequence_of(d.fields.get("session_id"), d.fields.get("metadata") or {}) is not None
+        for d in drafts
+        if isinstance(d, Draft)
+    )
+
+
 class _Call:
-    """One call's drafts on their way into the ledger."""
+    """One call's drafts on their way into the ledger.
+
+    Attributes:
+        edited: new texts of memories that were there, as far as the call has come.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         drafts: Sequence[Draft | ServiceError],
         preparer: Preparer,
-        prepared: Sequence[Prepared | None],
+        made: _Made,
         session_id: str | None,
     ) -> None:
+        self.edited: dict[UUID, str] = {}
         self._ledger = ledger
         self._drafts = drafts
         self._preparer = preparer
-        self._prepared = prepared
+        self._made = made
         self._session_id = session_id
         tenant, namespace = ledger.namespace.key
         valid = [d for d in drafts if isinstance(d, Draft)]
@@ -183,9 +274,7 @@ class _Call:
     def _item(self, index: int, draft: Draft | ServiceError) -> dict[str, Any]:
         if isinstance(draft, ServiceError):
             return problem_item(draft)
-        prepared = self._prepared[index]
-        if prepared is None:
-            raise RuntimeError("a draft without content reached the ledger")
+        prepared = self._prepared(index)
         stored = self._known.get(draft.external_id) if draft.external_id is not None else None
         try:
             self._check(draft, stored)
@@ -197,6 +286,20 @@ class _Call:
         self._ids[index] = UUID(item["id"])
         self._ledger.link(self._ids[index], draft.links)
         return item
+
+    def _prepared(self, index: int) -> Prepared:
+        """What was made of a draft's text, with the memory in whose light it was read.
+
+        Raises:
+            ContextMoved: that was a draft of this call which was refused.
+        """
+        prepared, before = self._made.prepared[index], self._made.befores[index]
+        if prepared is None:
+            raise RuntimeError("a draft without content reached the ledger")
+        if before.index is not None and before.index not in self._ids:
+            raise ContextMoved([before.index])
+        context_id = before.memory_id if before.index is None else self._ids[before.index]
+        return replace(prepared, encoding=replace(prepared.encoding, context_id=context_id))
 
     def _check(self, draft: Draft, stored: Stored | None) -> None:
         """Refuse what does not go with the rest of the call or with what is there.
@@ -231,6 +334,8 @@ class _Call:
         check_interval(values)
         text = NewText(draft.content or "", prepared, self._preparer)
         version = revise(self._ledger, stored, values, text, "edited")
+        if text.content != stored.content:
+            self.edited[stored.id] = text.content
         return {"status": 200, "id": str(stored.id), "version": version}
 
     def _order(self, before_first: UUID | None) -> None:

@@ -30,6 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.ops.max_sim.codes import PER_BYTE, THRESHOLD, level_table, token_bytes
+from retrieval.late.means import mean_state
+from retrieval.types import EmbeddingSpace
 
 _SEED = 20_040_713
 _SHORTEST = 1e-6
@@ -54,6 +56,12 @@ class TokenCodec:
         self.dim = dim
         self._mean = np.zeros(dim, np.float32) if mean is None else np.asarray(mean, np.float32)
         self._rotation = _rotation(dim)
+
+    @classmethod
+    def of(cls, space: EmbeddingSpace) -> TokenCodec:
+        """The codec of an embedding space: with the mean of its model if that is known."""
+        mean = mean_state(space.model)
+        return cls(space.dim, mean if mean is not None and mean.shape == (space.dim,) else None)
 
     @property
     def token_bytes(self) -> int:
