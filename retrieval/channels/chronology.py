@@ -4,8 +4,9 @@
 2. One without it stands where its conversation was when it was written: at the last known time before it in the
    conversation, else at the first one after it, else at the time at which the first of those memories was recorded.
 3. Equal times go by the order of writing (ids rise with it).
-4. An explicit link "follows" between two memories decides where clocks leave it open: the follower comes later, also
-   over up to 32 links of memories in between. A link that two known times contradict is ignored.
+4. An explicit link "follows" between two memories decides where clocks leave it open: the follower comes later, right
+   after it if nothing else says when it was. Chains of up to 32 links are followed over memories in between. A link
+   that two known times contradict is ignored.
 
 Only the memories that are asked about and the chains of links behind them are looked at. If all times are known and
 differ, neither conversations nor links are read. Cost otherwise: one pass over the conversations, and for each link
@@ -126,8 +127,8 @@ def _topological(
 ) -> list[int]:
     """Places of all memories, no follower before what it follows; of those that may come next the earliest one.
 
-    A memory without a time of its own moves to the latest of what it follows. Rings of links are cut at their earliest
-    memory.
+    A memory without a time of its own comes right after the last of what it follows. Rings of links are cut at their
+    earliest memory.
     """
     rank = np.empty(order.size, np.int64)
     rank[order] = np.arange(order.size)
@@ -147,12 +148,10 @@ def _topological(
         if not free:
             cut = next(place for place in left if place not in out)
             free.append((stands[cut], int(rank[cut]), cut))
-        time, _, place = heapq.heappop(free)
+        *_, place = heapq.heappop(free)
         out[place] = None
         for other in after[place]:
             waits[other] -= 1
-            if not known[other]:
-                stands[other] = max(time, stands[other])
             if waits[other] == 0 and other not in out:
                 heapq.heappush(free, (stands[other], int(rank[other]), other))
     return list(out)

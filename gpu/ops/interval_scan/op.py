@@ -14,6 +14,8 @@ from gpu.ops.interval_scan import kernel
 
 SHORTEST_WIDTH_US = 3_600e6
 """An hour: a miss decays over the length of the wanted span, but over no less than this."""
+LONGEST_WIDTH_US = 365 * 86_400e6
+"""A year, and over no more than this: "before 2020" is no long time, but one with a sharp end."""
 OPEN_WIDTH_US = 30 * 86_400e6
 """Thirty days: over what a miss decays beside a span without a start or an end."""
 
@@ -62,4 +64,4 @@ def decay_widths(wanted: NDArray[np.int64]) -> NDArray[np.float64]:
     """Microseconds over which a miss beside each span decays by a factor of e, float64 `[q]`."""
     is_open = (wanted[:, 0] == UNKNOWN_US) | (wanted[:, 1] == NEVER_US)
     lengths = wanted[:, 1].astype(np.float64) - wanted[:, 0].astype(np.float64)
-    return np.where(is_open, OPEN_WIDTH_US, np.maximum(lengths, SHORTEST_WIDTH_US))
+    return np.where(is_open, OPEN_WIDTH_US, np.clip(lengths, SHORTEST_WIDTH_US, LONGEST_WIDTH_US))

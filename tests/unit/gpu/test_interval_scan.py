@@ -9,7 +9,7 @@ from gpu.bank.errors import PageOwnershipError
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, UNKNOWN_US
 from gpu.bank.segment import Segment
-from gpu.ops.interval_scan.op import OPEN_WIDTH_US, SHORTEST_WIDTH_US, decay_widths, interval_scan
+from gpu.ops.interval_scan.op import LONGEST_WIDTH_US, OPEN_WIDTH_US, SHORTEST_WIDTH_US, decay_widths, interval_scan
 from gpu.ops.interval_scan.reference import interval_rows
 from tests.fixtures.bank_records import random_batch, with_spans
 
@@ -93,8 +93,8 @@ def test_open_spans_have_a_side_without_end() -> None:
     assert fits([(UNKNOWN_US, 0)], 30 * DAY, []) == pytest.approx(0.5 * np.exp(-1), abs=1e-6)
     assert fits([(0, DAY)], None, [(0, NEVER_US)]) == pytest.approx(0.5, abs=1e-3)
     assert fits([(0, DAY)], None, [(UNKNOWN_US, NEVER_US)]) == pytest.approx(0.5, abs=1e-3)
-    assert decay_widths(np.array([(0, 10), (0, NEVER_US), (0, DAY)])).tolist() == [
-        SHORTEST_WIDTH_US, OPEN_WIDTH_US, float(DAY),
+    assert decay_widths(np.array([(0, 10), (0, NEVER_US), (0, DAY), (-9999 * DAY, 0)])).tolist() == [
+        SHORTEST_WIDTH_US, OPEN_WIDTH_US, float(DAY), LONGEST_WIDTH_US,
     ]  # fmt: skip
 
 

@@ -130,6 +130,12 @@ def test_an_edit_of_any_character_counts_one(pattern: str, expected: int) -> Non
     assert edits(["ada lovelace went to zürich"], [pattern], 3).tolist() == [[expected]]
 
 
+def test_characters_whose_codes_end_alike_are_told_apart() -> None:
+    alike = [chr(0xE9 + 0x80 * step) for step in range(1, 41)]  # of one place in a table of 128
+    pattern = "".join(alike)
+    assert edits([pattern, pattern[:-1] + "x", pattern[1:], pattern[::-1]], [pattern], 3).tolist() == [[0, 1, 1, 4]]
+
+
 def test_searching_refuses_what_it_cannot_do() -> None:
     with pytest.raises(ValueError, match="empty"):
         counted(["a"], [""])

@@ -50,6 +50,13 @@ def test_procedures_of_the_situation_come_first_and_no_other_kind_at_all() -> No
     assert result.score_of(np.array([16, 17])).tolist() == [0.0, 0.0]
 
 
+def test_procedures_are_compared_with_procedures_alone() -> None:
+    talk = tuple(Situated(f"what to do when the disk is full, asked {i} times") for i in range(40))
+    result = found((*PROCEDURES, *talk))
+    assert result is not None
+    assert set(result.slots[:4].tolist()) == {0, 1, 2, 3}
+
+
 def test_a_better_fit_beats_a_better_outcome() -> None:
     result = found(text="printer did not work step 3")
     assert result is not None
@@ -63,8 +70,11 @@ def test_a_better_fit_beats_a_better_outcome() -> None:
         ((*PROCEDURES, *OTHERS), Kind.SEMANTIC),
         (OTHERS, Kind.PROCEDURAL),
         ((), Kind.PROCEDURAL),
-        ((done("the disk was full"), done("the printer"), *OTHERS), Kind.PROCEDURAL),
-        ((done("the disk was full", 1.0, State.FORGOTTEN), done("the printer"), *OTHERS), Kind.PROCEDURAL),
+        ((done("the disk was full"), done("the printer"), done("a cat"), *OTHERS), Kind.PROCEDURAL),
+        (
+            (done("full", 1.0, State.FORGOTTEN), done("the disk was full"), done("the printer"), done("a cat")),
+            Kind.PROCEDURAL,
+        ),
     ],
 )
 def test_it_abstains(memories: tuple[Situated, ...], hint: Kind | None) -> None:

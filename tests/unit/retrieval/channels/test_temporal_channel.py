@@ -42,6 +42,12 @@ def test_a_span_lists_what_lies_in_it_and_is_about_the_topic() -> None:
     assert {31, 11}.isdisjoint(order[:1])
 
 
+def test_inside_a_span_the_topic_decides() -> None:
+    memories = story()
+    memories[20] = replace(memories[20], text="we spoke about the apple of discord")
+    assert slots("What did we say about apple trees?", memories, spans=[(20 * DAY, 30 * DAY)])[:2] == [21, 20]
+
+
 def test_a_time_that_a_text_speaks_of_counts_as_much_as_when_it_was_said() -> None:
     memories = [
         *story(),
@@ -95,7 +101,7 @@ def wedding(clocks: bool, conversation: int = 0) -> list[Situated]:
         Situated(text, occurred_us=i * DAY if clocks else -(2**63), conversation=conversation)
         for i, text in enumerate(texts)
     ]
-    return [*own, *(Situated(f"unrelated chatter, number {i}", occurred_us=9 * DAY) for i in range(40))]
+    return [*own, *(Situated(f"unrelated things happened, number {i}", occurred_us=9 * DAY) for i in range(40))]
 
 
 @pytest.mark.parametrize(("clocks", "conversation"), [(True, 0), (False, 5), (True, 5)])
@@ -107,6 +113,16 @@ def test_after_and_before_an_event_come_the_nearest_about_the_topic(clocks: bool
     before = slots("What did Ada buy before the wedding?", memories, order=Order.BEFORE, anchor="the wedding")
     assert before[0] == 0 or (before[0] == 1 and before[1] == 0)
     assert {4, 5}.isdisjoint(before)
+
+
+def test_the_event_itself_does_not_set_how_much_others_must_stand_out() -> None:
+    memories = [
+        Situated("the wedding: Ada ate cake, drank wine, wore green and sang loudly", occurred_us=DAY),
+        Situated("Ada ate soup", occurred_us=2 * DAY),
+        *(Situated(f"unrelated chatter, number {i}", occurred_us=3 * DAY) for i in range(40)),
+    ]
+    text = "What Ada ate, drank, wore and sang loudly after the wedding"
+    assert slots(text, memories, order=Order.AFTER, anchor="the wedding") == [1]
 
 
 def test_with_nothing_else_asked_the_neighbours_in_the_conversation_answer() -> None:
@@ -129,6 +145,7 @@ def test_an_order_without_an_answer_falls_back_on_the_span() -> None:
         {"spans": np.empty((0, 2))},
         {"order": Order.AFTER, "anchor": "the coronation"},
         {"order": Order.BEFORE, "anchor": ""},
+        {"order": Order.AFTER, "anchor": "the coronation of the queen under apple trees"},
         {"spans": [(0, 999 * DAY)]},
         {"spans": [(5 * DAY, 5 * DAY)]},
     ],
