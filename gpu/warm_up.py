@@ -12,6 +12,7 @@ from gpu.bank.segment import SegmentSnapshot
 from gpu.ops.entity_scan.op import entity_scan
 from gpu.ops.hopfield.op import complete_within
 from gpu.ops.interval_scan.op import interval_scan
+from gpu.ops.max_sim.op import max_sim
 from gpu.ops.spread.op import graph, spread
 from gpu.ops.text_scan.op import count_scan, near_scan
 
@@ -44,6 +45,7 @@ def warm_up() -> None:
         view.memory_id(view.top(scores, 1)[0])
         view.moments(scores)
         view.context_scores(scores, (0.5, 0.25, 0.25))
+        max_sim(np.zeros((1, 2), np.uint8), np.arange(2), np.ones((1, _DIM), np.float32))
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
             _warm_scans(segment, mask)

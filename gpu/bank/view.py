@@ -20,6 +20,7 @@ from gpu.ops.bm25_scan.op import bm25_scan
 from gpu.ops.context_scores.op import context_scores
 from gpu.ops.dense_scan.op import dense_scan
 from gpu.ops.filter_scan.op import filter_scan, plan
+from gpu.ops.max_sim.op import max_sim
 from gpu.ops.top_memories.op import moments, top_memories
 
 
@@ -125,6 +126,22 @@ class BankView:
         for segment, part in self._parts:
             bm25_scan(segment, term_ids, query_weights, k1, b, self.mean_length, mask[part], out[part])
         return out
+
+    def max_sim(self, tokens: NDArray[np.float32], slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Mean over a question's tokens of the largest dot product with a token of each memory.
+
+        Args:
+            tokens: float32 `[q, dim]`, in the rotated space of the token codes, q >= 1.
+            slots: which memories, int64 `[m]`, whatever the filter says of them.
+
+        Returns:
+            float32 `[m]`; NaN for a memory without token codes.
+
+        Raises:
+            DimensionError: the question has another dimension than the namespace.
+        """
+        columns, offsets = self.ranges("tokens", slots)
+        return max_sim(columns["codes"], offsets, tokens)
 
     def document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Number of current memories that hold each term, whatever their state and the filter; int64 `[q]`."""

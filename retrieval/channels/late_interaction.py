@@ -1,19 +1,22 @@
-"""Late interaction channel: every word of the question looks for the word of the memory that answers it best.
+"""Late interaction channel: how well the single words of a memory, in their context, answer those of the question.
 
-    score(q, d) = 1/|q| * sum over the tokens i of q of  max over the tokens j of d of  <q_i, d_j>
+    score(q, d) = 1/|q| * sum over the question's tokens i of  max over the memory's tokens j of  <q_i, d_j>
 
-with the states of tokens that the embedding model's one run gives beside the vector (the memory's read in the light of
-what was said before it), kept in the bank as codes of 2 bits a dimension (`retrieval/late/codec.py`).
+where q_i and d_j are states of the last layer of the model that also gives the semantic channel's vectors, from the
+same run: of the question's tokens, and of the memory's, read in the light of the turn before it. They are centred,
+scaled to unit length and rotated; a memory's are kept as codes of two bits a dimension (`retrieval.late.codec`).
 
-It goes on from what the other channels found: the 128 best by the sum of their standardised scores, and whatever else
-any of them lists. Reading every token of a large namespace would cost more than all other channels together, and of
-what answers a question 92 to 96 of 100 lie among the 100 best (`docs/decisions/0006-late-interaction.md`).
+It does not search: it scores candidates, which are all eligible memories where there are few, else the best of what the
+other channels listed, by the sum of their standardised scores. Mean and standard deviation are those of the candidates.
 
-Parameters: the pool of 128. Cost: tokens of the question * tokens of the pool * dim products.
-Abstains when the question has no token states (another kind of embedder, or it failed), or nothing in the pool has.
+Evidence: the best score.
 
-Sources: Khattab and Zaharia 2020 (arXiv:2004.12832); codes of residuals after a rotation in their spirit, Santhanam et
-al. 2022 (arXiv:2112.01488).
+Parameters: at most 200 candidates, all memories up to 300 eligible ones; neither is fitted. Cost: `|q| * tokens * dim`
+products: 1.5 ms for 200 memories of 30 tokens and a question of 20, 384 dimensions.
+Abstains when the question has no token states (its model gives none, or failed), when no other channel found anything
+in a larger namespace, and when no candidate has token codes (supplied vectors, memories of an earlier release).
+
+Sources: Khattab and Zaharia 2020 (arXiv:2004.12832); codes: Santhanam et al. 2022 (arXiv:2112.01488).
 """
 
 from __future__ import annotations
@@ -24,25 +27,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu.ops.max_sim.op import max_sim
-from retrieval.fusion import Fusion, StandardisedScores
+from retrieval.fusion import StandardisedScores
 from retrieval.late.codec import TokenCodec
 from retrieval.types import AnalysedQuery, ChannelResult
 
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
-POOL = 128
+POOL = 200
+SCAN_ALL = 300
 
 
 class LateInteractionChannel:
-    """Memories whose words answer the question's words."""
+    """Candidates of the other channels, judged word by word."""
 
-    def __init__(self, codec: TokenCodec, *, pool: int = POOL, fusion: Fusion | None = None) -> None:
-        """Sets the codec of the stored states, how many memories are read, and what chooses them."""
+    def __init__(self, codec: TokenCodec, *, pool: int = POOL, scan_all: int = SCAN_ALL) -> None:
+        """Sets what reads the codes, how many candidates there are, and up to how many memories all are."""
         self._codec = codec
         self._pool = pool
-        self._fusion = fusion or StandardisedScores()
+        self._scan_all = scan_all
+        self._fusion = StandardisedScores()
 
     @property
     def name(self) -> str:
@@ -53,36 +57,42 @@ class LateInteractionChannel:
         self, query: AnalysedQuery, view: BankView, limit: int, seeds: Mapping[str, ChannelResult]
     ) -> ChannelResult | None:
         """See `retrieval.ports.SeededChannel`."""
-        if query.tokens is None or query.tokens.shape[0] == 0 or query.tokens.shape[1] != self._codec.dim:
+        if query.tokens is None or query.tokens.shape[0] == 0:
             return None
-        slots = np.sort(self._fusion.fuse(seeds, self._pool).slots)
-        if slots.size == 0:
-            return None
-        turned = self._codec.turned(query.tokens)
-        scores = self._scores(view, slots, turned)
-        known = np.isfinite(scores)
+        if view.eligible <= self._scan_all:
+            candidates = np.flatnonzero(view.mask())
+        else:
+            candidates = np.sort(self._fusion.fuse(seeds, self._pool).slots)
+        scored = _Scored(view, self._codec.turned(query.tokens))
+        scores = scored.of(candidates)
+        known = scores > -np.inf
         if not known.any():
             return None
-        order = np.lexsort((slots, -np.where(known, scores, -np.inf)))[: int(known.sum())]
-        read = dict(zip(slots.tolist(), scores.tolist(), strict=True))
-
-        def score_of(wanted: NDArray[np.int64]) -> NDArray[np.float32]:
-            """Scores of any slots; -inf where a memory has no token states."""
-            missing = np.array([slot for slot in wanted.tolist() if slot not in read], dtype=np.int64)
-            if missing.size:
-                read.update(zip(missing.tolist(), self._scores(view, missing, turned).tolist(), strict=True))
-            found = np.array([read[slot] for slot in wanted.tolist()], dtype=np.float32)
-            return np.where(np.isfinite(found), found, np.float32(-np.inf))
-
-        values = scores[known].astype(np.float64)
+        order = np.lexsort((candidates[known], -scores[known]))
+        slots, best = candidates[known][order], scores[known][order]
         return ChannelResult(
-            slots=slots[order][:limit],
-            scores=scores[order][:limit],
-            mean=float(values.mean()),
-            std=float(values.std()),
-            score_of=score_of,
+            slots=slots[:limit],
+            scores=best[:limit],
+            mean=float(best.mean(dtype=np.float64)),
+            std=float(best.std(dtype=np.float64)),
+            score_of=scored.of,
+            evidence=float(np.clip(best[0], 0.0, 1.0)),
         )
 
-    def _scores(self, view: BankView, slots: NDArray[np.int64], turned: NDArray[np.float32]) -> NDArray[np.float32]:
-        columns, offsets = view.ranges("tokens", slots)
-        return max_sim(columns["codes"].astype(np.uint8, copy=False), offsets, turned)
+
+class _Scored:
+    """Scores of memories, each worked out when it is first asked for."""
+
+    def __init__(self, view: BankView, tokens: NDArray[np.float32]) -> None:
+        self._view = view
+        self._tokens = tokens
+        self._known: dict[int, np.float32] = {}
+
+    def of(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        """float32 `[m]`; -inf for memories without token codes or that the filter does not let through."""
+        new = np.array([slot for slot in np.unique(slots).tolist() if slot not in self._known], dtype=np.int64)
+        if new.size:
+            scores = self._view.max_sim(self._tokens, new)
+            scores[np.isnan(scores) | (self._view.mask()[new] == 0)] = -np.inf
+            self._known.update(zip(new.tolist(), scores, strict=True))
+        return np.array([self._known[slot] for slot in slots.tolist()], dtype=np.float32)
