@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from memsvc.core.clock import Clock
@@ -88,6 +90,17 @@ class Entities:
             if namespace is None:
                 raise _unknown()
             return self._found(connection, namespace, [mention_id])[0]
+
+    def resolve(self, namespace: NamespaceRow, names: Sequence[str]) -> tuple[NDArray[np.uint64], ...]:
+        """For each name of a question the ids of all mentions that stand for it in a namespace, uint64 `[a]`."""
+        if not names:
+            return ()
+        with self._database.read() as connection:
+            return self._tables.expand(connection, namespace, names)
+
+    def forget(self, namespace: NamespaceRow) -> None:
+        """Let go of the names of a namespace in which something was erased; they are read again when asked for."""
+        self._tables.drop(namespace.key)
 
     def merge(self, tenant_id: UUID, path: str, mention_ids: Sequence[int], writer: str) -> Party:
         """Say that entities are one, with all the names that they have now. Doing it again changes nothing.
