@@ -31,6 +31,7 @@ def at(time: int | None, conversation: int = 0, follows: tuple[int, ...] = (), r
         ([at(None, 1, recorded=8), at(None, 1, recorded=20), at(9, 2)], [0, 1, 2]),  # or when its conversation began
         ([at(9, 1), at(None, 2, recorded=10), at(None, 1)], [0, 2, 1]),  # never from another conversation
         ([at(None, follows=(1,)), at(None, follows=(2,)), at(None)], [2, 1, 0]),
+        ([at(5), at(None, follows=(0,), recorded=100), at(9)], [0, 1, 2]),  # right after what it follows
         ([at(5, follows=(1,)), at(5)], [1, 0]),  # equal clocks: the link decides
         ([at(5, follows=(1,)), at(6), at(5)], [0, 2, 1]),  # a link that clocks contradict
         ([at(None, follows=(1,)), at(None, follows=(0,))], [0, 1]),  # a ring

@@ -97,6 +97,8 @@ def test_memories_that_the_filter_leaves_out_are_not_found_and_do_not_count() ->
     assert result is not None
     assert result.slots.tolist() == [0, 5]
     assert result.scores[0] == pytest.approx(math.log1p(len(MEMORIES) / 2))
+    assert result.mean == pytest.approx(2 * math.log1p(len(MEMORIES) / 2) / len(MEMORIES))
+    assert result.score_of(np.array([len(MEMORIES)])).tolist() == [-np.inf]
     assert found(memories, phrases=("is secret",)) is None
 
 
