@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
 
 from gpu.bank.bank import Bank
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
+from memsvc.core.errors import StartupRefused
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
@@ -40,14 +43,15 @@ from retrieval.channels.semantic import SemanticChannel
 from retrieval.channels.spreading import SpreadingChannel
 from retrieval.channels.temporal import TemporalChannel
 from retrieval.embedders.batching import BatchingEmbedder, usable_cores
-from retrieval.fusion import LearnedFusion
+from retrieval.fusion import FusionWeights, LearnedFusion
 from retrieval.hops.hopper import Hopper
 from retrieval.late.codec import TokenCodec
 from retrieval.pipeline import Recaller, Stages
-from retrieval.rerank.order import LearnedOrder
+from retrieval.rerank.order import LearnedOrder, OrderWeights
 from retrieval.rerank.reranker import Reranker
 
 Say = Callable[[str], None]
+Weights = TypeVar("Weights")
 
 
 class Container:
@@ -143,9 +147,9 @@ class Container:
                 SpreadingChannel(),
                 ConsolidationChannel(),
             ),
-            fusion=LearnedFusion(),
+            fusion=LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights)),
             reranker=None if self.reranker is None else Reranker(self.reranker),
-            order=LearnedOrder(),
+            order=LearnedOrder(_weights(OrderWeights.read, self.settings.rerank_weights)),
             hopper=Hopper(),
         )
 
@@ -192,6 +196,13 @@ class Container:
         """Count a recall's phases."""
         for phase, ms in answer.timings_ms.items():
             self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
+
+
+def _weights(read: Callable[[Path | None], Weights], path: Path | None) -> Weights:
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:
+        raise StartupRefused(f"the weights in {path} cannot be used: {error}") from error
 
 
 def build_container(settings: Settings, say: Say = lambda text: None) -> Container:

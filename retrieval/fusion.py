@@ -18,17 +18,17 @@ whatever order the channels come. Equal scores are ordered by slot.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.types import ChannelResult, QuestionType
+from retrieval.weights import read_weights
 
 _SMALLEST_STD = 1e-6
 """Below this a channel's scores are all the same within float32, and it says nothing."""
@@ -124,16 +124,18 @@ class FusionWeights:
     fitted_on: tuple[str, ...] = ()
 
     @classmethod
-    def shipped(cls) -> FusionWeights:
-        """The numbers that come with the package."""
-        text = resources.files("retrieval").joinpath("weights/fusion.json").read_text(encoding="utf-8")
-        numbers = json.loads(text)
-        return cls(
-            standardised=numbers["standardised"],
-            bonus=numbers["bonus"],
-            by_type=numbers["by_type"],
-            fitted_on=tuple(numbers["fitted_on"]),
-        )
+    def read(cls, path: Path | None = None) -> FusionWeights:
+        """The numbers in a file; those that come with the package if none is given.
+
+        Raises:
+            ValueError: the file does not hold such numbers.
+            OSError: it cannot be read.
+        """
+        numbers, fitted_on = read_weights("fusion", path)
+        try:
+            return cls(numbers["standardised"], numbers["bonus"], numbers["by_type"], fitted_on)
+        except KeyError as error:
+            raise ValueError(f"the weights of the fusion lack {error}") from error
 
 
 class LearnedFusion:
@@ -141,7 +143,7 @@ class LearnedFusion:
 
     def __init__(self, weights: FusionWeights | None = None) -> None:
         """Takes the shipped weights unless others are given."""
-        self.weights = weights or FusionWeights.shipped()
+        self.weights = weights or FusionWeights.read()
 
     def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
         """See `Fusion`."""

@@ -100,6 +100,7 @@ class Recaller:
         if len(set(names)) != len(names):
             raise ValueError("two channels have the same name")
         self._stages = stages
+        self._fusion = stages.fusion
         self._order = stages.order or LearnedOrder()
         self._analyser = analyser
         self._embedder = embedder
@@ -150,7 +151,7 @@ class Recaller:
             view, outcome = searching.view, searching.outcome
             timings = {"embed": analysed.embed_ms, **outcome.timings_ms}
             begun = time.perf_counter()
-            first = self._stages.fusion.fuse(outcome.results, view.n_slots, weighing)
+            first = self._fusion.fuse(outcome.results, view.n_slots, weighing)
             timings["fuse"] = (time.perf_counter() - begun) * 1e3
             first = _settled(view, first)
             trail: list[str] = []

@@ -8,6 +8,7 @@ import sys
 COMMANDS = {
     "run": "quality and latency on real sets, for each profile, over HTTP",
     "ablate": "what each channel is worth: recorded lists fused without it",
+    "fit": "weights of the fusion and of the final order, reported leave one set out",
     "abilities": "made-up memories with known answers, for each profile, over HTTP",
     "latency": "recall in namespaces of 10,000 and of 100,000 memories",
     "plot": "quality against latency as a picture",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class BankView:
         self._mask: NDArray[np.uint8] | None = None
         self._eligible = 0
         self._order: Ordered | None = None
+        self._scores: dict[tuple[Any, ...], Future[NDArray[np.float32]]] = {}
         self._open = True
 
     @property
@@ -86,16 +88,21 @@ class BankView:
         """Largest dot product of `vector` (float32 `[dim]`) with the views of each memory.
 
         Returns:
-            float32 `[n_slots]`; -inf for memories that are not eligible or have no vector.
+            float32 `[n_slots]`; -inf for memories that are not eligible or have no vector. Kept for as long as the view
+            and given to everybody who asks the same: not to be written to.
 
         Raises:
             DimensionError: the vector has another dimension than the namespace.
         """
         mask = self.mask()
-        out = np.empty(self._n_slots, np.float32)
-        for segment, part in self._parts:
-            dense_scan(segment, vector, mask[part], out[part])
-        return out
+
+        def scan() -> NDArray[np.float32]:
+            out = np.empty(self._n_slots, np.float32)
+            for segment, part in self._parts:
+                dense_scan(segment, vector, mask[part], out[part])
+            return out
+
+        return self._once(("dense", vector.tobytes()), scan)
 
     def bm25(
         self,
@@ -115,17 +122,38 @@ class BankView:
             among: score these slots alone, int64 `[m]`.
 
         Returns:
-            float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible or not asked for.
+            float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible or not asked for. What
+            was scored for all is kept for as long as the view: not to be written to.
         """
         mask = self.mask()
         if among is not None:
             asked = np.zeros_like(mask)
             asked[among] = mask[among]
             mask = asked
-        out = np.empty(self._n_slots, np.float32)
-        for segment, part in self._parts:
-            bm25_scan(segment, term_ids, query_weights, k1, b, self.mean_length, mask[part], out[part])
-        return out
+
+        def scan() -> NDArray[np.float32]:
+            out = np.empty(self._n_slots, np.float32)
+            for segment, part in self._parts:
+                bm25_scan(segment, term_ids, query_weights, k1, b, self.mean_length, mask[part], out[part])
+            return out
+
+        if among is not None:
+            return scan()
+        return self._once(("bm25", term_ids.tobytes(), query_weights.tobytes(), k1, b), scan)
+
+    def _once(self, key: tuple[Any, ...], scan: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Scores that several channels ask for, scanned once; who asks meanwhile waits for them."""
+        with self._lock:
+            found = self._scores.get(key)
+            mine = found is None
+            if found is None:
+                found = self._scores[key] = Future()
+        if mine:
+            try:
+                found.set_result(scan())
+            except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
+                found.set_exception(error)
+        return found.result()
 
     def max_sim(self, tokens: NDArray[np.float32], slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """Mean over a question's tokens of the largest dot product with a token of each memory.

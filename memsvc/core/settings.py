@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         description="Cross-encoder of the profiles balanced and thorough: packaged:<name>, "
         "sentence-transformers:<name or path>, or none.",
     )
+    fusion_weights: Path | None = Field(
+        default=None, description="File with weights of the fusion in the place of the shipped ones."
+    )
+    rerank_weights: Path | None = Field(
+        default=None, description="File with weights of the final order in the place of the shipped ones."
+    )
     adaptive_fusion: bool = Field(
         default=False, description="Let feedback on recalls move the weights of channels, namespace by namespace."
     )

@@ -17,16 +17,16 @@ softmax loss (ListNet's top-one form: Cao et al. 2007, doi:10.1145/1273496.12735
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.fusion import Ranking, standardised
 from retrieval.types import ChannelResult
+from retrieval.weights import read_weights
 
 CHANNELS = ("keyword", "semantic", "late_interaction")
 FEATURES = (
@@ -46,11 +46,18 @@ class OrderWeights:
     fitted_on: tuple[str, ...] = ()
 
     @classmethod
-    def shipped(cls) -> OrderWeights:
-        """The numbers that come with the package."""
-        text = resources.files("retrieval").joinpath("weights/rerank.json").read_text(encoding="utf-8")
-        numbers = json.loads(text)
-        return cls(features=numbers["features"], fitted_on=tuple(numbers["fitted_on"]))
+    def read(cls, path: Path | None = None) -> OrderWeights:
+        """The numbers in a file; those that come with the package if none is given.
+
+        Raises:
+            ValueError: the file does not hold such numbers.
+            OSError: it cannot be read.
+        """
+        numbers, fitted_on = read_weights("rerank", path)
+        weights = numbers.get("features", {})
+        if missing := [name for name in FEATURES if name not in weights]:
+            raise ValueError(f"the weights of the order lack {', '.join(missing)}")
+        return cls(weights, fitted_on)
 
 
 class LearnedOrder:
@@ -58,7 +65,7 @@ class LearnedOrder:
 
     def __init__(self, weights: OrderWeights | None = None) -> None:
         """Takes the shipped weights unless others are given."""
-        self.weights = weights or OrderWeights.shipped()
+        self.weights = weights or OrderWeights.read()
         self._vector = np.array([self.weights.features[name] for name in FEATURES])
 
     def order(self, first: Ranking, logits: NDArray[np.float32], results: Mapping[str, ChannelResult]) -> Ranking:
