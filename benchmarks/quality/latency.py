@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,34 +128,16 @@ def _search_ms(service: LocalService, question: Question) -> float:
 
 @contextmanager
 def channels(service: LocalService, names: frozenset[str] | None) -> Iterator[None]:
-    """Leaves only some channels in the service's recaller for a while; None leaves all.
-
-    Raises:
-        LookupError: the recaller keeps its channels in no tuple that could be found.
-    """
-    if names is None:
-        yield
-        return
-    places = list(_kept_in(service.container.recaller))
-    if not places:
-        raise LookupError("the recaller's channels were not found")
-    before = [(owner, attribute, getattr(owner, attribute)) for owner, attribute in places]
-    for owner, attribute, kept in before:
-        setattr(owner, attribute, tuple(channel for channel in kept if channel.name in names))
+    """Leaves only some channels in the service's recaller for a while; None leaves all."""
+    recaller: Any = service.container.recaller
+    stages = recaller._stages
+    if names is not None:
+        kept = {of: tuple(one for one in getattr(stages, of) if one.name in names) for of in ("channels", "seeded")}
+        recaller._stages = replace(stages, **kept)
     try:
         yield
     finally:
-        for owner, attribute, kept in before:
-            setattr(owner, attribute, kept)
-
-
-def _kept_in(owner: Any, depth: int = 2) -> Iterator[tuple[Any, str]]:
-    """Attributes that are tuples of channels, of an object and of its parts."""
-    for attribute, value in list(getattr(owner, "__dict__", {}).items()):
-        if isinstance(value, tuple) and value and all(hasattr(one, "search") and hasattr(one, "name") for one in value):
-            yield owner, attribute
-        elif depth and type(value).__module__.startswith("retrieval."):
-            yield from _kept_in(value, depth - 1)
+        recaller._stages = stages
 
 
 def _rows(data: Set) -> list[Json]:

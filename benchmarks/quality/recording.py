@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -124,18 +124,10 @@ class Recorder:
 
 @contextmanager
 def recording(service: LocalService) -> Iterator[Recorder]:
-    """Puts a recorder into the service's recaller for a while; `recorder.last` is what the last recall said.
-
-    Raises:
-        LookupError: the recaller has no part that fuses.
-    """
+    """Puts a recorder into the service's recaller for a while; `recorder.last` is what the last recall said."""
     recaller: Any = service.container.recaller
-    names = [name for name, part in vars(recaller).items() if hasattr(part, "fuse")]
-    if len(names) != 1:
-        raise LookupError(f"expected one part of the recaller that fuses, found {names}")
-    (name,) = names
-    fusion, recall = getattr(recaller, name), recaller.recall
-    recorder = Recorder(fusion)
+    stages, recall = recaller._stages, recaller.recall
+    recorder = Recorder(stages.fusion)
 
     def recorded(analysed: Any, bank: Any, *more: Any, **given: Any) -> Any:
         with bank.view(analysed.query.scan) as view:
@@ -143,10 +135,10 @@ def recording(service: LocalService) -> Iterator[Recorder]:
             recorder.take(view)
             return answer
 
-    setattr(recaller, name, recorder)
+    recaller._stages = replace(stages, fusion=recorder)
     recaller.recall = recorded
     try:
         yield recorder
     finally:
-        setattr(recaller, name, fusion)
+        recaller._stages = stages
         del recaller.recall

@@ -21,7 +21,7 @@ from retrieval.channels.keyword import KeywordChannel
 from retrieval.channels.semantic import SemanticChannel
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.fusion import StandardisedScores
-from retrieval.pipeline import Recaller
+from retrieval.pipeline import Recaller, Stages
 from retrieval.types import AnalysedQuery, ChannelResult, Query, Recall
 from tests.fixtures.service import DIM, Caller, serving
 
@@ -84,8 +84,8 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         for text in TEXTS:
             caller.remember(text)
         stalling = Stalling()
-        channels = (SemanticChannel(), KeywordChannel(), stalling)
-        recaller = Recaller(channels, StandardisedScores(), TextAnalyser(), HashingEmbedder(DIM), workers=4)
+        stages = Stages((SemanticChannel(), KeywordChannel(), stalling), StandardisedScores())
+        recaller = Recaller(stages, TextAnalyser(), HashingEmbedder(DIM), workers=4)
         yield Stand(caller, recaller, stalling)
         stalling.released.set()
         recaller.close()
