@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -124,10 +124,18 @@ class Recorder:
 
 @contextmanager
 def recording(service: LocalService) -> Iterator[Recorder]:
-    """Puts a recorder into the service's recaller for a while; `recorder.last` is what the last recall said."""
+    """Puts a recorder into the service's recaller for a while; `recorder.last` is what the last recall said.
+
+    Raises:
+        LookupError: the recaller has no part that fuses.
+    """
     recaller: Any = service.container.recaller
-    stages, recall = recaller._stages, recaller.recall
-    recorder = Recorder(stages.fusion)
+    names = [name for name, part in vars(recaller).items() if hasattr(part, "fuse")]
+    if len(names) != 1:
+        raise LookupError(f"expected one part of the recaller that fuses, found {names}")
+    (name,) = names
+    fusion, recall = getattr(recaller, name), recaller.recall
+    recorder = Recorder(fusion)
 
     def recorded(analysed: Any, bank: Any, *more: Any, **given: Any) -> Any:
         with bank.view(analysed.query.scan) as view:
@@ -135,10 +143,10 @@ def recording(service: LocalService) -> Iterator[Recorder]:
             recorder.take(view)
             return answer
 
-    recaller._stages = replace(stages, fusion=recorder)
+    setattr(recaller, name, recorder)
     recaller.recall = recorded
     try:
         yield recorder
     finally:
-        recaller._stages = stages
+        setattr(recaller, name, fusion)
         del recaller.recall
