@@ -16,7 +16,7 @@ from memsvc.db.engine import Database
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
-from memsvc.memories.draft import Draft, Encoding
+from memsvc.memories.draft import Circumstances, Draft, Encoding
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
@@ -109,8 +109,8 @@ class Changer:
     def _read(self, tenant_id: UUID, seen: Stored, draft: Draft, *, in_context: bool) -> _Read | None:
         """Read the new text after what is before it, and again what was read after the old one."""
         content = draft.content
-        if content is None and draft.fields.get("speaker", seen.row["speaker"]) != seen.row["speaker"]:
-            content = seen.content  # the same words of somebody else: found by another name from now on
+        if content is None and Circumstances.of({**seen.row, **draft.fields}) != Circumstances.of(seen.row):
+            content = seen.content  # the same words of somebody else, or of another time: found otherwise from now on
         if content is None:
             return None
         before, readings = NOTHING, list[Reading]()

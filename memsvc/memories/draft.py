@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -91,11 +91,24 @@ class Encoding:
     context_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What analysis and embedding made of a text by `speaker`."""
+class Circumstances(NamedTuple):
+    """What a text is analysed with, beside its words."""
 
     speaker: str | None
+    place: str | None
+    occurred_at: datetime | None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Circumstances:
+        """Those among described columns, of which some may be missing."""
+        return cls(*(values.get(name) for name in cls._fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What analysis and embedding made of a text in its circumstances."""
+
+    circumstances: Circumstances
     analysis: TextAnalysis
     encoding: Encoding
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from memsvc.core.errors import EmbedderUnavailable, InvalidInput
-from memsvc.memories.draft import Draft, Encoding, Prepared
+from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.late.codec import TokenCodec
-from retrieval.types import Encoded, Passage
+from retrieval.types import Encoded, Passage, TextAnalysis
 
 
 class Preparer:
@@ -90,11 +90,14 @@ class Preparer:
             supplied = np.asarray(draft.vector, dtype=np.float64)
             unit = (supplied / np.linalg.norm(supplied)).astype(np.float32)
             encoding = Encoding(unit.astype(np.float16)[None, :])
-        speaker = draft.fields.get("speaker")
-        return Prepared(speaker, self.analyser.analyse(draft.content, speaker=speaker), encoding)
+        circumstances = Circumstances.of(draft.fields)
+        return Prepared(circumstances, self._analysis(draft.content, circumstances), encoding)
 
-    def said_by(self, prepared: Prepared, content: str, speaker: str | None) -> Prepared:
-        """The same with the speaker that the memory has in the end: an edit need not name who spoke."""
-        if speaker == prepared.speaker:
+    def said_in(self, prepared: Prepared, content: str, circumstances: Circumstances) -> Prepared:
+        """The same in the circumstances that the memory has in the end: an edit need not name who spoke, or when."""
+        if circumstances == prepared.circumstances:
             return prepared
-        return replace(prepared, speaker=speaker, analysis=self.analyser.analyse(content, speaker=speaker))
+        return replace(prepared, circumstances=circumstances, analysis=self._analysis(content, circumstances))
+
+    def _analysis(self, content: str, circumstances: Circumstances) -> TextAnalysis:
+        return self.analyser.analyse(content, **circumstances._asdict())

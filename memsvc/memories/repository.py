@@ -120,49 +120,15 @@ def last_of_sequence(
     sequence_id: int,
     before: UUID | None = None,
     *,
-    now: datetime | None = None,
+    now: datetime,
 ) -> tuple[UUID, str] | None:
-    """The latest active memory of a conversation, in the order of ids: (id, text), or None.
+    """The latest active memory of a conversation, not expired, in the order of ids: (id, text), or None.
 
     Args:
         sequence_id: the conversation, from `memsvc.memories.sequence`.
         before: look at memories with smaller ids alone.
-        now: if given, memories whose time to live has ended are passed over.
+        now: the service's clock.
     """
-    earlier = () if before is None else (MEMORY.c.id < before,)
-    return _in_sequence(connection, tenant_id, namespace_id, sequence_id, earlier, MEMORY.c.id.desc(), now)
-
-
-def next_of_sequence(
-    connection: Connection,
-    tenant_id: UUID,
-    namespace_id: UUID,
-    sequence_id: int,
-    after: UUID,
-    *,
-    now: datetime | None = None,
-) -> tuple[UUID, str] | None:
-    """The earliest active memory of a conversation with a greater id: (id, text), or None.
-
-    Args:
-        sequence_id: the conversation, from `memsvc.memories.sequence`.
-        after: the id that it comes after.
-        now: if given, memories whose time to live has ended are passed over.
-    """
-    later = (MEMORY.c.id > after,)
-    return _in_sequence(connection, tenant_id, namespace_id, sequence_id, later, MEMORY.c.id.asc(), now)
-
-
-def _in_sequence(
-    connection: Connection,
-    tenant_id: UUID,
-    namespace_id: UUID,
-    sequence_id: int,
-    where: Sequence[ColumnElement[bool]],
-    order: ColumnElement[Any],
-    now: datetime | None,
-) -> tuple[UUID, str] | None:
-    """The first of a conversation's active memories in the given order: one step in the index of conversations."""
     query = (
         _stored_texts()
         .where(
@@ -170,10 +136,10 @@ def _in_sequence(
             MEMORY.c.namespace_id == namespace_id,
             MEMORY.c.sequence_id == sequence_id,
             MEMORY.c.state == int(State.ACTIVE),
-            *where,
-            *(() if now is None else (unexpired(now),)),
+            unexpired(now),
+            *(() if before is None else (MEMORY.c.id < before,)),
         )
-        .order_by(order)
+        .order_by(MEMORY.c.id.desc())
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
@@ -236,10 +202,10 @@ def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterab
                 ),
             )
             .where(TOKEN_EMBEDDING.c.tenant_id == tenant_id, TOKEN_EMBEDDING.c.context_id.in_(part))
-            .order_by(TOKEN_EMBEDDING.c.memory_id, TOKEN_EMBEDDING.c.version)
         )
         found += connection.execute(query).all()
-    return found
+    # Not in the statement: SQLite would walk all the tenant's rows in this order rather than look up a few.
+    return sorted(found, key=lambda row: (row.memory_id.bytes, row.version))
 
 
 def page(

@@ -17,7 +17,7 @@ from memsvc.filters.pairs import row_pairs
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
-from memsvc.memories.draft import Draft, Encoding, Prepared, described
+from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
@@ -362,15 +362,15 @@ class NewText:
     preparer: Preparer
 
     def differs(self, stored: Stored, values: Mapping[str, Any]) -> bool:
-        """Whether it has to be stored: other words, or words of somebody else."""
-        return self.content != stored.content or values["speaker"] != stored.row["speaker"]
+        """Whether it has to be stored: other words, or words of somebody else, from elsewhere, of another time."""
+        return self.content != stored.content or Circumstances.of(values) != Circumstances.of(stored.row)
 
 
 def revise(ledger: Ledger, stored: Stored, values: dict[str, Any], text: NewText | None, reason: str) -> int:
     """A new version if anything changes, else nothing. Returns the version that stands."""
     pairs = pair_bytes(values, stored.row["external_id"])
     if text is not None and text.differs(stored, values):
-        prepared = text.preparer.said_by(text.prepared, text.content, values["speaker"])
+        prepared = text.preparer.said_in(text.prepared, text.content, Circumstances.of(values))
         return ledger.revise(stored, values, text.content, prepared, pairs, reason)
     if values == stored.described:
         return int(stored.row["version"])

@@ -34,11 +34,15 @@ READS: dict[str, Callable[[Connection], Any]] = {
     "recall": lambda connection: repository.versions(connection, NAMESPACE.tenant_id, KEYS),
     "write": lambda connection: load_versions(connection, NAMESPACE, 4, KEYS),
     "start": lambda connection: list(load_namespace(connection, NAMESPACE, 4)),
+    "context": lambda connection: repository.last_of_sequence(
+        connection, *NAMESPACE.key, 7, KEYS[0][0], now=NAMESPACE.created_at
+    ),
+    "readers": lambda connection: repository.read_in_light_of(connection, NAMESPACE.tenant_id, [KEYS[0][0]]),
 }
 
 
-@pytest.mark.parametrize("name", READS)
-def test_versions_are_found_by_their_memory(database: Database, name: str) -> None:
+def explained(database: Database, name: str) -> list[str]:
+    """The steps of SQLite's plans."""
     steps: list[str] = []
 
     def explain(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
@@ -48,8 +52,21 @@ def test_versions_are_found_by_their_memory(database: Database, name: str) -> No
     event.listen(database.engine, "before_cursor_execute", explain)
     with database.read() as connection:
         READS[name](connection)
+    return steps
+
+
+@pytest.mark.parametrize("name", READS)
+def test_versions_are_found_by_their_memory(database: Database, name: str) -> None:
+    steps = explained(database, name)
     looked_up = [step for step in steps if step.split()[1] in BY_MEMORY]
     assert looked_up
     for step in looked_up:
         assert step.startswith("SEARCH"), step
         assert "memory_id=?" in step, step
+
+
+def test_the_memory_before_one_and_what_was_read_after_it_are_found_by_index(database: Database) -> None:
+    steps = explained(database, "context")
+    assert any("ix_memory_tenant_id_namespace_id_sequence_id_id" in step for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
+    assert any("ix_token_embedding_tenant_id_context_id" in step for step in explained(database, "readers"))
