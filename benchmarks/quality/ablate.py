@@ -4,8 +4,9 @@
 
 The service runs in this process, with its own model, bank, channels and fusion. Every question is asked once, with
 profile `fast`; all that its channels said is recorded and fused again: with all channels (which must give the
-service's own ranking), without each one, and each one alone. Losses are paired, question by question, with a
-bootstrap interval. Besides the real sets, the made-up abilities are played, for the channels that the sets do not use.
+service's own ranking) and without each one; and each channel's own list is scored. Losses are paired, question by
+question, with a bootstrap interval. Besides the real sets, the made-up abilities are played, for the channels that the
+sets do not use.
 """
 
 from __future__ import annotations
@@ -53,19 +54,23 @@ class Case:
     names: Mapping[str, str]
     score: Callable[[Sequence[str]], Mapping[str, float]]
 
-    def fused(self, fusion: Fusion, **left_out: Sequence[str]) -> list[str]:
+    def fused(self, fusion: Fusion, without: Sequence[str] = ()) -> list[str]:
         """External ids, best first."""
-        return [self.names[str(one)] for one in self.recorded.fused(fusion, **left_out)]
+        return [self.names[str(one)] for one in self.recorded.fused(fusion, without)]
+
+    def listed(self, channel: str) -> list[str]:
+        """The list of one channel, best first."""
+        return [self.names[str(self.recorded.ids[place])] for place in self.recorded.lines[channel].listed]
 
 
 @dataclass(slots=True)
 class Losses:
-    """What the removal of one channel cost, question by question, by type."""
+    """Figures of questions, such as what the removal of a channel cost, by type."""
 
     by_type: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, name: str, loss: float) -> None:
-        """One question's loss counts for its type and for all."""
+        """One question's figure counts for its type and for all."""
         for of in (name, ALL):
             self.by_type.setdefault(of, []).append(loss)
 
@@ -149,17 +154,17 @@ def replayed(cases: Sequence[Case], fusion: Fusion, measure: str) -> Json:
 
 
 def _channel(name: str, cases: Sequence[Case], fusion: Fusion, base: Sequence[float], measure: str) -> Json:
-    losses = Losses()
-    alone, there = [], []
+    losses, alone = Losses(), Losses()
+    there = []
     for case, whole in zip(cases, base, strict=True):
         took_part = name in case.recorded.lines
         there.append(float(took_part))
-        alone.append(case.score(case.fused(fusion, only=[name]))[measure] if took_part else 0.0)
+        alone.add(case.type, case.score(case.listed(name))[measure] if took_part else 0.0)
         without = case.score(case.fused(fusion, without=[name]))[measure] if took_part else whole
         losses.add(case.type, whole - without)
     return {
         "took_part": measures.percent(there),
-        "alone": measures.percent(alone),
+        "alone": {of: measures.percent(scores) for of, scores in sorted(alone.by_type.items())},
         "removal": losses.figures(),
     }
 
@@ -226,7 +231,7 @@ def _print(name: str, figures: Json) -> None:
     for channel, of in figures["channels"].items():
         removal = ", ".join(f"{type_} {loss['loss']:+.2f}" for type_, loss in of["removal"].items())
         print(
-            f"  {channel:16s} in {of['took_part']:6.2f} %  alone {of['alone']:6.2f}  removal costs {removal}",
+            f"  {channel:16s} in {of['took_part']:6.2f} %  alone {of['alone'][ALL]:6.2f}  removal costs {removal}",
             flush=True,
         )
 
