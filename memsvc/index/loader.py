@@ -221,7 +221,7 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
 
 @contextmanager
 def _collector_resting() -> Iterator[None]:
-    """Keep the garbage collector from looking at all rows again and again: a quarter of a load, and none is in a cycle."""
+    """Keep the garbage collector from looking at all rows again and again (a quarter of a load); none is in a cycle."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
