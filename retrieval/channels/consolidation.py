@@ -1,7 +1,7 @@
 """Consolidation: gists answer, and lead to the memories that they were made of.
 
-A gist is a memory with `derived_from` links; what these name are its sources. With z(d) the mean of the other
-channels' standardised scores, as far as it is above 0:
+A gist is a memory with `derived_from` links; what these name are its sources. With z(d) how far a memory stands out
+in the other channels on the average (in standard deviations over all eligible memories, at least 0):
 
     score(source) = z(source) + 0.5 * max over its gists g of z(g)
     score(gist)   = z(gist) + 0.1 * max over its sources s of z(s), but less than each of its eligible sources has
@@ -33,8 +33,9 @@ from numpy.typing import NDArray
 
 from gpu.bank.records import Kind, Relation
 from gpu.ops.link_scan.op import link_scan
+from retrieval.channels.seeds import deviation
 from retrieval.channels.sparse import sparse_result
-from retrieval.fusion import StandardisedScores, standardised
+from retrieval.fusion import Fusion, StandardisedScores
 from retrieval.types import AnalysedQuery, ChannelResult
 
 if TYPE_CHECKING:
@@ -52,11 +53,11 @@ _Ties = tuple[NDArray[np.int64], NDArray[np.int64]]
 class ConsolidationChannel:
     """Gists and their sources."""
 
-    def __init__(self, *, to_source: float = TO_SOURCE, to_gist: float = TO_GIST) -> None:
-        """Sets the share of a gist's score that lifts its sources, and that of a source's that lifts its gists."""
+    def __init__(self, *, to_source: float = TO_SOURCE, to_gist: float = TO_GIST, fusion: Fusion | None = None) -> None:
+        """Sets what part of a gist's score lifts its sources, what part of a source's its gists, and what fuses."""
         self._to_source = to_source
         self._to_gist = to_gist
-        self._fusion = StandardisedScores()
+        self._fusion = fusion or StandardisedScores()
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ class ConsolidationChannel:
         if not gists.size:
             return None
         slots, place = np.unique(np.concatenate([gists, sources]), return_inverse=True)
-        own = np.maximum(np.mean([standardised(seeds[name], slots) for name in sorted(seeds)], axis=0), 0.0)
+        own = np.maximum(deviation(seeds, slots), 0.0)
         ties = place[: gists.size], place[gists.size :]
         scores = self._lifted(own, ties)
         if query.question.kind_hint is not Kind.SEMANTIC:

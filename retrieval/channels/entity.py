@@ -18,7 +18,8 @@ four words are looked up as names.
 Evidence: the largest `held`; entities that no memory mentions count against it.
 
 Parameters: the share of 30 % (a name that every third memory holds tells less than two bits) and W = 0.25; neither is
-fitted. Cost: a pass over the entity arena, a second one past 4,096 mentions; cosines and BM25 of the memories found.
+fitted. Cost: a pass over the entity arena, a second one past 16,384 mentions; the scans of the semantic and the
+keyword channel, which a view makes once.
 Abstains when the question names nothing, or nothing that is mentioned and telling.
 
 Sources: idf, Robertson and Zaragoza 2009 (doi:10.1561/1500000019); n-ary facts as hyperedges, Wen et al. 2016
@@ -33,7 +34,6 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from gpu.ops.dense_scan.op import dense_scan
 from retrieval.analysis.mentions import mention_id
 from retrieval.analysis.stop_words import ENGLISH
 from retrieval.channels.incidence import Mentions, too_common
@@ -119,15 +119,11 @@ def _topic(query: AnalysedQuery, view: BankView, slots: NDArray[np.int64]) -> ND
     """How well memories (ascending slots) fit the question's topic beside its names, each in (0, 1)."""
     parts = []
     if query.vector is not None:
-        asked = np.zeros(view.n_slots, np.uint8)
-        asked[slots] = 1
-        near = np.full(view.n_slots, -np.inf, np.float32)
-        for segment, part, _ in view.segments():
-            dense_scan(segment, query.vector, asked[part], near[part])
-        parts.append(_standardised(near[slots]))
+        parts.append(_standardised(view.dense(query.vector)[slots]))
     frequency = view.document_frequency(query.terms.ids)
-    if frequency.any():
-        scores = view.bm25(query.terms.ids, idf(frequency, view.n_documents), K1, B, among=slots)
+    known = np.flatnonzero(frequency)
+    if known.size:
+        scores = view.bm25(query.terms.ids[known], idf(frequency, view.n_documents)[known], K1, B)
         parts.append(_standardised(scores[slots]))
     if not parts:
         return np.full(slots.size, 0.5)

@@ -17,7 +17,7 @@ FEWEST_OF_A_HUB = 5
 """An entity that no more memories than these mention is never too common, however small the namespace."""
 
 
-_ROOM = 4096
+_ROOM = 16384
 """Pairs that one pass lists in any case; only where there are more does it take a second one."""
 
 

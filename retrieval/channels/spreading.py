@@ -3,12 +3,13 @@
     a <- D * s + (1 - D) * W^T a        from a = s, until the sum of all changes is below 1e-4, at most 20 times
     score(d) = sqrt(a(d))
 
-The nodes are memories and the entities that they mention. s: the 16 best memories by the sum of the other channels'
-standardised scores, in proportion to that sum. W: each kind of tie that a memory has (mentions, links either way,
-neighbours in conversation) takes an equal share; rarer entities take more of theirs; towards a memory a step is
-weighted by its topic, the logistic of the mean of its standardised scores in the other channels. The rows of W sum to
-1, so that a step is a contraction by 1 - D = 0.5 in the sum norm and 15 steps are enough. The square root evens out
-that activation falls by a factor with every step.
+The nodes are memories and the entities that they mention. s: the 16 best memories of the other channels, fused, in
+proportion to how far they stand above the mean of what was listed. W: each kind of tie that a memory has (mentions,
+links either way, neighbours in conversation) takes an equal share; rarer entities take more of theirs; towards a
+memory a step is weighted by its topic, the logistic of how far it stands out in the other channels on the average (in
+standard deviations over all eligible memories). The rows of W sum to 1, so that a step is a contraction by 1 - D =
+0.5 in the sum norm and 15 steps are enough. The square root evens out that activation falls by a factor with every
+step.
 
 The seeds are listed too, so that the likeliest answers are never left out. Only a neighbourhood is walked on: two
 rings (the seeds, then the 16 most active of what they lead to), at most 512 memories and 64 new entities a ring, the
@@ -32,8 +33,9 @@ from numpy.typing import NDArray
 
 from gpu.ops.spread.op import spread
 from retrieval.channels.neighbourhood import Neighbourhood
+from retrieval.channels.seeds import best_seeds, deviation
 from retrieval.channels.sparse import sparse_result
-from retrieval.fusion import StandardisedScores, standardised
+from retrieval.fusion import Fusion, StandardisedScores
 from retrieval.types import AnalysedQuery, ChannelResult
 
 if TYPE_CHECKING:
@@ -54,12 +56,14 @@ _LEAST = 1e-5
 class SpreadingChannel:
     """Memories that hang together with what the other channels found."""
 
-    def __init__(self, *, damping: float = DAMPING, seeds: int = SEEDS, rings: int = RINGS) -> None:
-        """Sets what returns to the seeds with every step, how many there are, and how far the walk may lead."""
+    def __init__(
+        self, *, damping: float = DAMPING, seeds: int = SEEDS, rings: int = RINGS, fusion: Fusion | None = None
+    ) -> None:
+        """Sets what returns to the seeds with every step, their number, how far the walk leads, and what fuses."""
         self._damping = damping
         self._seeds = seeds
         self._rings = rings
-        self._fusion = StandardisedScores()
+        self._fusion = fusion or StandardisedScores()
 
     @property
     def name(self) -> str:
@@ -70,9 +74,7 @@ class SpreadingChannel:
         self, query: AnalysedQuery, view: BankView, limit: int, seeds: Mapping[str, ChannelResult]
     ) -> ChannelResult | None:
         """See `retrieval.ports.SeededChannel`."""
-        best = self._fusion.fuse(seeds, self._seeds)
-        good = best.scores > 0
-        first, strengths = best.slots[good], best.scores[good]
+        first, strengths = best_seeds(seeds, self._fusion, self._seeds)
         if not first.size:
             return None
 
@@ -110,5 +112,4 @@ class SpreadingChannel:
 
 def topic(seeds: Mapping[str, ChannelResult], slots: NDArray[np.int64]) -> NDArray[np.float64]:
     """How well memories fit the question in the eyes of the other channels, each in (0, 1)."""
-    scores = [standardised(seeds[name], slots) for name in sorted(seeds)]
-    return np.asarray(1.0 / (1.0 + np.exp(-np.mean(scores, axis=0))))
+    return np.asarray(1.0 / (1.0 + np.exp(-deviation(seeds, slots))))

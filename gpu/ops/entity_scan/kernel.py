@@ -11,6 +11,8 @@ from gpu.native import jit, owned, uint32_at, uint64_at
 
 _HEADER = 64
 _FEWEST_MARKS = 4096
+_FLAGS = 1 << 14
+"""Bytes of the first look: they fit the first-level cache."""
 
 
 @jit
@@ -43,22 +45,54 @@ def _place(first: Any, last: Any, asked: NDArray[np.uint64], marks: NDArray[np.i
 
 
 @jit
+def _flag(asked: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """A byte for each value of the lowest bits of an id: 1 if an asked id has them."""
+    flags = np.zeros(_FLAGS, np.uint8)
+    for q in range(asked.shape[0]):
+        flags[asked[q, 1] & np.uint64(_FLAGS - 1)] = 1
+    return flags
+
+
+@jit
+def _look_at(ids: NDArray[np.uint64], words: int, flags: NDArray[np.uint8], hits: NDArray[np.int64]) -> Any:
+    """Places in a page of the arena that deserve a second look, into `hits`; how many.
+
+    Settled without a branch: no guess, no wrong guess.
+    """
+    n_hits: Any = 0
+    if words == 1:
+        for j in range(ids.shape[0]):
+            hits[n_hits] = j
+            n_hits += np.int64(flags[ids[j] & np.uint64(_FLAGS - 1)])
+    else:
+        for j in range(ids.shape[0] // words):
+            hits[n_hits] = j
+            n_hits += np.int64(flags[ids[j * words + words - 1] & np.uint64(_FLAGS - 1)])
+    return n_hits
+
+
+@jit
 def _scan_rows(
     row: int,
     start: int,
-    arena: tuple[NDArray[np.uint64], Any, Any],
+    arena: tuple[NDArray[np.uint64], Any, Any, Any],
     words: int,
     ranges: tuple[NDArray[np.uint32], NDArray[np.uint32]],
     query: tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int64]],
+    hits: NDArray[np.int64],
     eligible: NDArray[np.uint8],
     counts: NDArray[np.int64],
     found: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     n_found: Any,
     last_row: NDArray[np.int64],
 ) -> tuple[int, Any]:
-    """Look at rows until one needs a later page of the arena; that row (or how many there are) and the finds so far."""
-    ids, arena_start, size = arena
+    """Look at rows until one needs a later page of the arena; that row (or how many there are) and the finds so far.
+
+    Rows and hits walk along together; most rows have none.
+    """
+    ids, arena_start, size, n_hits = arena
     asked, marks, groups = query
+    at: Any = 0
     for i in range(row, eligible.shape[0]):
         count = np.int64(ranges[1][i])
         if not eligible[i] or count == 0:
@@ -68,7 +102,11 @@ def _scan_rows(
             return i, n_found
         if first < 0 or first + count > size:
             continue  # erased while we read it
-        for j in range(first, first + count):
+        while at < n_hits and hits[at] < first:
+            at += 1
+        while at < n_hits and hits[at] < first + count:
+            j = hits[at]
+            at += 1
             # The first word of a short id is its last one too.
             q = _place(ids[j * words], ids[j * words + words - 1], asked, marks)
             if q < 0 or last_row[groups[q]] == start + i:
@@ -119,17 +157,21 @@ def scan_pages(
     Returns:
         How many were listed, or -1 if a page belongs to somebody else.
     """
+    largest: Any = np.int64(0)
     for t in range(arena_entries.shape[0]):
         if not owned(arena_entries[t, 0], owner, arena_entries[t, 3]):
             return np.int64(-1)
+        largest = max(largest, arena_entries[t, 2])
     query = (asked, _mark(asked), groups)
+    flags = _flag(asked)
+    hits = np.empty(largest + 1, np.int64)
     found = (slots, which, positions)
     last_row = np.full(counts.shape[0], -1, np.int64)
     n_found = np.int64(0)
     page = 0
-    arena = (uint64_at(0, 0), np.int64(0), np.int64(0))
+    arena = (uint64_at(0, 0), np.int64(0), np.int64(0), np.int64(0))
     if arena_entries.shape[0]:
-        arena = _open(arena_entries[0], prefixes[2], words)
+        arena = _open(arena_entries[0], prefixes[2], words, flags, hits)
     for p in range(entries.shape[0]):
         address, start, capacity = entries[p, 0], entries[p, 1], entries[p, 2]
         if not owned(address, owner, entries[p, 3]):
@@ -139,18 +181,25 @@ def scan_pages(
             break
         base = address + _HEADER
         ranges = (uint32_at(base + prefixes[0] * capacity, n), uint32_at(base + prefixes[1] * capacity, n))
-        flags = eligible[start : start + n]
-        row, n_found = _scan_rows(0, start, arena, words, ranges, query, flags, counts, found, n_found, last_row)
-        while row < n:
+        let_through = eligible[start : start + n]
+        row = 0
+        while True:
+            row, n_found = _scan_rows(
+                row, start, arena, words, ranges, query, hits, let_through, counts, found, n_found, last_row
+            )
+            if row >= n:
+                break
             page += 1
             if page == arena_entries.shape[0]:
                 return np.int64(-1)
-            arena = _open(arena_entries[page], prefixes[2], words)
-            row, n_found = _scan_rows(row, start, arena, words, ranges, query, flags, counts, found, n_found, last_row)
+            arena = _open(arena_entries[page], prefixes[2], words, flags, hits)
     return n_found
 
 
 @jit
-def _open(entry: NDArray[np.int64], prefix: int, words: int) -> tuple[Any, Any, Any]:
-    """A page of the arena: ids as words, position of the first element, number of elements."""
-    return uint64_at(entry[0] + _HEADER + prefix * entry[2], entry[2] * words), entry[1], entry[2]
+def _open(
+    entry: NDArray[np.int64], prefix: int, words: int, flags: NDArray[np.uint8], hits: NDArray[np.int64]
+) -> tuple[Any, Any, Any, Any]:
+    """A page of the arena: ids as words, position of the first element, number of elements, and of hits among them."""
+    ids = uint64_at(entry[0] + _HEADER + prefix * entry[2], entry[2] * words)
+    return ids, entry[1], entry[2], _look_at(ids, words, flags, hits)

@@ -13,6 +13,8 @@ from gpu.ops.entity_scan import kernel
 
 _PREFIXES = np.concatenate([ATTRIBUTES.prefixes("first_link", "n_links"), LINKS.prefixes("targets")])
 _NOTHING = np.empty(0, np.int64)
+_ROOM = 1024
+"""Links that one pass lists; only where there are more does it take a second one."""
 
 
 def link_scan(
@@ -40,7 +42,7 @@ def link_scan(
         return _NOTHING, _NOTHING, np.empty(0, np.uint8)
     asked = plain(targets, np.uint8).view(np.uint64)
     groups = np.arange(n, dtype=np.int64)
-    room = 0
+    room = _ROOM
     while True:
         counts = np.zeros(n, np.int64)
         slots, which, positions = np.empty((3, room), np.int64)
@@ -60,8 +62,8 @@ def link_scan(
         )
         if found < 0:
             raise PageOwnershipError("an attribute or link page belongs to somebody else")
-        room = int(counts.sum())
-        if room <= slots.shape[0]:
+        if (wanted := int(counts.sum())) <= room:
             break
+        room = wanted
     relations = np.asarray(gather(segment.links, ("relations",), positions[:found])["relations"], np.uint8)
     return slots[:found], which[:found], relations
