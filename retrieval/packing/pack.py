@@ -24,13 +24,20 @@ from retrieval.packing.rendering import HEADERS, Remembered, block, labels
 from retrieval.packing.selection import Objective, select
 from retrieval.packing.tokens import TokenCounter
 
-PREVIOUS_FACTOR = 1.5
-"""A memory that the prompt holds already gives way only to one this much more relevant, at equal length."""
+PREVIOUS_ADVANTAGE = 0.5
+"""A memory that the prompt holds already gives way only to one whose score is so many standard deviations higher."""
 
 _HEADER_SHARE = 0.1
 """The head is left out where it would take more than this of the budget."""
-_LEAST_RELEVANCE = 0.02
-"""Of the least relevant candidate, where the most relevant has 1: it may still fill room that is left."""
+_TEMPERATURE = 0.25
+"""In standard deviations of the candidates' scores: relevance falls to 1/e over so much of a distance.
+
+Measured as the share of the right memories that go into 100 to 800 tokens, out of 50 hits of BM25, against the ranking
+cut where the budget ends: chosen on locomo_dev (46.7 against 48.0) and factconsolidation (79.4, 79.2), reported on
+hotpotqa (54.1, 50.4), two of whose memories answer together.
+A relevance that falls more slowly (linear in the score, or with a floor) puts up to 7 points less in: short and
+unlikely memories then win by their price.
+"""
 
 
 class BlockOrder(StrEnum):
@@ -178,18 +185,16 @@ def _why(place: int, first: int, by_id: Sequence[int], too_long: set[int]) -> Le
 
 
 def _relevance(pool: Sequence[Candidate], first: NDArray[np.int64], previous: Collection[UUID]) -> NDArray[np.float64]:
-    """Relevance in [0, 1], float64 `[n]`; of those that say the same, the first has that of the best."""
+    """Relevance in (0, 1], float64 `[n]`; of those that say the same, the first has that of the best."""
     scores = np.array([c.score for c in pool], dtype=np.float64)
     if not scores.size:
         return scores
-    span = float(scores.max() - scores.min())
-    relevance = np.ones(scores.size) if span <= 0 else (scores - scores.min()) / span
-    relevance = _LEAST_RELEVANCE + (1 - _LEAST_RELEVANCE) * relevance
-    best = relevance.copy()
-    np.maximum.at(best, first, relevance)
-    held = set(previous)
-    best[[c.memory.memory_id in held for c in pool]] *= PREVIOUS_FACTOR
-    return best
+    apart = (scores - scores.mean()) / max(float(scores.std()), 1e-9)
+    apart[[c.memory.memory_id in previous for c in pool]] += PREVIOUS_ADVANTAGE
+    np.maximum.at(apart, first, apart.copy())
+    below = apart - apart.max()
+    relevance: NDArray[np.float64] = np.exp(below / _TEMPERATURE)
+    return relevance
 
 
 def _likeness(vectors: Sequence[NDArray[np.float32] | None], texts: Sequence[Sequence[str]]) -> NDArray[np.float64]:

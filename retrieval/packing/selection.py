@@ -127,7 +127,7 @@ def _greedy(
         gains = objective.gains(covered)
         gains[chosen] = 0.0
         bound = min(bound, objective.value(chosen) + _fractional(gains, costs, budget))
-        fits = np.flatnonzero((costs <= room) & (gains > _EPSILON))
+        fits = np.flatnonzero((costs <= room) & (gains > 0.0))
         if not fits.size:
             return _better(objective, best, tuple(chosen)), float(bound)
         ending = fits[np.argmax(gains[fits])]

@@ -4,10 +4,10 @@
   for every one of them, known or not; it spends about four times what an English text needs.
 - `characters`: one token for each Unicode character.
 - `wordpiece`: the tokenizer of the packaged embedding model (BERT's vocabulary), exactly.
-- `conservative` (the default): `wordpiece`, made careful. A piece of ASCII counts 1.3, a piece with anything else in it
+- `conservative` (the default): `wordpiece`, made careful. A piece of ASCII counts 1.2, a piece with anything else in it
   and a word that the vocabulary does not know count their bytes, and so does white space beyond single spaces. Five
-  byte-level tokenizers (cl100k, o200k, p50k and those of two further models) made 0.6 to 1.1 tokens of a `wordpiece`
-  of English prose, code and JSON, on the mean over texts.
+  byte-level tokenizers (cl100k, o200k, p50k and those of two further models) made at most 0.94 tokens of one counted
+  here, in each of 1,300 contexts packed from four data sets.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from tokenizers import Tokenizer
 
 from retrieval.embedders.packaged import locate
 
-ASCII_FACTOR = 1.3
+ASCII_FACTOR = 1.2
 """Tokens that `conservative` counts for one piece of ASCII."""
 
+_SPACE = re.compile(r"[ \t\n\r]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SINGLE_SPACE = re.compile(r"(?<=\S) (?=\S)")
 
 
@@ -88,8 +90,12 @@ class ConservativeCounter:
     def count(self, text: str) -> int:
         """See `TokenCounter`."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        ids = encoding.ids
+        if text.isascii() and self._unknown not in ids and not _CONTROL.search(text):  # the same, at once
+            between = len(_SPACE.findall(text)) - len(_SINGLE_SPACE.findall(text))
+            return math.ceil(ASCII_FACTOR * len(ids)) + between
         pieces, covered, other = 0, 0, 0
-        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+        for token, (start, end) in zip(ids, encoding.offsets, strict=True):
             piece = text[start:end]
             is_ascii = piece.isascii()
             size = end - start if is_ascii else len(piece.encode())
