@@ -1,7 +1,8 @@
 """Which memory came first: an order that survives missing and equal clocks.
 
-1. A memory whose time of happening is known stands at that time.
-2. One without it stands where its conversation was when it was written: at the last known time before it in the
+1. A memory whose time of happening is known stands at that time; without one, at the earliest start of the times that
+   its text speaks of.
+2. One without either stands where its conversation was when it was written: at the last known time before it in the
    conversation, else at the first one after it, else at the time at which the first of those memories was recorded.
 3. Equal times go by the order of writing (ids rise with it).
 4. An explicit link "follows" between two memories decides where clocks leave it open: the follower comes later, right
@@ -17,6 +18,7 @@ it has a choice (Kahn 1962, doi:10.1145/368996.369025).
 from __future__ import annotations
 
 import heapq
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +66,8 @@ def _by_id(view: BankView, nodes: NDArray[np.int64], times: NDArray[np.int64]) -
 def _times(view: BankView, nodes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """When each memory stands, in microseconds, and whether it says so itself."""
     times = _integers(view, "occurred_us", nodes).copy()
+    unclocked = np.flatnonzero(times == UNKNOWN_US)
+    times[unclocked] = _spoken_of(view, nodes[unclocked])
     known = times != UNKNOWN_US
     if known.all():
         return times, known
@@ -77,6 +81,19 @@ def _times(view: BankView, nodes: NDArray[np.int64]) -> tuple[NDArray[np.int64],
         asked = asked[place_of[nodes[asked]] >= 0]
         times[asked] = _filled(view, order)[place_of[nodes[asked]]]
     return times, known
+
+
+def _spoken_of(view: BankView, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The earliest start of the times that texts speak of, or `UNKNOWN_US`."""
+    columns, offsets = view.ranges("spans", slots)
+    starts = columns["bounds"][:, 0].astype(np.int64, copy=False)
+    out = np.full(slots.size, UNKNOWN_US)
+    for place, (low, high) in enumerate(pairwise(offsets.tolist())):
+        named = starts[low:high]
+        named = named[named != UNKNOWN_US]
+        if named.size:
+            out[place] = named.min()
+    return out
 
 
 def _filled(view: BankView, order: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,8 +3,8 @@
     score(q, d) = share(q, d) * fit(q, d) * topic(q, d)
     share = sum of ln(1 + N / df(p)) over the asked places p that d holds / the same sum over those that anybody holds
     fit   = 3/4 + 1/4 * (asked places that d holds / places that d holds)
-    topic = z+ / (1 + z+)               if the question is about more than the place
-          = 1/2 + 1/2 * z+ / (1 + z+)   if it is not
+    topic = z+       if the question is about more than the place
+          = 1 + z+   if it is not
 
 with N the eligible memories, df(p) those that hold p, and z+ how far d stands out by the question's topic without the
 names of the places (`retrieval.channels.topical`), 0 for what is below the mean. `fit` puts a memory whose place is
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
 _FIT_FLOOR = 0.75
-_PLACE_ALONE = 0.5
 
 
 class PlaceChannel:
@@ -74,7 +73,7 @@ def _holders(view: BankView, asked: NDArray[np.uint64]) -> tuple[NDArray[np.int6
 
 
 def _topic(query: AnalysedQuery, view: BankView, holders: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How much each holder has to do with what else the question says, float64 `[m]` in [0, 1]."""
+    """How much each holder has to do with what else the question says, float64 `[m]`, >= 0."""
     names = query.question.names
     asked = np.isin(np.array([place_id(name) for name in names], np.uint64), query.question.place_ids)
     words = [stem for name, is_place in zip(names, asked.tolist(), strict=True) if is_place for stem in stems(name)]
@@ -84,5 +83,4 @@ def _topic(query: AnalysedQuery, view: BankView, holders: NDArray[np.int64]) -> 
     if z is None:
         return np.ones(holders.size)
     rise = np.maximum(z[holders].astype(np.float64), 0.0)
-    topic = rise / (1.0 + rise)
-    return topic if about_more else _PLACE_ALONE + (1.0 - _PLACE_ALONE) * topic
+    return rise if about_more else 1.0 + rise

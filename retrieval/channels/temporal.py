@@ -7,12 +7,14 @@ It only ever looks at memories that have to do with the question's topic: z is h
   `gpu/ops/interval_scan` (1 inside the span, 1/2 to 1 where a memory's time overlaps it, below 1/2 and falling beside
   it), nothing below a fit of 0.1.
 - **First, last**: of the at most 50 memories with `z >= max(1, z of the best / 2)`, which touch the span if the
-  question names one, in order of time (`retrieval.channels.chronology`: it survives missing and equal clocks):
-  `score = 1 - rank / n`, rank from 0. "Latest" and "recently" are "last".
+  question names one and hold as many of the words of its names as any of them does, in order of time
+  (`retrieval.channels.chronology`: it survives missing and equal clocks): `score = 1 - rank / n`, rank from 0.
 - **Before, after an event**: the event is the memory that holds most of the anchor's terms by idf (at least half), of
   these the best by BM25. Then the memories on the asked side of it, nearest first, `score = 1 - rank / n`. If the
   question says anything beside the anchor, those that stand out by that; else its neighbours in the conversation (at
   most 20), or without a conversation those above the mean of the topic.
+
+Facts (semantic memories) of which no time is known come neither first nor before nor after anything.
 
 A question with an order and a span that finds nothing by its order is answered by its span.
 
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.records import UNKNOWN_US, Kind
 from gpu.ops.interval_scan.op import interval_scan
 from retrieval.analysis.terms import hashed, stems
 from retrieval.channels.chronology import in_order
@@ -50,6 +53,7 @@ _SMALLEST_FIT = 0.1
 _TOUCHES = 0.5
 _SHARE_OF_ANCHOR = 0.5
 _NEIGHBOURS = 20
+_HALF_A_WORD = 0.5
 _EMPTY = hashed(stems("happen happened event events thing things next right something anything")).ids
 """Terms that only ask for an event, whichever."""
 
@@ -109,7 +113,9 @@ def _ordered(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32] | No
     z = topic_scores(query, view)
     if z is None:
         return None
-    slots = _touching(_standing_out(z, view), fit)
+    slots = _holding_names(_touching(_standing_out(z, view), fit), query, view)
+    if query.question.order is Order.FIRST:
+        slots = _events(slots, view)
     if slots.size < 2:
         return None
     ordered = in_order(view, slots)
@@ -122,7 +128,9 @@ def _around(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32] | Non
     anchor = _anchor(anchor_terms, view)
     if anchor is None:
         return None
-    slots = _touching(_beside(query, view, anchor_terms, anchor), fit)
+    if _events(np.array([anchor]), view).size == 0:
+        return None
+    slots = _events(_touching(_beside(query, view, anchor_terms, anchor), fit), view)
     slots = slots[slots != anchor]
     ordered = in_order(view, np.append(slots, anchor))
     at = int(np.flatnonzero(ordered == anchor)[0])
@@ -180,6 +188,22 @@ def _standing_out(z: NDArray[np.float32], view: BankView) -> NDArray[np.int64]:
     if slots.size == 0:
         return slots
     return slots[z[slots] >= max(_STANDS_OUT, _SHARE_OF_BEST * float(z[slots[0]]))]
+
+
+def _holding_names(slots: NDArray[np.int64], query: AnalysedQuery, view: BankView) -> NDArray[np.int64]:
+    """Those that hold as many of the words of the question's names as any of them does."""
+    names = query.name_terms
+    if names.size == 0 or slots.size == 0:
+        return slots
+    held = view.bm25(names, np.ones(names.size, np.float32), 0.0, 0.0, among=slots)[slots]
+    return np.asarray(slots[held >= held.max() - _HALF_A_WORD])
+
+
+def _events(slots: NDArray[np.int64], view: BankView) -> NDArray[np.int64]:
+    """Those that stand in time: all but facts of which no time is known, written down whenever they were learned."""
+    timeless = view.column("kinds", slots) == Kind.SEMANTIC
+    timeless &= (view.column("occurred_us", slots) == UNKNOWN_US) & (view.column("n_spans", slots) == 0)
+    return np.asarray(slots[~timeless])
 
 
 def _touching(slots: NDArray[np.int64], fit: NDArray[np.float32] | None) -> NDArray[np.int64]:

@@ -13,6 +13,10 @@ def ordered(memories: list[Situated], asked: list[int] | None = None) -> list[in
         return in_order(view, np.array(range(len(memories)) if asked is None else asked, np.int64)).tolist()
 
 
+def speaking_of(*spans: tuple[int, int], occurred: int = UNKNOWN_US) -> Situated:
+    return Situated("x", occurred_us=occurred, spans=spans)
+
+
 def at(time: int | None, conversation: int = 0, follows: tuple[int, ...] = (), recorded: int = 0) -> Situated:
     occurred = UNKNOWN_US if time is None else time
     return Situated("x", occurred_us=occurred, conversation=conversation, follows=follows, recorded_us=recorded)
@@ -25,6 +29,9 @@ def at(time: int | None, conversation: int = 0, follows: tuple[int, ...] = (), r
         ([at(5)], [0]),
         ([at(5), at(3), at(9)], [1, 0, 2]),
         ([at(5), at(5), at(3)], [2, 0, 1]),  # equal clocks: order of writing
+        ([speaking_of((7, 9), (4, 5)), at(3), at(6)], [1, 0, 2]),  # no clock: the first time that the text speaks of
+        ([speaking_of((7, 9), occurred=2), at(3), at(3)], [0, 1, 2]),
+        ([speaking_of((UNKNOWN_US, 9), (8, 9)), at(6), at(9)], [1, 0, 2]),
         ([at(None, recorded=7), at(5), at(9)], [1, 0, 2]),  # no clock: when it was recorded
         ([at(5, 1), at(None, 1), at(50, 1), at(9, 2)], [0, 1, 3, 2]),  # at the last known time before it
         ([at(None, 1), at(50, 1), at(9, 2)], [2, 0, 1]),  # or the first after it

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpu.bank.records import State
+from gpu.bank.records import Kind, State
 from retrieval.channels.temporal import TemporalChannel
 from retrieval.types import ChannelResult, Order
 from tests.fixtures.situated_memories import Situated, question, view_of
@@ -82,6 +82,22 @@ def test_an_order_inside_a_span_looks_only_there() -> None:
     text, span = "we spoke about apple trees", [(15 * DAY, 45 * DAY)]
     assert slots(text, story(), order=Order.FIRST, spans=span) == [21, 31, 41]
     assert slots(text, story(), order=Order.LAST, spans=span) == [41, 31, 21]
+
+
+def test_an_order_looks_only_at_those_who_are_asked_about() -> None:
+    memories = [Situated(f"{'Bo' if i % 2 else 'Cleo'} sang a song", occurred_us=i * DAY) for i in range(8)]
+    memories += [Situated(f"unrelated chatter, number {i}") for i in range(30)]
+    assert slots("When did Bo first sing a song?", memories, order=Order.FIRST, names=("Bo",)) == [1, 3, 5, 7]
+
+
+def test_facts_of_no_time_come_neither_first_nor_before_nor_after() -> None:
+    memories = [replace(memory, kind=Kind.SEMANTIC, occurred_us=-(2**63)) for memory in story()]
+    text = "When did we speak about apple trees?"
+    assert found(text, memories, order=Order.FIRST) is None
+    assert found(text, memories, order=Order.AFTER, anchor="a chess game, part 2") is None
+    assert slots(text, memories, order=Order.LAST)[:2] == [51, 41]
+    dated = [replace(memory, spans=((i, i + 1),)) for i, memory in enumerate(memories)]
+    assert slots(text, dated, order=Order.FIRST)[:2] == [1, 11]
 
 
 def test_scores_of_an_order_fall_evenly_and_are_known_for_all() -> None:
