@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gpu.ops.link_scan.op import link_scan
 from gpu.ops.spread.op import Graph, graph
-from retrieval.channels.incidence import Mentions, too_common
+from retrieval.channels.incidence import Mentions, surely_common, too_common
 from retrieval.channels.keyword import idf
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Neighbourhood:
         self._node_of[seeds] = np.arange(seeds.size)
         self._entities = np.empty(0, np.uint64)
         self._rarity = np.empty(0, np.float64)
+        self._hubs = surely_common(view, hub_share)
         self._mentions: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # (slot, entity)
         self._links: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # (slot, slot), both ways
         self._follows: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
@@ -90,7 +91,7 @@ class Neighbourhood:
 
     def _widen_by_mentions(self, ring: NDArray[np.int64]) -> None:
         columns, _ = self._view.ranges("entities", ring)
-        fresh = np.setdiff1d(columns["ids"], self._entities)
+        fresh = np.setdiff1d(np.setdiff1d(columns["ids"], self._entities), self._hubs)
         if not fresh.size:
             return
         eligible = self._view.eligible

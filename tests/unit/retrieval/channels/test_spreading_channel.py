@@ -7,6 +7,8 @@ import pytest
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Relation, State
+from retrieval.analysis.mentions import mention_id
+from retrieval.channels import incidence
 from retrieval.channels.keyword import idf
 from retrieval.channels.neighbourhood import Neighbourhood
 from retrieval.channels.spreading import SpreadingChannel
@@ -85,6 +87,17 @@ def test_a_hub_leads_nowhere() -> None:
     memories = (Told("seed", ("Hub",)), *(Told(f"a mention {i}", ("Hub",)) for i in range(7)))
     assert spread_from(memories, [1.0]) is None
     assert spread_from(memories[:5], [1.0]) is not None
+
+
+def test_a_sample_names_only_what_is_surely_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incidence, "_SAMPLED_FROM", 1000)
+    memories = tuple(
+        Told(f"m {i}", ("Everywhere",) * (i % 2) + ("Often",) * (i % 25 == 0) + (f"N{i // 3}",)) for i in range(1200)
+    )
+    with view_of(memories) as view:
+        assert incidence.surely_common(view, 0.05).tolist() == [mention_id("Everywhere")]
+    with view_of(memories[:900]) as view:
+        assert incidence.surely_common(view, 0.05).size == 0
 
 
 def test_the_topic_decides_between_ways() -> None:
