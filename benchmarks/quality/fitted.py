@@ -23,6 +23,8 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("memsvc", "retrieval", "gpu")
 MARK = "fitted_on"
+SETTINGS = {"fusion.json": "fusion_weights", "rerank.json": "rerank_weights"}
+"""Shipped files, and the setting of the server that names another one in their place."""
 
 
 class SameDataError(ValueError):
@@ -63,6 +65,8 @@ class Fitted:
     def left_out(self, on: str) -> Fitted:
         """The same as a file that may be used to report on a set; raises as `for_reporting` does."""
         parameters = self.for_reporting(on)
+        if on not in self.fitted_on:
+            return self
         return Fitted(f"{self.name} without {on}", tuple(name for name in self.fitted_on if name != on), parameters)
 
 
@@ -104,14 +108,14 @@ def write(
 
 
 def read(path: Path) -> Fitted:
-    """A file of fitted parameters.
+    """A file of fitted parameters. Numbers that were set by hand say that they were fitted on nothing: `[]`.
 
     Raises:
         ValueError: it does not say what it was fitted on.
     """
     body = orjson.loads(path.read_bytes())
-    if not isinstance(body, dict) or not body.get(MARK):
-        raise ValueError(f"{path} does not say what it was fitted on: no {MARK!r} in it")
+    if not isinstance(body, dict) or not isinstance(body.get(MARK), list):
+        raise ValueError(f"{path} does not say what it was fitted on: no {MARK!r} in it")  # noqa: TRY004
     return Fitted(path.name, tuple(body[MARK]), body.get("parameters", {}), body.get("without", {}))
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.quality run --data DATA [--set NAME] [--profile fast] [--limit N]
 
 Each set and profile has a server process of its own, so that no cache of one helps another; the rows of a set are
-written once and kept for its other profiles, unless the set grows between its questions. One client asks one question
+written once and kept for its other profiles, unless the set grows between its questions. Where shipped numbers were
+fitted on a set, its server gets those that were fitted without it. One client asks one question
 at a time and waits for it; latency is what it waited. Figures go to `results/`; with `--details`, every question's
 ranking goes to a folder, with what each channel said of each hit.
 """
@@ -64,12 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = _options(argv)
     chosen = folders(options)
     given = [(name, fitted.read(Path(path))) for name, path in (one.split("=", 1) for one in options.fitted)]
-    try:
-        fitted.refuse(_in_force(given), [folder.name for folder in chosen])
-    except fitted.SameDataError as error:
-        if not given:
-            print(error, file=sys.stderr)
-            sys.exit(2)
+    given = given or [(fitted.SETTINGS[one.name], one) for one in fitted.shipped() if one.name in fitted.SETTINGS]
+    _refuse(given, [folder.name for folder in chosen])
     figures = _kept(options.name) if options.keep else {}
     figures |= {"limit": options.limit, "profiles": figures.get("profiles", {})}
     for folder in chosen:
@@ -240,30 +237,35 @@ def _parts(answered: Sequence[Answered]) -> dict[str, float]:
     }
 
 
-def _in_force(given: Sequence[tuple[str, fitted.Fitted]]) -> list[fitted.Fitted]:
-    """What the figures would rest on: the shipped files, and what is given in their place."""
-    return [*fitted.shipped(), *(one for _, one in given)]
+def _refuse(given: Sequence[tuple[str, fitted.Fitted]], sets: Sequence[str]) -> None:
+    """Ends the command with code 2, before hours are spent, if what it would find may not be reported."""
+    replaced = {one.name for _, one in given}
+    try:
+        fitted.refuse([one for one in fitted.shipped() if one.name not in replaced], sets)
+        for _, one in given:
+            for on in sets:
+                one.left_out(on)
+    except fitted.SameDataError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def _without(given: Sequence[tuple[str, fitted.Fitted]], on: str, place: Path) -> dict[str, str]:
-    """Settings that name files with parameters fitted without a set; ends the command with 2 if there are none."""
+    """Settings of the server that name files with parameters that were fitted without a set."""
     settings = {}
     for setting, one in given:
-        try:
+        if on in one.fitted_on:
             left = one.left_out(on)
-        except fitted.SameDataError as error:
-            print(error, file=sys.stderr)
-            sys.exit(2)
-        path = place / f"{setting}.json"
-        body = {fitted.MARK: list(left.fitted_on), "parameters": left.parameters}
-        path.write_bytes(orjson.dumps(body))
-        settings[setting] = str(path)
+            path = place / f"{setting}.json"
+            path.write_bytes(orjson.dumps({fitted.MARK: list(left.fitted_on), "parameters": left.parameters}))
+            settings[setting] = str(path)
     return settings
 
 
 def _named(given: Sequence[tuple[str, fitted.Fitted]], on: str) -> list[Json]:
     """What the figures rest on, for the report to judge."""
-    files = [one.left_out(on) for _, one in given] or fitted.shipped()
+    replaced = {one.name for _, one in given}
+    files = [one.left_out(on) for _, one in given] + [one for one in fitted.shipped() if one.name not in replaced]
     return [{"name": one.name, fitted.MARK: list(one.fitted_on)} for one in files]
 
 
@@ -318,7 +320,8 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="SETTING=FILE",
-        help="fitted parameters that the server reads by this setting; each set gets those fitted without it",
+        help="fitted parameters by the setting that names them; default: the shipped ones. Each set gets those that "
+        "were fitted without it",
     )
     parser.add_argument("--name", default=NAME, help="name of the file of figures")
     return parser.parse_args(argv)
