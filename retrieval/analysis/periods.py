@@ -126,7 +126,7 @@ def third(whole: Period, number: int) -> Period:
     days = (whole.end - whole.start).days
     if days < 3:
         return whole
-    if days % 365 in (0, 1):  # years: whole months
+    if days >= 365:  # years, decades: whole months
         size = (whole.end.year - whole.start.year) * 4
         cuts = [shifted(whole.start, "month", size * cut) for cut in range(3)]
     elif days > 80:
@@ -186,6 +186,8 @@ def holiday(number: int, name: str) -> Period:
     if name == "thanksgiving":  # the fourth Thursday of November
         first = datetime(number, 11, 1)  # noqa: DTZ001
         return day(first + DAY * ((3 - first.weekday()) % 7 + 21))
+    if name in {"black friday", "cyber monday"}:
+        return day(holiday(number, "thanksgiving").start + DAY * (1 if name == "black friday" else 4))
     easter = _easter(number)
     return day(easter - 2 * DAY if name == "good friday" else easter + DAY if name == "easter monday" else easter)
 
@@ -205,6 +207,8 @@ HOLIDAYS: dict[str, tuple[int, int] | None] = {
     "valentines day": (2, 14),
     "independence day": (7, 4),
     "thanksgiving": None,
+    "black friday": None,
+    "cyber monday": None,
     "easter": None,
     "easter sunday": None,
     "easter monday": None,

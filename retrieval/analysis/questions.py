@@ -96,7 +96,7 @@ def question(text: str, asked_at: datetime | None) -> Question:
         text: the question, or whatever is asked with: a chat message, a request.
         asked_at: its "now"; None: only full dates are times.
     """
-    spans = time_spans(text, asked_at)
+    spans = time_spans(text, asked_at, asks=True)
     kind = question_type(text)
     order, anchor = order_of(text)
     return Question(

@@ -39,6 +39,8 @@ from retrieval.analysis.time_words import (
     OPENERS,
     ORDINALS,
     PARTS,
+    PLANNED,
+    PRESENT,
     SEASONS,
     THIRDS,
     THIS,
@@ -53,6 +55,18 @@ Found = tuple[Period, int]
 
 PointFound = tuple[Point, int]
 
+_TENSES = {"by": True, "since": False, "after": False}
+"""Whether what follows is to come, where the word alone tells."""
+
+_HALVES = {
+    "year": ("month", 6),
+    "month": ("day", 15),
+    "week": ("hour", 84),
+    "day": ("hour", 12),
+    "hour": ("minute", 30),
+}
+"""Half a unit, in a smaller one."""
+
 _DASHES = frozenset("-–—")
 _RANGE_WORDS = frozenset({"to", "through", "thru", "until", "till"}) | _DASHES
 _SENTENCE_ENDS = frozenset(".!?;\n")
@@ -62,7 +76,7 @@ _MOST_NESTED = 4
 
 _REACH = 6
 _CENTURY = 100
-_SHORT_YEAR_PIVOT = 70
+_SHORT_YEAR_PIVOT = 40
 
 
 class Reader:
@@ -72,10 +86,19 @@ class Reader:
         tokens: the text.
         now: when it was said, in local time without a zone; None if nobody knows: then only full dates count.
         offset: what local time is ahead of UTC (times with their own zone are brought into local time by it).
+        asks: whether it is a question: one looks back where its words do not tell.
     """
 
-    def __init__(self, tokens: Sequence[Token], now: datetime | None, offset: timedelta = timedelta(0)) -> None:
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        now: datetime | None,
+        offset: timedelta = timedelta(0),
+        *,
+        asks: bool = False,
+    ) -> None:
         self._tokens = tokens
+        self._asks = asks
         self._now = now
         self._offset = offset
         self._depth = 0
@@ -117,7 +140,11 @@ class Reader:
     def _expression(self, index: int) -> Found | None:
         word = self._low(index)
         if word in {"from", "between"}:
-            return self._range(index + 1, word) or (self._onwards(index) if word == "from" else None)
+            return (
+                self._hours_of(index + 1)
+                or self._range(index + 1, word)
+                or (self._onwards(index) if word == "from" else None)
+            )
         if word in OPENERS:
             return self._open(index)
         return self._range(index, "") or self._simple(index)
@@ -166,7 +193,7 @@ class Reader:
     def _open(self, index: int) -> Found | None:
         """`since`, `before`, `after`, `until`, `by` a time."""
         word = self._low(index)
-        read = self._range(index + 1, "") or self._simple(index + 1, asked=True, coming=word == "by" or None)
+        read = self._range(index + 1, "") or self._simple(index + 1, asked=True, coming=_TENSES.get(word))
         if read is None:
             return None
         period, after = read
@@ -185,7 +212,14 @@ class Reader:
 
     def _simple(self, index: int, *, asked: bool = False, coming: bool | None = None) -> Found | None:
         """One time with its part of the day."""
-        index += self._low(index) == "the" and self._low(index + 1) not in {"week", "weekend", "day", "month", "year"}
+        index += self._low(index) == "the" and self._low(index + 1) not in {
+            "week",
+            "weekend",
+            "day",
+            "night",
+            "month",
+            "year",
+        }
         ahead = self._clock_before(index) or self._part_before(index)
         if ahead is not None:
             return ahead
@@ -196,12 +230,16 @@ class Reader:
         return None if period is None else self._in_day(period, point[1])
 
     def _settled(self, point: Point, index: int, coming: bool | None = None) -> Period | None:
-        """Which one of something recurring is meant: the last, unless the clause speaks of what is to come."""
+        """Which one of something recurring is meant: as the clause tells; if it does not, the nearest in the year."""
         if isinstance(point, Period):
             return point
         if self._now is None:
             return None
-        if self._is_coming(index) if coming is None else coming:
+        if coming is None:
+            coming = self._is_coming(index)
+        if coming is None:
+            coming = not self._asks and self._is_nearer_ahead(point)
+        if coming:
             return point.next(self._now)
         period = point.last(self._now)
         if period is not None and period.is_day and period.start == cal.midnight(self._now):
@@ -209,12 +247,25 @@ class Reader:
             return earlier if earlier is not None and period.start - earlier.start == 7 * cal.DAY else period
         return period
 
-    def _is_coming(self, index: int) -> bool:
-        """Whether the clause around a token speaks of what is to come."""
-        words = self._clause(index)
-        if any(word in GONE for word in words):
+    def _is_nearer_ahead(self, point: Recurring) -> bool:
+        """Whether the next one is nearer than the last, of what comes once a year; a question looks back."""
+        now = self._now or cal.EARLIEST
+        last, ahead = point.last(now), point.next(now)
+        if last is None or ahead is None or ahead.start - last.start < timedelta(days=300):
             return False
-        return any(word in COMING for word in words) or any(pair in COMING_PAIRS for pair in pairwise(words))
+        return ahead.start - now < now - last.end
+
+    def _is_coming(self, index: int) -> bool | None:
+        """Whether the clause around a token speaks of what is to come: by its words, else by its verbs.
+
+        Past forms win ("I am glad that we met on Friday"); then words of planning and the present ("we're leaving on
+        Friday", "the exam is on Friday"); None: it has neither ("a photo from Friday").
+        """
+        words = self._clause(index)
+        if any(word in GONE or (len(word) > 4 and word.endswith("ed") and word not in PLANNED) for word in words):
+            return False
+        ahead = any(word in COMING or word in PRESENT for word in words)
+        return ahead or any(pair in COMING_PAIRS for pair in pairwise(words)) or None
 
     def _clause(self, index: int) -> list[str]:
         start = index
@@ -246,6 +297,24 @@ class Reader:
         if hours is None:
             return period, index
         return Period(period.start + hours[0], period.start + hours[1]), skipped + 1
+
+    def _hours_of(self, index: int) -> Found | None:
+        """`between 09:00 and 10:00 on 2 May`; without a date, those of the day of speaking."""
+        start, stop = self._hours(index), self._hours(index + 2)
+        if start is None or stop is None or self._low(index + 1) not in _RANGE_WORDS | {"and"}:
+            return None
+        after = index + 3
+        after += self._low(after) in {"on", ","}
+        after += self._low(after) == "the"
+        point = self._point(after, asked=True)
+        whole = None if point is None else self._settled(point[0], after)
+        if point is None or whole is None or not whole.is_day:
+            if self._now is None or self._habit:
+                return None
+            whole, after = cal.day(self._now), index + 3
+        else:
+            after = point[1]
+        return Period(whole.start + start[0], whole.start + stop[0]), after
 
     def _hours(self, index: int) -> tuple[timedelta, timedelta] | None:
         """A time of day as the start and end of the hour, minute or second that it names."""
@@ -356,6 +425,8 @@ class Reader:
         if len(self._low(index)) <= 4 and self._low(index) not in {"may", "june", "july"}:
             return None
         before = self._before(index)
+        if before in {"and", "or", "&"} and self._low(index - 2) in MONTHS:  # "in December and January"
+            before = self._before(index - 2)
         if (
             asked
             or before in BEFORE_MONTH - {"of", "to", "from"}
@@ -421,6 +492,9 @@ class Reader:
 
     def _year(self, index: int) -> int | None:
         token = self._at(index)
+        if token.kind == "short":
+            number = int(token.low[1:])
+            return number + (1900 if number >= _SHORT_YEAR_PIVOT else 2000)
         if token.kind != "number" or len(token.low) != 4:
             return None
         number = int(token.low)
@@ -649,6 +723,7 @@ class Reader:
         if named is None:
             return None
         point, after = named
+        after += self._low(after) in {"holiday", "holidays", "break", "season", "weekend"}
         placed = self._placed(point, after)
         if placed is not None:
             return placed
@@ -730,7 +805,7 @@ class Reader:
         if inner is None or self._now is None:
             return None
         point, after = inner
-        if self._low(index + 1) in WEEKDAYS:
+        if self._bare(index + 1) in WEEKDAYS:
             if side < 0:
                 return self._found(point.last(self._now - cal.DAY), after)
             return self._found(point.within(cal.unit_at(self._now, "week", side)), after)
@@ -742,14 +817,9 @@ class Reader:
 
     def _recurring_after(self, index: int) -> tuple[Recurring, int] | None:
         """A weekday, month, season or holiday that a word such as "last" or "this" makes one."""
-        word = self._low(index).removesuffix("'s")
-        if word in WEEKDAYS:
-            return cal.weekly(WEEKDAYS[word]), index + 1
-        if word in MONTHS:
-            number = MONTHS[word]
-            return cal.yearly(lambda year: cal.months(year, number)), index + 1
-        if word in SEASONS:
-            return cal.yearly(lambda year: cal.season(year, word)), index + 1
+        word = self._bare(index)
+        if word in WEEKDAYS or word in MONTHS or word in SEASONS:
+            return _recurring(word), index + 1
         return self._holiday_name(index)
 
     @staticmethod
@@ -775,11 +845,13 @@ class Reader:
         """`two weeks ago`, `half a year ago`, `three days from now`, `a week from Friday`, `in three days`."""
         if self._now is None:
             return None
-        halves = self._half_years(index)
+        halves = self._halves(index)
         if halves is not None:
             return halves
         amount = self._quantity(index)
         unit = "" if amount is None else UNITS.get(self._low(amount[2]), "")
+        if amount is not None and not unit and self._low(amount[2] + 1) == "ago":
+            return self._recurrences_ago(amount[1], amount[2])
         if amount is None or not unit or amount[1] > 10_000:
             return None
         least, most, after = amount
@@ -794,20 +866,33 @@ class Reader:
             return self._units_away(unit, least, most), after + 1
         return None
 
+    def _recurrences_ago(self, count: int, index: int) -> PointFound | None:
+        """`two Fridays ago`, `three summers ago`."""
+        word = self._low(index).removesuffix("s")
+        if self._now is None or not (word in WEEKDAYS or word in SEASONS or word in MONTHS):
+            return None
+        named = _recurring(word)
+        gone = [period for period in named.near(self._now) if period.end <= self._now]
+        return (gone[-count], index + 2) if 1 <= count <= len(gone) else None
+
     def _units_away(self, unit: str, least: int, most: int) -> Period:
         now = self._now or cal.EARLIEST
         return Period(cal.unit_at(now, unit, least).start, cal.unit_at(now, unit, most).end)
 
-    def _half_years(self, index: int) -> PointFound | None:
-        """`half a year ago`, `a year and a half ago`."""
-        if self._now is None:
-            return None
+    def _halves(self, index: int) -> PointFound | None:
+        """`half a year ago`, `half an hour ago`, `a year and a half ago`."""
         words = [self._low(index + place) for place in range(6)]
-        if words[:4] == ["half", "a", "year", "ago"]:
-            return cal.unit_at(self._now, "month", -6), index + 4
-        if words[:6] == ["a", "year", "and", "a", "half", "ago"]:
-            return cal.unit_at(self._now, "month", -18), index + 6
-        return None
+        if words[0] == "half" and words[1] in {"a", "an"} and words[3] == "ago":
+            unit, halves, after = words[2], 1, index + 4
+        elif words[0] in {"a", "an", "one"} and words[2:6] == ["and", "a", "half", "ago"]:
+            unit, halves, after = words[1], 3, index + 6
+        else:
+            return None
+        if unit not in _HALVES or self._now is None:
+            return None
+        small, count = _HALVES[unit]
+        then = cal.shifted(self._now, small, -halves * count)
+        return cal.unit_at(then, "month" if unit == "year" else "minute" if unit == "hour" else unit), after
 
     def _from_point(self, index: int, unit: str, count: int) -> PointFound | None:
         """So many units before or after a day that is named."""
@@ -821,6 +906,8 @@ class Reader:
     def _the(self, index: int, asked: bool) -> PointFound | None:
         """`the day before yesterday`, `the week before last`, `the weekend`, `the week of May 6`."""
         unit, turn = self._low(index + 1), self._low(index + 2)
+        if unit == "night" and turn == "before" and self._low(index + 3) == "last" and self._now is not None:
+            return cal.part_of_day(cal.day(self._now - 2 * cal.DAY), "night"), index + 4
         if unit not in {"day", "week", "weekend", "month", "year"}:
             return self._point(index + 1, asked=asked)
         if unit in {"week", "weekend"} and turn == "of":
@@ -898,15 +985,25 @@ class Reader:
 Rule = Callable[[Reader, int, bool], PointFound | None]
 
 _HOLIDAY_STARTS = frozenset(name.split()[0] for name in cal.HOLIDAYS)
-_AFTER_NUMBER = frozenset({*MONTHS, *UNITS, "this"})
+_AFTER_NUMBER = frozenset({*MONTHS, *UNITS, "this", "ago"})
 _DATE_KINDS = frozenset({"iso", "ymd", "dmy", "mdy", "number", "ordinal"})
 _BY_KIND: dict[str, Rule] = {
     "number": Reader._number,
+    "short": Reader._year_alone,
     "ordinal": Reader._ordinal,
     "fraction": Reader._fraction,
     "decade": Reader._decade,
     **dict.fromkeys(("iso", "ymd", "dmy", "mdy", "ym", "my"), Reader._date_form),
 }
+
+
+def _recurring(word: str) -> Recurring:
+    """A weekday, a month or a season by its name."""
+    if word in WEEKDAYS:
+        return cal.weekly(WEEKDAYS[word])
+    if word in MONTHS:
+        return cal.yearly(lambda year: cal.months(year, MONTHS[word]))
+    return cal.yearly(lambda year: cal.season(year, word))
 
 
 def _holidays(name: str) -> Recurring:
@@ -923,8 +1020,8 @@ _STARTS: dict[str, Rule] = {
     **dict.fromkeys(MONTHS, Reader._month),
     **dict.fromkeys(WEEKDAYS, Reader._weekday),
     **dict.fromkeys(SEASONS, Reader._season),
-    **dict.fromkeys(_HOLIDAY_STARTS - {"good"}, Reader._holiday),
-    "good": Reader._holiday,
+    **dict.fromkeys(_HOLIDAY_STARTS - {"good", "black", "cyber"}, Reader._holiday),
+    **dict.fromkeys(("good", "black", "cyber"), Reader._holiday),
     **dict.fromkeys(DECADES, Reader._decade_word),
     **dict.fromkeys(THIRDS, Reader._third),
     **dict.fromkeys(ORDINALS, Reader._nth_word),
@@ -939,7 +1036,8 @@ TRIGGERS: frozenset[str] = frozenset(
     {
         *"0123456789",
         *MONTHS, *WEEKDAYS, *SEASONS, *UNITS, *DECADES, *PARTS, *_HOLIDAY_STARTS,
-        "yesterday", "today", "tomorrow", "tonight", "years",
+        *(name + "s" for name in WEEKDAYS),
+        "ago", "yesterday", "today", "tomorrow", "tonight", "years",
     }
-) - {"second", "good", "new", "independence"}  # fmt: skip
+) - {"second", "good", "new", "black", "cyber", "independence"}  # fmt: skip
 """Every time has at least one of these words or digits."""

@@ -83,14 +83,25 @@ MEASURES = frozenset(
 OPENERS = frozenset({"since", "before", "after", "until", "till", "by"})
 HABITS = frozenset({"every", "each", "daily", "usually", "always", "often", "weekly"})
 COMING = frozenset(
-    "will shall gonna wo upcoming soon scheduled due deadline remind reminder tomorrow planning plan plans booked"
-    " hope hoping hopefully let's i'll we'll you'll he'll she'll they'll it'll".split()
+    "will shall gonna wo upcoming soon scheduled planned due deadline remind reminder tomorrow planning plan plans"
+    " booked hope hoping hopefully let's i'll we'll you'll he'll she'll they'll it'll".split()
 )
 COMING_PAIRS = frozenset(
     {("going", "to"), ("see", "you"), ("looking", "forward"), ("can't", "wait"), ("want", "to"), ("have", "to"),
      ("need", "to"), ("next", "week"), ("next", "month"), ("next", "year")}
 )  # fmt: skip
 GONE = frozenset(
-    "was were did had went saw came got made took said told gave met had became left felt found bought ate ran"
-    " wasn't weren't didn't hadn't been".split()
+    "was were did had been wasn't weren't didn't hadn't became began bent bit blew bought broke brought built"
+    " burnt came caught chose dealt did drank drew drove ate fell felt fought found flew forgot forgave froze"
+    " gave gone got grew heard held hid hung kept knelt knew laid led left lent lit lost made meant met paid"
+    " ran rang rode rose said sang sank sat saw sent shook shot slept slid sold sought spent spoke spun stole"
+    " stood stuck struck swam swept swore taught thought threw told took tore understood went wept woke won"
+    " wore wrote".split()
 )
+"""Past forms that differ from the present and are nothing else."""
+
+PRESENT = frozenset(
+    "is are am be i'm you're he's she's it's we're they're that's what's when's leaves starts begins".split()
+)
+PLANNED = frozenset("scheduled planned booked expected supposed need indeed invited excited married tired".split())
+"""What ends like a past form and says nothing about when."""

@@ -8,7 +8,7 @@ conventions.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _TRIGGER = re.compile(r"[a-z]+|[0-9]")
 
 
-def time_spans(text: str, said_at: datetime | None) -> NDArray[np.int64]:
+def time_spans(text: str, said_at: datetime | None, *, asks: bool = False) -> NDArray[np.int64]:
     """The times that a text speaks of.
 
     Args:
         text: any text.
         said_at: when it was said or asked (aware), which relative times refer to; None: only full dates count.
+        asks: whether it is a question: "in August" then means the last one, where a statement may mean the next.
 
     Returns:
         int64 `[s, 2]`, half-open microseconds since the epoch, distinct, ascending; the first 32 in the text. Open ends
@@ -41,8 +42,8 @@ def time_spans(text: str, said_at: datetime | None) -> NDArray[np.int64]:
     now, offset = None, timedelta(0)
     if said_at is not None:
         offset = said_at.utcoffset() or timedelta(0)
-        now = (said_at.astimezone(UTC) if said_at.tzinfo else said_at).replace(tzinfo=None) + offset
-    found = {_bounds(period, offset) for period in Reader(tokens(text), now, offset).periods(MOST_SPANS)}
+        now = said_at.replace(tzinfo=None)
+    found = {_bounds(period, offset) for period in Reader(tokens(text), now, offset, asks=asks).periods(MOST_SPANS)}
     return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
 
 
@@ -52,4 +53,5 @@ def _has_none(text: str) -> bool:
 
 
 def _bounds(period: Period, offset: timedelta) -> tuple[int, int]:
-    return (period.start - offset - _EPOCH) // _MICROSECOND, (period.end - offset - _EPOCH) // _MICROSECOND
+    shift = _EPOCH + offset
+    return (period.start - shift) // _MICROSECOND, (period.end - shift) // _MICROSECOND

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retrieval.analysis.times import MOST_SPANS, time_spans
-from tests.unit.retrieval.analysis.time_expressions import GOLD, KNOWN_MISSES, NONE, SAID_AT
+from tests.unit.retrieval.analysis.time_expressions import GOLD, KNOWN_MISSES, NONE, SAID_AT, SECOND, THIRD
 
 NOW = datetime.fromisoformat(SAID_AT)
 PIECES = """
@@ -44,10 +44,17 @@ def _micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-@pytest.mark.parametrize("case", [case for case in GOLD if case[0] not in KNOWN_MISSES], ids=lambda case: case[0])
+@pytest.mark.parametrize(
+    "case", [case for case in [*GOLD, *SECOND, *THIRD] if case[0] not in KNOWN_MISSES], ids=lambda case: case[0]
+)
 def test_gold(case: tuple[str, ...]) -> None:
     text, *expected = case
     assert [tuple(span) for span in time_spans(text, NOW).tolist()] == sorted(map(_span, expected))
+
+
+def test_a_question_looks_back_and_a_statement_to_the_nearest() -> None:
+    assert time_spans("photos of August 20", NOW).tolist() == [list(_span("2024-08-20"))]
+    assert time_spans("photos of August 20", NOW, asks=True).tolist() == [list(_span("2023-08-20"))]
 
 
 def test_without_a_moment_only_full_dates_count() -> None:
@@ -68,7 +75,9 @@ def test_other_calendars_than_the_present_one() -> None:
     leap_day = datetime(2024, 2, 29, 12, 0, tzinfo=UTC)
     assert time_spans("a year ago", leap_day).tolist() == [list(_span("2023"))]
     assert time_spans("in the past year", leap_day).tolist() == [list(_span("2023-02-28T12:00..2024-02-29T12:00"))]
-    assert time_spans("on February 29", datetime(2023, 3, 1, tzinfo=UTC)).tolist() == [list(_span("2020-02-29"))]
+    assert time_spans("on February 29", datetime(2023, 3, 1, tzinfo=UTC), asks=True).tolist() == [
+        list(_span("2020-02-29"))
+    ]
 
 
 @pytest.mark.parametrize("text", ["2023-02-30", "10000 years ago", "99/99/2023", "the 0th century"])
