@@ -19,7 +19,7 @@ from memsvc.namespaces.repository import NamespaceRow
 
 KEYS = [(UUID(int=i), 1 + i % 3) for i in range(25)]
 NAMESPACE = NamespaceRow(UUID(int=1), UUID(int=2), "a", UUID(int=3), 0, datetime(2026, 1, 1, tzinfo=UTC))
-BY_MEMORY = ("memory_version", "text", "analysis", "embedding")
+BY_MEMORY = ("memory_version", "text", "analysis", "embedding", "token_embedding", "memory_link")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_versions_are_found_by_their_memory(database: Database, name: str) -> No
     assert looked_up
     for step in looked_up:
         assert step.startswith("SEARCH"), step
-        assert "memory_id=?" in step, step
+        assert any(f"{name}=?" in step for name in ("memory_id", "from_id", "context_id")), step
 
 
 def test_the_memory_before_one_and_what_was_read_after_it_are_found_by_index(database: Database) -> None:
