@@ -85,7 +85,8 @@ def test_an_order_inside_a_span_looks_only_there() -> None:
 
 
 def test_an_order_looks_only_at_those_who_are_asked_about() -> None:
-    memories = [Situated(f"{'Bo' if i % 2 else 'Cleo'} sang a song", occurred_us=i * DAY) for i in range(8)]
+    texts = ("Cleo first sang a song, then the same song again, singing", "Bo sang a song")
+    memories = [Situated(texts[i % 2], occurred_us=i * DAY) for i in range(8)]
     memories += [Situated(f"unrelated chatter, number {i}") for i in range(30)]
     assert slots("When did Bo first sing a song?", memories, order=Order.FIRST, names=("Bo",)) == [1, 3, 5, 7]
 
@@ -96,6 +97,8 @@ def test_facts_of_no_time_come_neither_first_nor_before_nor_after() -> None:
     assert found(text, memories, order=Order.FIRST) is None
     assert found(text, memories, order=Order.AFTER, anchor="a chess game, part 2") is None
     assert slots(text, memories, order=Order.LAST)[:2] == [51, 41]
+    anchored = [replace(memory, spans=((i, i + 1),) if i != 28 else ()) for i, memory in enumerate(memories)]
+    assert found(text, anchored, order=Order.AFTER, anchor="a chess game, part 2") is None
     dated = [replace(memory, spans=((i, i + 1),)) for i, memory in enumerate(memories)]
     assert slots(text, dated, order=Order.FIRST)[:2] == [1, 11]
 
