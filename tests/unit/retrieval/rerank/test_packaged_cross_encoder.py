@@ -44,6 +44,27 @@ def test_what_lies_beyond_the_windows_is_not_read(scorer: OnnxCrossEncoder) -> N
     assert scorer.score("tree " * 95, [ANSWER]) != scorer.score("tree " * 95 + "house", [ANSWER])
 
 
+def test_a_pair_is_put_together_as_the_model_was_trained(scorer: OnnxCrossEncoder) -> None:
+    """Against the tokenizer's own template of pairs: special tokens, and which side a token is on."""
+    seen: dict[str, np.ndarray] = {}
+    inner = scorer._session
+
+    class Spy:
+        def run(self, names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.update(inputs)
+            return inner.run(names, inputs)  # type: ignore[no-any-return]
+
+    scorer._session = Spy()
+    try:
+        scorer.score(QUESTION, [ANSWER])
+    finally:
+        scorer._session = inner
+    expected = scorer._tokenizer.encode(QUESTION, ANSWER)
+    assert seen["input_ids"].tolist() == [expected.ids]
+    assert seen["token_type_ids"].tolist() == [expected.type_ids]
+    assert seen["attention_mask"].tolist() == [expected.attention_mask]
+
+
 def test_question_and_text_are_told_apart(scorer: OnnxCrossEncoder) -> None:
     assert scorer.score(QUESTION, [ANSWER]) != scorer.score(ANSWER, [QUESTION])
 

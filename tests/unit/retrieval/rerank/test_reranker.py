@@ -139,6 +139,8 @@ def test_only_memories_near_the_last_one_answered_are_in_doubt() -> None:
     assert doubtful(scores, top_k=3, gap=0.0) == 10  # never fewer than ten
     assert doubtful(scores, top_k=20, gap=0.0) == 20
     assert doubtful(scores[:5], top_k=10, gap=0.0) == 5
+    steps = np.arange(40.0, 0.0, -1.0)  # the best 30 deviate by 8.66, so that a gap of 0.75 is 6.49 steps
+    assert doubtful(steps, top_k=10, gap=0.75) == 16
 
 
 @given(
