@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.analysis.mentions import mention_id, mentions
+from retrieval.analysis.places import place_id
 from retrieval.analysis.terms import hashed, stems, term_id
 
 
@@ -112,3 +115,11 @@ def test_questions_and_memories_have_the_same_terms() -> None:
 def test_hostile_repetition_stays_linear(unit: str) -> None:
     analysis = TextAnalyser().analyse(unit * 50_000)
     assert len(analysis.mentions) <= 256
+
+
+def test_an_analysis_has_times_and_places() -> None:
+    said_at = datetime(2024, 5, 16, 14, 30, tzinfo=UTC)
+    found = TextAnalyser().analyse("Yesterday we met in Berlin.", place="Cafe Luna, Paris", occurred_at=said_at)
+    assert found.spans.tolist() == [[1_715_731_200_000_000, 1_715_817_600_000_000]]
+    assert found.place_ids.tolist() == sorted(map(place_id, ("Cafe Luna, Paris", "Cafe Luna", "Paris", "Berlin")))
+    assert TextAnalyser().analyse("Yesterday we met.").spans.shape == (0, 2)
