@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from retrieval.fusion import ReciprocalRanks, StandardisedScores
-from retrieval.types import ChannelResult
+from retrieval.fusion import (
+    FusionWeights,
+    LearnedFusion,
+    ReciprocalRanks,
+    StandardisedScores,
+    Weighing,
+    standardised,
+)
+from retrieval.types import ChannelResult, QuestionType
 
 
 def channel(scores: list[float], *, listed: int | None = None) -> ChannelResult:
@@ -60,3 +68,65 @@ def test_a_memory_without_a_vector_is_neutral_not_last() -> None:
     ranking = StandardisedScores().fuse({"semantic": semantic, "keyword": keyword}, 9)
     assert ranking.slots.tolist()[0] == 1
     assert np.isfinite(ranking.scores).all()
+
+
+def learned(bonus: float = 1.0) -> LearnedFusion:
+    return LearnedFusion(
+        FusionWeights(standardised={"semantic": 1.0}, bonus={"exact": bonus}, by_type={"who": {"exact": 10.0}})
+    )
+
+
+def sure_of(slot: int, score: float = 4.0) -> ChannelResult:
+    return ChannelResult(
+        np.array([slot]),
+        np.array([score], dtype=np.float32),
+        0.0,
+        0.1,
+        lambda wanted: np.zeros(wanted.size, np.float32),
+    )
+
+
+def test_a_bonus_lifts_what_a_channel_is_sure_of_and_nothing_else() -> None:
+    semantic = channel([3, 2, 1, 0])
+    plain = learned().fuse({"semantic": semantic}, 9)
+    lifted = learned(5.0).fuse({"semantic": semantic, "exact": sure_of(3)}, 9)
+    assert plain.slots.tolist() == [0, 1, 2, 3]
+    assert lifted.slots.tolist() == [3, 0, 1, 2]
+
+
+def test_a_bonus_does_not_grow_with_the_unit_of_the_channel() -> None:
+    semantic = channel([3, 2, 1, 0])
+    small = learned().fuse({"semantic": semantic, "exact": sure_of(2, 0.01)}, 9)
+    large = learned().fuse({"semantic": semantic, "exact": sure_of(2, 1e6)}, 9)
+    assert small.scores.tolist() == large.scores.tolist()
+
+
+def test_weights_go_by_the_type_of_the_question_and_by_what_feedback_taught() -> None:
+    semantic, exact = channel([3, 2, 1, 0]), sure_of(3, 1.0)
+    found = {"semantic": semantic, "exact": exact}
+    assert learned().fuse(found, 9).slots[0] == 0
+    assert learned().fuse(found, 9, Weighing(QuestionType.WHO)).slots[0] == 3
+    assert learned().fuse(found, 9, Weighing(factors={"exact": 10.0})).slots[0] == 3
+
+
+def test_a_channel_without_a_weight_does_not_count() -> None:
+    semantic = channel([3, 2, 1, 0])
+    assert learned().fuse({"semantic": semantic, "new": sure_of(3)}, 9).slots.tolist() == [0, 1, 2, 3]
+
+
+def test_the_shipped_weights_know_every_channel() -> None:
+    weights = FusionWeights.read()
+    assert {"keyword", "semantic", "late_interaction"} == set(weights.standardised)
+    assert all(weight >= 0.0 for weight in weights.bonus.values())
+
+
+def test_sums_do_not_depend_on_the_order_of_slots() -> None:
+    values = np.random.default_rng(3).normal(size=200).astype(np.float32)
+    turned = values[::-1].copy()
+    one = standardised(scored(values), np.arange(200))
+    other = standardised(scored(turned), np.arange(200))
+    assert np.array_equal(one, other[::-1])
+
+
+def scored(values: NDArray[np.float32]) -> ChannelResult:
+    return ChannelResult(np.arange(values.size), values, 0.0, 1.0, lambda wanted: values[wanted])

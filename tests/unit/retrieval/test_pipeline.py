@@ -23,7 +23,7 @@ from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import EmbedderUnavailableError
 from retrieval.fusion import StandardisedScores
-from retrieval.pipeline import Recaller
+from retrieval.pipeline import Recaller, Stages
 from retrieval.ports import Channel, Embedder
 from retrieval.types import AnalysedQuery, ChannelResult, EmbeddingSpace, Encoded, Query
 
@@ -142,7 +142,7 @@ def make() -> Iterator[Make]:
 
     def build(*extra: Channel, embedder: Embedder | None = None, inline_slots: int = 20_000) -> Recaller:
         channels: list[Channel] = [SemanticChannel(), KeywordChannel(), *extra]
-        parts = (channels, StandardisedScores(), TextAnalyser(), embedder or HashingEmbedder(DIM))
+        parts = (Stages(channels, StandardisedScores()), TextAnalyser(), embedder or HashingEmbedder(DIM))
         made.append(Recaller(*parts, inline_slots=inline_slots))
         return made[-1]
 
