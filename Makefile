@@ -10,7 +10,7 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZ
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench faults fuzz clean
+.PHONY: help serve test check format bench quality faults fuzz clean
 
 help: ## Show these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -49,6 +49,14 @@ format: $(VENV)/.dev ## Put the code into its form
 
 bench: $(VENV)/.dev ## Measure what a user would; results go to benchmarks/results
 	@$(BIN)/python -m benchmarks.run_all $(ARGS)
+
+quality: $(VENV)/.dev ## Quality of recall on all sets, every channel left out in turn, the plot; needs MEMSVC_BENCH_DATA
+	@$(BIN)/python -m benchmarks.quality run
+	@$(BIN)/python -m benchmarks.quality ablate
+	@$(BIN)/python -m benchmarks.quality abilities
+	@$(BIN)/python -m benchmarks.quality latency
+	@$(BIN)/python -m benchmarks.quality plot
+	@$(BIN)/python -m benchmarks.quality report --write
 
 faults: $(VENV)/.dev ## Kill the server again and again and look for losses
 	@$(BIN)/python -m benchmarks.kill_server --database sqlite --kills 100

@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 
 from benchmarks._results import RESULTS
+from benchmarks.quality.fitted import SameDataError
+from benchmarks.quality.report import PROFILES, refused
 
 README = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
@@ -146,12 +148,50 @@ def _filtered(figures: Figures) -> Lines:
         yield f"filter: {name}", f"{_spread(one['without_embedding'])} without the embedding{extra}, {exact}"
 
 
+def _quality(figures: Figures) -> Lines:
+    try:
+        refused(figures)
+    except SameDataError as error:
+        yield "quality of recall", f"not shown: {error}"
+        return
+    for profile, of in figures["profiles"].items():
+        if "mean_of" in of:
+            what = f"profile {profile}: mean nDCG@10 / recall@10 of {of['mean_of']} sets"
+            yield what, f"{of['mean_ndcg@10']} / {of['mean_recall@10']}"
+        for name, one in of["sets"].items():
+            yield (
+                f"profile {profile}, {name}: nDCG@10 / recall@10",
+                f"{one['ndcg@10']} / {one['recall@10']}, {_spread(one)}",
+            )
+
+
+def _abilities(figures: Figures) -> Lines:
+    for name, one in figures["abilities"].items():
+        scores = ", ".join(f"{profile} {one[profile]['score']}" for profile in PROFILES if profile in one)
+        yield f"{name} (chance {one['chance']})", f"{scores} of 100"
+
+
+def _latency(figures: Figures) -> Lines:
+    for name, of in figures["sets"].items():
+        for profile, one in of["profiles"].items():
+            yield f"{figures['memories']} memories as in {name}, profile {profile}", _spread(one)
+    if large := figures.get("large"):
+        what = (
+            f"search of {large['memories']} memories: all channels against semantic and keyword (aim: {large['aim']})"
+        )
+        yield what, f"{large['ratio_of_p50']} of the p50: {_spread(large['all'])}"
+
+
 LINES: dict[str, Callable[[Figures], Lines]] = {
     "retrieval_sets": _sets,
     "namespace_100k": _large,
     "filtered_recall": _filtered,
     "namespaces_1000": _small,
     "batch_ingest": _ingest,
+    "quality": _quality,
+    "quality_sample": _quality,
+    "quality_abilities": _abilities,
+    "quality_latency": _latency,
 }
 
 

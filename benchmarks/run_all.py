@@ -2,8 +2,8 @@
 
     python -m benchmarks.run_all [--quick]
 
-Run it on a machine that does nothing else. Under 25 minutes on two cores; `--quick` takes a few minutes, and
-what it saves is not shown by the report.
+Run it on a machine that does nothing else. About 35 minutes on two cores; `--quick` takes a few minutes, and
+what it saves is not shown by the report. Of the quality of recall it takes a sample: `make quality` measures all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks._server import scratch
+from benchmarks.quality.sets import VARIABLE
 
 ROOT = Path(__file__).parents[1]
+SAMPLE = ["--limit", "100", "--name", "quality_sample"]
+SAMPLE += [part for name in ("locomo_dev", "hotpotqa", "metatool") for part in ("--set", name)]
 
 
 def main() -> None:
@@ -27,7 +30,7 @@ def main() -> None:
     failed = []
     print(f"load average at the start: {os.getloadavg()[0]:.2f}", flush=True)
     with scratch() as folder:
-        for name, arguments in plan(folder, options.evaluate, quick=options.quick).items():
+        for name, arguments in plan(folder, options.evaluate, quick=options.quick, data=_data(options)).items():
             if options.only and name not in options.only:
                 continue
             print(f"\n=== {name} {' '.join(arguments)}", flush=True)
@@ -43,13 +46,14 @@ def main() -> None:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def plan(folder: Path, evaluate: Path, *, quick: bool) -> dict[str, list[str]]:
+def plan(folder: Path, evaluate: Path, *, quick: bool, data: Path | None = None) -> dict[str, list[str]]:
     """Names of the benchmarks in order, with their arguments.
 
     Args:
         folder: an existing folder for the data folder that two of them share.
         evaluate: the evaluation script; without it there is no `retrieval_sets`.
         quick: small sizes, saved under names that the report leaves out.
+        data: folder of the sets; without it there is no sample of `quality.run`.
     """
     large = ["--data-dir", str(folder / "large")]
     small = {
@@ -58,15 +62,28 @@ def plan(folder: Path, evaluate: Path, *, quick: bool) -> dict[str, list[str]]:
         "namespace_100k": ["--memories", "2000", "--calls", "40"],
         "filtered_recall": ["--memories", "2000", "--calls", "10"],
         "namespaces_1000": ["--namespaces", "20", "--calls", "20"],
+        "quality.abilities": ["--size", "3", "--profile", "fast"],
+        "quality.run": ["--limit", "10", "--set", "metatool", "--profile", "fast"],
     }
-    arguments = {name: (small[name] + ["--name", f"quick_{name}"] if quick else []) for name in small}
+    arguments = {name: (small[name] + ["--name", f"quick_{name.replace('.', '_')}"] if quick else []) for name in small}
     arguments["retrieval_sets"] += ["--evaluate", str(evaluate)]
     arguments["namespace_100k"] += large
     arguments["filtered_recall"] += large
+    if data is None:
+        print("the sets are not there: quality.run is left out (give their folder with --data)", flush=True)
+        del arguments["quality.run"]
+    else:
+        arguments["quality.run"] += ["--data", str(data), *([] if quick else SAMPLE)]
     if not evaluate.exists():
         print(f"{evaluate} is not there: retrieval_sets is left out (give the script with --evaluate)", flush=True)
         del arguments["retrieval_sets"]
     return arguments
+
+
+def _data(options: argparse.Namespace) -> Path | None:
+    """The folder of the sets: as it is given, or beside the folder of the evaluation script."""
+    named = options.data or os.environ.get(VARIABLE) or options.evaluate.resolve().parent.parent / "data"
+    return Path(named) if Path(named).is_dir() else None
 
 
 def _options() -> argparse.Namespace:
@@ -74,6 +91,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
     parser.add_argument("--only", action="append", help="one of the benchmarks; default: all")
     parser.add_argument("--evaluate", type=Path, default=Path("../shared/eval/evaluate.py"), help="for retrieval_sets")
+    parser.add_argument("--data", type=Path, help=f"folder of the sets; default: {VARIABLE}, or beside the script's")
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """Made-up memories with known answers, played against a real server with each profile.
 
-    python -m benchmarks.quality abilities [--size 40] [--profile fast]
+    python -m benchmarks.quality abilities [--size 15] [--profile fast]
 
 What is played is in `generated`; `chance` is what a service reaches that finds the memories but cannot tell the right
 one from its look-alikes.
@@ -55,7 +55,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--ability", action="append", choices=MAKERS, help="default: all")
     parser.add_argument("--profile", action="append", choices=PROFILES, help="default: all three")
-    parser.add_argument("--size", type=int, default=40, help="about so many cases of each")
+    parser.add_argument("--size", type=int, default=15, help="about so many cases of each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--name", default=NAME, help="name of the file of figures")
     return parser.parse_args(argv)

@@ -242,7 +242,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add_options(parser)
     parser.add_argument("--no-abilities", action="store_true", help="the real sets alone")
-    parser.add_argument("--size", type=int, default=40, help="of the abilities: about so many cases of each")
+    parser.add_argument("--size", type=int, default=15, help="of the abilities: about so many cases of each")
     parser.add_argument("--name", default=NAME, help="name of the file of figures")
     return parser.parse_args(argv)
 
