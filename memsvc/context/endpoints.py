@@ -30,7 +30,7 @@ router = APIRouter()
 async def context(request: Request, principal: Reader) -> Response:
     """What is remembered about a question as one block of text: cited, inside a token budget, stable between calls."""
     body = await read_json(request, ContextRequest, request.app.state.container.settings)
-    outcome = await ask(request, principal, body, body.top_k)
+    outcome = await ask(request, principal, body, body.top_k, with_vectors=True)
     block = await run_blocking(
         request, packed, outcome.hits, body.tokenizer, body.token_budget, BlockOrder(body.order), set(body.previous)
     )

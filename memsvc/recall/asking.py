@@ -35,7 +35,9 @@ class Outcome:
     gathered: Gathered
 
 
-async def ask(request: Request, principal: Principal, body: Asked, top_k: int) -> Outcome:
+async def ask(
+    request: Request, principal: Principal, body: Asked, top_k: int, *, with_vectors: bool = False
+) -> Outcome:
     """Asks the namespaces that the request names.
 
     Raises:
@@ -45,7 +47,7 @@ async def ask(request: Request, principal: Principal, body: Asked, top_k: int) -
     container: Container = request.app.state.container
     if top_k > container.settings.top_k_max:
         raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
-    question = _question(body, top_k)
+    question = _question(body, top_k, with_vectors)
     paths = await _places(request, principal, body)
 
     async def recall(tenant_id: UUID, asked: Question) -> Answer:
@@ -78,7 +80,7 @@ def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
     return shown
 
 
-def _question(body: Asked, top_k: int) -> Question:
+def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
     return Question(
         path=body.namespace or "",
         text=body.query,
@@ -92,6 +94,7 @@ def _question(body: Asked, top_k: int) -> Question:
         profile=Profile(body.profile),
         min_seq=body.min_seq,
         deadline_s=None if body.deadline_ms is None else body.deadline_ms / 1e3,
+        with_vectors=with_vectors,
     )
 
 
