@@ -26,8 +26,8 @@ The search stops when
 The result is a ranking on the scale of the first stage, and a trail that says which bridge led from where to where.
 
 Parameters: decay 0.8, beam 3, bridges 8 for each memory, max_hops 3, max_thread 8, weakest_link 0.1, least_gain 0.01,
-all set beforehand and not fitted (`docs/decisions/0007-multi-hop.md` says what else was tried). Cost: a hop is one scan
-of the terms and a look at `beam` texts.
+none of them fitted (`docs/decisions/0007-multi-hop.md` says which were set when, and what else was tried). Cost: a hop
+is one scan of the terms and a look at `beam` texts.
 
 Sources: iterative retrieval with entities as bridges, Asai et al. 2020 (arXiv:1911.10470); scores along a path, Xiong
 et al. 2021 (arXiv:2009.12756); stopping when the evidence suffices, Aly and Vlachos 2022 (arXiv:2212.05276); threads of
