@@ -7,8 +7,7 @@ to it:
 
     score = log(confidence / (1 - confidence)) + own score - best own score
 
-Inside a namespace the order stays; between namespaces the surer one leads. Where a reranker scored every hit (`rerank`
-among its channels), scores mean the same everywhere already and are taken as they are. Equal scores are ordered by id.
+Inside a namespace the order stays; between namespaces the surer one leads. Equal scores are ordered by id.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ NAMESPACES_MAX = 32
 
 _SIDE_BY_SIDE = 8  # of one request at the same time, so that it does not keep others from the threads
 _PAGE = 500
-_RERANK = "rerank"
 _SUREST = 1e-6
 
 Recall = Callable[[UUID, Question], Awaitable[Answer]]
@@ -97,9 +95,8 @@ def merge(paths: Sequence[str], answers: Sequence[Answer], top_k: int, total_ms:
     """
     pairs = list(zip(paths, answers, strict=True))
     single = len(pairs) == 1
-    reranked = all(_RERANK in one.hit.channels for answer in answers for one in answer.found)
     hits = [
-        Located(path, one, one.hit.score + (0.0 if single or reranked else _shift(answer)))
+        Located(path, one, one.hit.score + (0.0 if single else _shift(answer)))
         for path, answer in pairs
         for one in answer.found
     ]
