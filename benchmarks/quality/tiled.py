@@ -27,8 +27,13 @@ def tiled(rows: Sequence[Json], n: int, seed: int) -> list[Json]:
     rng = random.Random(seed)
     words = [word for row in rows for word in _WORD.findall(row["content"]) if word.isalpha() and word.islower()]
     made: list[Json] = []
+    seen: set[str] = set()
     for tile in range(-(-n // len(rows))):
-        made += _tile(rows, tile, words, rng)
+        for memory in _tile(rows, tile, words, rng):
+            while memory["content"] in seen:
+                memory["content"] += f" {made_up(rng)}."
+            seen.add(memory["content"])
+            made.append(memory)
     return made[:n]
 
 
@@ -59,5 +64,4 @@ def _varied(text: str, names: dict[str, str], words: Sequence[str], rng: random.
             return str(rng.randrange(10 ** len(part)))
         return rng.choice(words) if part.isalpha() and part.islower() and rng.random() < SHARE else part
 
-    varied = "".join(other(part) for part in _WORD.findall(text))
-    return f"{varied} {made_up(rng)}." if varied == text else varied
+    return "".join(other(part) for part in _WORD.findall(text))

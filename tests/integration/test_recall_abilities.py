@@ -7,12 +7,15 @@ An ability whose channels are not in force is skipped: the answers' own timings 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.quality.ability import Played, play
+from benchmarks.quality.ability import Ability, Played, play
 from benchmarks.quality.generated import MAKERS, Clocks, order
+from retrieval.embedders import packaged
+from retrieval.embedders.batching import BatchingEmbedder
 from tests.fixtures.service import Caller, Service, serving
 
 SIZE = 12
@@ -47,7 +50,7 @@ class Spoken:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("abilities")) as made:
+    with serving(tmp_path_factory.mktemp("abilities"), reranker="none") as made:
         yield made
 
 
@@ -99,11 +102,23 @@ def test_threads_are_followed_by_the_thorough_profile(spoken: Spoken, channels: 
     assert min(by_type.values()) >= 0.9, by_type
 
 
-@pytest.mark.parametrize("profile", ["fast", "balanced", "thorough"])
-@pytest.mark.parametrize("name", ["order, clocks", "joint recall", "exact text"])
-def test_the_same_seeds_and_data_give_the_same_ranking(spoken: Spoken, name: str, profile: str) -> None:
-    ability = MAKERS[name](3, SEED)
-    namespaces = [f"made/same/{name.split(',')[0].replace(' ', '-')}/{profile}/{turn}" for turn in range(2)]
+def assert_same_rankings(spoken: Spoken, ability: Ability, profile: str) -> None:
+    """Written twice into namespaces of their own, and asked once more: always the same."""
+    namespaces = [f"made/same/{ability.name.split(',')[0].replace(' ', '-')}/{profile}/{turn}" for turn in range(2)]
     one, other = (play(spoken, ability, namespace, profile=profile) for namespace in namespaces)
     again = play(spoken, ability, namespaces[0], profile=profile, write=False)
     assert one.found == other.found == again.found
+
+
+@pytest.mark.parametrize("profile", ["fast", "thorough"])
+@pytest.mark.parametrize("name", ["order, clocks", "joint recall", "exact text"])
+def test_the_same_seeds_and_data_give_the_same_ranking(spoken: Spoken, name: str, profile: str) -> None:
+    assert_same_rankings(spoken, MAKERS[name](3, SEED), profile)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_the_same_ranking_with_the_models(tmp_path: Path) -> None:
+    ability = MAKERS["joint recall"](2, SEED)
+    with serving(tmp_path, embedder=BatchingEmbedder(packaged.load())) as service:
+        assert_same_rankings(Spoken(service.tenant()), ability, "balanced")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ from tests.fixtures.service import DIM, Caller, serving
 STALLS = 1_000
 CLIENTS = 8
 DEADLINE_S = 0.1
-SLACK_S = 0.4
+SLACK_S = 2.0
 """How late an answer may come on a machine where other tests run beside this one."""
 MOST_THREADS = 64
 """More than the service needs with one channel hanging, far fewer than the stalls."""
@@ -93,14 +94,17 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
 
 def test_a_thousand_stalls_exhaust_no_pool(stand: Stand) -> None:
     threads_before, most_threads = threading.active_count(), 0
+    taken: list[float] = []
     with ThreadPoolExecutor(CLIENTS) as clients:
         asked = [clients.submit(stand.ask) for _ in range(STALLS)]
         for future in asked:
             recall, took_s = future.result()
             most_threads = max(most_threads, threading.active_count())
+            taken.append(took_s)
             assert took_s < DEADLINE_S + SLACK_S
             assert recall.degraded == ("stalling",)
             assert set(recall.hits[0].channels) == {"semantic", "keyword"}  # the healthy ones were never in its way
+    assert statistics.median(taken) < 2 * DEADLINE_S
     assert most_threads - threads_before - CLIENTS < MOST_THREADS
     assert stand.stalling.begun >= 1
 
@@ -124,6 +128,6 @@ def test_memories_are_written_and_found_while_a_channel_hangs(stand: Stand) -> N
     stand.ask()
     begun = time.monotonic()
     written = stand.caller.remember("Delia sold the piano too.")
-    assert time.monotonic() - begun < 10 * SLACK_S
+    assert time.monotonic() - begun < 2 * SLACK_S
     recall, _ = stand.ask()
     assert written["id"] in {str(hit.memory_id) for hit in recall.hits}
