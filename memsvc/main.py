@@ -15,6 +15,7 @@ import memsvc
 from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
+from memsvc.entities.endpoints import router as entities_router
 from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     context_router,
     feedback_router,
     namespaces_router,
+    entities_router,
     keys_router,
     version_router,
 )

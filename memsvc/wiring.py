@@ -18,6 +18,8 @@ from memsvc.core.settings import Settings
 from memsvc.db import migrate
 from memsvc.db.engine import Database
 from memsvc.embedding import build_embedder
+from memsvc.entities.service import Entities
+from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
@@ -105,7 +107,9 @@ class Container:
         )
         analyser = TextAnalyser()
         bank = Bank()
-        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set)
+        names = NameTables(self.clock)
+        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop)
+        self.entities = Entities(self.database, self.clock, self.cursors, names)
         self.metrics.watch_bank(bank.memory_bytes, self.keeper.memories, lambda: len(bank.keys()))
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
@@ -126,7 +130,13 @@ class Container:
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
         self.recall = RecallService(
-            self.database, self.clock, self.keeper, self.recaller, self.space_id, self.feedback.factors
+            self.database,
+            self.clock,
+            self.keeper,
+            self.recaller,
+            self.space_id,
+            self.feedback.factors,
+            self.entities.resolve,
         )
 
     def _stages(self) -> Stages:

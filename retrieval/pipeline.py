@@ -25,7 +25,7 @@ from retrieval.confidence import confidence
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.fusion import Fusion, Ranking, Weighing
-from retrieval.hops.hopper import Asked, Hopper
+from retrieval.hops.hopper import Asked, Hopper, Hops
 from retrieval.ports import Channel, Embedder, SeededChannel, TokenEmbedder
 from retrieval.rerank.order import LearnedOrder
 from retrieval.rerank.reranker import Reranked, Reranker, WeightsOf
@@ -43,6 +43,12 @@ _EMBED_SHARE = 0.6
 _EMBED_WORKERS = 8
 _FEWEST_CANDIDATES = 100
 _CANDIDATES_PER_HIT = 4
+_HOPS_FROM = 100
+"""Candidates that hops start from: the last one's score is the zero of their scale."""
+_KEPT_BESIDE_HOPS = 40
+_HOP_FINDS = 10
+_RERANK_SHARE = 0.9
+"""Share of the time that is left which the cross-encoder may use up."""
 RERANK = "rerank"
 """Name of the rerank in timings and among what was left out."""
 
@@ -188,16 +194,19 @@ class Recaller:
         hopper = self._stages.hopper
         if hopper is None or first.slots.size == 0:
             return first, []
+        best = Ranking(first.slots[:_HOPS_FROM], first.scores[:_HOPS_FROM])
         hops = hopper.hop(
             Asked(analysed.terms.ids, analysed.question.names),
             view,
-            first,
+            best,
             lambda slots: _asked_again(outcome.results, slots),
             top_k=analysed.query.top_k,
             ends_at_s=analysed.ends_at_s,
         )
         timings["hops"] = hops.took_ms
-        return _settled(view, hops.ranking), hops.in_words(view)
+        if self._stages.reranker is None:
+            return _settled(view, hops.ranking), hops.in_words(view)
+        return _settled(view, _beside(first, hops)), hops.in_words(view)
 
     def _rerank(self, analysed: AnalysedQuery, view: BankView, first: Ranking) -> Reranked | None:
         if self._stages.reranker is None:
@@ -214,7 +223,7 @@ class Recaller:
             lambda slots: shown_texts(view, slots),
             profile=query.profile,
             top_k=query.top_k,
-            ends_at_s=analysed.ends_at_s,
+            ends_at_s=_share_of_time(analysed.ends_at_s, _RERANK_SHARE),
             weights_of=worth,
         )
 
@@ -238,6 +247,14 @@ class Recaller:
         return self._embed_pool.submit(_encode, self._embedder, text)
 
 
+def _share_of_time(ends_at_s: float | None, share: float) -> float | None:
+    """When a share of what is left until a deadline is over."""
+    if ends_at_s is None:
+        return None
+    now_s = time.monotonic()
+    return now_s + share * (ends_at_s - now_s)
+
+
 def _encode(embedder: Embedder, text: str) -> Encoded:
     if isinstance(embedder, TokenEmbedder):
         return embedder.encode_query(text)
@@ -249,6 +266,21 @@ def _read(question: str, worth: WeightsOf) -> str:
     terms = list(dict.fromkeys(stems(question)))
     values = worth(np.array([term_id(term) for term in terms], dtype=np.uint32)).tolist()
     return telling(question, dict(zip(terms, values, strict=True)))
+
+
+def _beside(first: Ranking, hops: Hops) -> Ranking:
+    """The best of the first stage with the best that hops found beside them, for the cross-encoder to judge.
+
+    Where hops found nothing that answers, they then take no candidate's place.
+    """
+    kept = first.slots[:_KEPT_BESIDE_HOPS]
+    found = np.array([slot for slot in hops.ranking.slots.tolist() if slot in hops.via], dtype=np.int64)
+    found = found[~np.isin(found, kept)][:_HOP_FINDS]
+    worth = dict(zip(hops.ranking.slots.tolist(), hops.ranking.scores.tolist(), strict=True))
+    scores = np.concatenate([first.scores[: kept.size], [worth[slot] for slot in found.tolist()]])
+    slots = np.concatenate([kept, found])
+    order = np.argsort(-scores, kind="stable")
+    return Ranking(slots[order], scores[order])
 
 
 def _asked_again(results: Mapping[str, ChannelResult], slots: NDArray[np.int64]) -> NDArray[np.float64]:

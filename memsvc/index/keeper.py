@@ -54,12 +54,20 @@ class Keeper:
 
     Args:
         on_lag: called with the number of changes that a namespace was behind when it was brought up.
+        on_erased: called with the key of a namespace in which something was erased.
     """
 
-    def __init__(self, database: Database, bank: Bank, on_lag: Callable[[int], None] = lambda lag: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        bank: Bank,
+        on_lag: Callable[[int], None] = lambda lag: None,
+        on_erased: Callable[[Key], None] = lambda key: None,
+    ) -> None:
         self.bank = bank
         self._database = database
         self._on_lag = on_lag
+        self._on_erased = on_erased
         self._locks: dict[Key, threading.Lock] = {}
         self._guard = threading.Lock()
         self._dims: dict[UUID, int] = {}
@@ -170,5 +178,6 @@ class Keeper:
             erased = b"".join(row.memory_id.bytes for row in rows if row.op == ChangeOp.ERASE)
             if erased:
                 held.erase(np.frombuffer(erased, dtype=np.uint8).reshape(-1, 16))
+                self._on_erased(key)
             held.applied_seq = int(rows[-1].seq)
         return held

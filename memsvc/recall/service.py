@@ -76,6 +76,10 @@ Factors = Callable[[NamespaceRow], Mapping[str, float]]
 """What feedback taught about the weights of channels in a namespace."""
 
 
+Resolve = Callable[[NamespaceRow, Sequence[str]], tuple[NDArray[np.uint64], ...]]
+"""For each name of a question the ids of all mentions that stand for it in a namespace, uint64 `[a]`."""
+
+
 class RecallService:
     """Answers questions over one namespace."""
 
@@ -87,8 +91,10 @@ class RecallService:
         recaller: Recaller,
         space_id: UUID,
         factors: Factors = lambda namespace: {},
+        resolve: Resolve = lambda namespace, names: (),
     ) -> None:
         self._factors = factors
+        self._resolve = resolve
         self._database = database
         self._clock = clock
         self._keeper = keeper
@@ -135,6 +141,7 @@ class RecallService:
             with_vectors=question.with_vectors,
         )
         analysed = self._recaller.analyse(query)
+        analysed = replace(analysed, entity_groups=self._resolve(namespace, analysed.question.names))
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, vector=None, tokens=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
