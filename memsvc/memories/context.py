@@ -58,7 +58,11 @@ NOTHING = Before()
 
 
 class Befores:
-    """Finds what to read before each draft of a call."""
+    """Finds what to read before each draft of a call.
+
+    Attributes:
+        edited: memories that get another text, as far as the drafts have been looked at.
+    """
 
     def __init__(
         self,
@@ -80,7 +84,7 @@ class Befores:
         self._now = now
         self._known = known
         self._last: dict[int, Before] = {}
-        self._edited: dict[UUID, Before] = {}
+        self.edited: dict[UUID, Before] = {}
 
     def of(self, drafts: Sequence[Draft | Any], refused: frozenset[int] = frozenset()) -> list[Before]:
         """One for each draft.
@@ -95,26 +99,25 @@ class Befores:
 
     def _one(self, index: int, draft: Draft) -> Before:
         stored = self._known.get(draft.external_id) if draft.external_id is not None else None
-        text = draft.content or ""
         fields = {**({} if stored is None else stored.row), **draft.fields}
         sequence = sequence_of(fields.get("session_id"), fields.get("metadata") or {})
-        if sequence is None:
-            return NOTHING
+        this = Before(draft.content or "", index=index)
         if stored is None:
-            before = NOTHING if draft.vector is not None else self._latest(sequence)
-            self._last[sequence] = Before(text, index=index)
-            return before
-        if text == stored.content:
+            before = NOTHING if sequence is None else self._latest(sequence)
+            if sequence is not None:
+                self._last[sequence] = this
+        elif this.text == stored.content:
             return NOTHING  # nothing is to be stored
-        before = NOTHING if draft.vector is not None else self.earlier(sequence, stored.id)
-        self._edited[stored.id] = Before(text, index=index)
-        return before
+        else:
+            before = NOTHING if sequence is None else self.earlier(sequence, stored.id)
+            self.edited.setdefault(stored.id, this)  # a second edit in one call is refused
+        return NOTHING if draft.vector is not None else before
 
     def _latest(self, sequence: int) -> Before:
         if sequence not in self._last:
             self._last[sequence] = self.earlier(sequence, None)
         before = self._last[sequence]
-        return before if before.memory_id is None else self._edited.get(before.memory_id, before)
+        return before if before.memory_id is None else self.edited.get(before.memory_id, before)
 
     def earlier(self, sequence: int, memory_id: UUID | None) -> Before:
         """The memory before one in a conversation; before None: its last."""
@@ -125,7 +128,7 @@ class Befores:
         )
         if found is None:
             return NOTHING
-        return self._edited.get(found[0], Before(found[1], found[0]))
+        return self.edited.get(found[0], Before(found[1], found[0]))
 
 
 def check(connection: Connection, tenant_id: UUID, befores: Iterable[Before]) -> None:

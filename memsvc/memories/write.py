@@ -149,15 +149,11 @@ class Remember:
         named = [d.external_id for d in drafts if isinstance(d, Draft) and d.external_id is not None]
         with self._once.read() as connection:
             namespace = namespaces.find(connection, tenant_id, path)
-            if namespace is None:
-                return Befores(connection, tenant_id, None, self._clock.now(), {}).of(drafts, refused), []
-            known = repository.by_external_ids(connection, tenant_id, namespace.id, named)
-            befores = Befores(connection, tenant_id, namespace.id, self._clock.now(), known).of(drafts, refused)
-            edited = {
-                known[d.external_id].id: d.content or ""
-                for d in drafts
-                if isinstance(d, Draft) and d.external_id in known and d.content != known[d.external_id].content
-            }
+            inside = None if namespace is None else namespace.id
+            known = {} if inside is None else repository.by_external_ids(connection, tenant_id, inside, named)
+            finder = Befores(connection, tenant_id, inside, self._clock.now(), known)
+            befores = finder.of(drafts, refused)
+            edited = {memory_id: before.text for memory_id, before in finder.edited.items()}
             return befores, self._readers.of_edited(connection, tenant_id, edited)
 
     def _check(self, draft: Draft | ServiceError) -> Draft | ServiceError:

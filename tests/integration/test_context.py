@@ -281,6 +281,15 @@ def test_an_erasure_that_never_comes_to_rest_is_refused(service: Service, embedd
         assert set(connection.execute(select(TOKEN_EMBEDDING.c.context_id)).scalars()) == {None}
 
 
+def test_an_edit_that_stands_twice_in_a_call_counts_once(service: Service, embedder: Watched) -> None:
+    say(service, *TURNS[:2])
+    twice = [Draft(text, {"session_id": "s1"}, external_id=TURNS[0]) for text in ("Shall we go?", "Shall we stay?")]
+    embedder.read.clear()
+    assert [item["status"] for item in service.remember(twice)["items"]] == [200, 422]
+    assert embedder.befores()[TURNS[1]] == "Shall we go?"
+    assert_fed_equals_loaded(service)
+
+
 def test_many_writers_of_one_conversation_leave_nothing_of_what_is_erased(service: Service) -> None:
     ids = [r for part in at_once([lambda n=n: say(service, f"turn number{n}") for n in range(8)]) for r in part]
     assert_fed_equals_loaded(service)
