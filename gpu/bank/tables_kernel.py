@@ -246,7 +246,7 @@ def rows_of(
         first, end = found, found
         for i in range(n):
             out[end] = i
-            end += np.int64(flags[words[2 * i + 1] >> np.uint64(50)])
+            end += int(flags[words[2 * i + 1] >> np.uint64(50)])
         for at in range(first, end):
             i = out[at]
             if holds(words[2 * i], words[2 * i + 1], wanted):
