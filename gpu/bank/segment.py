@@ -215,6 +215,8 @@ class Segment:
 def _append_ranges(pages: PageList, offsets: NDArray[np.int64], columns: Mapping[str, _Array]) -> _Array:
     """Write ranges into an arena; position of each range (0 for an empty one)."""
     starts = np.zeros(offsets.shape[0] - 1, np.int64)
+    if not offsets[-1]:
+        return starts
     for page, local, i, j in pages.reserve(offsets):
         low, high = int(offsets[i]), int(offsets[j])
         starts[i:j] = offsets[i:j] + (page.start + local - low)
