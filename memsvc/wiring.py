@@ -141,6 +141,8 @@ class Container:
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
+        fusion = LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights))
+        order = _weights(OrderWeights.read, self.settings.rerank_weights)
         return Stages(
             channels=(
                 SemanticChannel(),
@@ -157,9 +159,9 @@ class Container:
                 SpreadingChannel(),
                 ConsolidationChannel(),
             ),
-            fusion=LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights)),
+            fusion=fusion,
             reranker=None if self.reranker is None else Reranker(self.reranker),
-            order=LearnedOrder(_weights(OrderWeights.read, self.settings.rerank_weights)),
+            order=LearnedOrder(order, fusion.weights.bonus),
             hopper=Hopper(),
         )
 

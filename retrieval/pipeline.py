@@ -161,13 +161,14 @@ class Recaller:
             timings["fuse"] = (time.perf_counter() - begun) * 1e3
             first = _settled(view, first)
             trail: list[str] = []
+            led_to: frozenset[int] = frozenset()
             if query.profile is Profile.THOROUGH and self._stages.hopper is not None:
-                first, trail = self._hop(analysed, view, first, outcome, weighing, timings)
+                first, trail, led_to = self._hop(analysed, view, first, outcome, timings)
             reranked = self._rerank(analysed, view, first)
             ranking = first
             if reranked is not None:
                 timings[RERANK] = reranked.took_ms
-                ranking = _settled(view, self._order.order(first, reranked.logits, outcome.results))
+                ranking = _settled(view, self._order.order(first, reranked.logits, outcome.results, led_to))
             ranking = Ranking(ranking.slots[: query.top_k], ranking.scores[: query.top_k])
             hits = _hits(view, ranking, outcome.results, reranked, with_vectors=query.with_vectors)
             sure = confidence(outcome.results, None if reranked is None else reranked.logits) if hits else 0.0
@@ -187,13 +188,12 @@ class Recaller:
         view: BankView,
         first: Ranking,
         outcome: Outcome,
-        weighing: Weighing,
         timings: dict[str, float],
-    ) -> tuple[Ranking, list[str]]:
-        """The first stage with what its best memories lead to, and the trail in words."""
+    ) -> tuple[Ranking, list[str], frozenset[int]]:
+        """The first stage with what its best memories lead to, the trail in words, and what threads led to."""
         hopper = self._stages.hopper
         if hopper is None or first.slots.size == 0:
-            return first, []
+            return first, [], frozenset()
         best = Ranking(first.slots[:_HOPS_FROM], first.scores[:_HOPS_FROM])
         hops = hopper.hop(
             Asked(analysed.terms.ids, analysed.question.names),
@@ -205,8 +205,8 @@ class Recaller:
         )
         timings["hops"] = hops.took_ms
         if self._stages.reranker is None:
-            return _settled(view, hops.ranking), hops.in_words(view)
-        return _settled(view, _beside(first, hops)), hops.in_words(view)
+            return _settled(view, hops.ranking), hops.in_words(view), hops.threads
+        return _settled(view, _beside(first, hops)), hops.in_words(view), hops.threads
 
     def _rerank(self, analysed: AnalysedQuery, view: BankView, first: Ranking) -> Reranked | None:
         if self._stages.reranker is None:

@@ -41,7 +41,7 @@ from retrieval.fusion import (
     share_of_best,
     standardised,
 )
-from retrieval.rerank.order import CHANNELS, FEATURES, OrderWeights, features
+from retrieval.rerank.order import FEATURES, OrderWeights
 
 COMMAND = "python -m benchmarks.quality fit --data DATA --write"
 NAME = "quality_fit"
@@ -163,9 +163,7 @@ def _reading(service: LocalService) -> Iterator[dict[int, NDArray[np.float64]]]:
 
     class Keeping:
         def order(self, first: Any, logits: Any, results: Any) -> Any:
-            read = np.flatnonzero(np.isfinite(logits))
-            by_channel = {n: standardised(r, first.slots)[read] for n, r in results.items() if n in CHANNELS}
-            rows = features(first.scores[read], logits[read], by_channel)
+            read, rows = learned.features(first, logits, results)
             kept.update(zip(first.slots[read].tolist(), rows, strict=True))
             return learned.order(first, logits, results)
 
@@ -237,11 +235,11 @@ def _figures(recorded: Mapping[str, Sequence[Recorded]], stages: Mapping[str, An
                     ways.setdefault(f"learned order, {kind}", []).append(_scores(ranked, one.order.n_right))
         found[name] = {way: [round(100 * float(x), 2) for x in np.mean(values, axis=0)] for way, values in ways.items()}
     means = {
-        way: [round(float(x), 2) for x in np.mean([of[way] for of in found.values()], axis=0)]
+        way: [round(float(x), 2) for x in np.mean([one[way] for one in found.values()], axis=0)]
         for way in next(iter(found.values()))
     }
-    for name, of in (*found.items(), ("mean", means)):
-        print(f"{name:16s}", "  ".join(f"{way}: {a:.1f}/{b:.1f}" for way, (a, b) in of.items()), flush=True)
+    for name, one in (*found.items(), ("mean", means)):
+        print(f"{name:16s}", "  ".join(f"{way}: {a:.1f}/{b:.1f}" for way, (a, b) in one.items()), flush=True)
     return {"ndcg_recall_at_10": found, "mean": means}
 
 

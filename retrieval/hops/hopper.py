@@ -95,6 +95,7 @@ class Hops:
     Attributes:
         ranking: memories best first, those found on the way among them, scores on the scale of the first stage.
         via: the memory that led to each found one, slot by slot (-1: the question's own names).
+        threads: found ones that a bridge led to which nothing else holds.
         steps: which bridges were followed, in order.
         hops: how many hops were made.
         stop: why it ended.
@@ -103,6 +104,7 @@ class Hops:
 
     ranking: Ranking
     via: dict[int, int]
+    threads: frozenset[int]
     steps: tuple[Step, ...]
     hops: int
     stop: Stop
@@ -180,6 +182,7 @@ class Hopper:
         used = set(asked.terms.tolist())
         frontier = first.slots[: self._beam].tolist()
         steps: list[Step] = []
+        threads: set[int] = set()
         made, stop = 0, Stop.FAR_ENOUGH
         while frontier and made < self._max_thread:
             if ends_at_s is not None and time.monotonic() >= ends_at_s:
@@ -197,13 +200,16 @@ class Hopper:
             before = pool.worth(top_k)
             frontier = pool.take(found, bridges, self._beam)
             steps.extend(_steps(made, bridges, found, frontier))
+            threads.update(found.threads(frontier))
             used.update(term for bridge in bridges for term in bridge.terms.tolist())
             if pool.worth(top_k) - before < self._least_gain * before:
                 stop = Stop.NO_GAIN
                 break
             if made >= self._max_hops:
                 frontier = found.threads(frontier)[:1]
-        return Hops(pool.ranking(), pool.via, tuple(steps), made, stop, (time.monotonic() - begun) * 1e3)
+        return Hops(
+            pool.ranking(), pool.via, frozenset(threads), tuple(steps), made, stop, (time.monotonic() - begun) * 1e3
+        )
 
     def _bridges(
         self, asked: Asked, view: BankView, pool: _Pool, frontier: list[int], used: set[int], *, first_hop: bool
