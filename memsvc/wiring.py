@@ -49,6 +49,7 @@ from retrieval.fusion import FusionWeights, LearnedFusion
 from retrieval.hops.hopper import Hopper
 from retrieval.late.codec import TokenCodec
 from retrieval.pipeline import Recaller, Stages
+from retrieval.ports import Channel, SeededChannel
 from retrieval.rerank.order import LearnedOrder, OrderWeights
 from retrieval.rerank.reranker import Reranker
 
@@ -143,22 +144,28 @@ class Container:
         """The way of a recall: what finds memories, and what puts them in order."""
         fusion = LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights))
         order = _weights(OrderWeights.read, self.settings.rerank_weights)
+        channels: tuple[Channel, ...] = (
+            SemanticChannel(),
+            KeywordChannel(),
+            ExactChannel(),
+            EntityChannel(),
+            TemporalChannel(),
+            PlaceChannel(),
+            ProceduralChannel(),
+        )
+        seeded: tuple[SeededChannel, ...] = (
+            LateInteractionChannel(TokenCodec.of(self.embedder.space)),
+            AssociativeChannel(),
+            SpreadingChannel(),
+            ConsolidationChannel(),
+        )
+        off = set(self.settings.channels_off)
+        known = {*(channel.name for channel in channels), *(channel.name for channel in seeded)}
+        if unknown := sorted(off - known):
+            raise StartupRefused(f"MEMSVC_CHANNELS_OFF names no channel: {', '.join(unknown)}")
         return Stages(
-            channels=(
-                SemanticChannel(),
-                KeywordChannel(),
-                ExactChannel(),
-                EntityChannel(),
-                TemporalChannel(),
-                PlaceChannel(),
-                ProceduralChannel(),
-            ),
-            seeded=(
-                LateInteractionChannel(TokenCodec.of(self.embedder.space)),
-                AssociativeChannel(),
-                SpreadingChannel(),
-                ConsolidationChannel(),
-            ),
+            channels=[channel for channel in channels if channel.name not in off],
+            seeded=[channel for channel in seeded if channel.name not in off],
             fusion=fusion,
             reranker=None if self.reranker is None else Reranker(self.reranker),
             order=LearnedOrder(order, fusion.weights.bonus),

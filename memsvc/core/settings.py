@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         description="Cross-encoder of the profiles balanced and thorough: packaged:<name>, "
         "sentence-transformers:<name or path>, or none.",
     )
+    channels_off: tuple[str, ...] = Field(
+        default=("associative", "spreading"),
+        description="Channels that are left out, by name (a JSON list). Those two cost more than they bring by default: "
+        "docs/quality.md.",
+    )
     fusion_weights: Path | None = Field(
         default=None, description="File with weights of the fusion in the place of the shipped ones."
     )

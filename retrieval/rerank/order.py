@@ -5,8 +5,8 @@ For every candidate that was shown to the cross-encoder:
     score = w . [ s/5, z(s), c/5, logistic(c), x_k/3 ..., 1/(1 + r/3) of c, x_k ..., s, clip(c - max c, -3, 0), b/3 ]
 
 with s the fused score, z(s) its distance from the mean of the shown ones in deviations, c the logit, x_k the
-standardised scores of the keyword, semantic and late interaction channels, r ranks from 0 among the shown ones, and b
-what the fusion added for channels that are sure of what they list, and for what a thread of names led to. A cross-encoder
+standardised scores of the keyword, semantic and late interaction channels, r ranks from 0 among the shown ones, and
+b what the fusion added for channels that are sure of what they list, and for what a thread led to. A cross-encoder
 knows nothing of which came first, of what went well, of the letters of an identifier, or of the memory before.
 Logits speak of relevance in absolute terms, ranks and differences of what is best for this question: with both, a
 cross-encoder that is lost on a long chat message (all logits low and alike) does little harm. Candidates that were not
