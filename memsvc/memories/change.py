@@ -16,7 +16,7 @@ from memsvc.db.engine import Database
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
-from memsvc.memories.draft import Circumstances, Draft, Encoding
+from memsvc.memories.draft import Draft, Encoding
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
@@ -99,7 +99,7 @@ class Changer:
                 if read is None:
                     values = {**stored.described, **draft.named(ledger.now)}
                     check_interval(values)
-                    return revise(ledger, stored, values, None, "edited")
+                    return revise(ledger, stored, values, None, self._preparer, "edited")
                 return self._rewrite(ledger, stored, draft, read, is_last=number == ATTEMPTS)
 
             return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim, "edit")
@@ -109,8 +109,6 @@ class Changer:
     def _read(self, tenant_id: UUID, seen: Stored, draft: Draft, *, in_context: bool) -> _Read | None:
         """Read the new text after what is before it, and again what was read after the old one."""
         content = draft.content
-        if content is None and Circumstances.of({**seen.row, **draft.fields}) != Circumstances.of(seen.row):
-            content = seen.content  # the same words of somebody else, or of another time: found otherwise from now on
         if content is None:
             return None
         before, readings = NOTHING, list[Reading]()
@@ -122,23 +120,21 @@ class Changer:
                     before = befores.earlier(sequence, seen.id)
                 if content != seen.content:
                     readings = self._readers.of_edited(connection, tenant_id, {seen.id: content})
-        prepared = self._preparer.prepare([replace(draft, content=content)], [before.text])[0]
+        prepared = self._preparer.prepare([draft], [before.text])[0]
         if prepared is None:
             raise RuntimeError("a draft with content was not prepared")
         encoding = replace(prepared.encoding, context_id=before.memory_id)
-        text = NewText(content, replace(prepared, encoding=encoding), self._preparer)
+        text = NewText(content, replace(prepared, encoding=encoding))
         return _Read(text, before, self._readers.encode(readings))
 
     def _rewrite(self, ledger: Ledger, stored: Stored, draft: Draft, read: _Read, *, is_last: bool) -> int:
         """The edit of a memory's text, and the new vectors of what was read after it."""
         check_space(ledger.namespace, self._space_id)
-        if draft.content is None and stored.content != read.text.content:
-            raise Conflict("the memory's content was changed at the same moment; try again")
         values = {**stored.described, **draft.named(ledger.now)}
         check_interval(values)
         tenant = ledger.namespace.tenant_id
         check(ledger.connection, tenant, [read.before])
-        version = revise(ledger, stored, values, read.text, "edited")
+        version = revise(ledger, stored, values, read.text, self._preparer, "edited")
         if stored.content != read.text.content:
             readings = self._readers.of_edited(ledger.connection, tenant, {stored.id: read.text.content})
             if is_last:  # a reader keeps what it is until its next chance: what it was read after is still there
@@ -210,7 +206,7 @@ class Changer:
         claim: Claim | None,
     ) -> Outcome:
         def change(ledger: Ledger, stored: Stored) -> int:
-            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, _REASONS[op])
+            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, self._preparer, _REASONS[op])
 
         return self._apply(author, memory_id, allowed, before, change, if_match, claim, op)
 

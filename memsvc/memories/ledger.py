@@ -35,6 +35,7 @@ from memsvc.namespaces.repository import NamespaceRow
 
 _TICK = timedelta(microseconds=1)
 _CHUNK = 400  # keys of one statement
+_CONTEXT = TOKEN_EMBEDDING.c.context_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,31 @@ class Ledger:
     def follow(self, later: UUID, earlier: UUID) -> None:
         """`later` comes after `earlier`."""
         self.link(later, [LinkDraft(Relation.FOLLOWS, earlier)])
+
+    def encoding(self, stored: Stored) -> Encoding:
+        """What the model made of a memory's text, as it stands in the namespace's active space."""
+        vectors, tokens = (
+            self.connection.execute(
+                select(*columns)
+                .where(
+                    table.c.tenant_id == self.namespace.tenant_id,
+                    table.c.memory_id == stored.id,
+                    table.c.version == stored.row["content_version"],
+                    table.c.space_id == self.namespace.space_id,
+                )
+                .order_by(*order)
+            ).all()
+            for table, columns, order in (
+                (EMBEDDING, (EMBEDDING.c.vector,), (EMBEDDING.c.view,)),
+                (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.n_tokens, TOKEN_EMBEDDING.c.codes, _CONTEXT), ()),
+            )
+        )
+        joined = np.frombuffer(b"".join(row.vector for row in vectors), dtype="<f2")
+        rows = joined.reshape(len(vectors), -1 if vectors else 0)
+        if not tokens:
+            return Encoding(rows)
+        count, codes, context_id = tokens[0]
+        return Encoding(rows, np.frombuffer(codes, dtype=np.uint8).reshape(count, -1 if count else 0), context_id)
 
     def reencode(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
         """Other vectors and token codes for a text that stays, in the namespace's active space; no new version.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.late.codec import TokenCodec
-from retrieval.types import Encoded, Passage, TextAnalysis
+from retrieval.types import Encoded, Passage
 
 
 class Preparer:
@@ -90,14 +89,14 @@ class Preparer:
             supplied = np.asarray(draft.vector, dtype=np.float64)
             unit = (supplied / np.linalg.norm(supplied)).astype(np.float32)
             encoding = Encoding(unit.astype(np.float16)[None, :])
-        circumstances = Circumstances.of(draft.fields)
-        return Prepared(circumstances, self._analysis(draft.content, circumstances), encoding)
+        return self.analysed(draft.content, Circumstances.of(draft.fields), encoding)
+
+    def analysed(self, content: str, circumstances: Circumstances, encoding: Encoding) -> Prepared:
+        """A text that the model has read, analysed."""
+        return Prepared(circumstances, self.analyser.analyse(content, **circumstances._asdict()), encoding)
 
     def said_in(self, prepared: Prepared, content: str, circumstances: Circumstances) -> Prepared:
         """The same in the circumstances that the memory has in the end: an edit need not name who spoke, or when."""
         if circumstances == prepared.circumstances:
             return prepared
-        return replace(prepared, circumstances=circumstances, analysis=self._analysis(content, circumstances))
-
-    def _analysis(self, content: str, circumstances: Circumstances) -> TextAnalysis:
-        return self.analyser.analyse(content, **circumstances._asdict())
+        return self.analysed(content, circumstances, prepared.encoding)

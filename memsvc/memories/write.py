@@ -328,8 +328,8 @@ class _Call:
         if stored.is_expired(self._now) and values["expires_at"] == stored.row["expires_at"]:
             values["expires_at"] = None
         check_interval(values)
-        text = NewText(draft.content or "", prepared, self._preparer)
-        version = revise(self._ledger, stored, values, text, "edited")
+        text = NewText(draft.content or "", prepared)
+        version = revise(self._ledger, stored, values, text, self._preparer, "edited")
         if text.content != stored.content:
             self.edited[stored.id] = text.content
         return {"status": 200, "id": str(stored.id), "version": version}
@@ -355,19 +355,23 @@ class NewText:
 
     content: str
     prepared: Prepared
-    preparer: Preparer
-
-    def differs(self, stored: Stored, values: Mapping[str, Any]) -> bool:
-        """Whether it has to be stored: other words, or words of somebody else, from elsewhere, of another time."""
-        return self.content != stored.content or Circumstances.of(values) != Circumstances.of(stored.row)
 
 
-def revise(ledger: Ledger, stored: Stored, values: dict[str, Any], text: NewText | None, reason: str) -> int:
-    """A new version if anything changes, else nothing. Returns the version that stands."""
+def revise(
+    ledger: Ledger, stored: Stored, values: dict[str, Any], text: NewText | None, preparer: Preparer, reason: str
+) -> int:
+    """A new version if anything changes, else nothing. Returns the version that stands.
+
+    The same words of somebody else, from elsewhere or of another time are analysed anew; their vectors stay.
+    """
     pairs = pair_bytes(values, stored.row["external_id"])
-    if text is not None and text.differs(stored, values):
-        prepared = text.preparer.said_in(text.prepared, text.content, Circumstances.of(values))
+    circumstances = Circumstances.of(values)
+    if text is not None and text.content != stored.content:
+        prepared = preparer.said_in(text.prepared, text.content, circumstances)
         return ledger.revise(stored, values, text.content, prepared, pairs, reason)
+    if circumstances != Circumstances.of(stored.row):
+        prepared = preparer.analysed(stored.content, circumstances, ledger.encoding(stored))
+        return ledger.revise(stored, values, stored.content, prepared, pairs, reason)
     if values == stored.described:
         return int(stored.row["version"])
     return ledger.revise(stored, values, None, None, pairs, reason)

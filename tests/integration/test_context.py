@@ -65,10 +65,12 @@ def say(service: Service, *texts: str, path: str = PATH, **fields: Any) -> list[
 
 
 def stored(service: Service, path: str = PATH) -> list[tuple[str, list[bytes], bytes | None, str | None]]:
-    """(external id, vectors, token codes, external id of the context) of every version in a namespace."""
+    """(external id, vectors of all versions, token codes now, external id of the context) of a namespace's memories."""
     with service.container.database.read() as connection:
         memories = connection.execute(
-            select(MEMORY.c.id, MEMORY.c.external_id, MEMORY.c.namespace_id).order_by(MEMORY.c.id)
+            select(MEMORY.c.id, MEMORY.c.external_id, MEMORY.c.namespace_id, MEMORY.c.content_version).order_by(
+                MEMORY.c.id
+            )
         ).all()
         names = {row.id: row.external_id for row in memories}
         wanted = namespace_id(service, path)
@@ -82,10 +84,10 @@ def stored(service: Service, path: str = PATH) -> list[tuple[str, list[bytes], b
                 .order_by(EMBEDDING.c.version, EMBEDDING.c.view)
             ).scalars()
             tokens = connection.execute(
-                select(TOKEN_EMBEDDING.c.codes, TOKEN_EMBEDDING.c.context_id)
-                .where(TOKEN_EMBEDDING.c.memory_id == row.id)
-                .order_by(TOKEN_EMBEDDING.c.version.desc())
-            ).first()
+                select(TOKEN_EMBEDDING.c.codes, TOKEN_EMBEDDING.c.context_id).where(
+                    TOKEN_EMBEDDING.c.memory_id == row.id, TOKEN_EMBEDDING.c.version == row.content_version
+                )
+            ).one_or_none()
             codes, context = (None, None) if tokens is None else tokens
             found.append((row.external_id, list(vectors), codes, None if context is None else names[context]))
         return found
@@ -202,12 +204,43 @@ def test_a_reader_is_read_again_after_an_edit(service: Service, embedder: Watche
     assert versions == 1, "no version of the reader is made"
 
 
+def test_only_the_text_that_stands_is_read_again_after_an_edit(service: Service, embedder: Watched) -> None:
+    first, second = say(service, *TURNS[:2])
+    service.edit(second, "Yes, on Saturday!")
+    embedder.read.clear()
+    service.edit(first, "Shall we go?")
+    assert embedder.befores() == {"Shall we go?": "", "Yes, on Saturday!": "Shall we go?"}
+
+
+def test_the_same_words_of_somebody_else_are_not_read_again(service: Service, embedder: Watched) -> None:
+    _, second = say(service, *TURNS[:2])
+    before = stored(service)[1]
+    embedder.read.clear()
+    service.edit(second, speaker="Ada", place="Lisbon")
+    service.remember([Draft(TURNS[1], {"place": "Porto"}, external_id=TURNS[1])])
+    after = stored(service)[1]
+    assert embedder.read == [Passage(TURNS[1])], "a batch reads every text; nothing is stored of it here"
+    assert after == (before[0], before[1] * 3, *before[2:])
+    assert_fed_equals_loaded(service)
+
+
+def test_a_supplied_vector_stays_when_somebody_else_said_it(service: Service) -> None:
+    vector = np.ones(64, np.float32)
+    made = service.remember([Draft(TURNS[0], {"session_id": "s1"}, external_id=TURNS[0], vector=vector)])
+    before = stored(service)[0]
+    service.edit(UUID(made["items"][0]["id"]), speaker="Ada")
+    assert stored(service)[0] == (before[0], before[1] * 2, None, None)
+    assert_fed_equals_loaded(service)
+
+
 def test_an_edit_by_external_id_does_the_same(service: Service, embedder: Watched) -> None:
     say(service, *TURNS[:3])
     embedder.read.clear()
     drafts = [Draft(text, {"session_id": "s1"}, external_id=name) for text, name in (("Shall we go?", TURNS[0]),)]
     service.remember(drafts)
     assert embedder.read == [Passage("Shall we go?"), Passage(TURNS[1], "Shall we go?")]
+    say(service, "Shall we go?", *TURNS[1:3], path=OTHER)
+    assert [row[1:3] for row in stored(service)[1:]] == [row[1:3] for row in stored(service, OTHER)[1:]]
     assert_fed_equals_loaded(service)
 
 
