@@ -101,7 +101,7 @@ def test_words_in_the_overlap_of_windows_have_one_state(embedder: Both) -> None:
 
 
 def test_a_text_without_words_has_no_states(embedder: Both) -> None:
-    for text in ("", " ", "…", "?!"):
+    for text in ("", " ", "…", "?!", "🙂"):
         (encoded,) = embedder.encode_documents([Passage(text, BEFORE)])
         assert encoded.tokens is not None
         assert encoded.tokens.shape == (0, embedder.space.dim)
