@@ -51,6 +51,7 @@ class Weighing:
 
 
 _NEUTRAL = Weighing()
+_SEMANTIC, _KEYWORD, _LATE = "semantic", "keyword", "late_interaction"
 
 
 class Fusion(Protocol):
@@ -152,11 +153,18 @@ class LearnedFusion:
         by_type = self.weights.by_type.get(weighing.type, {})
         for name in sorted(results):
             factor = weighing.factors.get(name, 1.0) * by_type.get(name, 1.0)
-            if (weight := self.weights.standardised.get(name, 0.0)) != 0.0:
+            if (weight := self._standardised(name, results)) != 0.0:
                 total += weight * factor * standardised(results[name], candidates)
             if (weight := self.weights.bonus.get(name, 0.0)) != 0.0:
                 total += weight * factor * share_of_best(results[name], candidates)
         return best_of(candidates, total, limit)
+
+    def _standardised(self, name: str, results: Mapping[str, ChannelResult]) -> float:
+        """Weight of a channel that scores every memory. Without states of tokens meaning counts as words do."""
+        weights = self.weights.standardised
+        if name == _SEMANTIC and _LATE not in results:
+            return max(weights.get(name, 0.0), weights.get(_KEYWORD, 0.0))
+        return weights.get(name, 0.0)
 
 
 def standardised(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -177,7 +185,7 @@ def standardised(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np.
 
 
 def share_of_best(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Scores as a share of the best that the channel gave, float64 `[m]`; 0 for what it did not list."""
+    """Scores as a share of the channel's best, times its force, float64 `[m]`; 0 for what it did not list."""
     best = float(result.scores[0]) if result.scores.size else 0.0
     if not best > 0.0:
         return np.zeros(slots.size)
@@ -185,7 +193,7 @@ def share_of_best(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np
     listed = result.slots[order]
     at = np.minimum(np.searchsorted(listed, slots), listed.size - 1)
     shares = np.clip(result.scores[order][at].astype(np.float64) / best, 0.0, 1.0)
-    return np.where(listed[at] == slots, shares, 0.0)
+    return np.where(listed[at] == slots, result.force * shares, 0.0)
 
 
 def candidates_of(results: Mapping[str, ChannelResult]) -> NDArray[np.int64]:

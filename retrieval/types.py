@@ -176,6 +176,8 @@ class ChannelResult:
         mean, std: moments of the channel's score over every memory that the filter let through.
         score_of: scores of any slots `[m]` -> float32 `[m]`, so that fusion can fill in what this channel did not list.
         evidence: how much speaks for an answer being among them, in [0, 1]; None from a channel that cannot tell.
+        force: by how much more than usual its word counts for this question; more than 1 where the question asks for
+            the very thing that the channel alone knows (what came right after something).
     """
 
     slots: NDArray[np.int64]
@@ -184,6 +186,7 @@ class ChannelResult:
     std: float
     score_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
     evidence: float | None = None
+    force: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

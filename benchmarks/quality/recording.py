@@ -38,6 +38,7 @@ class Line:
     mean: float
     std: float
     evidence: float | None
+    force: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Recorded:
             return line.scores[places]
 
         slots, scores = self.slots[line.listed], line.scores[line.listed]
-        return ChannelResult(slots, scores, line.mean, line.std, score_of, line.evidence)
+        return ChannelResult(slots, scores, line.mean, line.std, score_of, line.evidence, line.force)
 
 
 class Recorder:
@@ -114,6 +115,7 @@ class Recorder:
                 mean=result.mean,
                 std=result.std,
                 evidence=result.evidence,
+                force=result.force,
             )
             for name, result in self._results.items()
         }

@@ -10,9 +10,11 @@ It only ever looks at memories that have to do with the question's topic: z is h
   question names one and hold as many of the words of its names as any of them does, in order of time
   (`retrieval.channels.chronology`: it survives missing and equal clocks): `score = 1 - rank / n`, rank from 0.
 - **Before, after an event**: the event is the memory that holds most of the anchor's terms by idf (at least half), of
-  these the best by BM25. Then the memories on the asked side of it, nearest first, `score = 1 - rank / n`. If the
-  question says anything beside the anchor, those that stand out by that; else its neighbours in the conversation (at
-  most 20), or without a conversation those above the mean of the topic.
+  these the best by BM25 of the whole question. Then the memories on the asked side of it, nearest first,
+  `score = 1 - rank / n`, without other tellings of such an event. If the question says anything beside the anchor,
+  those that stand out by that (if it only names somebody, all that is about them); else its neighbours in the
+  conversation (at most 20), or without a conversation those above the mean of the topic. Fusion gives them four times
+  the weight: nearest in words to "right after the wedding" is the wedding.
 
 Facts (semantic memories) of which no time is known come neither first nor before nor after anything.
 
@@ -29,6 +31,7 @@ Sources: relations of intervals: Allen 1983 (doi:10.1145/182.358434); relevance 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +56,11 @@ _SMALLEST_FIT = 0.1
 _TOUCHES = 0.5
 _SHARE_OF_ANCHOR = 0.5
 _NEIGHBOURS = 20
+_SAME_EVENT = 0.8
+"""Share of the anchor's words by idf from which a memory tells of such an event."""
 _HALF_A_WORD = 0.5
+_FORCE: dict[Order | None, float] = {Order.BEFORE: 4.0, Order.AFTER: 4.0}
+"""What is nearest in words to "right after the wedding" is the wedding: there the order must outweigh the words."""
 _EMPTY = hashed(stems("happen happened event events thing things next right something anything")).ids
 """Terms that only ask for an event, whichever."""
 
@@ -77,9 +84,12 @@ class TemporalChannel:
             scores = _around(query, view, fit)
         elif order is not None:
             scores = _ordered(query, view, fit)
+        ordered = scores is not None
         if scores is None and fit is not None:
             scores = _within(query, view, fit)
-        return None if scores is None else result_of(view, scores, limit)
+        if scores is None or (found := result_of(view, scores, limit)) is None:
+            return None
+        return replace(found, force=_FORCE.get(order, 1.0) if ordered else 1.0)
 
 
 def _fit(query: AnalysedQuery, view: BankView) -> NDArray[np.float32] | None:
@@ -125,21 +135,21 @@ def _ordered(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32] | No
 def _around(query: AnalysedQuery, view: BankView, fit: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
     """Scores of the memories on one side of the anchor, nearest first."""
     anchor_terms = hashed(stems(query.question.anchor)).ids
-    anchor = _anchor(anchor_terms, view)
+    anchor = _anchor(query, anchor_terms, view)
     if anchor is None:
         return None
     if _events(np.array([anchor]), view).size == 0:
         return None
     slots = _events(_touching(_beside(query, view, anchor_terms, anchor), fit), view)
-    slots = slots[slots != anchor]
+    slots = slots[(slots != anchor) & ~_tells_the_same(view, anchor_terms, slots, anchor)]
     ordered = in_order(view, np.append(slots, anchor))
     at = int(np.flatnonzero(ordered == anchor)[0])
     side = ordered[at + 1 :] if query.question.order is Order.AFTER else ordered[:at][::-1]
     return _falling(view, side) if side.size else None
 
 
-def _anchor(terms: NDArray[np.uint32], view: BankView) -> int | None:
-    """The memory of the event that the question refers to."""
+def _anchor(query: AnalysedQuery, terms: NDArray[np.uint32], view: BankView) -> int | None:
+    """The memory of the event that the question refers to; of several, that of whom the question is about."""
     frequency = view.document_frequency(terms)
     if not frequency.any():
         return None
@@ -149,14 +159,27 @@ def _anchor(terms: NDArray[np.uint32], view: BankView) -> int | None:
     if most < _SHARE_OF_ANCHOR * float(weights.sum()):
         return None
     best = np.flatnonzero(held >= most * (1.0 - 1e-5))
-    scores = view.bm25(terms, weights, K1, B, among=best)
+    whole = query.terms.ids
+    scores = view.bm25(whole, idf(view.document_frequency(whole), view.n_documents), K1, B, among=best)
     slots, _ = view.top(scores, 1)
     return int(slots[0]) if slots.size else None
+
+
+def _tells_the_same(
+    view: BankView, terms: NDArray[np.uint32], slots: NDArray[np.int64], anchor: int
+) -> NDArray[np.bool_]:
+    """Which memories tell of such an event themselves, so that none is what came before or after it; bool `[m]`."""
+    weights = idf(view.document_frequency(terms), view.n_documents)
+    held = view.bm25(terms, weights, 0.0, 0.0)
+    return np.asarray(held[slots] >= _SAME_EVENT * held[anchor])
 
 
 def _beside(query: AnalysedQuery, view: BankView, anchor_terms: NDArray[np.uint32], anchor: int) -> NDArray[np.int64]:
     """The memories that may be the answer: by what the question says beside the anchor, or else by nearness alone."""
     rest = np.setdiff1d(query.terms.ids, np.concatenate([anchor_terms, _EMPTY]))
+    names = np.intersect1d(rest, query.name_terms)
+    if names.size and not view.document_frequency(np.setdiff1d(rest, names)).any():
+        return _about(names, view)
     if view.document_frequency(rest).any():
         z = topic_scores(query, view, terms=rest)
         if z is None:
@@ -168,6 +191,14 @@ def _beside(query: AnalysedQuery, view: BankView, anchor_terms: NDArray[np.uint3
         return near
     z = topic_scores(query, view)
     return np.empty(0, np.int64) if z is None else best_by_topic(z, view, _MOST_TOPICAL, 0.0)
+
+
+def _about(names: NDArray[np.uint32], view: BankView) -> NDArray[np.int64]:
+    """The memories that hold most of the names, at most 1,000 of the last written: whatever they tell of them."""
+    frequency = view.document_frequency(names)
+    held = view.bm25(names, idf(frequency, view.n_documents), 0.0, 0.0)
+    most = float(held.max())
+    return np.flatnonzero(held >= most * (1.0 - 1e-5))[-_MOST_TOPICAL:] if most > 0.0 else np.empty(0, np.int64)
 
 
 def _neighbours(view: BankView, slot: int, *, after: bool) -> NDArray[np.int64]:

@@ -25,9 +25,9 @@ The search stops when
 
 The result is a ranking on the scale of the first stage, and a trail that says which bridge led from where to where.
 
-Parameters: decay 0.8, beam 3, bridges 8 for each memory, max_hops 3, max_thread 8, weakest_link 0.1, least_gain 0.01,
-none of them fitted (`docs/decisions/0007-multi-hop.md` says which were set when, and what else was tried). Cost: a hop
-is one scan of the terms and a look at `beam` texts.
+Parameters: decay 0.8 (0.97 along a thread: there is no other way to go), beam 3, bridges 8 for each memory, max_hops 3,
+max_thread 8, weakest_link 0.1, least_gain 0.01; `docs/decisions/0007-multi-hop.md` says which were set when, and what
+else was tried. Cost: a hop is one scan of the terms and a look at `beam` texts.
 
 Sources: iterative retrieval with entities as bridges, Asai et al. 2020 (arXiv:1911.10470); scores along a path, Xiong
 et al. 2021 (arXiv:2009.12756); stopping when the evidence suffices, Aly and Vlachos 2022 (arXiv:2212.05276); threads of
@@ -135,6 +135,7 @@ class Hopper:
         beam: int = 3,
         most_bridges: int = 8,
         decay: float = 0.8,
+        thread_decay: float = 0.97,
         weakest_link: float = 0.1,
         least_gain: float = 0.01,
     ) -> None:
@@ -146,6 +147,7 @@ class Hopper:
             beam: memories that each hop starts from.
             most_bridges: bridges taken from one memory.
             decay: what a found memory is worth beside the one that led to it, in (0, 1).
+            thread_decay: the same along a thread, where there is no other way to go.
             weakest_link: a link below this leads nowhere.
             least_gain: see the module.
         """
@@ -154,6 +156,7 @@ class Hopper:
         self._beam = beam
         self._most_bridges = most_bridges
         self._decay = decay
+        self._thread_decay = thread_decay
         self._weakest_link = weakest_link
         self._least_gain = least_gain
 
@@ -235,7 +238,8 @@ class Hopper:
         _, which, ways = np.unique(sources, return_inverse=True, return_counts=True)
         step = np.where(ways[which] == 1, 1.0, _of_best(_of_best(links.strengths) + _of_best(asks)))
         parents = np.array([pool.relevance_of(source) for source in sources.tolist()])
-        return _Found(links, self._decay * parents * step)
+        decay = np.where(links.alone, self._thread_decay, self._decay)
+        return _Found(links, decay * parents * step)
 
 
 @dataclass(frozen=True, slots=True)
