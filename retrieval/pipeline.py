@@ -45,8 +45,8 @@ _FEWEST_CANDIDATES = 100
 _CANDIDATES_PER_HIT = 4
 _HOPS_FROM = 100
 """Candidates that hops start from: the last one's score is the zero of their scale."""
-_KEPT_BESIDE_HOPS = 40
-_HOP_FINDS = 10
+_KEPT_BESIDE_HOPS = 32
+_HOP_FINDS = 8
 _RERANK_SHARE = 0.9
 """Share of the time that is left which the cross-encoder may use up."""
 RERANK = "rerank"

@@ -64,8 +64,8 @@ class CallBudget:
 
 
 BUDGETS: Mapping[Profile, CallBudget] = {
-    Profile.BALANCED: CallBudget(candidates=20, calls=24, words=2_400),
-    Profile.THOROUGH: CallBudget(candidates=50, calls=64, words=8_000),
+    Profile.BALANCED: CallBudget(candidates=14, calls=18, words=2_000),
+    Profile.THOROUGH: CallBudget(candidates=40, calls=52, words=6_400),
 }
 """By profile; a profile that is not listed (fast) is not reranked."""
 
