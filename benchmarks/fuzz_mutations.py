@@ -135,6 +135,19 @@ GOOD = (
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
     Good("POST", "/v1/recall", _recall),
+    Good("POST", "/v1/context", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "query": f"note {t}", "token_budget": r.randrange(1, 500), "order": "time",
+        "tokenizer": "bytes", "previous": [i], "profile": "fast", "min_confidence": 0.1,
+    }, "namespace", "query")),
+    Good("POST", "/v1/recall/{id}/feedback", lambda r, t, i: {"memories": [{"id": i, "verdict": "useful"}]}),
+    Good("GET", "/v1/fusion", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("POST", "/v1/fusion:reset", lambda r, t, i: {"namespace": "fuzz"}),
+    Good("GET", "/v1/entities", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "limit": "3", "cursor": c,
+    }, "namespace")),
+    Good("GET", "/v1/entities/{id}", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("POST", "/v1/entities:merge", lambda r, t, i: {"namespace": "fuzz", "entity_ids": [t, i]}),
+    Good("POST", "/v1/entities:split", lambda r, t, i: {"namespace": "fuzz", "entity_id": t}),
     Good("GET", "/v1/namespaces", query=lambda r, t, c: _some(r, {"prefix": "f", "limit": "3", "cursor": c})),
     Good("GET", "/v1/stats", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("POST", "/v1/keys", lambda r, t, i: _some(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import re
 import statistics
 import sys
 import tempfile
@@ -98,7 +99,7 @@ class Fuzzer:
 
     def _check_routes(self) -> None:
         served = {
-            (method, mounted.path.replace("{memory_id}", "{id}").replace("{key_id}", "{id}"))
+            (method, re.sub(r"{\w+_id}", "{id}", mounted.path))
             for mounted in mounted_routes(self.app.routes)
             for method in mounted.route.methods or ()
             if method != "HEAD" and mounted.path not in _DOCS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
@@ -51,8 +51,6 @@ _VERSIONS = MEMORY.outerjoin(
 _ID = type_coerce(VERSION.c.memory_id, String)
 """The memory's id as the driver gives it (hex digits on SQLite): making a UUID of each is a third of a load."""
 
-_TEXT = VERSION.alias("text")  # the version that holds the text
-
 _ROWS: Select[Any] = select(
     _ID,
     VERSION.c.version,
@@ -77,8 +75,7 @@ _ROWS: Select[Any] = select(
     VERSION.c.outcome,
     ANALYSIS.c.spans,
     ANALYSIS.c.place_ids,
-    _TEXT.c.content,
-    TOKEN_EMBEDDING.c.codes,
+    VERSION.c.content_version,
 ).select_from(
     _VERSIONS.outerjoin(
         ANALYSIS,
@@ -86,23 +83,6 @@ _ROWS: Select[Any] = select(
             ANALYSIS.c.tenant_id == VERSION.c.tenant_id,
             ANALYSIS.c.memory_id == VERSION.c.memory_id,
             ANALYSIS.c.version == VERSION.c.content_version,
-        ),
-    )
-    .outerjoin(
-        _TEXT,
-        and_(
-            _TEXT.c.tenant_id == VERSION.c.tenant_id,
-            _TEXT.c.memory_id == VERSION.c.memory_id,
-            _TEXT.c.version == VERSION.c.content_version,
-        ),
-    )
-    .outerjoin(
-        TOKEN_EMBEDDING,
-        and_(
-            TOKEN_EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
-            TOKEN_EMBEDDING.c.memory_id == VERSION.c.memory_id,
-            TOKEN_EMBEDDING.c.version == VERSION.c.content_version,
-            TOKEN_EMBEDDING.c.space_id == bindparam("space_id"),
         ),
     )
 )
@@ -121,6 +101,22 @@ _VIEWS: Select[Any] = select(_ID, VERSION.c.version, EMBEDDING.c.vector).select_
     )
 )
 
+# Texts and token codes come by themselves: with two more tables in the join above, a PostgreSQL without statistics
+# loops over all of them for minutes.
+_TEXTS: Select[Any] = select(_ID, VERSION.c.version, VERSION.c.content).select_from(_VERSIONS)
+_CODES: Select[Any] = select(
+    type_coerce(TOKEN_EMBEDDING.c.memory_id, String), TOKEN_EMBEDDING.c.version, TOKEN_EMBEDDING.c.codes
+)
+
+_MEMORIES_CODES = MEMORY.outerjoin(
+    TOKEN_EMBEDDING,
+    and_(
+        TOKEN_EMBEDDING.c.tenant_id == MEMORY.c.tenant_id,
+        TOKEN_EMBEDDING.c.memory_id == MEMORY.c.id,
+        TOKEN_EMBEDDING.c.space_id == bindparam("space_id"),
+    ),
+)
+
 _LINKS: Select[Any] = select(
     type_coerce(MEMORY.c.id, String), LINK.c.relation, type_coerce(LINK.c.to_id, String)
 ).select_from(MEMORY.outerjoin(LINK, and_(LINK.c.tenant_id == MEMORY.c.tenant_id, LINK.c.from_id == MEMORY.c.id)))
@@ -137,6 +133,16 @@ _AMONG = (
 )
 _ROWS_AMONG = _ROWS.where(*_AMONG).order_by(*_BY_ID)
 _VIEWS_AMONG = _VIEWS.where(*_AMONG).order_by(*_BY_ID, EMBEDDING.c.view)
+_TEXTS_OF = select(_ID, VERSION.c.version, VERSION.c.content).where(
+    VERSION.c.tenant_id == bindparam("tenant"),
+    VERSION.c.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    VERSION.c.content.is_not(None),
+)
+_CODES_OF = _CODES.where(
+    TOKEN_EMBEDDING.c.tenant_id == bindparam("tenant"),
+    TOKEN_EMBEDDING.c.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    TOKEN_EMBEDDING.c.space_id == bindparam("space_id"),
+)
 _LINKS_AMONG = _LINKS.where(
     MEMORY.c.tenant_id == bindparam("tenant"),
     MEMORY.c.namespace_id == bindparam("namespace"),
@@ -160,6 +166,8 @@ def load_versions(
     rows: list[Any] = []
     views: list[Any] = []
     links: list[Any] = []
+    texts: list[Any] = []
+    codes: list[Any] = []
     for start in range(0, len(keys), _CHUNK):
         these = {
             "tenant": namespace.tenant_id,
@@ -174,10 +182,13 @@ def load_versions(
         these = {
             "tenant": namespace.tenant_id,
             "namespace": namespace.id,
+            "space_id": namespace.space_id,
             "memory_ids": memories[start : start + _CHUNK],
         }
+        texts += connection.execute(_TEXTS_OF, these).all()
+        codes += connection.execute(_CODES_OF, these).all()
         links += _present(connection.execute(_LINKS_AMONG, these).all())
-    return to_batch(rows, views, links, dim)
+    return to_batch(rows, views, links, _by_version(texts), _by_version(codes), dim)
 
 
 def load_memories(connection: Connection, namespace: NamespaceRow, dim: int, memory_ids: Sequence[UUID]) -> RecordBatch:
@@ -210,8 +221,11 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
             wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
             views = _present(connection.execute(wanted, space).all())
             links = _present(connection.execute(_LINKS.where(*piece).order_by(*place.clauses, *_BY_LINK)).all())
-            batch = to_batch(rows, views, links, dim)
-            del rows, views, links
+            texts = _by_version(connection.execute(_TEXTS.where(*piece)).all())
+            coded = _CODES.select_from(_MEMORIES_CODES).where(*piece)
+            codes = _by_version(connection.execute(coded, space).all())
+            batch = to_batch(rows, views, links, texts, codes, dim)
+            del rows, views, links, texts, codes
         if len(batch):
             yield batch
         if end is None:
@@ -239,8 +253,23 @@ def _present(found: Iterable[Any]) -> list[Any]:
     return [row for row in found if row[2] is not None]
 
 
-def to_batch(rows: Sequence[Any], views: Sequence[Any], links: Sequence[Any], dim: int) -> RecordBatch:
-    """Columns from rows of `_ROWS`, `_VIEWS` and `_LINKS`; views and links of one memory stand in their order."""
+def _by_version(found: Iterable[Any]) -> dict[tuple[Any, int], Any]:
+    """Rows of `_TEXTS` or `_CODES` by memory and version, those that have something."""
+    return {(row[0], row[1]): row[2] for row in found if row[2] is not None}
+
+
+def to_batch(
+    rows: Sequence[Any],
+    views: Sequence[Any],
+    links: Sequence[Any],
+    texts_of: Mapping[tuple[Any, int], str],
+    codes_of: Mapping[tuple[Any, int], bytes],
+    dim: int,
+) -> RecordBatch:
+    """Columns from rows of `_ROWS`, `_VIEWS` and `_LINKS`; views and links of one memory stand in their order.
+
+    Texts and token codes are given by memory and the version that has them.
+    """
     n = len(rows)
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * _ROWS_WIDTH
     pairs, pair_offsets = _flat(columns[15], "<u8")
@@ -249,8 +278,9 @@ def to_batch(rows: Sequence[Any], views: Sequence[Any], links: Sequence[Any], di
     entity_ids, entity_offsets = _flat(columns[18], "<u8")
     spans, span_offsets = _flat(columns[21], "<i8", 2)
     place_ids, place_offsets = _flat(columns[22], "<u8")
-    texts, text_offsets = _flat([folded_text(text).encode() for text in columns[23]], "<u1")
-    tokens, token_offsets = _flat(_or_nothing(columns[24]), "<u1", token_bytes(dim))
+    holders = list(zip(columns[0], columns[23], strict=True))
+    texts, text_offsets = _flat([folded_text(texts_of.get(of, "")).encode() for of in holders], "<u1")
+    tokens, token_offsets = _flat([codes_of.get(of, b"") for of in holders], "<u1", token_bytes(dim))
     place = {(row[0], row[1]): i for i, row in enumerate(rows)}
     owners = np.fromiter((place.get((v[0], v[1]), -1) for v in views), dtype=np.int64, count=len(views))
     kept = owners >= 0  # a version committed between the two statements has views but no row; the change log brings it
@@ -314,10 +344,6 @@ def _id_bytes(ids: Sequence[str | UUID]) -> bytes:
     if ids and isinstance(ids[0], str):
         return bytes.fromhex("".join(cast(Sequence[str], ids)))
     return b"".join(i.bytes for i in cast(Sequence[UUID], ids))
-
-
-def _or_nothing(blobs: Sequence[bytes | None]) -> Sequence[bytes]:
-    return [blob or b"" for blob in blobs]
 
 
 def _flat(blobs: Sequence[bytes], dtype: str, width: int = 1) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.fixtures.routes import EXAMPLES, Example, routes_of
+from tests.fixtures.routes import BO, EXAMPLES, Example, routes_of
 from tests.fixtures.service import Caller, Service, serving, without_request_id
 
 NAMESPACES = ("user/ada", "user/bob", "team")
@@ -501,7 +501,9 @@ class World(RuleBasedStateMachine):
             answer = self.ask(tenant, example.method, example.template, **given)
             self.like_unknown(tenant, answer, example.method, example.template, caller=caller, **example.given())
         elif "namespace" in {**(example.json or {}), **(example.params or {})}:
-            answer = self.ask(tenant, example.method, example.template, caller=caller, **example.given("user/bob"))
+            named = {"identifier": BO} if example.about == "entity" else {}
+            given = {**named, **example.given("user/bob")}
+            answer = self.ask(tenant, example.method, example.template, caller=caller, **given)
             assert answer.status_code == 403
         elif example.template == "/v1/namespaces":
             answer = self.ask(tenant, "GET", "/v1/namespaces", caller=caller)
