@@ -6,8 +6,10 @@
 - share: evidence of the keyword channel, how much of the question's words the best memory covers that is about the
   names in the question.
 
-Both lie in [0, 1] and do not grow with the number of memories. A, B and C were fitted with an intercept for each set,
-on six sets of questions: asked as they are (answered, if a right memory was among the first ten) and asked again with
+Where a cross-encoder read the best candidates, the logarithm of the sum of exp(logit) takes the place of the rise.
+
+Rise and share lie in [0, 1] and do not grow with the number of memories. A, B and C were fitted with an intercept for
+each set, on six sets of questions: asked as they are (answered, if a right memory was among the first ten) and asked again with
 the right memories hidden. A seventh set was only checked. `benchmarks/models_confidence.py` does it again, and
 `docs/decisions/0003-fusion.md` says how far it carries: it tells an empty store from a telling one, and little about
 questions that differ from an answered one by a single name.
@@ -26,7 +28,7 @@ from retrieval.types import ChannelResult
 INTERCEPT = -3.39
 RISE_WEIGHT = 5.59
 SHARE_WEIGHT = 3.25
-READ_INTERCEPT = -0.5
+READ_INTERCEPT = -0.5  # these three are set by hand, not fitted: an order between questions, not yet a probability
 READ_WEIGHT = 0.3
 READ_SHARE_WEIGHT = 1.0
 TYPICAL_RISE = 0.4

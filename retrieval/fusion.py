@@ -10,7 +10,8 @@ Three ways behind one protocol:
   over the candidates instead of the namespace, a rare word weighs the same among a hundred memories and a million.
 - `LearnedFusion` (the default): the same for channels that have something to say about every memory (`standardised`),
   and for channels that list only what they are sure of a bonus, `weight * score / best score`. Its weights are numbers
-  in `retrieval/weights/fusion.json`, fitted by `benchmarks/quality/fit.py`, with adjustments by the type of question.
+  in `retrieval/weights/fusion.json`; those of channels that the sets hardly use are set by hand, the others fitted, by
+  `benchmarks/quality/fit.py`. The file may hold factors by the type of question; none are shipped.
 
 Weights may be multiplied by factors that feedback taught (`retrieval.adaptation`). All give the same ranking in
 whatever order the channels come. Equal scores are ordered by slot.

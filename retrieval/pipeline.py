@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.analysis.analyser import TextAnalyser
+from retrieval.analysis.mentions import mention_ids
 from retrieval.analysis.terms import stems, term_id
 from retrieval.channels.keyword import idf
 from retrieval.channels.running import ChannelRunner, Outcome, ViewSource
@@ -119,16 +120,16 @@ class Recaller:
         begun = time.perf_counter()
         encoded = self._encoded(query)
         embed_ms = (time.perf_counter() - begun) * 1e3
-        analysis = self._analyser.analyse(query.text)
+        question = self._analyser.question(query.text, query.asked_at)
         return AnalysedQuery(
             query=query,
-            terms=analysis.terms,
-            mention_ids=analysis.mention_ids,
+            terms=self._analyser.query_terms(query.text),
+            mention_ids=mention_ids(question.names),
             vector=None if encoded is None else encoded.views[0],
             tokens=None if encoded is None else encoded.tokens,
-            question=self._analyser.question(query.text, query.asked_at),
+            question=question,
             embed_ms=embed_ms,
-            name_terms=self._analyser.name_terms(analysis.mentions),
+            name_terms=self._analyser.name_terms(question.names),
             ends_at_s=None if query.deadline_s is None else begun_s + query.deadline_s,
         )
 
@@ -209,9 +210,9 @@ class Recaller:
         return _settled(view, _beside(first, hops)), hops.in_words(view), hops.threads
 
     def _rerank(self, analysed: AnalysedQuery, view: BankView, first: Ranking) -> Reranked | None:
-        if self._stages.reranker is None:
-            return None
         query = analysed.query
+        if self._stages.reranker is None or not self._stages.reranker.reads(query.profile):
+            return None
 
         def worth(terms: NDArray[np.uint32]) -> NDArray[np.float32]:
             return idf(view.document_frequency(terms), view.n_documents)

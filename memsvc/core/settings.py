@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     )
     channels_off: tuple[str, ...] = Field(
         default=("associative", "spreading"),
-        description="Channels that are left out, by name (a JSON list); docs/quality.md says what each one costs and "
-        "brings.",
+        description="Channels that are left out, by name (a JSON list); docs/channels says what each one does and "
+        "costs.",
     )
     fusion_weights: Path | None = Field(
         default=None, description="File with weights of the fusion in the place of the shipped ones."

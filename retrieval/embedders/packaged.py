@@ -6,13 +6,11 @@ digest of each model file is pinned, because the same name must always mean the 
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 from retrieval.embedders.onnx import OnnxEmbedder, OnnxModel, Pooling
 from retrieval.errors import EmbedderUnavailableError
+from retrieval.packages import digest, package_folder
 
 DEFAULT_MODEL = "bge-small-en-v1.5-int8"
 
@@ -96,13 +94,11 @@ def locate(name: str = DEFAULT_MODEL) -> OnnxModel:
     entry = MODELS.get(name)
     if entry is None:
         raise EmbedderUnavailableError(f"no packaged model of that name; there are: {', '.join(sorted(MODELS))}")
-    model_file = _package_folder(entry.package, entry) / entry.model_path
-    tokenizer_file = _package_folder(entry.tokenizer_package, entry) / entry.tokenizer_path
+    model_file = package_folder(entry.package, entry.distribution) / entry.model_path
+    tokenizer_file = package_folder(entry.tokenizer_package, entry.distribution) / entry.tokenizer_path
     if not model_file.is_file():
         raise EmbedderUnavailableError(f"the installed {entry.distribution} holds no {entry.model_path}")
-    with model_file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != entry.model_sha256:
+    if digest(model_file) != entry.model_sha256:
         raise EmbedderUnavailableError(
             f"the installed {entry.distribution} holds another file than the one known as {name}; "
             "install the pinned version, or configure its model under a name of its own"
@@ -126,10 +122,3 @@ def load(name: str = DEFAULT_MODEL, *, intra_op_threads: int = 1) -> OnnxEmbedde
         EmbedderUnavailableError: as `locate`, or the model cannot be loaded.
     """
     return OnnxEmbedder(locate(name), intra_op_threads=intra_op_threads)
-
-
-def _package_folder(package: str, entry: PackagedModel) -> Path:
-    spec = importlib.util.find_spec(package)  # a top-level name: finds, and runs nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbedderUnavailableError(f"the model needs the package {entry.distribution}: pip install it")
-    return Path(spec.submodule_search_locations[0])

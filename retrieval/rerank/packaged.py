@@ -6,12 +6,10 @@ Only files are read, and the digest of each model file is pinned, as for embeddi
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 from retrieval.errors import EmbedderUnavailableError
+from retrieval.packages import digest, package_folder
 from retrieval.rerank.onnx_cross_encoder import CrossEncoderModel, OnnxCrossEncoder
 
 DEFAULT_MODEL = "ms-marco-MiniLM-L-12-v2"
@@ -62,17 +60,16 @@ def locate(name: str = DEFAULT_MODEL) -> CrossEncoderModel:
         raise EmbedderUnavailableError(
             f"no packaged cross-encoder of that name; there are: {', '.join(sorted(MODELS))}"
         )
-    folder = _package_folder(entry)
+    folder = package_folder(entry.package, entry.distribution)
     model_file, tokenizer_file = folder / entry.model_path, folder / entry.tokenizer_path
-    for path, digest in ((model_file, entry.model_sha256), (tokenizer_file, entry.tokenizer_sha256)):
+    for path, pinned in ((model_file, entry.model_sha256), (tokenizer_file, entry.tokenizer_sha256)):
         if not path.is_file():
             raise EmbedderUnavailableError(f"the installed {entry.distribution} holds no {path.name} of {name}")
-        with path.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
-                raise EmbedderUnavailableError(
-                    f"the installed {entry.distribution} holds another {path.name} than the one known as {name}; "
-                    "install the pinned version"
-                )
+        if digest(path) != pinned:
+            raise EmbedderUnavailableError(
+                f"the installed {entry.distribution} holds another {path.name} than the one known as {name}; "
+                "install the pinned version"
+            )
     return CrossEncoderModel(name, model_file, tokenizer_file)
 
 
@@ -83,10 +80,3 @@ def load(name: str = DEFAULT_MODEL) -> OnnxCrossEncoder:
         EmbedderUnavailableError: as `locate`, or the model cannot be loaded.
     """
     return OnnxCrossEncoder(locate(name))
-
-
-def _package_folder(entry: PackagedCrossEncoder) -> Path:
-    spec = importlib.util.find_spec(entry.package)  # a top-level name: finds, and runs nothing
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbedderUnavailableError(f"the cross-encoder needs the package {entry.distribution}: pip install it")
-    return Path(spec.submodule_search_locations[0])

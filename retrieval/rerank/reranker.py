@@ -144,6 +144,10 @@ class Reranker:
         """The cross-encoder's name."""
         return self._scorer.name
 
+    def reads(self, profile: Profile) -> bool:
+        """Whether recalls of a profile are reranked at all."""
+        return profile in self._budgets
+
     def rerank(
         self,
         question: str,
