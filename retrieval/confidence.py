@@ -11,8 +11,8 @@ Where a cross-encoder read the best candidates, the logarithm of the sum of exp(
 Rise and share lie in [0, 1] and do not grow with the number of memories. A, B and C were fitted with an intercept for
 each set, on six sets of questions: asked as they are (answered, if a right memory was among the first ten) and asked
 again with the right memories hidden. A seventh set was only checked. `benchmarks/models_confidence.py` does it again,
-and `docs/decisions/0003-fusion.md` says how far it carries: it tells an empty store from a telling one, and little about
-questions that differ from an answered one by a single name.
+and `docs/decisions/0003-fusion.md` says how far it carries: it tells an empty store from a telling one, and little
+about questions that differ from an answered one by a single name.
 """
 
 from __future__ import annotations
