@@ -7,7 +7,7 @@
 3. Equal times go by the order of writing (ids rise with it).
 4. An explicit link "follows" between two memories decides where clocks leave it open: the follower comes later, right
    after it if nothing else says when it was. Chains of up to 32 links are followed over memories in between. A link
-   that two known times contradict is ignored.
+   that known times contradict is ignored, also over memories in between that have none; so are links that form rings.
 
 Only the memories that are asked about and the chains of links behind them are looked at. If all times are known and
 differ, neither conversations nor links are read. Cost otherwise: one pass over the conversations, and for each link
@@ -18,6 +18,8 @@ it has a choice (Kahn 1962, doi:10.1145/368996.369025).
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -144,31 +146,69 @@ def _topological(
 ) -> list[int]:
     """Places of all memories, no follower before what it follows; of those that may come next the earliest one.
 
-    A memory without a time of its own comes right after the last of what it follows. Rings of links are cut at their
-    earliest memory.
+    A memory without a time of its own comes right after the last of what it follows.
     """
+    at: list[int] = times.tolist()
+    own = [time if said else None for time, said in zip(at, known.tolist(), strict=True)]
+    links = _agreeing(own, _without_rings(order.size, set(follows)))
+    before, after = _sides(order.size, links)
+    latest: list[float] = [math.inf] * order.size
+    for place in reversed(_sorted(before, after)):
+        time = own[place]
+        latest[place] = min((latest[other] for other in after[place]), default=math.inf) if time is None else time
+    # Whoever follows something comes when that is out; whoever is followed stands no later than its followers must.
+    stands = [
+        -math.inf if own[place] is None and before[place] else min(at[place], latest[place])
+        for place in range(order.size)
+    ]
     rank = np.empty(order.size, np.int64)
     rank[order] = np.arange(order.size)
-    after: list[list[int]] = [[] for _ in range(order.size)]
-    waits = [0] * order.size
-    stands: list[int] = times.tolist()
-    for one, other in set(follows):
-        if not (known[one] and known[other] and times[one] > times[other]):
-            after[one].append(other)
-            waits[other] += 1
-            stands[other] = stands[other] if known[other] else UNKNOWN_US
-    free = [(stands[place], int(rank[place]), place) for place in range(order.size) if not waits[place]]
+    return _sorted(before, after, list(zip(stands, rank.tolist(), strict=True)))
+
+
+def _without_rings(n: int, links: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those links that lie on no ring and on no way from one ring to another."""
+    before, after = _sides(n, links)
+    no_ring = {*_sorted(before, after), *_sorted(after, before)}
+    return {(one, other) for one, other in links if one in no_ring or other in no_ring}
+
+
+def _agreeing(own: list[int | None], links: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those links, without rings, by which no memory follows one that is known to be later."""
+    before, after = _sides(len(own), links)
+    earliest: list[float] = [-math.inf] * len(own)
+    kept: list[tuple[int, int]] = []
+    for place in _sorted(before, after):
+        time = own[place]
+        agreeing = [one for one in before[place] if time is None or earliest[one] <= time]
+        kept += [(one, place) for one in agreeing]
+        earliest[place] = max((earliest[one] for one in agreeing), default=-math.inf) if time is None else time
+    return kept
+
+
+def _sides(n: int, links: Collection[tuple[int, int]]) -> tuple[list[list[int]], list[list[int]]]:
+    """For each of `n` places those right before it, and those right after it."""
+    before: list[list[int]] = [[] for _ in range(n)]
+    after: list[list[int]] = [[] for _ in range(n)]
+    for one, other in links:
+        before[other].append(one)
+        after[one].append(other)
+    return before, after
+
+
+def _sorted(
+    before: Sequence[Sequence[int]], after: Sequence[Sequence[int]], keys: Sequence[tuple[float, int]] | None = None
+) -> list[int]:
+    """Places in an order that no link contradicts, smallest key first where it is open; none on or behind a ring."""
+    waits = [len(those) for those in before]
+    free = [((0.0, place) if keys is None else keys[place], place) for place, left in enumerate(waits) if not left]
     heapq.heapify(free)
-    out: dict[int, None] = {}
-    left = iter(order.tolist())
-    while len(out) < order.size:
-        if not free:
-            cut = next(place for place in left if place not in out)
-            free.append((stands[cut], int(rank[cut]), cut))
-        *_, place = heapq.heappop(free)
-        out[place] = None
+    out: list[int] = []
+    while free:
+        _, place = heapq.heappop(free)
+        out.append(place)
         for other in after[place]:
             waits[other] -= 1
-            if waits[other] == 0 and other not in out:
-                heapq.heappush(free, (stands[other], int(rank[other]), other))
-    return list(out)
+            if waits[other] == 0:
+                heapq.heappush(free, ((0.0, other) if keys is None else keys[other], other))
+    return out
