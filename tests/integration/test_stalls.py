@@ -28,7 +28,8 @@ from tests.fixtures.service import DIM, Caller, serving
 
 STALLS = 1_000
 CLIENTS = 8
-DEADLINE_S = 0.1
+DEADLINE_S = 0.5
+"""Ample for the healthy channels on a machine where other tests run beside this one."""
 SLACK_S = 2.0
 """How late an answer may come on a machine where other tests run beside this one."""
 MOST_THREADS = 64

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.analysis.places import asked_place_ids, place_id, place_ids, places
+from tests.fixtures.growth import assert_linear
 
 ANY_TEXT = st.text(st.characters())
 
@@ -73,8 +72,6 @@ def test_any_text_has_distinct_sorted_ids(place: str, text: str) -> None:
     "unit", ["in A", "in ", "A ", "from A to ", "in A of of ", "A-", "a.", "in A, ", "go to ", "in the "]
 )
 def test_long_texts_take_linear_time(unit: str) -> None:
-    text = unit * (262_144 // len(unit))
-    started = time.process_time()
-    place_ids(None, text)
-    asked_place_ids(text)
-    assert time.process_time() - started < 1
+    assert_linear(
+        lambda text: (place_ids(None, text), asked_place_ids(text)), lambda size: unit * (size // len(unit)), 262_144
+    )
