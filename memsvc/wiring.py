@@ -43,7 +43,9 @@ from retrieval.channels.place import PlaceChannel
 from retrieval.channels.procedural import ProceduralChannel
 from retrieval.channels.semantic import SemanticChannel
 from retrieval.channels.spreading import SpreadingChannel
+from retrieval.channels.subject import SubjectChannel
 from retrieval.channels.temporal import TemporalChannel
+from retrieval.confidence import Confidence, ConfidenceWeights
 from retrieval.embedders.batching import BatchingEmbedder, usable_cores
 from retrieval.fusion import FusionWeights, LearnedFusion
 from retrieval.hops.hopper import Hopper
@@ -144,6 +146,7 @@ class Container:
         """The way of a recall: what finds memories, and what puts them in order."""
         fusion = LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights))
         order = _weights(OrderWeights.read, self.settings.rerank_weights)
+        sure = _weights(ConfidenceWeights.load, self.settings.confidence_weights)
         channels: tuple[Channel, ...] = (
             SemanticChannel(),
             KeywordChannel(),
@@ -158,6 +161,7 @@ class Container:
             AssociativeChannel(),
             SpreadingChannel(),
             ConsolidationChannel(),
+            SubjectChannel(),
         )
         off = set(self.settings.channels_off)
         known = {*(channel.name for channel in channels), *(channel.name for channel in seeded)}
@@ -169,6 +173,7 @@ class Container:
             fusion=fusion,
             reranker=None if self.reranker is None else Reranker(self.reranker),
             order=LearnedOrder(order, fusion.weights.bonus),
+            confidence=Confidence(sure),
             hopper=Hopper(),
         )
 

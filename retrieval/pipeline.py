@@ -22,7 +22,7 @@ from retrieval.analysis.mentions import mention_ids
 from retrieval.analysis.terms import stems, term_id
 from retrieval.channels.keyword import idf
 from retrieval.channels.running import ChannelRunner, Outcome, ViewSource
-from retrieval.confidence import confidence
+from retrieval.confidence import Confidence
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.fusion import Fusion, Ranking, Weighing
@@ -64,6 +64,7 @@ class Stages:
         fusion: makes one ranking of what they find.
         reranker: has the best candidates read by a cross-encoder; None for no rerank.
         order: puts what was read into its final order.
+        confidence: says how sure an answer is.
         hopper: follows what the best memories name; None for no further hops.
     """
 
@@ -72,6 +73,7 @@ class Stages:
     seeded: Sequence[SeededChannel] = ()
     reranker: Reranker | None = None
     order: LearnedOrder | None = None
+    confidence: Confidence | None = None
     hopper: Hopper | None = None
 
 
@@ -109,6 +111,7 @@ class Recaller:
         self._stages = stages
         self._fusion = stages.fusion
         self._order = stages.order or LearnedOrder()
+        self._confidence = stages.confidence or Confidence()
         self._analyser = analyser
         self._embedder = embedder
         self._runner = ChannelRunner(workers=workers, inline_slots=inline_slots)
@@ -172,7 +175,9 @@ class Recaller:
                 ranking = _settled(view, self._order.order(first, reranked.logits, outcome.results, led_to))
             ranking = Ranking(ranking.slots[: query.top_k], ranking.scores[: query.top_k])
             hits = _hits(view, ranking, outcome.results, reranked, with_vectors=query.with_vectors)
-            sure = confidence(outcome.results, None if reranked is None else reranked.logits) if hits else 0.0
+            sure = (
+                self._confidence(outcome.results, first, None if reranked is None else reranked.logits) if hits else 0.0
+            )
             eligible = view.eligible
         return Recall(
             hits=hits,

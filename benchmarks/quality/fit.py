@@ -1,24 +1,21 @@
-"""Fits the numbers of the fusion and of the final order, and says what they are worth on sets they never saw.
+"""Fits the numbers of fusion, final order and confidence, and says what they are worth on sets they never saw.
 
-    python -m benchmarks.quality fit --data DATA [--limit N] [--write]
+    python -m benchmarks.quality fit --data DATA [--limit N] [--recordings FOLDER] [--write]
 
-The service runs in this process, with its own model, bank, channels and cross-encoder. Every question is asked with
-profile `balanced`; what the channels said of all candidates and what the cross-encoder said of those it read is
-recorded. Then linear weights are fitted with a listwise softmax loss (ListNet's top-one form: Cao et al. 2007,
-doi:10.1145/1273496.1273513), each set counting the same, with a ridge that holds them near where they began.
+The questions are asked of the service in this process and recorded (`fit_recording`); with `--recordings` they are kept
+in a folder, and sets that are there already are not asked again. Then linear weights are fitted (`learning`), each set
+counting the same, with a ridge that holds those of a ranking near where they began.
 
 Each set is reported with weights fitted on the others alone (leave one set out), beside reciprocal ranks and
 standardised scores. With `--write` the files in `retrieval/weights` are written: numbers fitted on all the sets, and
-for each set those fitted without it, which is what `run --fitted` reports with.
+for each set those fitted without it, which is what `run --fitted` reports with. Factors by the type of question are
+fitted too, and written only if they pay on the sets that were left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,218 +24,183 @@ from numpy.typing import NDArray
 
 from benchmarks import _results
 from benchmarks._server import scratch
-from benchmarks.quality import fitted
-from benchmarks.quality.local import LocalService, local
-from benchmarks.quality.recording import Recorder, recording
-from benchmarks.quality.run import write_rows
-from benchmarks.quality.sets import AVERAGED, Json, Set, add_options, folders, read
-from retrieval.fusion import (
-    Fusion,
-    FusionWeights,
-    ReciprocalRanks,
-    StandardisedScores,
-    Weighing,
-    share_of_best,
-    standardised,
+from benchmarks.quality import fitted, measures
+from benchmarks.quality.fit_recording import ANSWERABLE, HIDDEN, UNANSWERABLE, Recordings, channel_names, record
+from benchmarks.quality.learning import (
+    brier,
+    calibration_error,
+    chances,
+    logistic_weights,
+    ranking_weights,
+    scores,
 )
+from benchmarks.quality.local import local
+from benchmarks.quality.sets import AVERAGED, Json, add_options, folders, read
+from retrieval.confidence import INTERCEPT, READ, SEEN
+from retrieval.fusion import FusionWeights
 from retrieval.rerank.order import FEATURES, OrderWeights
+from retrieval.types import QuestionType
 
 COMMAND = "python -m benchmarks.quality fit --data DATA --write"
 NAME = "quality_fit"
 WEIGHTS = Path(__file__).resolve().parents[2] / "retrieval" / "weights"
-STEPS = 400
-RATE = 0.03
 FUSION_RIDGE = 0.02
 ORDER_RIDGE = 0.005
+TYPE_RIDGE = 0.2
+"""Holds the weights of one type of question near those of all."""
+CONFIDENCE_RIDGE = 1e-3
+PAYS = 0.1
+"""Points of nDCG@10 that factors by type must bring, on sets that were left out, to be written."""
+FEWEST_OF_A_TYPE = 100
 SCALED_BY = ("late_interaction", 1.6)
 """A ranking does not change when all weights are multiplied; the final order was fitted to scores of this size."""
 HELD = ("consolidation", "exact", "procedural")
 """Set by hand: the sets hardly ever use these channels, the made-up abilities do."""
-LEAST = 0.2
-"""Of a channel that scores everything: a memory without states of tokens is judged by its vector and words alone."""
+LEAST = {"keyword": 0.2, "semantic": 0.2}
+"""A memory without states of tokens is judged by its vector and words alone."""
 SCALE = 3.0  # logits of the listwise loss for a fusion whose weights are of the order of 1
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One question: features of its candidates `[m, f]`, which of them are right, and how many right ones there are."""
-
-    rows: NDArray[np.float64]
-    right: NDArray[np.bool_]
-    n_right: int
-    base: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One question as both stages saw it, with the rankings of other fusions as right-or-wrong lists."""
-
-    fusion: Case
-    order: Case | None
-    others: Mapping[str, NDArray[np.bool_]]
+Weights = NDArray[np.float64]
+Fits = dict[str | None, Weights]
+"""Weights by the set that was left out; under None those fitted on all."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Record, fit, report, and write if asked."""
     options = _options(argv)
-    recorded: dict[str, list[Recorded]] = {}
+    recorded: dict[str, Recordings] = {}
     for folder in folders(options):
         if folder.name in AVERAGED:
-            data = read(folder, options.limit)
-            with scratch() as place, local(place) as service:
-                recorded[folder.name] = list(_record(service, data))
-            print(f"{folder.name}: {len(recorded[folder.name])} questions recorded", flush=True)
+            recorded[folder.name] = _recorded(folder, options)
+            print(f"{folder.name}: {len(recorded[folder.name].fusion)} questions", flush=True)
     names = channel_names()
-    stages = {
-        "fusion": _fit_all(recorded, lambda one: one.fusion, np.array([_prior(n) for n in names]), FUSION_RIDGE, SCALE),
-        "rerank": _fit_all(recorded, lambda one: one.order, _order_prior(), ORDER_RIDGE, 1.0),
+    fusion = {n: of.fusion for n, of in recorded.items()}
+    order = {n: [case for case in of.order if case is not None] for n, of in recorded.items()}
+    stages: dict[str, Fits] = {
+        "fusion": _left_out(fusion, lambda sets: ranking_weights(sets, _fusion_prior(names), FUSION_RIDGE, SCALE)),
+        "rerank": _left_out(order, lambda sets: ranking_weights(sets, _order_prior(), ORDER_RIDGE, 1.0)),
     }
-    figures = _figures(recorded, stages)
+    by_type = {out: _by_type(recorded, out, of) for out, of in stages["fusion"].items()}
+    sure = {kind: _confidence(recorded, kind) for kind in ("unread", "read")}
+    figures = _figures(recorded, stages, by_type)
+    figures["confidence"] = {kind: _confidence_figures(recorded, kind, fits) for kind, fits in sure.items()}
+    paid = figures["mean"]["learned fusion by type, left out"][0] - figures["mean"]["learned fusion, left out"][0]
+    figures["by_type_pays"] = round(paid, 2)
     if options.write:
         print(_results.save(NAME, {"questions_of_a_set": options.limit, **figures}, command=COMMAND))
         on = sorted(recorded)
-        _write("fusion", stages["fusion"], on, lambda w: _fusion_parameters(names, w))
-        _write("rerank", stages["rerank"], on, lambda w: {"features": dict(zip(FEATURES, map(_short, w), strict=True))})
+        typed = by_type if paid >= PAYS else {}
+        _write("fusion", on, lambda out: _fusion_parameters(names, stages["fusion"][out], typed.get(out, {})))
+        _write("rerank", on, lambda out: {"features": _numbers(FEATURES, stages["rerank"][out])})
+        _write("confidence", on, lambda out: {
+            kind: _numbers((INTERCEPT, *_evidence(kind)), fits[out]) for kind, fits in sure.items()
+        })  # fmt: skip
 
 
-def channel_names() -> list[str]:
-    """Channels in the order of the fusion's features."""
+def _recorded(folder: Path, options: argparse.Namespace) -> Recordings:
+    kept = None if options.recordings is None else options.recordings / f"{folder.name}.npz"
+    if kept is not None and kept.exists():
+        return Recordings.load(kept)
+    with scratch() as place, local(place) as service:
+        found = record(service, read(folder, options.limit))
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        found.save(kept)
+    return found
+
+
+def _fusion_prior(names: Sequence[str]) -> Weights:
     shipped = FusionWeights.read()
-    return [*sorted(shipped.standardised), *sorted(shipped.bonus)]
+    return np.array([shipped.standardised.get(name, 0.0) or shipped.bonus.get(name, 0.0) for name in names])
 
 
-def _prior(name: str) -> float:
-    shipped = FusionWeights.read()
-    return shipped.standardised.get(name, 0.0) or shipped.bonus.get(name, 0.0)
-
-
-def _order_prior() -> NDArray[np.float64]:
+def _order_prior() -> Weights:
     shipped = OrderWeights.read().features
     return np.array([shipped[name] for name in FEATURES])
 
 
-def _record(service: LocalService, data: Set) -> Iterator[Recorded]:
-    names: dict[str, str] = {}
-    with recording(service) as recorder, _reading(service) as shown:
-        for step in data.steps:
-            namespace = f"fit/{data.name}/{step.namespace}"
-            names |= write_rows(service.post, namespace, step.rows)
-            for question in step.questions:
-                if not question.is_answerable:
-                    continue
-                shown.clear()
-                service.post("/v1/recall", question.body(namespace, top_k=10, profile="balanced"))
-                one = _case(recorder, shown, names, question.gold)
-                if one is not None:
-                    yield one
+def _left_out(by_set: Mapping[str, Any], fit: Callable[[list[Any]], Weights]) -> Fits:
+    left_out: list[str | None] = [*by_set, None]
+    return {out: fit([of for name, of in by_set.items() if name != out]) for out in left_out}
 
 
-def _case(
-    recorder: Recorder, shown: dict[int, NDArray[np.float64]], names: Mapping[str, str], gold: frozenset[str]
-) -> Recorded | None:
-    last = recorder.last
-    if last is None or not last.lines:
-        return None
-    right = np.array([names[str(one)] in gold for one in last.ids])
-    results = last.results()
-    shipped = FusionWeights.read()
-    rows = np.zeros((last.slots.size, len(channel_names())))
-    for column, name in enumerate(channel_names()):
-        if name in results:
-            of = standardised if name in shipped.standardised else share_of_best
-            rows[:, column] = of(results[name], last.slots)
-    others: dict[str, Fusion] = {"reciprocal ranks": ReciprocalRanks(), "standardised scores": StandardisedScores()}
-    lists = {}
-    for name, fusion in others.items():
-        ranking = fusion.fuse(results, 10, Weighing())
-        lists[name] = right[np.searchsorted(last.slots, ranking.slots)]
-    order = None
-    if shown:
-        slots = np.array(list(shown))
-        matrix = np.stack([shown[slot] for slot in slots.tolist()])
-        order = Case(matrix, right[np.searchsorted(last.slots, slots)], len(gold), matrix[:, 0])
-    return Recorded(Case(rows, right, len(gold), np.zeros(0)), order, lists)
+def _by_type(recorded: Mapping[str, Recordings], out: str | None, base: Weights) -> dict[QuestionType, Weights]:
+    """Weights by type of question, from all sets but one, held near those of all types."""
+    found = {}
+    for type_ in QuestionType:
+        sets = [
+            cases
+            for name, of in recorded.items()
+            if name != out and (cases := [c for c, t in zip(of.fusion, of.types, strict=True) if t == type_])
+        ]
+        usable = [cases for cases in sets if any(case.right.any() and not case.right.all() for case in cases)]
+        if sum(map(len, usable)) >= FEWEST_OF_A_TYPE:
+            found[type_] = ranking_weights(usable, base, TYPE_RIDGE, SCALE)
+    return found
 
 
-@contextmanager
-def _reading(service: LocalService) -> Iterator[dict[int, NDArray[np.float64]]]:
-    """Keeps the features of the candidates that the cross-encoder read, by slot, in the order of the first stage."""
-    recaller: Any = service.container.recaller
-    learned = recaller._order
-    kept: dict[int, NDArray[np.float64]] = {}
-
-    class Keeping:
-        def order(self, first: Any, logits: Any, results: Any) -> Any:
-            read, rows = learned.features(first, logits, results)
-            kept.update(zip(first.slots[read].tolist(), rows, strict=True))
-            return learned.order(first, logits, results)
-
-    recaller._order = Keeping()
-    try:
-        yield kept
-    finally:
-        recaller._order = learned
+def _evidence(kind: str) -> tuple[str, ...]:
+    return READ if kind == "read" else SEEN
 
 
-def _fit_all(
-    recorded: Mapping[str, Sequence[Recorded]],
-    stage: Callable[[Recorded], Case | None],
-    prior: NDArray[np.float64],
-    ridge: float,
-    scale: float,
-) -> dict[str | None, NDArray[np.float64]]:
-    """Weights by the set that was left out; under None those fitted on all."""
-    cases = {name: [case for one in of if (case := stage(one)) is not None] for name, of in recorded.items()}
-    left_out: list[str | None] = [*cases, None]
-    return {out: fit([c for n, c in cases.items() if n != out], prior, ridge, scale) for out in left_out}
+def _confidence_rows(of: Recordings, kind: str) -> tuple[Weights, NDArray[np.bool_], NDArray[np.int64]]:
+    """Evidence `[q, f]`, whether the answer was there `[q]`, and how each was asked `[q]`."""
+    told = [one for one in of.told if kind == "unread" or np.isfinite(one.read).all()]
+    rows = np.array([one.read if kind == "read" else one.seen for one in told])
+    found = np.array([one.found_read if kind == "read" else one.found_seen for one in told], dtype=np.bool_)
+    return rows, found, np.array([one.asked for one in told], dtype=np.int64)
 
 
-def fit(sets: Sequence[Sequence[Case]], prior: NDArray[np.float64], ridge: float, scale: float) -> NDArray[np.float64]:
-    """Weights float64 `[f]` with the least listwise loss, each set counting the same, plus `ridge * |w - prior|^2`."""
-    weights = prior.copy()
-    first, second = np.zeros_like(weights), np.zeros_like(weights)
-    padded = [_padded([case for case in of if case.right.any() and not case.right.all()]) for of in sets if of]
-    for step in range(1, STEPS + 1):
-        gradient = 2.0 * ridge * (weights - prior)
-        for rows, wanted, absent in padded:
-            scores = np.where(absent, -np.inf, scale * (rows @ weights))
-            scores -= scores.max(axis=1, keepdims=True)
-            chance = np.exp(scores)
-            chance /= chance.sum(axis=1, keepdims=True)
-            gradient += scale * np.einsum("qmf,qm->f", rows, chance - wanted) / rows.shape[0] / len(padded)
-        first = 0.9 * first + 0.1 * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-    return weights
+def _confidence(recorded: Mapping[str, Recordings], kind: str) -> Fits:
+    """Intercept and weights of the confidence; questions that nothing answers take no part."""
+    rows = {}
+    for name, of in recorded.items():
+        evidence, found, asked = _confidence_rows(of, kind)
+        kept = asked != UNANSWERABLE
+        rows[name] = (evidence[kept], found[kept])
+    return _left_out(rows, lambda sets: logistic_weights(sets, CONFIDENCE_RIDGE))
 
 
-def _padded(cases: Sequence[Case]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    most = max(case.right.size for case in cases)
-    rows = np.zeros((len(cases), most, cases[0].rows.shape[1]))
-    wanted = np.zeros((len(cases), most))
-    absent = np.ones((len(cases), most), dtype=bool)
-    for at, case in enumerate(cases):
-        size = case.right.size
-        rows[at, :size] = case.rows
-        wanted[at, :size] = case.right / case.right.sum()
-        absent[at, :size] = False
-    return rows, wanted, absent
+def _confidence_figures(recorded: Mapping[str, Recordings], kind: str, fits: Fits) -> Json:
+    """Of each set with weights fitted on the others."""
+    found = {}
+    for name, of in recorded.items():
+        rows, answered, asked = _confidence_rows(of, kind)
+        chance, fair = chances(rows, fits[name]), asked != UNANSWERABLE
+        here = chance[asked == ANSWERABLE].tolist()
+        areas = {
+            label: measures.auroc(here, chance[asked == how].tolist())
+            for label, how in (("auroc_hidden", HIDDEN), ("auroc_unanswerable", UNANSWERABLE))
+        }
+        found[name] = {
+            "brier": round(brier(chance[fair], answered[fair]), 3),
+            "brier_of_the_base_rate": round(float(answered[fair].mean() * (1 - answered[fair].mean())), 3),
+            "calibration_error": round(calibration_error(chance[fair], answered[fair]), 3),
+            **{label: None if area is None else round(area, 3) for label, area in areas.items()},
+        }
+        print(f"confidence {kind:7s} {name:16s} {found[name]}", flush=True)
+    return found
 
 
-def _figures(recorded: Mapping[str, Sequence[Recorded]], stages: Mapping[str, Any]) -> Json:
+def _figures(
+    recorded: Mapping[str, Recordings], stages: Mapping[str, Fits], by_type: Mapping[str | None, Mapping[Any, Weights]]
+) -> Json:
     """nDCG@10 and recall@10 in points, by set, of every way; learned ones with the set left out and fitted on all."""
     found: dict[str, Json] = {}
     for name, of in recorded.items():
         ways: dict[str, list[tuple[float, float]]] = {}
-        for one in of:
-            for way, flags in one.others.items():
-                ways.setdefault(way, []).append(_scores(flags, one.fusion.n_right))
+        for at, case in enumerate(of.fusion):
+            for way, flags in of.others.items():
+                ways.setdefault(way, []).append(scores(flags[at], case.n_right))
             for kind, out in (("left out", name), ("fitted on all", None)):
-                ranked = _ranked(one.fusion, stages["fusion"][out])
-                ways.setdefault(f"learned fusion, {kind}", []).append(_scores(ranked, one.fusion.n_right))
-                if one.order is not None:
-                    ranked = _ranked(one.order, stages["rerank"][out])
-                    ways.setdefault(f"learned order, {kind}", []).append(_scores(ranked, one.order.n_right))
+                fused = case.first_ten(stages["fusion"][out])
+                typed = case.first_ten(by_type[out].get(of.types[at], stages["fusion"][out]))
+                ways.setdefault(f"learned fusion, {kind}", []).append(scores(fused, case.n_right))
+                ways.setdefault(f"learned fusion by type, {kind}", []).append(scores(typed, case.n_right))
+                order = of.order[at]
+                if order is not None:
+                    ranked = order.first_ten(stages["rerank"][out])
+                    ways.setdefault(f"learned order, {kind}", []).append(scores(ranked, case.n_right))
         found[name] = {way: [round(100 * float(x), 2) for x in np.mean(values, axis=0)] for way, values in ways.items()}
     means = {
         way: [round(float(x), 2) for x in np.mean([one[way] for one in found.values()], axis=0)]
@@ -249,47 +211,45 @@ def _figures(recorded: Mapping[str, Sequence[Recorded]], stages: Mapping[str, An
     return {"ndcg_recall_at_10": found, "mean": means}
 
 
-def _ranked(case: Case, weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return case.right[np.argsort(-(case.rows @ weights), kind="stable")[:10]]
-
-
-def _scores(flags: NDArray[np.bool_], n_right: int) -> tuple[float, float]:
-    gain = sum(1.0 / math.log2(at + 2) for at in np.flatnonzero(flags[:10]).tolist())
-    ideal = sum(1.0 / math.log2(at + 2) for at in range(min(10, n_right)))
-    return gain / ideal, float(flags[:10].sum()) / n_right
-
-
-def _fusion_parameters(names: Sequence[str], weights: NDArray[np.float64]) -> Json:
+def _fusion_parameters(names: Sequence[str], weights: Weights, by_type: Mapping[QuestionType, Weights]) -> Json:
     """Weights on the scale of `SCALED_BY`, none below 0; those of `HELD` as they were."""
     shipped = FusionWeights.read()
-    fitted_ones = dict(zip(names, weights.tolist(), strict=True))
-    scale = SCALED_BY[1] / fitted_ones[SCALED_BY[0]]
-    by_name = {name: _short(max(weight * scale, 0.0)) for name, weight in fitted_ones.items()} | {
-        name: shipped.bonus[name] for name in HELD
+    scale = SCALED_BY[1] / float(weights[names.index(SCALED_BY[0])])
+    scaled = {
+        name: max(float(weight) * scale, LEAST.get(name, 0.0)) for name, weight in zip(names, weights, strict=True)
+    }
+    scaled |= {name: shipped.bonus[name] for name in HELD}
+    factors = {
+        type_.value: {
+            name: _short(max(float(weight) * scale, 0.0) / scaled[name])
+            for name, weight in zip(names, of, strict=True)
+            if name not in HELD and scaled[name] > 0.0
+        }
+        for type_, of in by_type.items()
     }
     return {
-        "standardised": {name: max(by_name[name], LEAST) for name in sorted(shipped.standardised)},
-        "bonus": {name: by_name[name] for name in sorted(shipped.bonus)},
-        "by_type": shipped.by_type,
+        "standardised": {name: _short(scaled[name]) for name in sorted(shipped.standardised)},
+        "bonus": {name: _short(scaled[name]) for name in sorted(shipped.bonus)},
+        "by_type": factors,
     }
+
+
+def _numbers(names: Sequence[str], weights: Weights) -> dict[str, float]:
+    return dict(zip(names, map(_short, weights.tolist()), strict=True))
 
 
 def _short(weight: float) -> float:
     return round(float(weight), 4)
 
 
-def _write(
-    name: str,
-    weights: Mapping[str | None, NDArray[np.float64]],
-    on: Sequence[str],
-    parameters: Callable[[NDArray[np.float64]], Json],
-) -> None:
-    without = {out: parameters(of) for out, of in weights.items() if out is not None}
-    fitted.write(WEIGHTS / f"{name}.json", parameters(weights[None]), fitted_on=on, command=COMMAND, without=without)
+def _write(name: str, on: Sequence[str], parameters: Callable[[str | None], Json]) -> None:
+    without = {out: parameters(out) for out in on}
+    fitted.write(WEIGHTS / f"{name}.json", parameters(None), fitted_on=on, command=COMMAND, without=without)
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality fit", description=__doc__)
     add_options(parser)
+    parser.add_argument("--recordings", type=Path, help="folder in which what was asked is kept between fits")
     parser.add_argument("--write", action="store_true", help="write retrieval/weights and the result file")
     return parser.parse_args(argv)

@@ -23,7 +23,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("memsvc", "retrieval", "gpu")
 MARK = "fitted_on"
-SETTINGS = {"fusion.json": "fusion_weights", "rerank.json": "rerank_weights"}
+SETTINGS = {"fusion.json": "fusion_weights", "rerank.json": "rerank_weights", "confidence.json": "confidence_weights"}
 """Shipped files, and the setting of the server that names another one in their place."""
 
 

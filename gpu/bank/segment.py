@@ -34,7 +34,8 @@ from gpu.bank.sequences import SequenceOrder
 
 _PLAIN = (
     "versions", "kinds", "states", "occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "recorded_to_us",
-    "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths", "sequences", "outcomes",
+    "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths", "sequences", "subjects",
+    "outcomes",
 )  # fmt: skip
 """Columns that a batch and an attribute page share by name."""
 _RANGE_COLUMNS = tuple(name for arena in ARENAS.values() for name in (arena.first, arena.count))

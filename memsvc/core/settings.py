@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     rerank_weights: Path | None = Field(
         default=None, description="File with weights of the final order in the place of the shipped ones."
     )
+    confidence_weights: Path | None = Field(
+        default=None, description="File with weights of the confidence in the place of the shipped ones."
+    )
     adaptive_fusion: bool = Field(
         default=False, description="Let feedback on recalls move the weights of channels, namespace by namespace."
     )

@@ -48,13 +48,13 @@ class TextAnalyser:
             speaker = speaker.strip()
             if not text.casefold().startswith(speaker.casefold()):
                 words += stems(speaker)
-            if mention_id(speaker) not in {mention_id(name) for name in names}:
-                names = (speaker, *names)
+            names = (speaker, *(name for name in names if mention_id(name) != mention_id(speaker)))
         return TextAnalysis(
             self.version,
             hashed(words),
             names,
             mention_ids(names),
+            mention_id(names[0]) if names else 0,
             spans=time_spans(text, occurred_at),
             place_ids=place_ids(place, text),
         )

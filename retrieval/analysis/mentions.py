@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from retrieval.analysis.folding import bounded_marks
 from retrieval.analysis.stop_words import ENGLISH
 
-MENTIONS_VERSION = 1
+MENTIONS_VERSION = 2
 
 _MOST_MENTIONS = 256
 _NAME = r"\p{Lu}[\p{L}\p{M}\p{N}]*(?:(?:['’\-&](?=[\p{L}\p{N}])|\.(?=\p{Lu}))[\p{L}\p{M}\p{N}]+)*"
