@@ -59,6 +59,7 @@ def machine() -> dict[str, Any]:
     """What it ran on, load included: timings on a busy machine are not those of an idle one."""
     return {
         "cpu": _cpu(),
+        "vector_units": _vector_units(),
         "cores": os.cpu_count(),
         "ram_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load_1m": round(os.getloadavg()[0], 2),
@@ -83,6 +84,14 @@ def revision() -> str | None:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     done = subprocess.run(command, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
+
+
+def _vector_units() -> list[str]:
+    """What the processor can do that decides how fast models with whole numbers run."""
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    flags = set(next((line.split(":", 1)[1] for line in text.splitlines() if line.startswith("flags")), "").split())
+    return [name for name in ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8") if name in flags]
 
 
 def _cpu() -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,17 +35,14 @@ class Server:
         ready_s: seconds from the start of the process to the first yes of `/readyz`.
     """
 
-    def __init__(self, data_dir: Path, settings: dict[str, str]) -> None:
+    def __init__(self, data_dir: Path, settings: dict[str, str], cores: Collection[int] | None = None) -> None:
         self.log = data_dir.with_name(data_dir.name + ".server.log")
-        command = Path(sys.executable).with_name("memsvc")
-        if not command.exists():
-            raise ServerDiedError(f"{command} is not there; install the checkout first: pip install -e clients -e .")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MEMSVC_")}
         environment |= {f"MEMSVC_{name.upper()}": value for name, value in settings.items()}
         begun = time.perf_counter()
-        with self.log.open("wb") as log:
+        with self.log.open("wb") as log, _held_to(cores):
             self.process = subprocess.Popen(
-                [command, "serve", "--port", "0", "--data-dir", data_dir],
+                [sys.executable, "-m", "memsvc_client", "serve", "--port", "0", "--data-dir", data_dir],
                 stdout=log,
                 stderr=log,
                 env=environment,
@@ -101,13 +98,29 @@ class Server:
 
 
 @contextmanager
-def serve(data_dir: Path, **settings: str | int) -> Iterator[Server]:
+def _held_to(cores: Collection[int] | None) -> Iterator[None]:
+    """Processes that this thread starts meanwhile run on these cores alone."""
+    if cores is None:
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+@contextmanager
+def serve(data_dir: Path, cores: Collection[int] | None = None, **settings: str | int) -> Iterator[Server]:
     """A server over a data folder that stays; stopped at the end.
 
     Args:
+        data_dir: made if it is not there.
+        cores: numbers of the cores that it may use; default: all.
         settings: each is `MEMSVC_<NAME>`. Other settings of this environment are not passed on.
     """
-    server = Server(data_dir, {name: str(value) for name, value in settings.items()})
+    server = Server(data_dir, {name: str(value) for name, value in settings.items()}, cores)
     try:
         yield server
     finally:

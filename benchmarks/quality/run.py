@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import os
+import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +30,7 @@ from benchmarks import _results
 from benchmarks._http import Client
 from benchmarks._server import scratch, serve
 from benchmarks.quality import fitted, measures
-from benchmarks.quality.sets import AVERAGED, Json, Question, Set, add_options, folders, read
+from benchmarks.quality.sets import AVERAGED, Json, Question, Set, Step, add_options, folders, read
 
 PROFILES = ("fast", "balanced", "thorough")
 COMMAND = "python -m benchmarks.quality run --data DATA"
@@ -68,13 +71,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = given or [(fitted.SETTINGS[one.name], one) for one in fitted.shipped() if one.name in fitted.SETTINGS]
     _refuse(given, [folder.name for folder in chosen])
     figures = _kept(options.name) if options.keep else {}
+    held = _cores(options.servers, options.cores)
     figures |= {"limit": options.limit, "profiles": figures.get("profiles", {})}
     for folder in chosen:
         data = read(folder, options.limit)
         settings = dict(one.split("=", 1) for one in options.setting)
         with scratch() as place:
             settings |= _without(given, folder.name, place)
-            for profile, answered, written in _played(data, options.profile or PROFILES, place, settings):
+            for profile, answered, written in _played(data, options.profile or PROFILES, place, settings, held):
                 of = figures["profiles"].setdefault(profile, {"sets": {}})
                 of["sets"][data.name] = {**summary(answered), **written, "fitted": _named(given, folder.name)}
                 of |= means(of["sets"])
@@ -85,46 +89,97 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _played(
-    data: Set, profiles: Sequence[str], place: Path, settings: dict[str, str]
+    data: Set, profiles: Sequence[str], place: Path, settings: dict[str, str], held: Sequence[Collection[int]] | None
 ) -> Iterator[tuple[str, list[Answered], Json]]:
-    """Answers by profile, each from a server of its own, and how fast the rows were written."""
-    rates: Json = {}
-    for number, profile in enumerate(profiles):
-        folder = place / (profile if data.grows else "data")
-        with serve(folder, **settings) as server:
-            client = Client(server.url)
-            begun = time.perf_counter()
-            answered, rows, spent = play(client, data, profile, write=data.grows or number == 0)
-            if rows:
-                rates = {"rows": rows, "ingest_rows_per_s": round(rows / max(spent, 1e-9), 1)}
-            yield (
-                profile,
-                answered,
-                {
-                    **rates,
-                    "minutes": round((time.perf_counter() - begun) / 60, 1),
-                    "rss_bytes": server.rss_bytes(),
-                    "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-                },
-            )
+    """Answers by profile, from servers of its own, and how fast the rows were written.
 
-
-def play(client: Client, data: Set, profile: str, *, write: bool) -> tuple[list[Answered], int, float]:
-    """Writes and asks in the set's order.
-
-    Returns:
-        Answers, how many rows were written, and how many seconds that took.
+    Args:
+        data: the set.
+        profiles: those to ask with.
+        place: for data folders.
+        settings: of the servers.
+        held: cores of each server; they share the questions. None: one server that has them all.
     """
-    answered, rows, spent = [], 0, 0.0
-    for step in data.steps:
-        namespace = f"quality/{data.name}/{step.namespace}"
-        if write and step.rows:
-            begun = time.perf_counter()
-            write_rows(client.post, namespace, step.rows)
-            spent += time.perf_counter() - begun
-            rows += len(step.rows)
-        answered += [ask(client.post, question, namespace, profile) for question in step.questions]
-    return answered, rows, spent
+    rates: Json = {}
+    written = place / "data"
+    if not data.grows:
+        with serve(written, **settings) as server:
+            client = Client(server.url)
+            begun, rows = time.perf_counter(), 0
+            for step in data.steps:
+                write_rows(client.post, namespace_of(data, step), step.rows)
+                rows += len(step.rows)
+            rates = _rate(rows, time.perf_counter() - begun)
+    for profile in profiles:
+        begun = time.perf_counter()
+        servers: Sequence[Collection[int] | None] = held or (None,)
+        with ThreadPoolExecutor(len(servers)) as asking:
+            parts = [
+                asking.submit(
+                    _part,
+                    data.part(number, len(servers)),
+                    profile,
+                    written,
+                    place / f"{profile}-{number}",
+                    settings,
+                    on,
+                )
+                for number, on in enumerate(servers)
+            ]
+            done = [part.result() for part in parts]
+        if data.grows:
+            rates = _rate(done[0].rows, done[0].spent_s)
+        of_id = {answer.id: answer for part in done for answer in part.answered}
+        yield (
+            profile,
+            [of_id[question.id] for step in data.steps for question in step.questions],
+            {
+                **rates,
+                "servers": [sorted(on) for on in held] if held else "one, on all cores",
+                "minutes": round((time.perf_counter() - begun) / 60, 1),
+                "rss_bytes": done[0].rss_bytes,
+                "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+            },
+        )
+
+
+def _rate(rows: int, spent_s: float) -> Json:
+    return {"rows": rows, "ingest_rows_per_s": round(rows / max(spent_s, 1e-9), 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What came of a part of a set's questions; `spent_s` is the time that its `rows` took to write."""
+
+    answered: list[Answered]
+    rows: int
+    spent_s: float
+    rss_bytes: int
+
+
+def _part(
+    data: Set, profile: str, written: Path, folder: Path, settings: dict[str, str], cores: Collection[int] | None
+) -> _Part:
+    """Asks a part of a set's questions of a server over a copy of what was written, or that is written meanwhile."""
+    if not data.grows:
+        shutil.copytree(written, folder)
+    answered, rows, spent_s = [], 0, 0.0
+    with serve(folder, cores, **settings) as server:
+        client = Client(server.url)
+        for step in data.steps:
+            namespace = namespace_of(data, step)
+            if data.grows and step.rows:
+                begun = time.perf_counter()
+                write_rows(client.post, namespace, step.rows)
+                spent_s += time.perf_counter() - begun
+                rows += len(step.rows)
+            answered += [ask(client.post, question, namespace, profile) for question in step.questions]
+        return _Part(answered, rows, spent_s, server.rss_bytes())
+
+
+def namespace_of(data: Set, step: Step) -> str:
+    """Where the rows of a step are written."""
+    return f"quality/{data.name}/{step.namespace}"
 
 
 def write_rows(post: Callable[[str, Json], Json], namespace: str, rows: Sequence[Json]) -> dict[str, str]:
@@ -306,6 +361,17 @@ def _say(name: str, profile: str, figures: Json) -> None:
     )
 
 
+def _cores(servers: int, each: int) -> list[list[int]] | None:
+    """Cores of each server; None for one server with all of them. Ends the command with code 2 if there are too few."""
+    if not each:
+        return None if servers == 1 else [sorted(os.sched_getaffinity(0))] * servers
+    own = sorted(os.sched_getaffinity(0))
+    if servers * each > len(own):
+        print(f"{servers} servers with {each} cores each: there are {len(own)}", file=sys.stderr)
+        sys.exit(2)
+    return [own[number * each : (number + 1) * each] for number in range(servers)]
+
+
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality run", description=(__doc__ or "").split("\n")[0]
@@ -323,6 +389,8 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         help="fitted parameters by the setting that names them; default: the shipped ones. Each set gets those that "
         "were fitted without it",
     )
+    parser.add_argument("--servers", type=int, default=1, help="servers side by side that share the questions")
+    parser.add_argument("--cores", type=int, default=0, help="of each server; default: all")
     parser.add_argument("--name", default=NAME, help="name of the file of figures")
     return parser.parse_args(argv)
 

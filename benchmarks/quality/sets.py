@@ -8,10 +8,11 @@ caller would know (`SENT`). Answers and metadata of questions are not sent eithe
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,15 @@ class Set:
     name: str
     steps: tuple[Step, ...]
     grows: bool
+
+    def part(self, number: int, parts: int) -> Set:
+        """All rows, and of the questions every `parts`-th from `number` on."""
+        places = itertools.count()
+        steps = [
+            replace(step, questions=tuple(q for q in step.questions if next(places) % parts == number))
+            for step in self.steps
+        ]
+        return replace(self, steps=tuple(steps))
 
 
 def read(folder: Path, limit: int | None = None) -> Set:

@@ -202,7 +202,9 @@ def test_other_vectors_take_the_place_of_the_old_ones_in_every_version(service: 
         assert set(connection.execute(select(CHANGE.c.memory_id)).scalars()) == {None, memory}
 
 
-@pytest.mark.parametrize("column", ["texts", "spans", "place_ids", "link_targets", "term_ids", "sequences", "subjects", "outcomes"])
+@pytest.mark.parametrize(
+    "column", ["texts", "spans", "place_ids", "link_targets", "term_ids", "sequences", "subjects", "outcomes"]
+)
 def test_verify_finds_what_was_changed(service: Service, column: str) -> None:
     first = service.add("the cause")
     draft = Draft(

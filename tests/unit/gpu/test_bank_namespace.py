@@ -141,7 +141,7 @@ def test_erase_leaves_no_byte(compacted: bool) -> None:
             )
         )  # fmt: skip
         marks += [spans.tobytes(), places.tobytes(), text, bytes([0xA1 + number]) * 16]
-        marks.append((0x5E9E5E9E00000000 + number).to_bytes(8, "little"))
+        marks += [(of + number).to_bytes(8, "little") for of in (0x5E9E5E9E00000000, 0x50B350B300000000)]
         marks += [vector.tobytes(), terms[:1].tobytes(), terms[1:].tobytes(), pairs.tobytes(), entities.tobytes()]
     # The same version twice: the row that was replaced in place holds bytes too.
     namespace.put(replace(secrets[2], term_ids=np.array([0xBEEF0000], np.uint32), term_freqs=np.ones(1, np.uint16),

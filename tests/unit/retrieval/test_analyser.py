@@ -123,3 +123,23 @@ def test_an_analysis_has_times_and_places() -> None:
     assert found.spans.tolist() == [[1_715_731_200_000_000, 1_715_817_600_000_000]]
     assert found.place_ids.tolist() == sorted(map(place_id, ("Cafe Luna, Paris", "Cafe Luna", "Paris", "Berlin")))
     assert TextAnalyser().analyse("Yesterday we met.").spans.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker", "party"),
+    [
+        ("Caroline: Hey Mel! How was the trip?", None, "Caroline"),
+        ("Hey Mel! How was the trip?", "Caroline", "Caroline"),
+        ("I told Mel that Caroline was late.", "Caroline", "Caroline"),
+        ("Ada Lovelace wrote to Charles Babbage.", None, "Ada Lovelace"),
+    ],
+)
+def test_a_text_is_about_who_says_it_or_whom_it_names_first(text: str, speaker: str | None, party: str) -> None:
+    found = TextAnalyser().analyse(text, speaker=speaker)
+    assert found.subject_id == mention_id(party)
+    assert found.mentions[0] == party
+    assert sorted(found.mention_ids.tolist()) == sorted({mention_id(name) for name in found.mentions})
+
+
+def test_a_text_that_names_nobody_is_about_nobody() -> None:
+    assert TextAnalyser().analyse("planted roses today").subject_id == 0
