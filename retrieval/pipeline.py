@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
 logger = logging.getLogger(__name__)
+
+Resolve = Callable[[Sequence[str]], Sequence[NDArray[np.uint64]]]
+"""For each name of a question the ids of all mentions that stand for it, uint64 `[a]`."""
 
 _EMBED_SHARE = 0.6
 """Share of the deadline that the embedder may use up: the other channels need some of it too."""
@@ -117,23 +120,35 @@ class Recaller:
         self._runner = ChannelRunner(workers=workers, inline_slots=inline_slots)
         self._embed_pool = ThreadPoolExecutor(_EMBED_WORKERS, thread_name_prefix="embed-in-time")
 
-    def analyse(self, query: Query) -> AnalysedQuery:
-        """Embeds and analyses a question. An embedder that fails or takes too long leaves the vector out."""
+    def analyse(self, query: Query, resolve: Resolve | None = None) -> AnalysedQuery:
+        """Embeds and analyses a question, side by side. An embedder that fails or is late leaves the vector out.
+
+        Args:
+            query: the question; its deadline counts from here.
+            resolve: finds the aliases of the names in it; without it each name stands for itself.
+
+        Raises:
+            Exception: whatever `resolve` raises.
+        """
         begun_s = time.monotonic()
         begun = time.perf_counter()
-        encoded = self._encoded(query)
-        embed_ms = (time.perf_counter() - begun) * 1e3
+        coming = self._submitted(query.text)
         question = self._analyser.question(query.text, query.asked_at)
+        terms = self._analyser.query_terms(query.text)
+        groups = () if resolve is None else tuple(resolve(question.names))
+        ends_at_s = None if query.deadline_s is None else begun_s + query.deadline_s
+        encoded = _ended(coming, None if query.deadline_s is None else begun_s + query.deadline_s * _EMBED_SHARE)
         return AnalysedQuery(
             query=query,
-            terms=self._analyser.query_terms(query.text),
+            terms=terms,
             mention_ids=mention_ids(question.names),
             vector=None if encoded is None else encoded.views[0],
             tokens=None if encoded is None else encoded.tokens,
             question=question,
-            embed_ms=embed_ms,
+            embed_ms=(time.perf_counter() - begun) * 1e3,
             name_terms=self._analyser.name_terms(question.names),
-            ends_at_s=None if query.deadline_s is None else begun_s + query.deadline_s,
+            ends_at_s=ends_at_s,
+            entity_groups=groups,
         )
 
     def recall(
@@ -238,19 +253,16 @@ class Recaller:
         self._runner.close()
         self._embed_pool.shutdown(wait=True, cancel_futures=True)
 
-    def _encoded(self, query: Query) -> Encoded | None:
-        try:
-            if query.deadline_s is None:
-                return _encode(self._embedder, query.text)
-            return _in_time(self._submitted(query.text), query.deadline_s * _EMBED_SHARE)
-        except EmbedderError as error:
-            logger.warning("the question could not be embedded: %s", error)
-            return None
-
     def _submitted(self, text: str) -> Future[Encoded]:
-        if isinstance(self._embedder, BatchingEmbedder):  # it has threads of its own
+        """A question being embedded; what goes wrong is in the future."""
+        if not isinstance(self._embedder, BatchingEmbedder):  # which has threads of its own
+            return self._embed_pool.submit(_encode, self._embedder, text)
+        try:
             return self._embedder.submit_question(text)
-        return self._embed_pool.submit(_encode, self._embedder, text)
+        except EmbedderError as error:
+            refused: Future[Encoded] = Future()
+            refused.set_exception(error)
+            return refused
 
 
 def _share_of_time(ends_at_s: float | None, share: float) -> float | None:
@@ -299,13 +311,16 @@ def _asked_again(results: Mapping[str, ChannelResult], slots: NDArray[np.int64])
     return total
 
 
-def _in_time(future: Future[Encoded], limit_s: float) -> Encoded | None:
+def _ended(coming: Future[Encoded], until_s: float | None) -> Encoded | None:
+    """What the embedder made of a question, waited for until a moment of `time.monotonic`; None if it has not."""
     try:
-        return future.result(limit_s)
+        return coming.result(None if until_s is None else max(0.0, until_s - time.monotonic()))
     except TimeoutError:
-        future.cancel()
+        coming.cancel()
         logger.warning("the question was not embedded in time")
-        return None
+    except EmbedderError as error:
+        logger.warning("the question could not be embedded: %s", error)
+    return None
 
 
 def _degraded(analysed: AnalysedQuery, outcome: Outcome, reranked: Reranked | None) -> tuple[str, ...]:

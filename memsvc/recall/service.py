@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -140,8 +141,7 @@ class RecallService:
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
             with_vectors=question.with_vectors,
         )
-        analysed = self._recaller.analyse(query)
-        analysed = replace(analysed, entity_groups=self._resolve(namespace, analysed.question.names))
+        analysed = self._recaller.analyse(query, partial(self._resolve, namespace))
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, vector=None, tokens=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
