@@ -128,7 +128,7 @@ def _played(
             ]
             done = [part.result() for part in parts]
         if data.grows:
-            rates = _rate(done[0].rows, done[0].spent_s)
+            rates = _rate(sum(part.rows for part in done), max(part.spent_s for part in done))
         of_id = {answer.id: answer for part in done for answer in part.answered}
         yield (
             profile,

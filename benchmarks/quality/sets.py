@@ -78,7 +78,13 @@ class Set:
     grows: bool
 
     def part(self, number: int, parts: int) -> Set:
-        """All rows, and of the questions every `parts`-th from `number` on."""
+        """One of the parts into which several servers share the set.
+
+        All rows and every `parts`-th question from `number` on; of a set that grows every `parts`-th namespace.
+        """
+        if self.grows:
+            names = list(dict.fromkeys(step.namespace for step in self.steps))[number::parts]
+            return replace(self, steps=tuple(step for step in self.steps if step.namespace in names))
         places = itertools.count()
         steps = [
             replace(step, questions=tuple(q for q in step.questions if next(places) % parts == number))

@@ -65,6 +65,26 @@ def test_a_limit_keeps_questions_from_all_over_the_set(tmp_path: Path) -> None:
     assert not sets.read(folder).grows
 
 
+def test_parts_share_the_questions_and_have_all_rows(tmp_path: Path) -> None:
+    data = sets.read(put(tmp_path / "a", [row(0), row(1)], [query(n) for n in range(5)]))
+    parts = [data.part(number, 2) for number in range(2)]
+    assert [[q.id for step in part.steps for q in step.questions] for part in parts] == [
+        ["q0", "q2", "q4"],
+        ["q1", "q3"],
+    ]
+    assert all(part.steps[0].rows == data.steps[0].rows for part in parts)
+
+
+def test_parts_of_a_set_that_grows_have_namespaces_of_their_own(tmp_path: Path) -> None:
+    corpus = [row(n, n % 2, namespace=f"n{n // 2}") for n in range(6)]
+    queries = [query(n, 1 + n % 2, namespace=f"n{n // 2}") for n in range(6)]
+    data = sets.read(put(tmp_path / "a", corpus, queries))
+    assert data.grows
+    parts = [data.part(number, 2) for number in range(2)]
+    assert [sorted({step.namespace for step in part.steps}) for part in parts] == [["n0", "n2"], ["n1"]]
+    assert sum(len(step.rows) for part in parts for step in part.steps) == sum(len(step.rows) for step in data.steps)
+
+
 def test_a_command_without_its_sets_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
