@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from gpu.bank.bank import Bank
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
@@ -83,6 +85,8 @@ class Container:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
+        # Products here are small: a second BLAS thread saves nothing, and waits for a core that somebody else is using.
+        threadpool_limits(limits=1, user_api="blas")
         self._say = say
         self._loaded = False
         self.secrets = load_secrets(settings)
