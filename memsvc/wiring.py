@@ -86,7 +86,7 @@ class Container:
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
         # Products here are small: a second BLAS thread saves nothing, and waits for a core that somebody else is using.
-        threadpool_limits(limits=1, user_api="blas")
+        threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-untyped-call]
         self._say = say
         self._loaded = False
         self.secrets = load_secrets(settings)
