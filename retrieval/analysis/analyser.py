@@ -12,7 +12,7 @@ from retrieval.analysis.mentions import MENTIONS_VERSION, mention_id, mention_id
 from retrieval.analysis.places import PLACES_VERSION, place_ids
 from retrieval.analysis.questions import question
 from retrieval.analysis.terms import TERMS_VERSION, hashed, stems
-from retrieval.analysis.times import TIMES_VERSION, time_spans
+from retrieval.analysis.times.spans import TIMES_VERSION, time_spans
 from retrieval.types import Question, Terms, TextAnalysis
 
 

@@ -41,7 +41,7 @@ from retrieval.analysis.question_words import (
     WHO_NOUNS,
     WHY_NOUNS,
 )
-from retrieval.analysis.times import time_spans
+from retrieval.analysis.times.spans import time_spans
 from retrieval.types import Order, Question, QuestionType
 
 _LONGEST_CLAUSE = 2_000

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from retrieval.analysis.times import MOST_SPANS, time_spans
+from retrieval.analysis.times.spans import MOST_SPANS, time_spans
 from tests.fixtures.growth import assert_linear
 from tests.unit.retrieval.analysis.time_expressions import GOLD, KNOWN_MISSES, NONE, SAID_AT, SECOND, THIRD
 

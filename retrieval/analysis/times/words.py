@@ -105,3 +105,7 @@ PRESENT = frozenset(
 )
 PLANNED = frozenset("scheduled planned booked expected supposed need indeed invited excited married tired".split())
 """What ends like a past form and says nothing about when."""
+
+DASHES = frozenset("-–—")
+RANGE_WORDS = frozenset({"to", "through", "thru", "until", "till"}) | DASHES
+SENTENCE_ENDS = frozenset(".!?;\n")

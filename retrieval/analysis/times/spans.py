@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.analysis.periods import Period
-from retrieval.analysis.time_grammar import TRIGGERS, Reader
-from retrieval.analysis.time_tokens import tokens
+from retrieval.analysis.times.expressions import read_periods
+from retrieval.analysis.times.periods import Period
+from retrieval.analysis.times.points import RULES, TRIGGERS
+from retrieval.analysis.times.text import Text
+from retrieval.analysis.times.tokens import tokens
 
 TIMES_VERSION = 1
 MOST_SPANS = 32
@@ -43,7 +45,8 @@ def time_spans(text: str, said_at: datetime | None, *, asks: bool = False) -> ND
     if said_at is not None:
         offset = said_at.utcoffset() or timedelta(0)
         now = said_at.replace(tzinfo=None)
-    found = {_bounds(period, offset) for period in Reader(tokens(text), now, offset, asks=asks).periods(MOST_SPANS)}
+    said = Text(tokens(text), now, offset, asks=asks, rules=RULES)
+    found = {_bounds(period, offset) for period in read_periods(said, MOST_SPANS)}
     return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
 
 
