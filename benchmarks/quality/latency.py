@@ -28,6 +28,7 @@ from benchmarks.quality import measures
 from benchmarks.quality.local import LocalService, local
 from benchmarks.quality.run import PROFILES, write_rows
 from benchmarks.quality.sets import Json, Question, Set, add_options, folders, read
+from benchmarks.quality.speed import model_ms
 from benchmarks.quality.tiled import tiled
 from retrieval.embedders import packaged
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, save and print."""
     options = _options(argv)
     options.set = options.set or list(SETS)
-    figures: Json = {"memories": options.memories, "calls": options.calls, "sets": {}}
+    figures: Json = {"memories": options.memories, "calls": options.calls, "model_ms": model_ms(), "sets": {}}
     for folder in folders(options):
         figures["sets"][folder.name] = by_profile(read(folder), options.memories, options.calls)
         for profile, of in figures["sets"][folder.name]["profiles"].items():

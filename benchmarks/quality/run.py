@@ -31,6 +31,7 @@ from benchmarks._http import Client
 from benchmarks._server import scratch, serve
 from benchmarks.quality import fitted, measures
 from benchmarks.quality.sets import AVERAGED, Json, Question, Set, Step, add_options, folders, read
+from benchmarks.quality.speed import model_ms
 
 PROFILES = ("fast", "balanced", "thorough")
 COMMAND = "python -m benchmarks.quality run --data DATA"
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     _refuse(given, [folder.name for folder in chosen])
     figures = _kept(options.name) if options.keep else {}
     held = _cores(options.servers, options.cores)
-    figures |= {"limit": options.limit, "profiles": figures.get("profiles", {})}
+    figures |= {"limit": options.limit, "model_ms": model_ms(), "profiles": figures.get("profiles", {})}
     for folder in chosen:
         data = read(folder, options.limit)
         settings = dict(one.split("=", 1) for one in options.setting)
