@@ -20,8 +20,8 @@ _REACH = 6
 def read_periods(text: Text, most: int) -> list[Period]:
     """The first `most` times of a text, in its order, in local time."""
     found: list[Period] = []
-    index, end = 0, len(text)
-    while index < end and len(found) < most:
+    index = 0
+    while index < len(text.tokens) and len(found) < most:
         read = _guarded(text, index)
         if read is None:
             index += 1
@@ -34,7 +34,7 @@ def read_periods(text: Text, most: int) -> list[Period]:
 
 def _guarded(text: Text, index: int) -> Found | None:
     """The expression that begins at a token: none where none can begin, none that the calendar lacks."""
-    token = text.at(index)
+    token = text.tokens[index]
     if token.kind == "mark" or token.kind == "junk":
         return None
     if token.kind == "word" and token.low not in text.rules.by_word:

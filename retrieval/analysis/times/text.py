@@ -45,28 +45,25 @@ class Text:
     def __init__(
         self, tokens: Sequence[Token], now: datetime | None, offset: timedelta, *, asks: bool, rules: Rules
     ) -> None:
+        self.tokens = tokens
         self.now = now
         self.offset = offset
         self.asks = asks
         self.rules = rules
-        self._tokens = tokens
         self._depth = 0
-
-    def __len__(self) -> int:
-        return len(self._tokens)
 
     @cached_property
     def tells_habits(self) -> bool:
         """Whether it speaks of what is done again and again: then an hour alone is no time."""
-        return any(token.low in HABITS for token in self._tokens)
+        return any(token.low in HABITS for token in self.tokens)
 
     def at(self, index: int) -> Token:
         """The token there; `END` before the first and after the last."""
-        return self._tokens[index] if 0 <= index < len(self._tokens) else END
+        return self.tokens[index] if 0 <= index < len(self.tokens) else END
 
     def low(self, index: int) -> str:
         """The token there in lower case."""
-        return self._tokens[index].low if 0 <= index < len(self._tokens) else ""
+        return self.tokens[index].low if 0 <= index < len(self.tokens) else ""
 
     def bare(self, index: int) -> str:
         """The word there without its "'s"."""
@@ -85,7 +82,7 @@ class Text:
         while start > max(0, index - _MOST_CLAUSE_TOKENS) and self.low(start - 1) not in SENTENCE_ENDS:
             start -= 1
         end = index
-        while end < min(len(self._tokens), index + _MOST_CLAUSE_TOKENS) and self.low(end) not in SENTENCE_ENDS:
+        while end < min(len(self.tokens), index + _MOST_CLAUSE_TOKENS) and self.low(end) not in SENTENCE_ENDS:
             end += 1
         return [self.low(place) for place in range(start, end)]
 
