@@ -84,4 +84,7 @@ def _from_point(text: Text, index: int, unit: str, count: int) -> PointFound | N
     period = None if point is None else settled(text, point[0], index, coming=True if count > 0 else None)
     if point is None or period is None:
         return None
+    if unit == "weekend":
+        ahead = count > 0 and cal.weekend(period.start).start > period.start  # that of its own week is the first one
+        return cal.unit_at(period.start, unit, count - ahead), point[1]
     return cal.day(cal.shifted(period.start, unit, count)), point[1]

@@ -18,7 +18,7 @@ PIECES = """
     last next this the of in from to between and since before after until by early mid - – , . week weekend month year
     day two 3 7th 31 2023 1999 0001 9999 May march Feb February 29 30 Friday Sunday summer winter Christmas ago now
     morning night at 3pm 15:30 2023-02-30 2024-02-29 31/12/2023 99/99/2023 Q3 90s century 21st decade past few couple
-    yesterday tomorrow Easter half a quarter years 9999-12-31 10000
+    yesterday tomorrow Easter half a quarter years weekends 9999-12-31 10000
 """
 
 
@@ -78,6 +78,17 @@ def test_other_calendars_than_the_present_one() -> None:
     assert time_spans("on February 29", datetime(2023, 3, 1, tzinfo=UTC), asks=True).tolist() == [
         list(_span("2020-02-29"))
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "weekend"),
+    [
+        ("a weekend after Christmas 2023", "2023-12-30..2024-01-01"),
+        ("two weekends before Easter 2023", "2023-03-25..2023-03-27"),
+    ],
+)
+def test_weekends_from_a_day_are_counted_in_weeks(text: str, weekend: str) -> None:
+    assert list(_span(weekend)) in time_spans(text, NOW).tolist()
 
 
 @pytest.mark.parametrize("text", ["2023-02-30", "10000 years ago", "99/99/2023", "the 0th century"])
