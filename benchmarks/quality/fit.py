@@ -15,6 +15,7 @@ fitted too, and written only if they pay on the sets that were left out.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ ORDER_RIDGE = 0.005
 TYPE_RIDGE = 0.2
 """Holds the weights of one type of question near those of all."""
 CONFIDENCE_RIDGE = 1e-3
+FEWEST_SETS = 2
 PAYS = 0.1
 """Points of nDCG@10 that factors by type must bring, on sets that were left out, to be written."""
 FEWEST_OF_A_TYPE = 100
@@ -73,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if folder.name in AVERAGED:
             recorded[folder.name] = _recorded(folder, options)
             print(f"{folder.name}: {len(recorded[folder.name].fusion)} questions", flush=True)
+    if len(recorded) < FEWEST_SETS:
+        print(f"a fit leaves one set out: it needs {FEWEST_SETS} sets at least", file=sys.stderr)
+        sys.exit(0 if options.recordings else 2)
     names = channel_names()
     fusion = {n: of.fusion for n, of in recorded.items()}
     order = {n: [case for case in of.order if case is not None] for n, of in recorded.items()}
