@@ -44,8 +44,8 @@ from retrieval.channels.late_interaction import LateInteractionChannel
 from retrieval.channels.place import PlaceChannel
 from retrieval.channels.procedural import ProceduralChannel
 from retrieval.channels.semantic import SemanticChannel
+from retrieval.channels.speaker import SpeakerChannel
 from retrieval.channels.spreading import SpreadingChannel
-from retrieval.channels.subject import SubjectChannel
 from retrieval.channels.temporal import TemporalChannel
 from retrieval.confidence import Confidence, ConfidenceWeights
 from retrieval.embedders.batching import BatchingEmbedder, usable_cores
@@ -165,7 +165,7 @@ class Container:
             AssociativeChannel(),
             SpreadingChannel(),
             ConsolidationChannel(),
-            SubjectChannel(),
+            SpeakerChannel(),
         )
         off = set(self.settings.channels_off)
         known = {*(channel.name for channel in channels), *(channel.name for channel in seeded)}

@@ -7,8 +7,8 @@ over what is known of the question as a whole (each x_i does not grow with the n
 - rise: how far the best cosine stands above the namespace's mean cosine, in [0, 1];
 - share: how much of the question's words the best memory covers that is about the names in the question, in [0, 1];
 - late: the best score of the late interaction;
-- about: how much of the best candidates' weight lies on memories about a party that the question names, in [0, 1]
-  (`retrieval.channels.subject`); 1 where that tells nothing apart. Weight is the softmax of the logits, else of the
+- said: how much of the best candidates' weight lies on memories that somebody said whom the question names, in [0, 1]
+  (`retrieval.channels.speaker`); 1 where that tells nothing apart. Weight is the softmax of the logits, else of the
   fused scores;
 - read, where a cross-encoder read the best candidates: the logarithm of the sum of exp(logit), and the best logit.
 
@@ -18,7 +18,7 @@ in `retrieval/weights/confidence.json`. `benchmarks/quality/fit.py` fits them on
 questions counting the same, and judges each set by weights that were fitted on the others: Brier score, calibration
 error, and the area under the curve against questions that nothing answers (`docs/quality.md`).
 
-Sources: logistic calibration, Platt 1999; named parties as in the adversarial questions of Maharana et al. 2024
+Sources: logistic calibration, Platt 1999; questions that swap what two people said: Maharana et al. 2024
 (arXiv:2402.17753).
 """
 
@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.channels.subject import SUBJECT
+from retrieval.channels.speaker import SPEAKER
 from retrieval.fusion import Ranking
 from retrieval.types import ChannelResult
 from retrieval.weights import read_weights
@@ -42,13 +42,13 @@ TYPICAL_RISE = 0.4
 TYPICAL_LATE = 0.5
 """Stands in when nothing has states of tokens."""
 INTERCEPT = "intercept"
-SEEN = ("rise", "share", "late", "about")
+SEEN = ("rise", "share", "late", "said")
 READ = (*SEEN, "read", "best_read")
 """Names of the evidence, without and with what a cross-encoder said."""
 
 _SEMANTIC, _KEYWORD, _LATE = "semantic", "keyword", "late_interaction"
 _MOST = 10
-"""Candidates whose weight counts for `about`."""
+"""Candidates whose weight counts for `said`."""
 _LOGIT_SCALE = 5.0
 
 
@@ -111,12 +111,12 @@ def evidence(
         "late": _evidence(results, _LATE, TYPICAL_LATE),
     }
     if logits is None or not read.any():
-        return known | {"about": _about(results.get(SUBJECT), first.slots[:_MOST], first.scores[:_MOST])}
-    said = logits[read].astype(np.float64)
+        return known | {"said": _said(results.get(SPEAKER), first.slots[:_MOST], first.scores[:_MOST])}
+    values = logits[read].astype(np.float64)
     return known | {
-        "about": _about(results.get(SUBJECT), first.slots[read], said),
-        "read": float(np.logaddexp.reduce(said)) / _LOGIT_SCALE,
-        "best_read": float(said.max()) / _LOGIT_SCALE,
+        "said": _said(results.get(SPEAKER), first.slots[read], values),
+        "read": float(np.logaddexp.reduce(values)) / _LOGIT_SCALE,
+        "best_read": float(values.max()) / _LOGIT_SCALE,
     }
 
 
@@ -125,8 +125,8 @@ def _evidence(results: Mapping[str, ChannelResult], name: str, otherwise: float)
     return otherwise if result is None or result.evidence is None else result.evidence
 
 
-def _about(subject: ChannelResult | None, slots: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    if subject is None:
+def _said(speaker: ChannelResult | None, slots: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
+    if speaker is None:
         return 1.0
     weights = np.exp(scores - scores.max())
-    return float(weights @ subject.score_of(slots).astype(np.float64) / weights.sum())
+    return float(weights @ speaker.score_of(slots).astype(np.float64) / weights.sum())

@@ -44,8 +44,7 @@ class Terms:
 class TextAnalysis:
     """What the analysers found in one text, to be stored beside it. `version` names the analysers that did it.
 
-    `subject_id` is the mention of the party that the text is about: who said it, else who or what it names first; 0 if
-    it names nobody. `spans` are the times that the text speaks of, int64 `[s, 2]`, half-open, microseconds since the
+    `speaker_id` is the mention of whoever said the text, 0 if it does not tell. `spans` are the times that the text speaks of, int64 `[s, 2]`, half-open, microseconds since the
     epoch, resolved against when it happened. `place_ids` are hashes of the places it speaks of, uint64 `[p]`,
     ascending.
     """
@@ -54,7 +53,7 @@ class TextAnalysis:
     terms: Terms
     mentions: tuple[str, ...]
     mention_ids: NDArray[np.uint64]
-    subject_id: int = 0
+    speaker_id: int = 0
     spans: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
     place_ids: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 

@@ -56,8 +56,11 @@ PAYS = 0.1
 FEWEST_OF_A_TYPE = 100
 SCALED_BY = ("late_interaction", 1.6)
 """A ranking does not change when all weights are multiplied; the final order was fitted to scores of this size."""
-HELD = ("consolidation", "exact", "procedural")
-"""Set by hand: the sets hardly ever use these channels, the made-up abilities do."""
+HELD = ("consolidation", "exact", "procedural", "speaker")
+"""Set by hand: the sets hardly ever use these channels, the made-up abilities do, and one set alone has speakers."""
+ORDER_HELD = [name == "speaker" for name in FEATURES]
+SAID = 4.0
+"""Set by hand, in log-odds: how much surer it makes that all of the likely answer was said by whom was asked about."""
 LEAST = {"keyword": 0.2, "semantic": 0.2}
 """A memory without states of tokens is judged by its vector and words alone."""
 SCALE = 3.0  # logits of the listwise loss for a fusion whose weights are of the order of 1
@@ -82,8 +85,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     fusion = {n: of.fusion for n, of in recorded.items()}
     order = {n: [case for case in of.order if case is not None] for n, of in recorded.items()}
     stages: dict[str, Fits] = {
-        "fusion": _left_out(fusion, lambda sets: ranking_weights(sets, _fusion_prior(names), FUSION_RIDGE, SCALE)),
-        "rerank": _left_out(order, lambda sets: ranking_weights(sets, _order_prior(), ORDER_RIDGE, 1.0)),
+        "fusion": _left_out(
+            fusion,
+            lambda sets: ranking_weights(
+                sets, _fusion_prior(names), FUSION_RIDGE, SCALE, [name in HELD for name in names]
+            ),
+        ),
+        "rerank": _left_out(order, lambda sets: ranking_weights(sets, _order_prior(), ORDER_RIDGE, 1.0, ORDER_HELD)),
     }
     by_type = {out: _by_type(recorded, out, of) for out, of in stages["fusion"].items()}
     sure = {kind: _confidence(recorded, kind) for kind in ("unread", "read")}
@@ -95,7 +103,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(_results.save(NAME, {"questions_of_a_set": options.limit, **figures}, command=COMMAND))
         on = sorted(recorded)
         typed = by_type if paid >= PAYS else {}
-        _write("fusion", on, lambda out: _fusion_parameters(names, stages["fusion"][out], typed.get(out, {})))
+        off = [
+            name for at, name in enumerate(names) if not any(c.rows[:, at].any() for of in fusion.values() for c in of)
+        ]
+        _write("fusion", on, lambda out: _fusion_parameters(names, stages["fusion"][out], typed.get(out, {}), off))
         _write("rerank", on, lambda out: {"features": _numbers(FEATURES, stages["rerank"][out])})
         _write("confidence", on, lambda out: {
             kind: _numbers((INTERCEPT, *_evidence(kind)), fits[out]) for kind, fits in sure.items()
@@ -140,7 +151,8 @@ def _by_type(recorded: Mapping[str, Recordings], out: str | None, base: Weights)
         ]
         usable = [cases for cases in sets if any(case.right.any() and not case.right.all() for case in cases)]
         if sum(map(len, usable)) >= FEWEST_OF_A_TYPE:
-            found[type_] = ranking_weights(usable, base, TYPE_RIDGE, SCALE)
+            held = [name in HELD for name in channel_names()]
+            found[type_] = ranking_weights(usable, base, TYPE_RIDGE, SCALE, held)
     return found
 
 
@@ -163,7 +175,8 @@ def _confidence(recorded: Mapping[str, Recordings], kind: str) -> Fits:
         evidence, found, asked = _confidence_rows(of, kind)
         kept = asked != UNANSWERABLE
         rows[name] = (evidence[kept], found[kept])
-    return _left_out(rows, lambda sets: logistic_weights(sets, CONFIDENCE_RIDGE))
+    held = np.array([SAID if name == "said" else np.nan for name in _evidence(kind)])
+    return _left_out(rows, lambda sets: logistic_weights(sets, CONFIDENCE_RIDGE, held))
 
 
 def _confidence_figures(recorded: Mapping[str, Recordings], kind: str, fits: Fits) -> Json:
@@ -216,19 +229,21 @@ def _figures(
     return {"ndcg_recall_at_10": found, "mean": means}
 
 
-def _fusion_parameters(names: Sequence[str], weights: Weights, by_type: Mapping[QuestionType, Weights]) -> Json:
-    """Weights on the scale of `SCALED_BY`, none below 0; those of `HELD` as they were."""
+def _fusion_parameters(
+    names: Sequence[str], weights: Weights, by_type: Mapping[QuestionType, Weights], off: Sequence[str]
+) -> Json:
+    """Weights on the scale of `SCALED_BY`, none below 0; those of `HELD` and of channels that are off as they were."""
     shipped = FusionWeights.read()
     scale = SCALED_BY[1] / float(weights[names.index(SCALED_BY[0])])
     scaled = {
         name: max(float(weight) * scale, LEAST.get(name, 0.0)) for name, weight in zip(names, weights, strict=True)
     }
-    scaled |= {name: shipped.bonus[name] for name in HELD}
+    scaled |= {name: shipped.bonus.get(name) or shipped.standardised[name] for name in (*HELD, *off)}
     factors = {
         type_.value: {
             name: _short(max(float(weight) * scale, 0.0) / scaled[name])
             for name, weight in zip(names, of, strict=True)
-            if name not in HELD and scaled[name] > 0.0
+            if name not in HELD and name not in off and scaled[name] > 0.0
         }
         for type_, of in by_type.items()
     }

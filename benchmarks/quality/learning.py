@@ -30,7 +30,11 @@ class Case:
 
 
 def ranking_weights(
-    sets: Sequence[Sequence[Case]], prior: NDArray[np.float64], ridge: float, scale: float
+    sets: Sequence[Sequence[Case]],
+    prior: NDArray[np.float64],
+    ridge: float,
+    scale: float,
+    held: Sequence[bool] | None = None,
 ) -> NDArray[np.float64]:
     """Weights of a ranking, float64 `[f]`: least listwise softmax loss plus `ridge * |w - prior|^2`.
 
@@ -41,8 +45,10 @@ def ranking_weights(
         prior: float64 `[f]`, where the weights begin.
         ridge: how firmly they are held there.
         scale: of the logits.
+        held: which weights stay as they are, bool `[f]`; default: none.
     """
     weights = prior.copy()
+    free = 1.0 - np.asarray(np.zeros(prior.size) if held is None else held, dtype=np.float64)
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     padded = [_padded([case for case in of if case.right.any() and not case.right.all()]) for of in sets if of]
     for step in range(1, STEPS + 1):
@@ -53,6 +59,7 @@ def ranking_weights(
             chance = np.exp(scores)
             chance /= chance.sum(axis=1, keepdims=True)
             gradient += scale * np.einsum("qmf,qm->f", rows, chance - wanted) / rows.shape[0] / len(padded)
+        gradient *= free
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
@@ -73,7 +80,7 @@ def _padded(cases: Sequence[Case]) -> tuple[NDArray[np.float32], NDArray[np.floa
 
 
 def logistic_weights(
-    sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]], ridge: float
+    sets: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]], ridge: float, held: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Intercept and weights of a logistic regression, float64 `[1 + f]`, each set counting the same.
 
@@ -83,13 +90,17 @@ def logistic_weights(
     Args:
         sets: features `[q, f]` and outcomes `[q]` by set.
         ridge: holds the weights, not the intercepts, near 0.
+        held: float64 `[f]`, weights that are set and not fitted; NaN where one is fitted; default: all are.
     """
     rows = np.concatenate([features for features, _ in sets])
     own = np.repeat(np.eye(len(sets)), [outcome.size for _, outcome in sets], axis=0)
     outcomes = np.concatenate([outcome for _, outcome in sets]).astype(np.float64)
     counts = np.concatenate([np.full(outcome.size, 1.0 / outcome.size / len(sets)) for _, outcome in sets])
-    weights = _logistic(np.hstack([rows, own]), outcomes, counts, np.repeat([ridge, 0.0], [rows.shape[1], len(sets)]))
-    given = weights[: rows.shape[1]]
+    given = np.full(rows.shape[1], np.nan) if held is None else held.copy()
+    free = np.isnan(given)
+    known = rows[:, ~free] @ given[~free]
+    penalty = np.repeat([ridge, 0.0], [int(free.sum()), len(sets)])
+    given[free] = _logistic(np.hstack([rows[:, free], own]), outcomes, counts, penalty, known)[: int(free.sum())]
     (intercept,) = _logistic(np.ones((outcomes.size, 1)), outcomes, counts, np.zeros(1), rows @ given)
     return np.concatenate([[intercept], given])
 

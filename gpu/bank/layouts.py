@@ -29,7 +29,7 @@ ATTRIBUTES = Layout(
     ("last_recalled_us", "int64"),
     ("died", "int64"),
     ("sequences", "uint64"),
-    ("subjects", "uint64"),
+    ("speakers", "uint64"),
     ("memory_id", "uint8", 16),
     ("versions", "int32"),
     ("importances", "float32"),

@@ -76,7 +76,7 @@ class RecordBatch:
             view here and still gets one row in the bank (found by every channel but the semantic one).
         sequences: uint64 `[n]`, hash of the conversation that the memory belongs to, or 0. Inside it memories stand in
             the order of their ids.
-        subjects: uint64 `[n]`, hashed mention of the party that the memory is about, or 0.
+        speakers: uint64 `[n]`, hashed name of whoever said it, or 0.
         outcomes: float32 `[n]`, how what it tells of went: 1 success, 0.5 in part, 0 failure, NaN unknown.
         spans, span_offsets: int64 `[n_spans, 2]` / int64 `[n + 1]`, times that the text speaks of, half-open.
         place_ids, place_offsets: uint64 / int64 `[n + 1]`, hashed places that it speaks of or belongs to.
@@ -113,7 +113,7 @@ class RecordBatch:
     vectors: NDArray[np.float16]
     view_offsets: NDArray[np.int64]
     sequences: NDArray[np.uint64]
-    subjects: NDArray[np.uint64]
+    speakers: NDArray[np.uint64]
     outcomes: NDArray[np.float32]
     spans: NDArray[np.int64]
     span_offsets: NDArray[np.int64]
@@ -137,7 +137,7 @@ def empty_columns(n: int) -> dict[str, NDArray[Any]]:
     offsets = ("span_offsets", "place_offsets", "link_offsets", "text_offsets", "token_offsets")
     return {
         "sequences": np.zeros(n, np.uint64),
-        "subjects": np.zeros(n, np.uint64),
+        "speakers": np.zeros(n, np.uint64),
         "outcomes": np.full(n, np.nan, np.float32),
         "spans": np.empty((0, 2), np.int64),
         "place_ids": np.empty(0, np.uint64),

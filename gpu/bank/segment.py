@@ -34,7 +34,7 @@ from gpu.bank.sequences import SequenceOrder
 
 _PLAIN = (
     "versions", "kinds", "states", "occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "recorded_to_us",
-    "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths", "sequences", "subjects",
+    "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths", "sequences", "speakers",
     "outcomes",
 )  # fmt: skip
 """Columns that a batch and an attribute page share by name."""

@@ -76,7 +76,7 @@ _ROWS: Select[Any] = select(
     ANALYSIS.c.spans,
     ANALYSIS.c.place_ids,
     VERSION.c.content_version,
-    ANALYSIS.c.subject_id,
+    ANALYSIS.c.speaker_id,
 ).select_from(
     _VERSIONS.outerjoin(
         ANALYSIS,
@@ -314,7 +314,7 @@ def to_batch(
         vectors=vectors[kept][np.argsort(owners[kept], kind="stable")].astype(np.float16, copy=False),
         view_offsets=view_offsets,
         sequences=np.array([s or 0 for s in columns[19]], dtype=np.int64).view(np.uint64),
-        subjects=np.array([s or 0 for s in columns[24]], dtype=np.int64).view(np.uint64),
+        speakers=np.array([s or 0 for s in columns[24]], dtype=np.int64).view(np.uint64),
         outcomes=np.array([_OUTCOMES.get(o, np.nan) for o in columns[20]], dtype=np.float32),
         spans=spans.astype(np.int64, copy=False),
         span_offsets=span_offsets,

@@ -280,7 +280,7 @@ class Ledger:
                 "term_freqs": analysis.terms.freqs.astype("<u2").tobytes(),
                 "mentions": list(analysis.mentions),
                 "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
-                "subject_id": int(np.uint64(analysis.subject_id).astype(np.int64)) or None,
+                "speaker_id": int(np.uint64(analysis.speaker_id).astype(np.int64)) or None,
                 "spans": analysis.spans.astype("<i8").tobytes(),
                 "place_ids": analysis.place_ids.astype("<u8").tobytes(),
             }

@@ -132,8 +132,8 @@ class Analysis(Base):
     term_freqs: Mapped[bytes] = mapped_column(LargeBinary)
     mentions: Mapped[list[str]]
     mention_ids: Mapped[bytes] = mapped_column(LargeBinary)
-    # Hashed mention of the party that the text is about, as a signed number; None if it names nobody.
-    subject_id: Mapped[int | None] = mapped_column(BigInteger)
+    # Hashed name of whoever said the text, as a signed number; None if nobody is named as its speaker.
+    speaker_id: Mapped[int | None] = mapped_column(BigInteger)
     # Times that the text speaks of: pairs of int64, little-endian, `[start, end)` in microseconds.
     spans: Mapped[bytes] = mapped_column(LargeBinary)
     # Hashes of places, uint64 little-endian.

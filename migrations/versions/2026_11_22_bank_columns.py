@@ -1,4 +1,4 @@
-"""What more the bank holds of a memory: its conversation, whom it is about, the times and places that it speaks of,
+"""What more the bank holds of a memory: its conversation, its speaker, the times and places that it speaks of,
 states of its tokens.
 
 Memories that are there already are put into their conversations; the rest comes with their next text.
@@ -32,7 +32,7 @@ def upgrade() -> None:
     _limit_waiting()
     op.add_column("memory", sa.Column("sequence_id", sa.BigInteger(), nullable=True))
     op.add_column("memory_version", sa.Column("sequence_id", sa.BigInteger(), nullable=True))
-    op.add_column("analysis", sa.Column("subject_id", sa.BigInteger(), nullable=True))
+    op.add_column("analysis", sa.Column("speaker_id", sa.BigInteger(), nullable=True))
     for name in ("spans", "place_ids"):
         op.add_column("analysis", sa.Column(name, sa.LargeBinary(), nullable=False, server_default=_no_bytes()))
     op.create_table(
@@ -65,7 +65,7 @@ def downgrade() -> None:
     _limit_waiting()
     op.drop_index(_INDEX, table_name="memory")
     op.drop_table("token_embedding")
-    for name in ("place_ids", "spans", "subject_id"):
+    for name in ("place_ids", "spans", "speaker_id"):
         op.drop_column("analysis", name)
     op.drop_column("memory_version", "sequence_id")
     op.drop_column("memory", "sequence_id")

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.analysis.mentions import MENTIONS_VERSION, mention_id, mention_ids, mentions
+from retrieval.analysis.mentions import MENTIONS_VERSION, mention_id, mention_ids, mentions, opening_speaker
 from retrieval.analysis.places import PLACES_VERSION, place_ids
 from retrieval.analysis.questions import question
 from retrieval.analysis.terms import TERMS_VERSION, hashed, stems
@@ -37,24 +37,25 @@ class TextAnalyser:
 
         Args:
             text: what the memory says.
-            speaker: who said it. The name counts as a mention and, unless the text opens with it, as part of the text,
+            speaker: who said it; else a text may open with its speaker's name and a colon. The name counts as a mention and, unless the text opens with it, as part of the text,
                 so that "what did Ada say about …" finds what Ada said.
             place: where it was said, such as "Cafe Luna, Paris, France".
             occurred_at: when it was said (aware), which "yesterday" refers to; None: only full dates are times.
         """
         words = stems(text)
         names = mentions(text)
-        if speaker and speaker.strip():
-            speaker = speaker.strip()
+        speaker = (speaker or "").strip() or opening_speaker(text)
+        if speaker is not None:
             if not text.casefold().startswith(speaker.casefold()):
                 words += stems(speaker)
-            names = (speaker, *(name for name in names if mention_id(name) != mention_id(speaker)))
+            if mention_id(speaker) not in {mention_id(name) for name in names}:
+                names = (speaker, *names)
         return TextAnalysis(
             self.version,
             hashed(words),
             names,
             mention_ids(names),
-            mention_id(names[0]) if names else 0,
+            0 if speaker is None else mention_id(speaker),
             spans=time_spans(text, occurred_at),
             place_ids=place_ids(place, text),
         )

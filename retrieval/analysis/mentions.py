@@ -55,6 +55,15 @@ def mentions(text: str) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(found.values())[:_MOST_MENTIONS])
 
 
+def opening_speaker(text: str) -> str | None:
+    """Who says a text that opens with a name and a colon ("Ada: I moved to Lisbon"); None if it does not."""
+    opening = _RUN.match(text)
+    if opening is None or text[opening.end() : opening.end() + 1] != ":":
+        return None
+    name = _bare(opening.group())
+    return name if folded(name) not in _NO_NAME else None
+
+
 def folded(name: str) -> str:
     """The form under which a mention is known: NFKC, case folded, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", bounded_marks(name)).casefold().split())

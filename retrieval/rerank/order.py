@@ -6,8 +6,8 @@ For every candidate that was shown to the cross-encoder:
 
 with s the fused score, z(s) its distance from the mean of the shown ones in deviations, c the logit, x_k the
 standardised scores of the keyword, semantic and late interaction channels, r ranks from 0 among the shown ones, b what
-the fusion added for channels that are sure of what they list, and for what a thread led to, and a whether the memory is
-about a party that the question names (`retrieval.channels.subject`). A cross-encoder
+the fusion added for channels that are sure of what they list, and for what a thread led to, and a whether the memory was
+said by somebody whom the question names (`retrieval.channels.speaker`). A cross-encoder
 knows nothing of which came first, of what went well, of the letters of an identifier, or of the memory before.
 Logits speak of relevance in absolute terms, ranks and differences of what is best for this question: with both, a
 cross-encoder that is lost on a long chat message (all logits low and alike) does little harm. Candidates that were not
@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.channels.subject import SUBJECT
+from retrieval.channels.speaker import SPEAKER
 from retrieval.fusion import FusionWeights, Ranking, share_of_best, standardised
 from retrieval.types import ChannelResult
 from retrieval.weights import read_weights
@@ -35,7 +35,7 @@ from retrieval.weights import read_weights
 CHANNELS = ("keyword", "semantic", "late_interaction")
 FEATURES = (
     "fused", "fused_z", "logit", "logistic", *CHANNELS,
-    "rank_logit", *(f"rank_{name}" for name in CHANNELS), "rank_fused", "below_best", "bonus", "subject",
+    "rank_logit", *(f"rank_{name}" for name in CHANNELS), "rank_fused", "below_best", "bonus", "speaker",
 )  # fmt: skip
 THREAD = 3.0
 _RANK_SCALE = 3.0
@@ -119,9 +119,9 @@ class LearnedOrder:
         for name in sorted(results):
             if (weight := self.bonus.get(name, 0.0)) > 0.0:
                 bonus += weight * share_of_best(results[name], first.slots[shown])
-        subject = results.get(SUBJECT)
-        about = None if subject is None else subject.score_of(first.slots[shown]).astype(np.float64)
-        return shown, features(first.scores[shown], logits[shown], channels, bonus, about)
+        speaker = results.get(SPEAKER)
+        said = None if speaker is None else speaker.score_of(first.slots[shown]).astype(np.float64)
+        return shown, features(first.scores[shown], logits[shown], channels, bonus, said)
 
 
 def features(
@@ -129,7 +129,7 @@ def features(
     logits: NDArray[np.float32],
     channels: Mapping[str, NDArray[np.float64]],
     bonus: NDArray[np.float64] | None = None,
-    about: NDArray[np.float64] | None = None,
+    said: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Features of the candidates of one question, float64 `[n, len(FEATURES)]`.
 
@@ -138,7 +138,7 @@ def features(
         logits: float32 `[n]`, finite.
         channels: standardised scores by channel, float64 `[n]` each; a channel that abstained counts as 0.
         bonus: what the fusion added for channels that are sure of what they list, float64 `[n]`; default: nothing.
-        about: 1 for candidates about a party that the question names, else 0, float64 `[n]`; default: none.
+        said: 1 for candidates that somebody said whom the question names, else 0, float64 `[n]`; default: none.
     """
     n = fused.size
     logit = np.clip(logits.astype(np.float64), -20.0, 20.0)
@@ -150,7 +150,7 @@ def features(
     columns += [_rank_share(values) for values in (logit, *by_channel, fused)]
     columns.append(np.clip(logit - logit.max(), _DEEPEST, 0.0))
     columns.append((np.zeros(n) if bonus is None else bonus) / 3.0)
-    columns.append(np.zeros(n) if about is None else about)
+    columns.append(np.zeros(n) if said is None else said)
     return np.stack(columns, axis=1)
 
 

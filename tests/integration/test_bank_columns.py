@@ -203,7 +203,7 @@ def test_other_vectors_take_the_place_of_the_old_ones_in_every_version(service: 
 
 
 @pytest.mark.parametrize(
-    "column", ["texts", "spans", "place_ids", "link_targets", "term_ids", "sequences", "subjects", "outcomes"]
+    "column", ["texts", "spans", "place_ids", "link_targets", "term_ids", "sequences", "speakers", "outcomes"]
 )
 def test_verify_finds_what_was_changed(service: Service, column: str) -> None:
     first = service.add("the cause")

@@ -137,7 +137,7 @@ def test_erase_leaves_no_byte(compacted: bool) -> None:
                 link_targets=np.full((1, 16), 0xA1 + number, np.uint8), link_relations=np.ones(1, np.uint8),
                 link_offsets=one, texts=np.frombuffer(text, np.uint8), text_offsets=np.array([0, len(text)]),
                 tokens=codes, token_offsets=one, sequences=np.array([0x5E9E5E9E00000000 + number], np.uint64),
-                subjects=np.array([0x50B350B300000000 + number], np.uint64),
+                speakers=np.array([0x50B350B300000000 + number], np.uint64),
             )
         )  # fmt: skip
         marks += [spans.tobytes(), places.tobytes(), text, bytes([0xA1 + number]) * 16]

@@ -57,3 +57,14 @@ def test_calibration_error_of_known_gaps() -> None:
 def test_scores_of_a_ranking() -> None:
     assert scores(np.array([True, False]), 1) == (1.0, 1.0)
     assert scores(np.array([False, True]), 2) == (pytest.approx(1 / np.log2(3) / (1 + 1 / np.log2(3))), 0.5)
+
+
+def test_what_is_held_stays_and_the_rest_makes_up_for_it() -> None:
+    truth = np.array([2.0, -1.0, 0.0])
+    found = ranking_weights([cases(40, truth)], np.array([0.5, 0.0, 0.0]), 0.001, 1.0, [True, False, False])
+    assert found[0] == 0.5
+    assert found[1] < -0.1
+    rows = RNG.normal(size=(2000, 2))
+    outcome = RNG.random(2000) < 1 / (1 + np.exp(-(rows @ np.array([1.0, 3.0]))))
+    weights = logistic_weights([(rows, outcome)], 0.0, np.array([np.nan, 3.0]))
+    assert weights == pytest.approx([0.0, 1.0, 3.0], abs=0.25)

@@ -19,9 +19,9 @@ WEIGHTS = ConfidenceWeights(
 )
 
 
-def result(evidence: float | None, about: tuple[int, ...] = ()) -> ChannelResult:
+def result(evidence: float | None, by: tuple[int, ...] = ()) -> ChannelResult:
     def score_of(slots: np.ndarray) -> np.ndarray:
-        return np.isin(slots, about).astype(np.float32)
+        return np.isin(slots, by).astype(np.float32)
 
     return ChannelResult(np.array([0]), np.array([1], np.float32), 0.0, 0.1, score_of, evidence)
 
@@ -52,14 +52,14 @@ def test_what_is_missing_counts_as_typical_or_as_none() -> None:
     assert evidence({"semantic": result(0.5), "other": result(None)}, FIRST)["share"] == 0.0
 
 
-def test_answers_about_somebody_else_are_less_sure() -> None:
+def test_answers_of_somebody_else_are_less_sure() -> None:
     sure = Confidence(WEIGHTS)
-    right, wrong = {"subject": result(None, about=(3,))}, {"subject": result(None, about=(5,))}
+    right, wrong = {"speaker": result(None, by=(3,))}, {"speaker": result(None, by=(5,))}
     assert sure({}, FIRST) > sure(right, FIRST) > sure(wrong, FIRST)
     assert (
         sure({}, FIRST, logits(4.0, -4.0)) > sure(right, FIRST, logits(4.0, -4.0)) > sure(wrong, FIRST, logits(4, -4))
     )
-    assert evidence(right, FIRST, logits(-4.0, 4.0))["about"] < 0.01  # the cross-encoder says which one answers
+    assert evidence(right, FIRST, logits(-4.0, 4.0))["said"] < 0.01  # the cross-encoder says which one answers
 
 
 def test_candidates_that_were_not_read_do_not_count_as_read() -> None:
@@ -79,7 +79,7 @@ def test_any_evidence_gives_a_probability() -> None:
 def test_a_file_without_a_weight_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.json"
     path.write_text('{"parameters": {"unread": {"intercept": 1}}}')
-    with pytest.raises(ValueError, match="lack about, late, rise, share under unread"):
+    with pytest.raises(ValueError, match="lack late, rise, said, share under unread"):
         ConfidenceWeights.load(path)
 
 
@@ -87,4 +87,4 @@ def test_the_shipped_weights_trust_their_evidence() -> None:
     shipped = ConfidenceWeights.load()
     assert shipped.unread["rise"] + shipped.unread["late"] > 0
     assert shipped.read["read"] + shipped.read["best_read"] > 0
-    assert shipped.read["about"] > 0
+    assert shipped.read["said"] > 0

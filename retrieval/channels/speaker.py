@@ -1,18 +1,18 @@
-"""Subject channel: whether a memory is about the party that the question asks about.
+"""Speaker channel: whether a memory was said by somebody whom the question names.
 
-    score(d) = 1 if the party that d is about is one of those that the question names, else 0
+    score(d) = 1 if whoever said d is one of those that the question names, else 0
 
-A memory is about whoever said it, else about whom or what it names first (`retrieval.analysis.analyser`). "What did
-Melanie paint?" is hardly ever answered by what somebody else says to Melanie, though it holds the name and the topic.
+"What did Melanie paint?" is hardly ever answered by what somebody else says to Melanie, though it holds the name and
+the topic. Who said a memory is told by its `speaker`, or by a name before a colon at the start of its text.
 
-It finds nothing by itself: where everybody is asked about, the name alone says nothing about the topic. It tells the
-candidates of the other channels apart, and the confidence how much of the answer is about whom was asked
-(`retrieval.confidence`). Names stand for their aliases.
+It finds nothing by itself: in a talk of two people half of everything is said by the one who is asked about. It tells
+the candidates of the other channels apart, and the confidence how much of the likely answer was said by whom was asked
+about (`retrieval.confidence`). Names stand for their aliases.
 
 Parameters: none. Cost: a look at one number for each candidate.
-Abstains when the question names nobody, and when all candidates or none are about whom it names.
+Abstains when the question names nobody, and when all candidates or none were said by whom it names.
 
-Source: none; the mean effect on sets that it was not fitted to is in `docs/channels/subject.md`.
+Source: none that we know of; what it is worth is in `docs/decisions/0010-speaker-and-confidence.md`.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from retrieval.types import AnalysedQuery, ChannelResult
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
-SUBJECT = "subject"
+SPEAKER = "speaker"
 
 
-class SubjectChannel:
-    """Candidates of the other channels, told apart by whom they are about."""
+class SpeakerChannel:
+    """Candidates of the other channels, told apart by who said them."""
 
     @property
     def name(self) -> str:
         """See `retrieval.ports.SeededChannel`."""
-        return SUBJECT
+        return SPEAKER
 
     def search(
         self, query: AnalysedQuery, view: BankView, limit: int, seeds: Mapping[str, ChannelResult]
@@ -50,7 +50,7 @@ class SubjectChannel:
             return None
 
         def score_of(slots: NDArray[np.int64]) -> NDArray[np.float32]:
-            return np.isin(view.column("subjects", slots), asked).astype(np.float32)
+            return np.isin(view.column("speakers", slots), asked).astype(np.float32)
 
         scores = score_of(candidates)
         share = float(scores.mean(dtype=np.float64))

@@ -1,10 +1,10 @@
-"""The subject channel tells candidates apart by whom they are about, and is silent where that says nothing."""
+"""The speaker channel tells candidates apart by who said them, and is silent where that says nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from retrieval.channels.subject import SubjectChannel
+from retrieval.channels.speaker import SpeakerChannel
 from retrieval.fusion import LearnedFusion
 from retrieval.types import AnalysedQuery, ChannelResult
 from tests.fixtures.told_memories import Told, asked, found_by_both, view_of
@@ -19,12 +19,12 @@ MEMORIES = (
 
 def searched(query: AnalysedQuery, memories: tuple[Told, ...] = MEMORIES) -> tuple[ChannelResult | None, list[float]]:
     with view_of(memories) as view:
-        result = SubjectChannel().search(query, view, 10, found_by_both(query, view))
+        result = SpeakerChannel().search(query, view, 10, found_by_both(query, view))
         scores = [] if result is None else result.score_of(np.arange(len(memories))).tolist()
         return result, scores
 
 
-def test_only_memories_about_the_party_count() -> None:
+def test_only_what_the_named_one_said_counts() -> None:
     result, scores = searched(asked("What did Caroline paint?"))
     assert scores == [1.0, 0.0, 0.0, 0.0]
     assert result is not None
@@ -43,21 +43,21 @@ def test_several_names_are_all_asked_about() -> None:
 
 def test_it_abstains_where_it_tells_nothing_apart() -> None:
     assert searched(asked("what was painted?"))[0] is None  # nobody is named
-    assert searched(asked("What did Zoe paint?"))[0] is None  # nothing is about her
-    assert searched(asked("What did Caroline paint?"), MEMORIES[:1])[0] is None  # everything is
+    assert searched(asked("What did Zoe paint?"))[0] is None  # she said nothing
+    assert searched(asked("What did Caroline paint?"), MEMORIES[:1])[0] is None  # she said everything
     query = asked("What did Caroline paint?")
     with view_of(MEMORIES) as view:
-        assert SubjectChannel().search(query, view, 10, {}) is None  # no candidate
+        assert SpeakerChannel().search(query, view, 10, {}) is None  # no candidate
 
 
-def test_the_fusion_puts_the_right_party_first() -> None:
+def test_the_fusion_lifts_what_the_named_one_said() -> None:
     query = asked("Whose sunset, Caroline?")
     with view_of(MEMORIES) as view:
         seeds = found_by_both(query, view)
-        result = SubjectChannel().search(query, view, 10, seeds)
+        result = SpeakerChannel().search(query, view, 10, seeds)
         assert result is not None
         weights = LearnedFusion().weights
-        alone, told = (dict(seeds), seeds | {"subject": result})
+        alone, told = (dict(seeds), seeds | {"speaker": result})
         before, after = (LearnedFusion(weights).fuse(of, 4) for of in (alone, told))
         gain = dict(zip(after.slots.tolist(), after.scores.tolist(), strict=True))
         for slot, score in zip(before.slots.tolist(), before.scores.tolist(), strict=True):
