@@ -44,9 +44,9 @@ class Terms:
 class TextAnalysis:
     """What the analysers found in one text, to be stored beside it. `version` names the analysers that did it.
 
-    `speaker_id` is the mention of whoever said the text, 0 if it does not tell. `spans` are the times that the text speaks of, int64 `[s, 2]`, half-open, microseconds since the
-    epoch, resolved against when it happened. `place_ids` are hashes of the places it speaks of, uint64 `[p]`,
-    ascending.
+    `speaker_id` is the mention of whoever said the text, 0 if it does not tell. `spans` are the times that the text
+    speaks of, int64 `[s, 2]`, half-open, microseconds since the epoch, resolved against when it happened. `place_ids`
+    are hashes of the places it speaks of, uint64 `[p]`, ascending.
     """
 
     version: int

@@ -49,7 +49,7 @@ FUSION_RIDGE = 0.02
 ORDER_RIDGE = 0.005
 TYPE_RIDGE = 0.2
 """Holds the weights of one type of question near those of all."""
-CONFIDENCE_RIDGE = 1e-3
+CONFIDENCE_RIDGE = 0.02
 FEWEST_SETS = 2
 PAYS = 0.1
 """Points of nDCG@10 that factors by type must bring, on sets that were left out, to be written."""
@@ -103,9 +103,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(_results.save(NAME, {"questions_of_a_set": options.limit, **figures}, command=COMMAND))
         on = sorted(recorded)
         typed = by_type if paid >= PAYS else {}
-        off = [
-            name for at, name in enumerate(names) if not any(c.rows[:, at].any() for of in fusion.values() for c in of)
-        ]
+        seen = np.any([case.rows.any(axis=0) for of in fusion.values() for case in of], axis=0)
+        off = [name for name, was_seen in zip(names, seen.tolist(), strict=True) if not was_seen]
         _write("fusion", on, lambda out: _fusion_parameters(names, stages["fusion"][out], typed.get(out, {}), off))
         _write("rerank", on, lambda out: {"features": _numbers(FEATURES, stages["rerank"][out])})
         _write("confidence", on, lambda out: {

@@ -84,43 +84,27 @@ def logistic_weights(
 ) -> NDArray[np.float64]:
     """Intercept and weights of a logistic regression, float64 `[1 + f]`, each set counting the same.
 
-    The weights are fitted with an intercept for each set: how sure one may be at all differs between sets, and what a
-    piece of evidence is worth shows inside of one. The intercept that is given back is then fitted for all of them.
-
     Args:
         sets: features `[q, f]` and outcomes `[q]` by set.
-        ridge: holds the weights, not the intercepts, near 0.
+        ridge: holds the weights, not the intercept, near 0.
         held: float64 `[f]`, weights that are set and not fitted; NaN where one is fitted; default: all are.
     """
     rows = np.concatenate([features for features, _ in sets])
-    own = np.repeat(np.eye(len(sets)), [outcome.size for _, outcome in sets], axis=0)
     outcomes = np.concatenate([outcome for _, outcome in sets]).astype(np.float64)
     counts = np.concatenate([np.full(outcome.size, 1.0 / outcome.size / len(sets)) for _, outcome in sets])
-    given = np.full(rows.shape[1], np.nan) if held is None else held.copy()
-    free = np.isnan(given)
-    known = rows[:, ~free] @ given[~free]
-    penalty = np.repeat([ridge, 0.0], [int(free.sum()), len(sets)])
-    given[free] = _logistic(np.hstack([rows[:, free], own]), outcomes, counts, penalty, known)[: int(free.sum())]
-    (intercept,) = _logistic(np.ones((outcomes.size, 1)), outcomes, counts, np.zeros(1), rows @ given)
-    return np.concatenate([[intercept], given])
-
-
-def _logistic(
-    rows: NDArray[np.float64],
-    outcomes: NDArray[np.float64],
-    counts: NDArray[np.float64],
-    ridge: NDArray[np.float64],
-    offset: NDArray[np.float64] | float = 0.0,
-) -> NDArray[np.float64]:
-    """Weights `[f]` of the least weighted log loss of `rows @ weights + offset`, plus `ridge @ weights ** 2`."""
+    found = np.concatenate([[np.nan], np.full(rows.shape[1], np.nan) if held is None else held])
+    free = np.isnan(found)
+    rows = np.hstack([np.ones((rows.shape[0], 1)), rows])
+    known = rows[:, ~free] @ found[~free]
+    penalty = np.concatenate([[0.0], np.full(int(free.sum()) - 1, ridge)])
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logits = rows @ weights + offset
-        value = counts @ (np.logaddexp(0.0, logits) - outcomes * logits) + ridge @ weights**2
+        logits = rows[:, free] @ weights + known
+        value = counts @ (np.logaddexp(0.0, logits) - outcomes * logits) + penalty @ weights**2
         chance = 1.0 / (1.0 + np.exp(-logits))
-        return float(value), rows.T @ (counts * (chance - outcomes)) + 2.0 * ridge * weights
+        return float(value), rows[:, free].T @ (counts * (chance - outcomes)) + 2.0 * penalty * weights
 
-    found: NDArray[np.float64] = minimize(loss, np.zeros(rows.shape[1]), jac=True).x
+    found[free] = minimize(loss, np.zeros(int(free.sum())), jac=True).x
     return found
 
 

@@ -37,8 +37,9 @@ class TextAnalyser:
 
         Args:
             text: what the memory says.
-            speaker: who said it; else a text may open with its speaker's name and a colon. The name counts as a mention and, unless the text opens with it, as part of the text,
-                so that "what did Ada say about …" finds what Ada said.
+            speaker: who said it; without one a text may open with its speaker's name and a colon. The name counts as a
+                mention and, unless the text opens with it, as part of the text, so that "what did Ada say about …"
+                finds what Ada said.
             place: where it was said, such as "Cafe Luna, Paris, France".
             occurred_at: when it was said (aware), which "yesterday" refers to; None: only full dates are times.
         """

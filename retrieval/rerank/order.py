@@ -6,8 +6,8 @@ For every candidate that was shown to the cross-encoder:
 
 with s the fused score, z(s) its distance from the mean of the shown ones in deviations, c the logit, x_k the
 standardised scores of the keyword, semantic and late interaction channels, r ranks from 0 among the shown ones, b what
-the fusion added for channels that are sure of what they list, and for what a thread led to, and a whether the memory was
-said by somebody whom the question names (`retrieval.channels.speaker`). A cross-encoder
+the fusion added for channels that are sure of what they list, and for what a thread led to, and a whether somebody said
+the memory whom the question names (`retrieval.channels.speaker`). A cross-encoder
 knows nothing of which came first, of what went well, of the letters of an identifier, or of the memory before.
 Logits speak of relevance in absolute terms, ranks and differences of what is best for this question: with both, a
 cross-encoder that is lost on a long chat message (all logits low and alike) does little harm. Candidates that were not

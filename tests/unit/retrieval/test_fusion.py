@@ -116,7 +116,7 @@ def test_a_channel_without_a_weight_does_not_count() -> None:
 
 def test_the_shipped_weights_know_every_channel() -> None:
     weights = FusionWeights.read()
-    assert {"keyword", "semantic", "late_interaction"} == set(weights.standardised)
+    assert {"keyword", "semantic", "late_interaction", "speaker"} == set(weights.standardised)
     assert all(weight >= 0.0 for weight in weights.bonus.values())
 
 
