@@ -33,7 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 
-from retrieval.names import Name, is_given_name, long_forms, name, short_forms
+from retrieval.analysis.given_names import is_given_name, long_forms, short_forms
+from retrieval.names import Name, name
 
 SAME, PART, INITIALS, SHORT, SPELLING = "same", "part", "initials", "short", "spelling"
 CONFIDENCE = {SAME: 0.95, PART: 0.8, INITIALS: 0.8, SHORT: 0.7, SPELLING: 0.7}
