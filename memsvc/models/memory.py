@@ -132,6 +132,8 @@ class Analysis(Base):
     term_freqs: Mapped[bytes] = mapped_column(LargeBinary)
     mentions: Mapped[list[str]]
     mention_ids: Mapped[bytes] = mapped_column(LargeBinary)
+    # What the text says of names: pairs of another name and the name that it belongs to. NULL: nothing.
+    told: Mapped[list[list[str]] | None]
     # Times that the text speaks of: pairs of int64, little-endian, `[start, end)` in microseconds.
     spans: Mapped[bytes] = mapped_column(LargeBinary)
     # Hashes of places, uint64 little-endian.
