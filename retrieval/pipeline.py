@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -32,7 +32,18 @@ from retrieval.rerank.order import LearnedOrder
 from retrieval.rerank.reranker import Reranked, Reranker, WeightsOf
 from retrieval.rerank.shown import shown_texts
 from retrieval.rerank.telling import telling
-from retrieval.types import AnalysedQuery, ChannelResult, ChannelScore, Encoded, Hit, Profile, Query, Recall
+from retrieval.types import (
+    AnalysedQuery,
+    ChannelResult,
+    ChannelScore,
+    Encoded,
+    Hit,
+    OtherNames,
+    Profile,
+    Query,
+    Recall,
+    Resolved,
+)
 
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
@@ -132,6 +143,16 @@ class Recaller:
             name_terms=self._analyser.name_terms(question.names),
             ends_at_s=None if query.deadline_s is None else begun_s + query.deadline_s,
         )
+
+    def resolved(self, analysed: AnalysedQuery, names: Sequence[Resolved]) -> AnalysedQuery:
+        """The question with what its names stand for, in their order; none: nobody resolved them."""
+        others = []
+        for asked, one in zip(analysed.question.names, names, strict=False):
+            own = self._analyser.name_terms([asked])
+            terms = tuple(t for other in one.others if (t := self._analyser.name_terms([other])).size)
+            if own.size and terms:
+                others.append(OtherNames(own, terms))
+        return replace(analysed, entity_groups=tuple(one.ids for one in names), other_names=tuple(others))
 
     def recall(
         self, analysed: AnalysedQuery, bank: ViewSource | BankView, factors: Mapping[str, float] | None = None
