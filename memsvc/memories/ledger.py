@@ -280,6 +280,7 @@ class Ledger:
                 "term_freqs": analysis.terms.freqs.astype("<u2").tobytes(),
                 "mentions": list(analysis.mentions),
                 "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
+                "told": [list(one) for one in analysis.told] or None,
                 "spans": analysis.spans.astype("<i8").tobytes(),
                 "place_ids": analysis.place_ids.astype("<u8").tobytes(),
             }

@@ -23,7 +23,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.scope import Scopes
 from retrieval.pipeline import Recaller
-from retrieval.types import Hit, Profile, Query, Recall
+from retrieval.types import Hit, Profile, Query, Recall, Resolved
 from retrieval.types import Question as ReadQuestion
 
 
@@ -76,8 +76,8 @@ Factors = Callable[[NamespaceRow], Mapping[str, float]]
 """What feedback taught about the weights of channels in a namespace."""
 
 
-Resolve = Callable[[NamespaceRow, Sequence[str]], tuple[NDArray[np.uint64], ...]]
-"""For each name of a question the ids of all mentions that stand for it in a namespace, uint64 `[a]`."""
+Resolve = Callable[[NamespaceRow, Sequence[str]], Sequence[Resolved]]
+"""What each name of a question stands for in a namespace."""
 
 
 class RecallService:
@@ -141,7 +141,7 @@ class RecallService:
             with_vectors=question.with_vectors,
         )
         analysed = self._recaller.analyse(query)
-        analysed = replace(analysed, entity_groups=self._resolve(namespace, analysed.question.names))
+        analysed = self._recaller.resolved(analysed, self._resolve(namespace, analysed.question.names))
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, vector=None, tokens=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
