@@ -7,11 +7,14 @@ Two names are tied by one of these rules, and only if no second party fits the s
 | rule | example | confidence |
 |---|---|---|
 | `same`: equal but for titles, accents, punctuation, legal forms | Dr. Ada Lovelace, Ada Lovelace | 0.95 |
+| `told`: a memory says so | Robert Mbeki, also known as the Falcon | 0.9 |
 | `part`: first or last word of a person's name; the name without a middle one | Lovelace, Ada Lovelace | 0.8 |
 | `initials`: the first letters of its words | IBM, International Business Machines | 0.8 |
 | `short`: a known short form, or three letters or more that one name begins with | Bob, Robert; Mel, Melanie | 0.7 |
 | `spelling`: one letter differs inside six or more, and one of them is rare | Lovelace, Lovalace | 0.7 |
 
+`told` ties a name to the one that it was said to belong to, unless it was said to belong to two parties: then to none.
+What was said counts for more than that the two stand in one memory, for them and for the forms of either.
 `part` needs a sign that this is a person: a known given name, a title, or a third name that is mentioned beside both.
 `short` needs such a third name. Names tied by `short` or `spelling` that stand in the same memory are two parties; so
 are Mr. and Mrs. Smith. That holds for whole groups: a tie that would bring two such names into one group is left out,
@@ -27,16 +30,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import OSA
 
-from retrieval.names import Name, is_given_name, long_forms, name, short_forms
+from retrieval.analysis.given_names import is_given_name, long_forms, short_forms
+from retrieval.analysis.mentions import mention_id
+from retrieval.names import Name, name
+from retrieval.types import Resolved
 
-SAME, PART, INITIALS, SHORT, SPELLING = "same", "part", "initials", "short", "spelling"
-CONFIDENCE = {SAME: 0.95, PART: 0.8, INITIALS: 0.8, SHORT: 0.7, SPELLING: 0.7}
+SAME, TOLD, PART, INITIALS, SHORT, SPELLING = "same", "told", "part", "initials", "short", "spelling"
+CONFIDENCE = {SAME: 0.95, TOLD: 0.9, PART: 0.8, INITIALS: 0.8, SHORT: 0.7, SPELLING: 0.7}
 
 _SHORTEST = 3
 _SHORTENED_BY = 2
@@ -45,6 +52,9 @@ _RARE = 5
 """A spelling is taken for a slip if the other one is mentioned so many times as often."""
 _MOST_PARTIES = 8
 """Of more names that fit a rule none is looked at for slips: they are more than one party in any case."""
+_MOST_OTHERS = 4
+_MOST_TELLING = 16
+"""Memories that are named at most as those that tell of a tie."""
 _MOST_TIED = 64
 """Names looked at together at most; what hangs together further is left apart."""
 
@@ -62,12 +72,16 @@ class AliasSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Why two names are held for one: a rule and how far it is to be trusted."""
+    """Why two names are held for one: a rule and how far it is to be trusted.
+
+    `told_by` are the memories that say so, by the order of their ids as texts, the first 16; of `told` ties alone.
+    """
 
     one: str
     other: str
     rule: str
     confidence: float
+    told_by: tuple[Hashable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,9 @@ class NameTable:
         self._forms: dict[int, Counter[str]] = {}  # name -> how it is written, how often
         self._memories: dict[int, set[int]] = {}  # name -> memories
         self._rows: dict[Hashable, tuple[int, tuple[str, ...]]] = {}  # memory -> number, mentions as written
+        self._said: dict[Hashable, tuple[tuple[int, int], ...]] = {}  # memory -> other name, name
+        self._told_of: dict[int, dict[int, set[Hashable]]] = {}  # other name -> name -> memories that say so
+        self._told_as: dict[int, set[int]] = {}  # name -> other names
         self._mentioned: dict[int, tuple[int, ...]] = {}  # number of a memory -> names
         self._by_core: dict[str, set[int]] = defaultdict(set)
         self._by_end: dict[str, set[int]] = defaultdict(set)
@@ -132,16 +149,22 @@ class NameTable:
         # Worked out since the last change.
         self._slips: dict[int, list[Name]] = {}
         self._tied: dict[int, list[tuple[Name, str]]] = {}
+        self._links: dict[int, list[Name]] = {}
 
     def __len__(self) -> int:
         """Number of names."""
         return len(self._names)
 
-    def put(self, memory: Hashable, mentions: Iterable[str]) -> None:
-        """Say what a memory mentions; what it mentioned before is forgotten."""
+    def put(self, memory: Hashable, mentions: Iterable[str], said: Iterable[tuple[str, str]] = ()) -> None:
+        """Say what a memory mentions; what it mentioned before is forgotten.
+
+        Args:
+            memory: its id.
+            mentions: names as it has them.
+            said: what it says of those: another name and the name that it belongs to.
+        """
         self.remove(memory)
-        self._slips.clear()
-        self._tied.clear()
+        self._changed()
         self._number += 1
         written = tuple(mentions)
         ids = []
@@ -159,13 +182,14 @@ class NameTable:
         if ids:
             self._rows[memory] = (self._number, written)
             self._mentioned[self._number] = tuple(ids)
+        self._tell(memory, said, set(ids))
 
     def remove(self, memory: Hashable) -> None:
         """Forget a memory, and the names that no other one mentions."""
+        self._untell(memory)
         number, written = self._rows.pop(memory, (0, ()))
         if number:
-            self._slips.clear()
-            self._tied.clear()
+            self._changed()
         for mention, text in zip(self._mentioned.pop(number, ()), written, strict=True):
             self._forms[mention] -= Counter([text])  # what is left of a form that nobody writes any more is nothing
             self._memories[mention].discard(number)
@@ -176,6 +200,32 @@ class NameTable:
                     table[key].discard(mention)
                     if not table[key]:
                         del table[key]
+
+    def _changed(self) -> None:
+        """Let go of what was worked out."""
+        for known in (self._slips, self._tied, self._links):
+            known.clear()
+
+    def _tell(self, memory: Hashable, said: Iterable[tuple[str, str]], mentioned: set[int]) -> None:
+        pairs = dict.fromkeys((mention_id(alias), mention_id(whole)) for alias, whole in said)
+        told = tuple(pair for pair in pairs if pair[0] != pair[1] and mentioned.issuperset(pair))
+        for alias, whole in told:
+            self._told_of.setdefault(alias, {}).setdefault(whole, set()).add(memory)
+            self._told_as.setdefault(whole, set()).add(alias)
+        if told:
+            self._said[memory] = told
+
+    def _untell(self, memory: Hashable) -> None:
+        for alias, whole in self._said.pop(memory, ()):
+            wholes = self._told_of[alias]
+            wholes[whole].discard(memory)
+            if not wholes[whole]:
+                del wholes[whole]
+                self._told_as[whole].discard(alias)
+            if not wholes:
+                del self._told_of[alias]
+            if not self._told_as.get(whole, True):
+                del self._told_as[whole]
 
     def _rename(self, mention: int) -> None:
         """Call a name by the form in which it is written most often; of equally frequent ones by the first in order."""
@@ -207,7 +257,17 @@ class NameTable:
 
     def expand(self, names: Sequence[str], decisions: Decisions = NO_DECISIONS) -> list[NDArray[np.uint64]]:
         """See `AliasSource`."""
-        return [self.group(text, decisions).ids for text in names]
+        return [one.ids for one in self.resolve(names, decisions)]
+
+    def resolve(self, names: Sequence[str], decisions: Decisions = NO_DECISIONS) -> list[Resolved]:
+        """What each name stands for; at most four other names, those that most memories mention."""
+        return [self._resolved(name(text), self.group(text, decisions), decisions) for text in names]
+
+    def _resolved(self, asked: Name, group: AliasGroup, decisions: Decisions) -> Resolved:
+        is_decided = any(one.id in decisions.entity_of for one in group.names)
+        is_said = is_decided or any(tie.rule == TOLD for tie in group.ties)
+        others = [one.text for one in group.names if is_said and not _is_form(one, asked)]
+        return Resolved(group.ids, tuple(others[:_MOST_OTHERS]))
 
     def _keys(self, told: Name) -> Iterator[tuple[dict[str, set[int]], str]]:
         """Where a name can be looked up."""
@@ -233,6 +293,7 @@ class NameTable:
 
     def _find_ties(self, told: Name) -> Iterator[tuple[Name, str]]:
         yield from ((other, SAME) for other in self._alike(told))
+        yield from ((other, TOLD) for other in self._told(told))
         for rule, wholes in ((PART, self._wholes), (SHORT, self._longs), (INITIALS, self._spelled_out)):
             yield from ((other, rule) for other in self._only(wholes(told)))
             yield from (
@@ -255,6 +316,38 @@ class NameTable:
         if not 1 < len(cores) <= _MOST_PARTIES:
             return cores
         return cores - {one.core for one in candidates if len(meant := _cores(self._meant(one))) == 1 and meant < cores}
+
+    def _told(self, told: Name) -> list[Name]:
+        """Names that a memory says stand for the same."""
+        found = self._links.get(told.id)
+        if found is None:
+            aliases = self._told_as.get(told.id, set())
+            if len(aliases) > _MOST_TIED:  # so many names nobody has
+                aliases = set()
+            known = [i for i in sorted(aliases) if told.id in self._told_wholes(i)]
+            found = [self._names[i] for i in (*self._told_wholes(told.id), *known)]
+            if found:
+                self._links[told.id] = found
+        return found
+
+    def _told_wholes(self, alias: int) -> list[int]:
+        """The names that one was said to belong to, if they are one party, else none."""
+        wholes = sorted(self._told_of.get(alias, ()))
+        if len(wholes) > _MOST_PARTIES:
+            return []
+        is_one = len(wholes) < 2 or any(all(self._belongs(part, whole) for part in wholes) for whole in wholes)
+        return wholes if is_one else []
+
+    def _belongs(self, part: int, whole: int) -> bool:
+        """Whether a name is a part of another one or its initials, or a memory says of one that it is the other."""
+        if whole in self._told_of.get(part, ()) or part in self._told_of.get(whole, ()):
+            return True
+        one, other = self._names[part], self._names[whole]
+        return set(one.words) <= set(other.words) or (one.is_acronym and one.words[0] == other.initials)
+
+    def _are_told(self, one: Name, other: Name) -> bool:
+        """Whether a name was said to be another's, or that of a longer or shorter form of the other."""
+        return any(_is_form(link, b) for a, b in ((one, other), (other, one)) for link in self._told(a))
 
     def _alike(self, told: Name) -> list[Name]:
         """Names with the same words; where there is a Mr. and a Mrs. of that name, those with the same title."""
@@ -342,14 +435,12 @@ class NameTable:
         return [self._names[i] for i in sorted({i for key in keys if key in table for i in table[key]})]
 
     def _is_told_apart(self, one: Name, other: Name) -> bool:
-        """Whether the titles differ, or a memory mentions both and neither is part of the other or its initials."""
+        """Whether the titles differ, or a memory mentions both and neither is a form of the other or told to be."""
         if {one.title, other.title} == {"his", "her"}:
             return True
-        if set(one.words) <= set(other.words) or set(other.words) <= set(one.words):
+        if _is_form(one, other) or self._memories.get(one.id, set()).isdisjoint(self._memories.get(other.id, ())):
             return False
-        if (one.is_acronym and one.words[0] == other.initials) or (other.is_acronym and other.words[0] == one.initials):
-            return False
-        return not self._memories.get(one.id, set()).isdisjoint(self._memories.get(other.id, ()))
+        return not self._are_told(one, other)
 
     def _share_company(self, one: Name, other: Name) -> bool:
         """Whether some third name is mentioned beside both."""
@@ -405,7 +496,11 @@ class NameTable:
         group = members[told.id]
         counts = {i: len(self._memories.get(i, ())) for i in group}
         order = sorted(group, key=lambda i: (-counts[i], -len(names[i].text), i))
-        kept = [Tie(names[a].text, names[b].text, rule, CONFIDENCE[rule]) for a, b, rule in used if a in group]
+        kept = [
+            Tie(names[a].text, names[b].text, rule, CONFIDENCE[rule], self._telling(a, b) if rule == TOLD else ())
+            for a, b, rule in used
+            if a in group
+        ]
         return AliasGroup(
             names=tuple(names[i] for i in order),
             counts=tuple(counts[i] for i in order),
@@ -413,6 +508,11 @@ class NameTable:
             ties=tuple(kept),
             confidence=min((tie.confidence for tie in kept), default=1.0),
         )
+
+    def _telling(self, one: int, other: int) -> tuple[Hashable, ...]:
+        """The memories that say that two names stand for the same."""
+        found = {m for a, b in ((one, other), (other, one)) for m in self._told_of.get(a, {}).get(b, ())}
+        return tuple(nsmallest(_MOST_TELLING, found, key=str))
 
     def _are_apart(self, some: list[Name], others: list[Name], decisions: Decisions) -> bool:
         decided = [
@@ -425,6 +525,13 @@ class NameTable:
 
 def _cores(names: Iterable[Name]) -> set[str]:
     return {one.core for one in names}
+
+
+def _is_form(one: Name, other: Name) -> bool:
+    """Whether the words of a name are among the other's, or are its initials."""
+    if set(one.words) <= set(other.words) or set(other.words) <= set(one.words):
+        return True
+    return (one.is_acronym and one.words[0] == other.initials) or (other.is_acronym and other.words[0] == one.initials)
 
 
 def _join(members: dict[int, set[int]], one: int, other: int) -> None:

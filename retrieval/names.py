@@ -1,13 +1,11 @@
-"""Names taken apart: what two forms of a name are compared by. Pure. English given names are those of `nicknames`."""
+"""Names taken apart: what two forms of a name are compared by. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
 
 import regex
-from nicknames import NickNamer
 
 from retrieval.analysis.mentions import folded, mention_id
 
@@ -95,26 +93,6 @@ def name(text: str) -> Name:
     while len(words) > 1 and words[-1] in _LEGAL_FORMS:
         words.pop()
     return Name(mention_id(text), text, tuple(words) or (folded(text),), title)
-
-
-@cache
-def _nicknames() -> NickNamer:
-    return NickNamer()
-
-
-def short_forms(word: str) -> frozenset[str]:
-    """What an English given name is shortened to, in small letters ("robert": "bob", "rob"); empty for other words."""
-    return frozenset(_nicknames().nicknames_of(word))
-
-
-def long_forms(word: str) -> frozenset[str]:
-    """English given names that are shortened to a word; empty for other words."""
-    return frozenset(_nicknames().canonicals_of(word))
-
-
-def is_given_name(word: str) -> bool:
-    """Whether a word is known as an English given name, in its long or a short form."""
-    return bool(short_forms(word) or long_forms(word))
 
 
 def _plain(word: str) -> str:

@@ -32,15 +32,26 @@ from retrieval.rerank.order import LearnedOrder
 from retrieval.rerank.reranker import Reranked, Reranker, WeightsOf
 from retrieval.rerank.shown import shown_texts
 from retrieval.rerank.telling import telling
-from retrieval.types import AnalysedQuery, ChannelResult, ChannelScore, Encoded, Hit, Profile, Query, Recall
+from retrieval.types import (
+    AnalysedQuery,
+    ChannelResult,
+    ChannelScore,
+    Encoded,
+    Hit,
+    OtherNames,
+    Profile,
+    Query,
+    Recall,
+    Resolved,
+)
 
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
 logger = logging.getLogger(__name__)
 
-Resolve = Callable[[Sequence[str]], Sequence[NDArray[np.uint64]]]
-"""For each name of a question the ids of all mentions that stand for it, uint64 `[a]`."""
+Resolve = Callable[[Sequence[str]], Sequence[Resolved]]
+"""What each name of a question stands for."""
 
 _EMBED_SHARE = 0.6
 """Share of the deadline that the embedder may use up: the other channels need some of it too."""
@@ -125,7 +136,7 @@ class Recaller:
 
         Args:
             query: the question; its deadline counts from here.
-            resolve: finds the aliases of the names in it; without it each name stands for itself.
+            resolve: tells what the names in it stand for; without it each stands for itself.
 
         Raises:
             Exception: whatever `resolve` raises.
@@ -135,7 +146,7 @@ class Recaller:
         coming = self._submitted(query.text)
         question = self._analyser.question(query.text, query.asked_at)
         terms = self._analyser.query_terms(query.text)
-        groups = () if resolve is None else tuple(resolve(question.names))
+        names = () if resolve is None else tuple(resolve(question.names))
         ends_at_s = None if query.deadline_s is None else begun_s + query.deadline_s
         encoded = _ended(coming, None if query.deadline_s is None else begun_s + query.deadline_s * _EMBED_SHARE)
         return AnalysedQuery(
@@ -148,7 +159,8 @@ class Recaller:
             embed_ms=(time.perf_counter() - begun) * 1e3,
             name_terms=self._analyser.name_terms(question.names),
             ends_at_s=ends_at_s,
-            entity_groups=groups,
+            entity_groups=tuple(one.ids for one in names),
+            other_names=self._other_names(question.names, names),
         )
 
     def recall(
@@ -252,6 +264,16 @@ class Recaller:
         """Ends the threads."""
         self._runner.close()
         self._embed_pool.shutdown(wait=True, cancel_futures=True)
+
+    def _other_names(self, asked: Sequence[str], names: Sequence[Resolved]) -> tuple[OtherNames, ...]:
+        """Terms of further names of those that a question names, in their order; none where nobody resolved them."""
+        found = []
+        for name, one in zip(asked, names, strict=False):
+            own = self._analyser.name_terms([name])
+            terms = tuple(t for other in one.others if (t := self._analyser.name_terms([other])).size)
+            if own.size and terms:
+                found.append(OtherNames(own, terms))
+        return tuple(found)
 
     def _submitted(self, text: str) -> Future[Encoded]:
         """A question being embedded; what goes wrong is in the future."""

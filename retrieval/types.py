@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -40,13 +41,21 @@ class Terms:
     length: int
 
 
+class ToldName(NamedTuple):
+    """Another name of somebody or something, and the name that it belongs to, both as a text has them."""
+
+    alias: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class TextAnalysis:
     """What the analysers found in one text, to be stored beside it. `version` names the analysers that did it.
 
     `speaker_id` is the mention of whoever said the text, 0 if it does not tell. `spans` are the times that the text
     speaks of, int64 `[s, 2]`, half-open, microseconds since the epoch, resolved against when it happened. `place_ids`
-    are hashes of the places it speaks of, uint64 `[p]`, ascending.
+    are hashes of the places it speaks of, uint64 `[p]`, ascending. `told` are the names that it says stand for the
+    same; both of each are among the mentions.
     """
 
     version: int
@@ -56,6 +65,7 @@ class TextAnalysis:
     speaker_id: int = 0
     spans: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
     place_ids: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    told: tuple[ToldName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,25 @@ class Query:
     with_vectors: bool = False
 
 
+class Resolved(NamedTuple):
+    """What a name of a question stands for in a namespace.
+
+    `ids` are those of all mentions that stand for it, its own among them, ascending, uint64 `[a]`. `others` are further
+    names of the same, at most four, where somebody told or decided so: names with other words, to which no likeness
+    leads.
+    """
+
+    ids: NDArray[np.uint64]
+    others: tuple[str, ...] = ()
+
+
+class OtherNames(NamedTuple):
+    """The terms of a name of the question, uint32 `[n]`, distinct, and of each name that may stand in its place."""
+
+    own: NDArray[np.uint32]
+    others: tuple[NDArray[np.uint32], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysedQuery:
     """A question with what the analysers and the embedder made of it.
@@ -153,7 +182,8 @@ class AnalysedQuery:
     of the names that the question mentions, uint32 `[q]`, distinct. `tokens` are the states of the question's tokens,
     float32 `[q, dim]`, unit rows, or None. `entity_groups` are the entities that it mentions, each as the ids of all
     mentions that stand for it in the namespace, uint64 `[a]`; empty where nobody resolved aliases: then each of
-    `mention_ids` is an entity of its own.
+    `mention_ids` is an entity of its own. `other_names` are the terms of names that stand for one of the question's
+    without having its words.
     """
 
     query: Query
@@ -166,6 +196,7 @@ class AnalysedQuery:
     tokens: NDArray[np.float32] | None = None
     question: Question = field(default_factory=Question)
     entity_groups: tuple[NDArray[np.uint64], ...] = ()
+    other_names: tuple[OtherNames, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Protocol
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -94,12 +95,16 @@ class AliasOut(ApiModel):
 
 
 class TieOut(ApiModel):
-    """Why two names are held for one, and how far that is to be trusted."""
+    """Why two names are held for one, and how far that is to be trusted.
+
+    `told_by` are the ids of memories that say so, at most 16; empty unless the rule is `told`.
+    """
 
     one: str
     other: str
     rule: str
     confidence: float
+    told_by: list[UUID]
 
 
 class EntityOut(ApiModel):
@@ -141,7 +146,13 @@ def _entity(party: Party) -> EntityOut:
             for name, count in zip(group.names, group.counts, strict=True)
         ],
         ties=[
-            TieOut.model_construct(one=tie.one, other=tie.other, rule=tie.rule, confidence=tie.confidence)
+            TieOut.model_construct(
+                one=tie.one,
+                other=tie.other,
+                rule=tie.rule,
+                confidence=tie.confidence,
+                told_by=[memory for memory in tie.told_by if isinstance(memory, UUID)],
+            )
             for tie in group.ties
         ],
         confidence=group.confidence,

@@ -21,10 +21,11 @@ _WORD = 1 << 64
 
 
 class Mentioning(NamedTuple):
-    """A memory with what it mentions."""
+    """A memory with what it mentions, and what it says of those names (see `memsvc.models.memory.Analysis`)."""
 
     memory_id: UUID
     mentions: list[str]
+    told: list[list[str]] | None
     expires_at: datetime | None
 
 
@@ -40,7 +41,7 @@ def unsigned(stored: int) -> int:
 
 def _mentioning(connection: Connection, namespace: NamespaceRow, *where: ColumnElement[bool], most: int) -> list[Any]:
     query = (
-        select(MEMORY.c.id, ANALYSIS.c.mentions, MEMORY.c.expires_at)
+        select(MEMORY.c.id, ANALYSIS.c.mentions, ANALYSIS.c.told, MEMORY.c.expires_at)
         .join(
             ANALYSIS,
             and_(

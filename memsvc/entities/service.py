@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from memsvc.core.clock import Clock
@@ -20,6 +18,7 @@ from memsvc.http.cursor import CursorCodec
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from retrieval.aliases import AliasGroup, Decisions
+from retrieval.types import Resolved
 
 _ROUTE = "entities"
 
@@ -91,12 +90,12 @@ class Entities:
                 raise _unknown()
             return self._found(connection, namespace, [mention_id])[0]
 
-    def resolve(self, namespace: NamespaceRow, names: Sequence[str]) -> tuple[NDArray[np.uint64], ...]:
-        """For each name of a question the ids of all mentions that stand for it in a namespace, uint64 `[a]`."""
+    def resolve(self, namespace: NamespaceRow, names: Sequence[str]) -> tuple[Resolved, ...]:
+        """What each name of a question stands for in a namespace."""
         if not names:
             return ()
         with self._database.read() as connection:
-            return self._tables.expand(connection, namespace, names)
+            return self._tables.resolve(connection, namespace, names)
 
     def forget(self, namespace: NamespaceRow) -> None:
         """Let go of the names of a namespace in which something was erased; they are read again when asked for."""

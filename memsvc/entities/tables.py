@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from memsvc.core.clock import Clock
 from memsvc.entities import repository
 from memsvc.namespaces.repository import NamespaceRow
 from retrieval.aliases import AliasGroup, Decisions, NameTable
+from retrieval.types import Resolved
 
 MOST_MEMORIES = 200_000
 """Names are learned from so many of the newest memories of a namespace at most."""
@@ -56,15 +55,13 @@ class NameTables:
         self._held: OrderedDict[Key, Learned] = OrderedDict()
         self._guard = threading.Lock()
 
-    def expand(
-        self, connection: Connection, namespace: NamespaceRow, names: Sequence[str]
-    ) -> tuple[NDArray[np.uint64], ...]:
-        """For each name of a question the ids of all mentions that stand for it, uint64 `[a]`, its own among them."""
+    def resolve(self, connection: Connection, namespace: NamespaceRow, names: Sequence[str]) -> tuple[Resolved, ...]:
+        """What each name of a question stands for in a namespace."""
         if not names:
             return ()
         decisions = Decisions(repository.decisions(connection, namespace))
         with self.learned(connection, namespace) as learned:
-            return tuple(learned.table.expand(names, decisions))
+            return tuple(learned.table.resolve(names, decisions))
 
     @contextmanager
     def learned(self, connection: Connection, namespace: NamespaceRow) -> Iterator[Learned]:
@@ -100,7 +97,7 @@ class NameTables:
                 learned.table.remove(memory_id)
             found = repository.of_memories(connection, namespace, changed, now)
         for memory in found:
-            learned.table.put(memory.memory_id, memory.mentions)
+            learned.table.put(memory.memory_id, memory.mentions, [(alias, name) for alias, name in memory.told or ()])
             if memory.expires_at is not None:
                 learned.expires_at = min(learned.expires_at or memory.expires_at, memory.expires_at)
         learned.seq = namespace.head_seq

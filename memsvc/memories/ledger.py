@@ -281,6 +281,7 @@ class Ledger:
                 "mentions": list(analysis.mentions),
                 "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
                 "speaker_id": int(np.uint64(analysis.speaker_id).astype(np.int64)) or None,
+                "told": [list(one) for one in analysis.told] or None,
                 "spans": analysis.spans.astype("<i8").tobytes(),
                 "place_ids": analysis.place_ids.astype("<u8").tobytes(),
             }

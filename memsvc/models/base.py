@@ -51,4 +51,5 @@ class Base(DeclarativeBase):
         datetime: Instant,
         dict[str, Any]: JsonValue,
         list[str]: JsonValue,
+        list[list[str]]: JsonValue,
     }

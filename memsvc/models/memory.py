@@ -134,6 +134,8 @@ class Analysis(Base):
     mention_ids: Mapped[bytes] = mapped_column(LargeBinary)
     # Hashed name of whoever said the text, as a signed number; None if nobody is named as its speaker.
     speaker_id: Mapped[int | None] = mapped_column(BigInteger)
+    # What the text says of names: pairs of another name and the name that it belongs to. NULL: nothing.
+    told: Mapped[list[list[str]] | None]
     # Times that the text speaks of: pairs of int64, little-endian, `[start, end)` in microseconds.
     spans: Mapped[bytes] = mapped_column(LargeBinary)
     # Hashes of places, uint64 little-endian.

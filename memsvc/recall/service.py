@@ -24,7 +24,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.scope import Scopes
 from retrieval.pipeline import Recaller
-from retrieval.types import Hit, Profile, Query, Recall
+from retrieval.types import Hit, Profile, Query, Recall, Resolved
 from retrieval.types import Question as ReadQuestion
 
 
@@ -77,8 +77,8 @@ Factors = Callable[[NamespaceRow], Mapping[str, float]]
 """What feedback taught about the weights of channels in a namespace."""
 
 
-Resolve = Callable[[NamespaceRow, Sequence[str]], tuple[NDArray[np.uint64], ...]]
-"""For each name of a question the ids of all mentions that stand for it in a namespace, uint64 `[a]`."""
+Resolve = Callable[[NamespaceRow, Sequence[str]], Sequence[Resolved]]
+"""What each name of a question stands for in a namespace."""
 
 
 class RecallService:

@@ -8,12 +8,21 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.analysis.mentions import MENTIONS_VERSION, mention_id, mention_ids, mentions, opening_speaker
+from retrieval.analysis.mentions import (
+    MENTIONS_VERSION,
+    MOST_MENTIONS,
+    folded,
+    mention_id,
+    mention_ids,
+    mentions,
+    opening_speaker,
+)
 from retrieval.analysis.places import PLACES_VERSION, place_ids
 from retrieval.analysis.questions import question
 from retrieval.analysis.terms import TERMS_VERSION, hashed, stems
 from retrieval.analysis.times.spans import TIMES_VERSION, time_spans
-from retrieval.types import Question, Terms, TextAnalysis
+from retrieval.analysis.told_names import told_names
+from retrieval.types import Question, Terms, TextAnalysis, ToldName
 
 
 class TextAnalyser:
@@ -51,6 +60,7 @@ class TextAnalyser:
                 words += stems(speaker)
             if mention_id(speaker) not in {mention_id(name) for name in names}:
                 names = (speaker, *names)
+        names, told = _with_told(names, told_names(text, speaker))
         return TextAnalysis(
             self.version,
             hashed(words),
@@ -59,6 +69,7 @@ class TextAnalyser:
             0 if speaker is None else mention_id(speaker),
             spans=time_spans(text, occurred_at),
             place_ids=place_ids(place, text),
+            told=told,
         )
 
     def question(self, text: str, asked_at: datetime | None) -> Question:
@@ -72,3 +83,17 @@ class TextAnalyser:
     def name_terms(self, names: Iterable[str]) -> NDArray[np.uint32]:
         """Terms that names consist of, distinct, ascending; uint32 `[n]`."""
         return hashed([stem for name in names for stem in stems(name)]).ids
+
+
+def _with_told(names: tuple[str, ...], told: tuple[ToldName, ...]) -> tuple[tuple[str, ...], tuple[ToldName, ...]]:
+    """The mentions of a text with the names that it tells of, and what it tells of those that are among them."""
+    if not told:
+        return names, told
+    # In "everyone calls Katherine Kit" the two of them look like one name.
+    joined = {folded(f"{one.name} {one.alias}") for one in told}
+    known = {key: name for name in names if (key := folded(name)) not in joined}
+    for name in (side for one in told for side in (one.name, one.alias)):
+        if len(known) < MOST_MENTIONS:
+            known.setdefault(folded(name), name)
+    kept = tuple(one for one in told if folded(one.alias) in known and folded(one.name) in known)
+    return tuple(known.values()), kept

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import regex
@@ -24,8 +25,10 @@ from retrieval.analysis.stop_words import ENGLISH
 
 MENTIONS_VERSION = 2
 
-_MOST_MENTIONS = 256
-_NAME = r"\p{Lu}[\p{L}\p{M}\p{N}]*(?:(?:['’\-&](?=[\p{L}\p{N}])|\.(?=\p{Lu}))[\p{L}\p{M}\p{N}]+)*"
+MOST_MENTIONS = 256
+_AKA = r"(?!A\.?K\.?A\b|K\.A\b)"
+"""Written in capitals, "also known as" stands between two names and belongs to neither."""
+_NAME = _AKA + r"\p{Lu}[\p{L}\p{M}\p{N}]*(?:(?:['’\-&](?=[\p{L}\p{N}])|\.(?=\p{Lu}))[\p{L}\p{M}\p{N}]+)*"
 _LINK = r"(?:of|de|da|di|del|la|le|van|von|der|den|al|bin|ibn|y|du)"
 _RUN = regex.compile(rf"(?<![\p{{L}}\p{{N}}_@]){_NAME}(?:[ \t]+(?:{_LINK}[ \t]+){{0,2}}{_NAME}){{0,7}}")
 _HANDLE = regex.compile(r"(?<![\p{L}\p{N}_.])@[\p{L}\p{N}_][\p{L}\p{N}_.\-]*[\p{L}\p{N}_]")
@@ -37,12 +40,26 @@ _IDENTIFIER = regex.compile(
 _QUOTED = regex.compile(r"[\"“«](\p{L}[^\"“”«»\n]{1,58}[\p{L}\p{N}])[\"”»]")
 _SENTENCE_END = regex.compile(r"(?:^|[.!?:;\n…][\"”»')\]]*\s*|[-•*]\s+)[\"“«'(\[]*\Z")
 _POSSESSIVE = regex.compile(r"['’][sS]?\Z")
+_WORD = regex.compile(r"\S+")
 _MOST_QUOTED_WORDS = 6
 _CALENDAR_AND_GREETINGS = """
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december yesterday today tomorrow i ok okay yes yeah hey hi hello thanks wow
 """
-_NO_NAME = ENGLISH.union(_CALENDAR_AND_GREETINGS.split())
+NO_NAME = ENGLISH.union(_CALENDAR_AND_GREETINGS.split())
+"""Folded words that are capitalised for other reasons than being a name."""
+
+
+class Spot(NamedTuple):
+    """Where a name may stand in a text: `[start, end)`, without a possessive ending.
+
+    `is_sure` is False where nothing but the start of a sentence accounts for the capital.
+    """
+
+    start: int
+    end: int
+    name: str
+    is_sure: bool
 
 
 def mentions(text: str) -> tuple[str, ...]:
@@ -50,9 +67,9 @@ def mentions(text: str) -> tuple[str, ...]:
     found: dict[str, tuple[int, str]] = {}
     for place, name in _candidates(text):
         key = folded(name)
-        if key and key not in _NO_NAME and (key not in found or place < found[key][0]):
+        if key and key not in NO_NAME and (key not in found or place < found[key][0]):
             found[key] = (place, name)
-    return tuple(name for _, name in sorted(found.values())[:_MOST_MENTIONS])
+    return tuple(name for _, name in sorted(found.values())[:MOST_MENTIONS])
 
 
 def opening_speaker(text: str) -> str | None:
@@ -61,7 +78,7 @@ def opening_speaker(text: str) -> str | None:
     if opening is None or text[opening.end() : opening.end() + 1] != ":":
         return None
     name = _bare(opening.group())
-    return name if folded(name) not in _NO_NAME else None
+    return name if folded(name) not in NO_NAME else None
 
 
 def folded(name: str) -> str:
@@ -79,6 +96,12 @@ def mention_ids(names: tuple[str, ...]) -> NDArray[np.uint64]:
     return np.sort(np.fromiter(map(mention_id, names), dtype=np.uint64, count=len(names)))
 
 
+def spots(text: str) -> list[Spot]:
+    """Where runs of capitalised words and handles stand in a text, in order; words that name nothing are left out."""
+    found = [*_runs(text), *(Spot(*match.span(), match.group(), is_sure=True) for match in _HANDLE.finditer(text))]
+    return sorted(spot for spot in found if folded(spot.name) not in NO_NAME)
+
+
 def _candidates(text: str) -> Iterator[tuple[int, str]]:
     yield from _capitalised(text)
     for pattern in (_HANDLE, _IDENTIFIER):
@@ -89,32 +112,30 @@ def _candidates(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _capitalised(text: str) -> Iterator[tuple[int, str]]:
-    doubtful: list[tuple[int, str]] = []
-    sure: set[str] = set()
+    found = list(_runs(text))
+    sure = {folded(spot.name) for spot in found if spot.is_sure}
+    yield from ((spot.start, spot.name) for spot in found if spot.is_sure or folded(spot.name) in sure)
+
+
+def _runs(text: str) -> Iterator[Spot]:
     for match in _RUN.finditer(text):
-        place, words = match.start(), match.group().split()
-        starts_sentence = _starts_sentence(text, place)
-        opening = _opening_words(words)
-        words = words[opening:]
-        if not words:
+        words = [*_WORD.finditer(match.group())]
+        opening = _opening_words([word.group() for word in words])
+        if opening == len(words):
             continue
-        starts_sentence = (
-            starts_sentence and not opening
-        )  # what follows an opening word is capitalised for its own sake
-        name = _bare(" ".join(words))
+        start = match.start() + words[opening].start()
+        name = _bare(" ".join(word.group() for word in words[opening:]))
+        # What follows an opening word is capitalised for its own sake.
+        may_only_open = not opening and len(words) == 1 and _starts_sentence(text, start)
         speaks = text[match.end() : match.end() + 1] == ":"
-        if starts_sentence and len(words) == 1 and not speaks:
-            doubtful.append((place, name))
-            continue
-        sure.add(folded(name))
-        yield place, name
-    yield from ((place, name) for place, name in doubtful if folded(name) in sure)
+        is_sure = not may_only_open or speaks
+        yield Spot(start, start + len(_bare(text[start : match.end()])), name, is_sure)
 
 
 def _opening_words(words: list[str]) -> int:
     """How many words at the start of a run belong to no name: "When Ada" has one, "The" one, "In May" two."""
     for number, word in enumerate(words):
-        if not word.islower() and folded(_bare(word)) not in _NO_NAME:
+        if not word.islower() and folded(_bare(word)) not in NO_NAME:
             return number
     return len(words)
 

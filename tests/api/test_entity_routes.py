@@ -67,6 +67,7 @@ def test_entities_come_with_their_names_the_most_mentioned_first(told: Caller) -
     assert first["id"] == entity_id("Melanie Smith")
     assert [(alias["name"], alias["memories"]) for alias in first["aliases"]] == [("Melanie Smith", 2), ("Melanie", 1)]
     assert [(tie["rule"], tie["confidence"]) for tie in first["ties"]] == [("part", first["confidence"])]
+    assert [tie["told_by"] for tie in first["ties"]] == [[]]
 
 
 def test_any_name_leads_to_its_entity(told: Caller) -> None:
@@ -138,6 +139,31 @@ def test_names_go_with_the_memories_that_mention_them(ada: Caller) -> None:
     assert_problem(one(ada, "Xenia Oakley"), 404)
     ada.edit(kept["id"], content="We met Zed.")
     assert names(ada) == [{"Zed"}]
+
+
+def test_a_tie_that_was_told_names_the_memories_that_tell_it(ada: Caller) -> None:
+    telling = ada.remember("Robert Mbeki, also known as the Falcon, lives in Oslo.")
+    ada.remember("We saw the Falcon in Lisbon.")
+    entity = one(ada, "Falcon").json()
+    assert {alias["name"] for alias in entity["aliases"]} == {"Robert Mbeki", "Falcon"}
+    (tie,) = entity["ties"]
+    assert {tie.pop("one"), tie.pop("other")} == {"Robert Mbeki", "Falcon"}
+    assert tie == {"rule": "told", "confidence": 0.9, "told_by": [telling["id"]]}
+    again = ada.remember("Robert Mbeki is nicknamed the Falcon.")
+    assert one(ada, "Falcon").json()["ties"][0]["told_by"] == [telling["id"], again["id"]]
+    for memory in (telling, again):
+        ada.erase(memory["id"])
+    assert one(ada, "Falcon").json()["aliases"] == [{"id": entity_id("Falcon"), "name": "Falcon", "memories": 1}]
+
+
+def test_a_split_stands_against_what_memories_tell(ada: Caller) -> None:
+    ada.remember("Robert Mbeki, also known as the Falcon, lives in Oslo.")
+    assert split(ada, "Falcon", "Falcon").status_code == 200
+    ada.remember("Everyone calls Robert Mbeki the Falcon.")
+    assert {"Falcon"} in names(ada)
+    other = ada.service.tenant("two")
+    other.remember("We saw the Falcon, and Robert Mbeki.")
+    assert {"Falcon"} in names(other)
 
 
 def test_names_of_memories_that_expired_are_not_shown(ada: Caller) -> None:

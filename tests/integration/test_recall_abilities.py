@@ -75,16 +75,7 @@ def scored(spoken: Spoken, name: str, profile: str = "balanced") -> Played:
     return play(spoken, MAKERS[name](SIZE, SEED), namespace, profile=profile)
 
 
-UNREACHED = {"entity with alias": "an alias that only a sentence tells ('also known as') is not learned yet"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=UNREACHED[name], strict=True)) if name in UNREACHED else name
-        for name in WANTED
-    ],
-)
+@pytest.mark.parametrize("name", WANTED)
 def test_an_ability_reaches_what_it_must(spoken: Spoken, channels: set[str], name: str) -> None:
     wanted, needs = WANTED[name]
     if missing := set(needs) - channels:

@@ -112,6 +112,81 @@ def test_what_people_say_wins_and_can_be_taken_back() -> None:
     assert together(table, "Ada", said) == {"Ada", "Babbage"}
 
 
+FALCON = ("Falcon", "Robert Mbeki")
+
+
+def test_what_a_memory_tells_ties_names_that_have_nothing_in_common() -> None:
+    table = table_of(("Falcon", "Oslo"), ("Mbeki", "Oslo"), ("Robert Mbeki", "Falcon"))
+    assert together(table, "Falcon") == {"Falcon"}
+    table.put("b", ("Robert Mbeki", "Falcon", "Mbeki"), [FALCON])
+    table.put("a", ("Falcon", "Robert Mbeki"), [FALCON, FALCON])
+    for name in ("Falcon", "Robert Mbeki", "Mbeki"):
+        assert together(table, name) == {"Falcon", "Robert Mbeki", "Mbeki"}
+    tie = next(tie for tie in table.group("Falcon").ties if tie.rule == "told")
+    assert ({tie.one, tie.other}, tie.confidence, tie.told_by) == ({"Falcon", "Robert Mbeki"}, 0.9, ("a", "b"))
+    assert all(not tie.told_by for tie in table.group("Falcon").ties if tie.rule != "told")
+    assert "Falcon" in together(table, "Dr. Robert Mbeki")  # a name that is only asked for
+
+
+def test_a_name_that_is_told_of_two_parties_is_left_alone() -> None:
+    one, other = ("Kit", "Katherine Smith"), ("Kit", "Christopher Jones")
+    table = table_of(("Oslo",))
+    table.put(1, one, [one])
+    assert together(table, "Kit") == set(one)
+    table.put(2, other, [other])
+    assert together(table, "Kit") == {"Kit"}
+    assert together(table, "Katherine Smith") == {"Katherine Smith"}
+    table.remove(2)
+    assert together(table, "Kit") == set(one)
+    table.put(3, ("Kit", "Katherine"), [("Kit", "Katherine")])  # the same party
+    assert together(table, "Kit") == {"Kit", "Katherine", "Katherine Smith"}
+    family = table_of(("Oslo",))
+    for number, whole in enumerate(("Smith", "Ada Smith", "Bob Smith")):
+        family.put(f"f{number}", ("Falcon", whole), [("Falcon", whole)])
+    assert together(family, "Falcon") == {"Falcon"}
+
+
+def test_a_name_with_more_other_names_than_anybody_has_gets_none_of_them() -> None:
+    table = NameTable()
+    for number in range(65):
+        table.put(number, ("Zed", f"Bo{number}"), [(f"Bo{number}", "Zed")])
+    assert together(table, "Zed") == {"Zed"}
+    table.remove(64)
+    assert len(together(table, "Zed")) == 64  # so many names are looked at together at most
+    crowd = NameTable()
+    for number in range(40):
+        crowd.put(number, FALCON, [FALCON])
+    assert len(crowd.group("Falcon").ties[0].told_by) == 16
+
+
+def test_what_is_told_of_names_that_the_memory_does_not_mention_counts_for_nothing() -> None:
+    table = table_of(("Robert Mbeki",))
+    table.put(1, ("Falcon",), [FALCON, ("Falcon", "falcon")])
+    assert together(table, "Falcon") == {"Falcon"}
+
+
+def test_people_overrule_what_a_memory_tells() -> None:
+    table = NameTable()
+    table.put(1, FALCON, [FALCON])
+    parted = Decisions({mention_id("Falcon"): 1, mention_id("Robert Mbeki"): 2})
+    assert together(table, "Falcon", parted) == {"Falcon"}
+    assert table.resolve(["Robert Mbeki"], parted)[0].others == ()
+
+
+def test_other_names_are_those_with_other_words_that_somebody_told_or_decided() -> None:
+    table = table_of(("Melanie Smith", "Zed"), ("Melanie", "Zed"))
+    assert table.resolve(["Melanie Smith"])[0].others == ()
+    learned = table_of(("Robert", "Ann"), ("Bob", "Ann"))
+    assert together(learned, "Robert") == {"Robert", "Bob"}
+    assert learned.resolve(["Robert"])[0].others == ()
+    table.put("told", ("Bo", "Melanie Smith"), [("Bo", "Melanie Smith")])
+    assert table.resolve(["Melanie Smith"])[0].others == ("Bo",)
+    assert set(table.resolve(["Bo"])[0].others) == {"Melanie Smith", "Melanie"}
+    assert table.resolve(["Bo"])[0].ids.tolist() == table.expand(["Melanie"])[0].tolist()
+    decided = Decisions({mention_id("Zed"): 1, mention_id("Melanie Smith"): 1})
+    assert set(table.resolve(["Zed"], decided)[0].others) == {"Melanie Smith", "Bo"}  # Melanie stands beside Zed
+
+
 def test_the_most_frequent_name_comes_first_and_memories_count_once() -> None:
     table = table_of(("Melanie", "Caroline"), ("Mel", "Caroline"), ("Mel", "Caroline"), ("Caroline",))
     groups = table.groups()
@@ -124,6 +199,8 @@ def test_the_most_frequent_name_comes_first_and_memories_count_once() -> None:
 
 def test_forgetting_memories_leaves_nothing_of_their_names() -> None:
     table = table_of(*ADA, ("Ada Lovalace", "Zed"))
+    table.put(0, FALCON, [FALCON, ("Robert Mbeki", "Falcon")])
+    table.groups()
     for number in range(len(ADA) + 1):
         table.remove(number)
     assert len(table) == 0
@@ -172,6 +249,41 @@ def test_groups_part_the_names_whatever_the_order(memories: list[tuple[str, ...]
     for number in [n for n in order if n < len(memories)]:
         shuffled.put(number, memories[number])
     assert [[n.id for n in group.names] for group in shuffled.groups()] == [[n.id for n in g.names] for g in groups]
+
+
+TELLING = st.lists(
+    st.tuples(st.lists(NAMES, max_size=3, unique=True), st.lists(st.tuples(NAMES, NAMES), max_size=2)), max_size=10
+)
+Telling = list[tuple[list[str], list[tuple[str, str]]]]
+
+
+def filled(memories: Telling) -> NameTable:
+    table = NameTable()
+    for number, (mentions, said) in enumerate(memories):
+        table.put(number, mentions, said)
+    return table
+
+
+def shown(table: NameTable) -> list[object]:
+    return [(group.ids.tolist(), [(tie.rule, tie.told_by) for tie in group.ties]) for group in table.groups()]
+
+
+@settings(max_examples=100, deadline=None)
+@given(TELLING, TELLING)
+def test_what_was_told_leaves_nothing_behind(first: Telling, then: Telling) -> None:
+    table = filled(first)
+    table.groups()
+    for number in range(max(len(first), len(then))):
+        if number < len(then):
+            table.put(number, *then[number])
+        else:
+            table.remove(number)
+    anew = filled(then)
+    assert shown(table) == shown(anew)
+    for part in ("_said", "_told_of", "_told_as"):
+        assert vars(table)[part] == vars(anew)[part]
+    for group in table.groups():
+        assert all(table.group(one.text).names == group.names for one in group.names)
 
 
 @settings(max_examples=60, deadline=None)
