@@ -321,9 +321,7 @@ class NameTable:
         """Names that a memory says stand for the same."""
         found = self._links.get(told.id)
         if found is None:
-            aliases = self._told_as.get(told.id, set())
-            if len(aliases) > _MOST_TIED:  # so many names nobody has
-                aliases = set()
+            aliases = self._told_as.get(told.id, set()) if self._has_few_names(told.id) else set()
             known = [i for i in sorted(aliases) if told.id in self._told_wholes(i)]
             found = [self._names[i] for i in (*self._told_wholes(told.id), *known)]
             if found:
@@ -332,11 +330,15 @@ class NameTable:
 
     def _told_wholes(self, alias: int) -> list[int]:
         """The names that one was said to belong to, if they are one party, else none."""
-        wholes = sorted(self._told_of.get(alias, ()))
+        wholes = sorted(i for i in self._told_of.get(alias, ()) if self._has_few_names(i))
         if len(wholes) > _MOST_PARTIES:
             return []
         is_one = len(wholes) < 2 or any(all(self._belongs(part, whole) for part in wholes) for whole in wholes)
         return wholes if is_one else []
+
+    def _has_few_names(self, whole: int) -> bool:
+        """Whether a name was told to have no more other names than somebody may have."""
+        return len(self._told_as.get(whole, ())) <= _MOST_TIED
 
     def _belongs(self, part: int, whole: int) -> bool:
         """Whether a name is a part of another one or its initials, or a memory says of one that it is the other."""

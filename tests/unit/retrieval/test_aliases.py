@@ -151,6 +151,7 @@ def test_a_name_with_more_other_names_than_anybody_has_gets_none_of_them() -> No
     for number in range(65):
         table.put(number, ("Zed", f"Bo{number}"), [(f"Bo{number}", "Zed")])
     assert together(table, "Zed") == {"Zed"}
+    assert together(table, "Bo7") == {"Bo7"}
     table.remove(64)
     assert len(together(table, "Zed")) == 64  # so many names are looked at together at most
     crowd = NameTable()
