@@ -49,7 +49,7 @@ FUSION_RIDGE = 0.02
 ORDER_RIDGE = 0.005
 TYPE_RIDGE = 0.2
 """Holds the weights of one type of question near those of all."""
-CONFIDENCE_RIDGE = 0.02
+CONFIDENCE_RIDGE = 3e-3
 FEWEST_SETS = 2
 PAYS = 0.1
 """Points of nDCG@10 that factors by type must bring, on sets that were left out, to be written."""
