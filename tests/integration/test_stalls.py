@@ -28,7 +28,7 @@ from tests.fixtures.service import DIM, Caller, serving
 
 STALLS = 1_000
 CLIENTS = 8
-DEADLINE_S = 0.5
+DEADLINE_S = 2.0
 """Ample for the healthy channels on a machine where other tests run beside this one."""
 SLACK_S = 2.0
 """How late an answer may come on a machine where other tests run beside this one."""
@@ -105,7 +105,7 @@ def test_a_thousand_stalls_exhaust_no_pool(stand: Stand) -> None:
             assert took_s < DEADLINE_S + SLACK_S
             assert recall.degraded == ("stalling",)
             assert set(recall.hits[0].channels) == {"semantic", "keyword"}  # the healthy ones were never in its way
-    assert statistics.median(taken) < 2 * DEADLINE_S
+    assert statistics.median(taken) < DEADLINE_S / 2  # once it hangs, nobody waits for it
     assert most_threads - threads_before - CLIENTS < MOST_THREADS
     assert stand.stalling.begun >= 1
 
