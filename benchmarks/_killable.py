@@ -97,4 +97,4 @@ class ServerProcess:
     def client(self, **given: Any) -> httpx.Client:
         """A client of this run, with one connection at most."""
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        return httpx.Client(base_url=self.url, timeout=30, limits=limits, trust_env=False, **given)
+        return httpx.Client(base_url=self.url, timeout=120, limits=limits, trust_env=False, **given)

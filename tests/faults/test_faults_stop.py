@@ -14,7 +14,6 @@ from sqlalchemy import create_engine, text
 from benchmarks._audit import faults
 from benchmarks._killable import ServerProcess
 
-
 PATIENCE_S = 120
 """A thousand long texts are analysed in this time on a slow machine where other tests run beside this one."""
 
