@@ -54,19 +54,21 @@ class TextAnalyser:
         """
         words = stems(text)
         names = mentions(text)
-        speaker = (speaker or "").strip() or opening_speaker(text)
-        if speaker is not None:
-            if not text.casefold().startswith(speaker.casefold()):
-                words += stems(speaker)
-            if mention_id(speaker) not in {mention_id(name) for name in names}:
-                names = (speaker, *names)
-        names, told = _with_told(names, told_names(text, speaker))
+        given = (speaker or "").strip() or None
+        if given is not None:
+            if not text.casefold().startswith(given.casefold()):
+                words += stems(given)
+            if mention_id(given) not in {mention_id(name) for name in names}:
+                names = (given, *names)
+        said_by = given or opening_speaker(text)
+        # A text of several lines may have several speakers, which is for `told_names` to see.
+        names, told = _with_told(names, told_names(text, given))
         return TextAnalysis(
             self.version,
             hashed(words),
             names,
             mention_ids(names),
-            0 if speaker is None else mention_id(speaker),
+            0 if said_by is None else mention_id(said_by),
             spans=time_spans(text, occurred_at),
             place_ids=place_ids(place, text),
             told=told,

@@ -143,3 +143,9 @@ def test_a_text_knows_its_speaker(text: str, speaker: str | None, who: str) -> N
 @pytest.mark.parametrize("text", ["planted roses", "Ada wrote to Charles", "Then: nothing", "at 10: Ada came", ""])
 def test_a_text_that_does_not_open_with_a_speaker_has_none(text: str) -> None:
     assert TextAnalyser().analyse(text).speaker_id == 0
+
+
+def test_each_line_of_a_talk_has_its_own_speaker() -> None:
+    found = TextAnalyser().analyse("Wanda: Good morning!\nRobert: My nickname is Pip.")
+    assert found.speaker_id == mention_id("Wanda")
+    assert [(one.alias, one.name) for one in found.told] == [("Pip", "Robert")]
