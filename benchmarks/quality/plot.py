@@ -89,7 +89,9 @@ def draw(saved: Json, out: Path) -> None:
         _conversations(left, saved)
         _means(right, saved)
         machine = saved["machine"]
-        where = f"{machine['cores']} cores of {machine['cpu']}, {saved['date'][:10]}"
+        limit = saved["figures"].get("limit")
+        some = f", about {limit} questions of each set" if limit else ""
+        where = f"{machine['cores']} cores of {machine['cpu']}, {saved['date'][:10]}{some}"
         figure.supxlabel(
             f"median time of a search by one client, embedding included, ms (log scale); {where}", fontsize=8
         )

@@ -186,7 +186,10 @@ def _origin(saved: Json) -> str:
     machine, limit = saved["machine"], saved["figures"].get("limit")
     some = f", about {limit} questions of each set" if limit else ""
     where = f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_1m']} at the end"
-    return f"`{saved['command']}`, {saved['date'][:10]}, revision {saved['revision']}, {where}{some}.\n"
+    models = saved["figures"].get("model_ms")
+    takes = ", ".join(f"{ms} ms to {what.replace('_', ' ')}" for what, ms in (models or {}).items())
+    speed = f" One thread takes {takes}." if takes else ""
+    return f"`{saved['command']}`, {saved['date'][:10]}, revision {saved['revision']}, {where}{some}.{speed}\n"
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
