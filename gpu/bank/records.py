@@ -83,7 +83,7 @@ class RecordBatch:
         link_targets, link_relations, link_offsets: uint8 `[n_links, 16]` / uint8 / int64 `[n + 1]`, ids of the
             memories that it points to, and how (see `Relation`). Links are of the memory as it is: a closed version has
             none in the bank.
-        texts, text_offsets: uint8 / int64 `[n + 1]`, UTF-8 of the folded text.
+        texts, text_offsets: uint8 / int64 `[n + 1]`, UTF-8 of the folded text, behind the name of whoever said it.
         tokens, token_offsets: uint8 `[n_tokens, token_bytes]` / int64 `[n + 1]`, states of its tokens for late
             interaction, two bits a dimension (see `gpu.bank.layouts.token_bytes`); a memory may have none.
     """

@@ -29,6 +29,7 @@ from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.tables import ANALYSIS, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 from retrieval.analysis.folding import folded_text
+from retrieval.analysis.mentions import spoken
 
 _CHUNK = 400  # keys of one statement
 _STREAM = 20_000  # versions loaded at a time: bounds what a large namespace needs while it loads
@@ -77,6 +78,7 @@ _ROWS: Select[Any] = select(
     ANALYSIS.c.place_ids,
     VERSION.c.content_version,
     ANALYSIS.c.speaker_id,
+    VERSION.c.speaker,
 ).select_from(
     _VERSIONS.outerjoin(
         ANALYSIS,
@@ -280,7 +282,10 @@ def to_batch(
     spans, span_offsets = _flat(columns[21], "<i8", 2)
     place_ids, place_offsets = _flat(columns[22], "<u8")
     holders = list(zip(columns[0], columns[23], strict=True))
-    texts, text_offsets = _flat([folded_text(texts_of.get(of, "")).encode() for of in holders], "<u1")
+    said = [
+        folded_text(spoken(texts_of.get(of, ""), who)).encode() for of, who in zip(holders, columns[25], strict=True)
+    ]
+    texts, text_offsets = _flat(said, "<u1")
     tokens, token_offsets = _flat([codes_of.get(of, b"") for of in holders], "<u1", token_bytes(dim))
     place = {(row[0], row[1]): i for i, row in enumerate(rows)}
     owners = np.fromiter((place.get((v[0], v[1]), -1) for v in views), dtype=np.int64, count=len(views))

@@ -81,6 +81,14 @@ def opening_speaker(text: str) -> str | None:
     return name if folded(name) not in NO_NAME else None
 
 
+def spoken(text: str, speaker: str | None) -> str:
+    """A text behind the name of whoever said it ("Ada: I moved to Lisbon"), unless it opens with that name."""
+    who = (speaker or "").strip()
+    if not who or not text or text.casefold().startswith(who.casefold()):
+        return text
+    return f"{who}: {text}"
+
+
 def folded(name: str) -> str:
     """The form under which a mention is known: NFKC, case folded, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", bounded_marks(name)).casefold().split())

@@ -202,6 +202,12 @@ def test_other_vectors_take_the_place_of_the_old_ones_in_every_version(service: 
         assert set(connection.execute(select(CHANGE.c.memory_id)).scalars()) == {None, memory}
 
 
+def test_a_text_stands_behind_its_speaker(service: Service) -> None:
+    memory = service.add("I painted a horse", speaker="Melanie")
+    assert said(service, memory)["text"] == "melanie: i painted a horse"
+    assert said(service, service.add("Melanie: I painted", speaker="Melanie"))["text"] == "melanie: i painted"
+
+
 @pytest.mark.parametrize(
     "column", ["texts", "spans", "place_ids", "link_targets", "term_ids", "sequences", "speakers", "outcomes"]
 )
