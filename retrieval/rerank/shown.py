@@ -1,7 +1,8 @@
 """How memories are shown to a cross-encoder: their text, after the day on which it happened ("8 May 2023: ...").
 
-The text is the folded one that the bank holds, behind its speaker (`retrieval.analysis`), so that a rerank reads no database. The
-cross-encoders in use are uncased, so that folding changes next to nothing (`docs/decisions/0006-rerank.md`).
+The text is the folded one that the bank holds, behind its speaker (`retrieval.analysis`), so that a rerank reads no
+database. The cross-encoders in use are uncased, so that folding changes next to nothing
+(`docs/decisions/0006-rerank.md`).
 """
 
 from __future__ import annotations
