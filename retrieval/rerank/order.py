@@ -15,7 +15,7 @@ shown follow in the order of the first stage.
 
 The weights are numbers in `retrieval/weights/rerank.json`, fitted by `benchmarks/quality/fit.py` with a listwise
 softmax loss (ListNet's top-one form: Cao et al. 2007, doi:10.1145/1273496.1273513) and reported leave one set out
-(`docs/decisions/0008-fusion-and-rerank.md`).
+(`docs/decisions/0008-late-interaction-and-fusion.md`).
 """
 
 from __future__ import annotations
