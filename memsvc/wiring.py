@@ -151,10 +151,9 @@ class Container:
         fusion = LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights))
         order = _weights(OrderWeights.read, self.settings.rerank_weights)
         sure = _weights(ConfidenceWeights.load, self.settings.confidence_weights)
+        worded: tuple[Channel, ...] = (KeywordChannel(), ExactChannel())
         channels: tuple[Channel, ...] = (
             SemanticChannel(),
-            KeywordChannel(),
-            ExactChannel(),
             EntityChannel(),
             TemporalChannel(),
             PlaceChannel(),
@@ -168,10 +167,12 @@ class Container:
             SpeakerChannel(),
         )
         off = set(self.settings.channels_off)
-        known = {*(channel.name for channel in channels), *(channel.name for channel in seeded)}
+        every: tuple[Channel | SeededChannel, ...] = (*worded, *channels, *seeded)
+        known = {channel.name for channel in every}
         if unknown := sorted(off - known):
             raise StartupRefused(f"MEMSVC_CHANNELS_OFF names no channel: {', '.join(unknown)}")
         return Stages(
+            worded=[channel for channel in worded if channel.name not in off],
             channels=[channel for channel in channels if channel.name not in off],
             seeded=[channel for channel in seeded if channel.name not in off],
             fusion=fusion,

@@ -177,9 +177,10 @@ def standardised(result: ChannelResult, slots: NDArray[np.int64]) -> NDArray[np.
     known = np.isfinite(scores)
     if not known.any():
         return np.zeros(slots.size)
-    values = scores[known]
-    mean = math.fsum(values) / values.size  # exact sums: a bank that was loaded anew has its slots in another order
-    std = math.sqrt(math.fsum((values - mean) ** 2) / values.size)
+    values = np.sort(scores[known])  # sums in a fixed order: a bank that was loaded anew has its slots in another one
+    mean = float(values.sum()) / values.size
+    away = values - mean
+    std = math.sqrt(float((away * away).sum()) / values.size)
     if not std > _SMALLEST_STD:
         return np.zeros(slots.size)
     return np.where(known, (np.where(known, scores, mean) - mean) / std, 0.0)

@@ -1,14 +1,14 @@
 """From a question to ranked memories.
 
-analysis and embedding -> channels side by side -> channels that go on from what those found -> fusion -> (thorough:
-further hops) -> (balanced, thorough: rerank) -> confidence.
+analysis -> channels side by side, those that need the words alone while the question is being embedded -> channels that
+go on from what those found -> fusion -> (thorough: further hops) -> (balanced, thorough: rerank) -> confidence.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -74,6 +74,7 @@ class Stages:
 
     Attributes:
         channels: ways of finding memories; names must differ, those of the next ones included.
+        worded: ways of finding memories that need no vector: they run while the question is being embedded.
         seeded: ways of going on from what was found, run one after the other, each on all results before it.
         fusion: makes one ranking of what they find.
         reranker: has the best candidates read by a cross-encoder; None for no rerank.
@@ -84,6 +85,7 @@ class Stages:
 
     channels: Sequence[Channel]
     fusion: Fusion
+    worded: Sequence[Channel] = ()
     seeded: Sequence[SeededChannel] = ()
     reranker: Reranker | None = None
     order: LearnedOrder | None = None
@@ -119,7 +121,8 @@ class Recaller:
         Raises:
             ValueError: two channels have the same name.
         """
-        names = [*(channel.name for channel in stages.channels), *(channel.name for channel in stages.seeded)]
+        channels: Iterable[Channel | SeededChannel] = (*stages.worded, *stages.channels, *stages.seeded)
+        names = [channel.name for channel in channels]
         if len(set(names)) != len(names):
             raise ValueError("two channels have the same name")
         self._stages = stages
@@ -132,7 +135,7 @@ class Recaller:
         self._embed_pool = ThreadPoolExecutor(_EMBED_WORKERS, thread_name_prefix="embed-in-time")
 
     def analyse(self, query: Query, resolve: Resolve | None = None) -> AnalysedQuery:
-        """Embeds and analyses a question, side by side. An embedder that fails or is late leaves the vector out.
+        """Analyses a question, while the embedder begins with it. One that fails or is late leaves the vector out.
 
         Args:
             query: the question; its deadline counts from here.
@@ -148,19 +151,18 @@ class Recaller:
         terms = self._analyser.query_terms(query.text)
         names = () if resolve is None else tuple(resolve(question.names))
         ends_at_s = None if query.deadline_s is None else begun_s + query.deadline_s
-        encoded = _ended(coming, None if query.deadline_s is None else begun_s + query.deadline_s * _EMBED_SHARE)
+        until_s = None if query.deadline_s is None else begun_s + query.deadline_s * _EMBED_SHARE
         return AnalysedQuery(
             query=query,
             terms=terms,
             mention_ids=mention_ids(question.names),
-            vector=None if encoded is None else encoded.views[0],
-            tokens=None if encoded is None else encoded.tokens,
+            vector=None,
             question=question,
-            embed_ms=(time.perf_counter() - begun) * 1e3,
             name_terms=self._analyser.name_terms(question.names),
             ends_at_s=ends_at_s,
             entity_groups=tuple(one.ids for one in names),
             other_names=self._other_names(question.names, names),
+            reading=_Reading(coming, begun, until_s),
         )
 
     def recall(
@@ -182,11 +184,16 @@ class Recaller:
         limit = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.top_k)
         weighing = Weighing(analysed.question.type, factors or {})
         with self._runner.open(analysed, bank, limit) as searching:
+            searching.begin(self._stages.worded)
+            waiting = time.perf_counter()
+            analysed = searching.query = analysed.read()
+            waited_ms = (time.perf_counter() - waiting) * 1e3
             searching.begin(self._stages.channels)
+            searching.finish()
             for channel in self._stages.seeded:
                 searching.go_on([channel])
             view, outcome = searching.view, searching.outcome
-            timings = {"embed": analysed.embed_ms, **outcome.timings_ms}
+            timings = {"embed": analysed.embed_ms, "embed_wait": waited_ms, **outcome.timings_ms}
             begun = time.perf_counter()
             first = self._fusion.fuse(outcome.results, view.n_slots, weighing)
             timings["fuse"] = (time.perf_counter() - begun) * 1e3
@@ -333,16 +340,32 @@ def _asked_again(results: Mapping[str, ChannelResult], slots: NDArray[np.int64])
     return total
 
 
-def _ended(coming: Future[Encoded], until_s: float | None) -> Encoded | None:
-    """What the embedder made of a question, waited for until a moment of `time.monotonic`; None if it has not."""
-    try:
-        return coming.result(None if until_s is None else max(0.0, until_s - time.monotonic()))
-    except TimeoutError:
-        coming.cancel()
-        logger.warning("the question was not embedded in time")
-    except EmbedderError as error:
-        logger.warning("the question could not be embedded: %s", error)
-    return None
+class _Reading:
+    """A question with the embedder, waited for until a moment of `time.monotonic`."""
+
+    def __init__(self, coming: Future[Encoded], begun: float, until_s: float | None) -> None:
+        self._coming = coming
+        self._until_s = until_s
+        self._begun = begun
+        self._ended: float | None = None
+        coming.add_done_callback(self._end)
+
+    def _end(self, _: Future[Encoded]) -> None:
+        self._ended = time.perf_counter()
+
+    def __call__(self) -> tuple[Encoded | None, float]:
+        """See `retrieval.types.Reading`."""
+        encoded = None
+        try:
+            encoded = self._coming.result(
+                None if self._until_s is None else max(0.0, self._until_s - time.monotonic())
+            )
+        except TimeoutError:
+            self._coming.cancel()
+            logger.warning("the question was not embedded in time")
+        except EmbedderError as error:
+            logger.warning("the question could not be embedded: %s", error)
+        return encoded, ((self._ended or time.perf_counter()) - self._begun) * 1e3
 
 
 def _degraded(analysed: AnalysedQuery, outcome: Outcome, reranked: Reranked | None) -> tuple[str, ...]:
@@ -408,6 +431,7 @@ def _settled(view: BankView, ranking: Ranking) -> Ranking:
 
 
 def _channel_scores(result: ChannelResult, slots: NDArray[np.int64]) -> list[ChannelScore]:
-    ranks = {slot: rank for rank, slot in enumerate(result.slots.tolist(), start=1)}
-    scores = result.score_of(slots).tolist()
-    return [ChannelScore(ranks.get(slot), score) for slot, score in zip(slots.tolist(), scores, strict=True)]
+    listed = slots[:, None] == result.slots
+    ranks = np.where(listed.any(axis=1), listed.argmax(axis=1) + 1, 0) if result.slots.size else np.zeros_like(slots)
+    scores = result.score_of(slots)
+    return [ChannelScore(rank or None, score) for rank, score in zip(ranks.tolist(), scores.tolist(), strict=True)]

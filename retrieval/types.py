@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -173,11 +173,16 @@ class OtherNames(NamedTuple):
     others: tuple[NDArray[np.uint32], ...]
 
 
+Reading = Callable[[], tuple[Encoded | None, float]]
+"""Waits for what the embedder makes of a question (None: it failed, or is late), and the milliseconds it took."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnalysedQuery:
     """A question with what the analysers and the embedder made of it.
 
-    `vector` is float32 `[dim]`, unit length, or None when the embedder could not answer. `embed_ms` is what it took.
+    `reading` is there while the embedder may still be at it, see `read`. `vector` is float32 `[dim]`, unit length, or
+    None when the embedder could not answer. `embed_ms` is what it took.
     `ends_at_s` is when the answer must be ready, on the clock of `time.monotonic`, or None. `name_terms` are the terms
     of the names that the question mentions, uint32 `[q]`, distinct. `tokens` are the states of the question's tokens,
     float32 `[q, dim]`, unit rows, or None. `entity_groups` are the entities that it mentions, each as the ids of all
@@ -197,6 +202,16 @@ class AnalysedQuery:
     question: Question = field(default_factory=Question)
     entity_groups: tuple[NDArray[np.uint64], ...] = ()
     other_names: tuple[OtherNames, ...] = ()
+    reading: Reading | None = None
+
+    def read(self) -> AnalysedQuery:
+        """The same with its vector and the states of its tokens, for which this waits; they may be missing then."""
+        if self.reading is None:
+            return self
+        encoded, took_ms = self.reading()
+        if encoded is None:
+            return replace(self, reading=None, embed_ms=took_ms)
+        return replace(self, reading=None, embed_ms=took_ms, vector=encoded.views[0], tokens=encoded.tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,8 @@ def channels(service: LocalService, names: frozenset[str] | None) -> Iterator[No
     recaller: Any = service.container.recaller
     stages = recaller._stages
     if names is not None:
-        kept = {of: tuple(one for one in getattr(stages, of) if one.name in names) for of in ("channels", "seeded")}
+        every = ("worded", "channels", "seeded")
+        kept = {of: tuple(one for one in getattr(stages, of) if one.name in names) for of in every}
         recaller._stages = replace(stages, **kept)
     try:
         yield

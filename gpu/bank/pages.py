@@ -82,6 +82,10 @@ class Layout:
             }
         return found
 
+    def prefix(self, name: str) -> int:
+        """Bytes per element that lie before a column."""
+        return self._prefix[name]
+
     def prefixes(self, *names: str) -> NDArray[np.int64]:
         """For each column the bytes per element that lie before it: what a kernel needs to find it in any page."""
         return np.array([self._prefix[name] for name in names], dtype=np.int64)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu import id_set
-from gpu.bank import tables_kernel
+from gpu.bank import gather_kernel, tables_kernel
+from gpu.bank.errors import PageOwnershipError
 from gpu.bank.layouts import (
     ARENAS,
     ATTRIBUTES,
@@ -31,6 +32,7 @@ from gpu.bank.layouts import (
 from gpu.bank.pages import Page, PageList, PagePool, PageTable
 from gpu.bank.records import RecordBatch
 from gpu.bank.sequences import SequenceOrder
+from gpu.native import plain
 
 _PLAIN = (
     "versions", "kinds", "states", "occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "recorded_to_us",
@@ -254,12 +256,15 @@ def gather(table: PageTable, names: Sequence[str], positions: NDArray[np.int64])
     Raises:
         PageOwnershipError: a page of the table belongs to somebody else by now.
     """
-    columns = [table.layout.columns[name] for name in names]
     n = positions.shape[0]
-    out = {c.name: np.empty((n, c.width) if c.width else n, c.dtype) for c in columns}
-    for page, local, part in _split(table, positions):
-        for name, values in out.items():
-            values[part] = page.column(name)[local]
+    columns = {name: table.layout.columns[name] for name in names}
+    out = {name: np.empty((n, c.width) if c.width else n, c.dtype) for name, c in columns.items()}
+    if n:
+        at = plain(positions, np.int64)
+        for name, column in columns.items():
+            raw = out[name].view(np.uint8).reshape(n, column.itemsize)
+            if not gather_kernel.gather(table.entries, table.owner, table.layout.prefix(name), at, raw):
+                raise PageOwnershipError("a page that was read belongs to somebody else")
     return out
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gpu.bank.batches import positions
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
-from gpu.bank.layouts import ARENAS, ERASED_EPOCH
+from gpu.bank.layouts import ARENAS, ERASED_EPOCH, Arena
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
 from gpu.bank.sequences import Ordered, by_sequence, ordered
 from gpu.bank.tables import rows_of
@@ -202,15 +202,19 @@ class BankView:
     def column(self, name: str, slots: NDArray[np.int64]) -> NDArray[np.generic]:
         """Values of an attribute column (see `gpu.bank.layouts.ATTRIBUTES`) at slots in any order, copied."""
         slots = np.asarray(slots, np.int64)
+        if _is_ascending(slots):
+            return self._column(name, slots)
         order = np.argsort(slots, kind="stable")
-        found = [gather(segment.attributes, (name,), own)[name] for segment, own in self._split(slots[order])]
-        values = np.concatenate(found)
+        values = self._column(name, slots[order])
         out = np.empty_like(values)
         out[order] = values
         return out
 
+    def _column(self, name: str, ascending: NDArray[np.int64]) -> NDArray[np.generic]:
+        return _joined([gather(segment.attributes, (name,), own)[name] for segment, own in self._split(ascending)])
+
     def _split(self, ascending: NDArray[np.int64]) -> Iterator[tuple[SegmentSnapshot, NDArray[np.int64]]]:
-        """Each segment with those of the ascending slots that are its own, counted from its first.
+        """Each segment that has some of the ascending slots with these, counted from its first; at least one.
 
         Raises:
             IndexError: there is no such slot.
@@ -218,9 +222,10 @@ class BankView:
         self._check_open()
         if ascending.size and not (ascending[0] >= 0 and ascending[-1] < self._n_slots):
             raise IndexError("slot out of range")
-        for segment, part in self._parts:
+        for number, (segment, part) in enumerate(self._parts):
             low, high = np.searchsorted(ascending, (part.start, part.stop)).tolist()
-            yield segment, ascending[low:high] - part.start
+            if high > low or (number == 0 and not ascending.size):  # whoever asks for nothing learns of what kind
+                yield segment, ascending[low:high] - part.start
 
     def ranges(self, name: str, slots: NDArray[np.int64]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
         """What an arena holds for slots in any order, repeated ones too, in the order asked; copied.
@@ -239,13 +244,22 @@ class BankView:
             IndexError: there is no such slot.
             KeyError: there is no such arena.
         """
-        arena = ARENAS[name]
-        distinct, places = np.unique(np.asarray(slots, np.int64), return_inverse=True)
-        found = [read_ranges(segment, arena, own) for segment, own in self._split(distinct)]
-        columns = {column: np.concatenate([values[column] for values, _ in found]) for column in arena.columns}
-        counts = np.concatenate([np.diff(offsets) for _, offsets in found])
-        at, offsets = positions(np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), places.ravel())
+        slots = np.asarray(slots, np.int64)
+        if _is_ascending(slots):
+            return self._ranges(ARENAS[name], slots)
+        distinct, places = np.unique(slots, return_inverse=True)
+        columns, own = self._ranges(ARENAS[name], distinct)
+        at, offsets = positions(own, places.ravel())
         return {column: values[at] for column, values in columns.items()}, offsets
+
+    def _ranges(
+        self, arena: Arena, ascending: NDArray[np.int64]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+        """`ranges` of distinct slots."""
+        found = [read_ranges(segment, arena, own) for segment, own in self._split(ascending)]
+        columns = {column: _joined([values[column] for values, _ in found]) for column in arena.columns}
+        counts = _joined([np.diff(offsets) for _, offsets in found])
+        return columns, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
     def slots_of(self, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Where memories are, whatever the filter says of them; int64 `[m]`, -1 for one that is not here.
@@ -342,3 +356,13 @@ class BankView:
     def _check_open(self) -> None:
         if not self._open:
             raise SnapshotClosedError("the view has been closed")
+
+
+def _is_ascending(slots: NDArray[np.int64]) -> bool:
+    """Whether slots are distinct and in order."""
+    return bool((slots[1:] > slots[:-1]).all())
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays one after the other; one alone is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

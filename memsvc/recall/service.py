@@ -143,7 +143,7 @@ class RecallService:
         )
         analysed = self._recaller.analyse(query, partial(self._resolve, namespace))
         if namespace.space_id != self._space_id:
-            analysed = replace(analysed, vector=None, tokens=None)  # the namespace's vectors come from another model
+            analysed = replace(analysed, reading=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
         recall = self._recaller.recall(analysed, bank, self._factors(namespace))
         hydrating = time.perf_counter()
@@ -151,7 +151,7 @@ class RecallService:
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
-            "search": (hydrating - searching) * 1e3,
+            "search": (hydrating - searching) * 1e3 - recall.timings_ms["embed_wait"],
             "fetch": _ms_since(hydrating),
             "total": _ms_since(begun),
         }

@@ -86,13 +86,22 @@ class _Scored:
     def __init__(self, view: BankView, tokens: NDArray[np.float32]) -> None:
         self._view = view
         self._tokens = tokens
-        self._known: dict[int, np.float32] = {}
+        self._slots = np.empty(0, np.int64)  # ascending
+        self._scores = np.empty(0, np.float32)
 
     def of(self, slots: NDArray[np.int64]) -> NDArray[np.float32]:
         """float32 `[m]`; -inf for memories without token codes or that the filter does not let through."""
-        new = np.array([slot for slot in np.unique(slots).tolist() if slot not in self._known], dtype=np.int64)
-        if new.size:
+        if (new := slots[~self._known(slots)]).size:
+            new = np.unique(new)
             scores = self._view.max_sim(self._tokens, new)
             scores[np.isnan(scores) | (self._view.mask()[new] == 0)] = -np.inf
-            self._known.update(zip(new.tolist(), scores, strict=True))
-        return np.array([self._known[slot] for slot in slots.tolist()], dtype=np.float32)
+            every = np.concatenate([self._slots, new])
+            order = np.argsort(every)
+            self._slots, self._scores = every[order], np.concatenate([self._scores, scores])[order]
+        return np.asarray(self._scores[np.searchsorted(self._slots, slots)])
+
+    def _known(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if not self._slots.size:
+            return np.zeros(slots.size, np.bool_)
+        at = np.minimum(np.searchsorted(self._slots, slots), self._slots.size - 1)
+        return np.asarray(self._slots[at] == slots)

@@ -62,48 +62,57 @@ class Searching:
     """One recall's channels at work on an open view.
 
     Attributes:
+        query: the question; channels that begin later see what is known by then.
         view: the namespace as the recall sees it.
-        outcome: what was found so far; `go_on` adds to it.
+        outcome: what was found so far; `finish` and `go_on` add to it.
     """
 
     def __init__(
         self, runner: ChannelRunner, query: AnalysedQuery, view: BankView, limit: int, *, inline: bool
     ) -> None:
+        self.query = query
         self.view = view
         self.outcome = Outcome()
         self.running: list[Future[_Timed]] = []
         self._runner = runner
-        self._query = query
         self._limit = limit
         self._inline = inline
+        self._begun: list[_Task] = []
 
     def begin(self, channels: Sequence[Channel]) -> None:
-        """Searches channels that need nothing but the question, side by side."""
-        self._run([(c.name, partial(c.search, self._query, self.view, self._limit)) for c in channels], _FIRST_SHARE)
+        """Begins to search channels that need nothing but the question, side by side."""
+        self._begin([(c.name, partial(c.search, self.query, self.view, self._limit)) for c in channels])
+
+    def finish(self) -> None:
+        """Waits for what was begun."""
+        self._finish(_FIRST_SHARE)
 
     def go_on(self, channels: Sequence[SeededChannel]) -> None:
         """Searches channels that go on from what was found so far, side by side."""
         seeds = dict(self.outcome.results)
-        searches = [(c.name, partial(c.search, self._query, self.view, self._limit, seeds)) for c in channels]
-        self._run(searches, _NEXT_SHARE)
+        self._begin([(c.name, partial(c.search, self.query, self.view, self._limit, seeds)) for c in channels])
+        self._finish(_NEXT_SHARE)
 
-    def _run(self, searches: Sequence[tuple[str, Search]], share: float) -> None:
+    def _begin(self, searches: Sequence[tuple[str, Search]]) -> None:
         if self._inline:
             for name, search in searches:
                 self._record(name, _here(search))
             return
         lanes = self._runner.lanes
-        tasks = [_Task(name, search, lanes.submit(name, partial(_timed, search))) for name, search in searches]
-        if self._query.ends_at_s is None:
+        self._begun += [_Task(name, search, lanes.submit(name, partial(_timed, search))) for name, search in searches]
+
+    def _finish(self, share: float) -> None:
+        tasks, self._begun = self._begun, []
+        if self.query.ends_at_s is None:
             futures = [_stolen(task) for task in tasks]
             wait(futures)
         else:
             futures = [task.future for task in tasks]
-            left_s = self._query.ends_at_s - time.monotonic()
+            left_s = self.query.ends_at_s - time.monotonic()
             wait(futures, timeout=max(0.0, left_s * share))
         for task, future in zip(tasks, futures, strict=True):
             self._record(task.name, future)
-            if lanes.abandon(task.name, task.future):
+            if self._runner.lanes.abandon(task.name, task.future):
                 self.running.append(task.future)
 
     def _record(self, name: str, future: Future[_Timed]) -> None:

@@ -169,7 +169,7 @@ def test_the_right_memory_comes_first(
     assert [hit.rank for hit in recall.hits] == [1, 2, 3]
     assert recall.degraded == ()
     assert recall.eligible == len(TEXTS)
-    assert set(recall.timings_ms) == {"embed", "semantic", "keyword", "fuse"}
+    assert set(recall.timings_ms) == {"embed", "embed_wait", "semantic", "keyword", "fuse"}
     assert 0.0 < recall.confidence < 1.0
 
 
@@ -231,10 +231,29 @@ def test_an_embedder_that_hangs_is_left_behind(bank: NamespaceBank, make: Make, 
     recaller = make(embedder=batching if shared else stuck)
     recall = recaller.recall(recaller.analyse(ask("Who repairs clocks?", deadline_s=0.2)), bank)
     released.set()
-    assert recaller.analyse(ask("And now?", deadline_s=PATIENCE_S)).vector is not None
+    assert recaller.analyse(ask("And now?", deadline_s=PATIENCE_S)).read().vector is not None
     batching.close()
     assert recall.degraded == ("semantic",)
     assert recall.hits[0].memory_id == memory_id(2)
+
+
+@pytest.mark.parametrize("inline_slots", [0, 1000])
+def test_channels_that_need_words_alone_run_while_the_question_is_embedded(
+    bank: NamespaceBank, inline_slots: int
+) -> None:
+    released = threading.Event()
+
+    class Releasing(KeywordChannel):
+        def search(self, query: AnalysedQuery, view: BankView, limit: int) -> ChannelResult | None:
+            released.set()
+            return super().search(query, view, limit)
+
+    stages = Stages([SemanticChannel()], StandardisedScores(), worded=[Releasing()])
+    recaller = Recaller(stages, TextAnalyser(), StuckEmbedder(released), inline_slots=inline_slots)
+    recall = recaller.recall(recaller.analyse(ask("Who repairs clocks?")), bank)
+    recaller.close()
+    assert recall.degraded == ()
+    assert set(recall.hits[0].channels) == {"keyword", "semantic"}
 
 
 def test_keyword_abstains_when_no_word_occurs(bank: NamespaceBank, make: Make) -> None:
@@ -298,6 +317,6 @@ def test_a_memory_about_somebody_else_is_less_evidence(bank: NamespaceBank, make
 
 def test_semantic_evidence_is_the_rise_above_the_mean(bank: NamespaceBank, make: Make) -> None:
     with bank.view(ScanFilter()) as view:
-        result = SemanticChannel().search(make().analyse(ask("apple trees")), view, 10)
+        result = SemanticChannel().search(make().analyse(ask("apple trees")).read(), view, 10)
     assert result is not None
     assert result.evidence == pytest.approx((result.scores[0] - result.mean) / (1 - result.mean), rel=1e-5)
