@@ -40,7 +40,7 @@ class Server:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MEMSVC_")}
         environment |= {f"MEMSVC_{name.upper()}": value for name, value in settings.items()}
         begun = time.perf_counter()
-        with self.log.open("wb") as log, _held_to(cores):
+        with self.log.open("wb") as log, held_to(cores):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "memsvc_client", "serve", "--port", "0", "--data-dir", data_dir],
                 stdout=log,
@@ -98,7 +98,7 @@ class Server:
 
 
 @contextmanager
-def _held_to(cores: Collection[int] | None) -> Iterator[None]:
+def held_to(cores: Collection[int] | None) -> Iterator[None]:
     """Processes that this thread starts meanwhile run on these cores alone."""
     if cores is None:
         yield

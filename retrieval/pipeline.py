@@ -357,9 +357,7 @@ class _Reading:
         """See `retrieval.types.Reading`."""
         encoded = None
         try:
-            encoded = self._coming.result(
-                None if self._until_s is None else max(0.0, self._until_s - time.monotonic())
-            )
+            encoded = self._coming.result(None if self._until_s is None else max(0.0, self._until_s - time.monotonic()))
         except TimeoutError:
             self._coming.cancel()
             logger.warning("the question was not embedded in time")

@@ -3,7 +3,8 @@
     python -m benchmarks.quality latency --data DATA
 
 10,000 memories of the length of conversation turns, and of scientific passages, tiled out of real sets with other
-names and words (`tiled`), embedded by the service; one client asks the sets' own questions, each once. At 100,000 the
+names and words (`tiled`), embedded by the service; one client asks the sets' own questions, each once. The servers that
+are timed may be held to some cores of a larger machine. At 100,000 the
 channels are compared inside the process: the search of a recall by all of them against that by semantic and keyword
 search alone, over the same bank and questions, in turns; there the vectors of copies are those of the rows with noise,
 given with the write.
@@ -23,7 +24,7 @@ import numpy as np
 
 from benchmarks import _results
 from benchmarks._http import Client
-from benchmarks._server import scratch, serve
+from benchmarks._server import held_to, scratch, serve
 from benchmarks.quality import measures
 from benchmarks.quality.local import LocalService, local
 from benchmarks.quality.run import PROFILES, write_rows
@@ -46,33 +47,37 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, save and print."""
     options = _options(argv)
     options.set = options.set or list(SETS)
-    figures: Json = {"memories": options.memories, "calls": options.calls, "model_ms": model_ms(), "sets": {}}
+    figures: Json = {
+        "memories": options.memories,
+        "calls": options.calls,
+        "server_cores": options.cores or "all",
+        "model_ms": model_ms(),
+        "sets": {},
+    }
     for folder in folders(options):
-        figures["sets"][folder.name] = by_profile(read(folder), options.memories, options.calls)
+        figures["sets"][folder.name] = by_profile(read(folder), options.memories, options.calls, options.cores)
         for profile, of in figures["sets"][folder.name]["profiles"].items():
             print(f"{folder.name:16s} {profile:9s} p50 {of['p50_ms']} ms, p95 {of['p95_ms']} ms {of['parts_p50_ms']}")
         _results.save(options.name, figures, command=COMMAND, seed=SEED)
     if options.large:
-        figures["large"] = all_against_two(read(folders(options)[0]), options.large, options.calls)
+        figures["large"] = all_against_two(read(folders(options)[0]), options.large, options.calls, options.cores)
         print(figures["large"])
     print(f"saved {_results.save(options.name, figures, command=COMMAND, seed=SEED)}")
 
 
-def by_profile(data: Set, n: int, calls: int) -> Json:
-    """p50 and p95 of each profile over HTTP, and where the time goes."""
+def by_profile(data: Set, n: int, calls: int, cores: Sequence[int] | None) -> Json:
+    """p50 and p95 of each profile over HTTP, and where the time goes. The writing server may use every core."""
     memories, questions = tiled(_rows(data), n, SEED), _questions(data)
-    found: Json = {
-        "profiles": {},
-        "mean_words": round(statistics.fmean(len(m["content"].split()) for m in memories), 1),
-    }
+    words = statistics.fmean(len(m["content"].split()) for m in memories)
+    found: Json = {"profiles": {}, "mean_words": round(words, 1)}
     with scratch() as folder:
-        for number, profile in enumerate(PROFILES):
-            with serve(folder / "data") as server:  # a server of its own: no cache of another profile's questions
+        with serve(folder / "data") as server:
+            begun = time.perf_counter()
+            write_rows(Client(server.url).post, NAMESPACE, memories)
+            found["ingest_rows_per_s"] = round(n / (time.perf_counter() - begun), 1)
+        for profile in PROFILES:
+            with serve(folder / "data", cores) as server:  # of its own: no cache of another profile's questions
                 client = Client(server.url)
-                if number == 0:
-                    begun = time.perf_counter()
-                    write_rows(client.post, NAMESPACE, memories)
-                    found["ingest_rows_per_s"] = round(n / (time.perf_counter() - begun), 1)
                 for question in questions[-WARM_UP:]:
                     client.post("/v1/recall", question.body(NAMESPACE, profile=profile))
                 found["profiles"][profile] = _timed(client, questions[:calls], profile)
@@ -95,9 +100,9 @@ def _timed(client: Client, questions: Sequence[Question], profile: str) -> Json:
     }
 
 
-def all_against_two(data: Set, n: int, calls: int) -> Json:
+def all_against_two(data: Set, n: int, calls: int, cores: Sequence[int] | None) -> Json:
     """A recall by all channels against one by semantic and keyword search, in turns over the same questions."""
-    with scratch() as folder, local(folder / "data") as service:
+    with scratch() as folder, held_to(cores), local(folder / "data") as service:
         embedder = packaged.load()
         rows = _rows(data)
         vectors = np.stack([views[0] for views in embedder.embed_documents([row["content"] for row in rows])])
@@ -152,6 +157,10 @@ def _questions(data: Set) -> list[Question]:
     return list(every.values())
 
 
+def _cores(said: str) -> list[int]:
+    return [int(number) for number in said.split(",")]
+
+
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality latency", description=(__doc__ or "").split("\n")[0]
@@ -160,6 +169,9 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--memories", type=int, default=10_000, help="in the namespaces of each profile")
     parser.add_argument("--large", type=int, default=100_000, help="where channels are compared; 0 leaves it out")
     parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument(
+        "--cores", type=_cores, help="numbers of those that timed servers may use, as 0,1; default: all"
+    )
     parser.add_argument("--name", default=NAME, help="name of the file of figures")
     return parser.parse_args(argv)
 

@@ -252,9 +252,7 @@ class BankView:
         at, offsets = positions(own, places.ravel())
         return {column: values[at] for column, values in columns.items()}, offsets
 
-    def _ranges(
-        self, arena: Arena, ascending: NDArray[np.int64]
-    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    def _ranges(self, arena: Arena, ascending: NDArray[np.int64]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
         """`ranges` of distinct slots."""
         found = [read_ranges(segment, arena, own) for segment, own in self._split(ascending)]
         columns = {column: _joined([values[column] for values, _ in found]) for column in arena.columns}

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memsvc.core.errors import StartupRefused
+from retrieval.cores import usable_cores
 
 PREFIX = "MEMSVC_"
 # Read by the client, which shares the environment with the server on a laptop.
@@ -77,7 +78,7 @@ class Settings(BaseSettings):
         default=0, ge=0, le=256, description="Pairs that are read side by side; 0: one for each usable core."
     )
     embedder_threads: int = Field(
-        default=max(1, min(4, os.cpu_count() or 1)), ge=1, le=256, description="Threads that run the model."
+        default_factory=lambda: min(4, usable_cores()), ge=1, le=256, description="Threads that run the model."
     )
 
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Protocol
 from gpu.bank.bank import BankView
 from gpu.bank.filters import ScanFilter
 from retrieval.channels.lanes import Lanes
+from retrieval.cores import usable_cores
 from retrieval.ports import Channel, SeededChannel
 from retrieval.types import AnalysedQuery, ChannelResult
 
@@ -146,7 +146,7 @@ class ChannelRunner:
             inline_slots: up to this many slots the caller runs all channels itself, where there is no deadline.
         """
         self._inline_slots = inline_slots
-        self.lanes = Lanes(workers or max(_FEWEST_WORKERS, os.cpu_count() or 1))
+        self.lanes = Lanes(workers or max(_FEWEST_WORKERS, usable_cores()))
 
     @contextmanager
     def open(self, query: AnalysedQuery, bank: ViewSource | BankView, limit: int) -> Iterator[Searching]:

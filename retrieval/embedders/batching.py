@@ -8,7 +8,6 @@ the wrapped model's matter: 1 for models whose vectors would depend on their nei
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.cores import usable_cores
 from retrieval.embedders._lane import Lane
 from retrieval.ports import Embedder, TokenEmbedder
 from retrieval.types import EmbeddingSpace, Encoded, Passage
@@ -26,13 +26,6 @@ _MOST_WORKERS = 8
 
 S = TypeVar("S")
 T = TypeVar("T")
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class BatchingEmbedder:
