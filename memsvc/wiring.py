@@ -48,7 +48,7 @@ from retrieval.channels.speaker import SpeakerChannel
 from retrieval.channels.spreading import SpreadingChannel
 from retrieval.channels.temporal import TemporalChannel
 from retrieval.confidence import Confidence, ConfidenceWeights
-from retrieval.cores import usable_cores
+from gpu.cores import usable_cores
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.fusion import FusionWeights, LearnedFusion
 from retrieval.hops.hopper import Hopper

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memsvc.core.errors import StartupRefused
-from retrieval.cores import usable_cores
+from gpu.cores import usable_cores
 
 PREFIX = "MEMSVC_"
 # Read by the client, which shares the environment with the server on a laptop.

@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.cores import usable_cores
+from gpu.cores import usable_cores
 from retrieval.embedders._lane import Lane
 from retrieval.ports import Embedder, TokenEmbedder
 from retrieval.types import EmbeddingSpace, Encoded, Passage

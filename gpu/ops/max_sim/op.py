@@ -11,6 +11,10 @@ from gpu.bank.errors import DimensionError
 from gpu.native import plain
 from gpu.ops.max_sim import kernel
 from gpu.ops.max_sim.codes import PER_BYTE, level_table, token_bytes
+from gpu.side_by_side import parts_for, side_by_side
+
+_LEAST = 1e7
+"""Products from which a part is worth a thread: about half a millisecond."""
 
 
 def max_sim(codes: NDArray[np.uint8], offsets: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -38,7 +42,14 @@ def max_sim(codes: NDArray[np.uint8], offsets: NDArray[np.int64], query: NDArray
     padded = np.zeros((n_query + n_query % 2, codes.shape[1] * PER_BYTE), np.float32)
     padded[:n_query, :dim] = query
     out = np.full(offsets.shape[0] - 1, np.nan, np.float32)
-    kernel.score(plain(codes, np.uint8), plain(offsets, np.int64), padded, n_query, _table(dim), out)
+    tokens, ranges, table = plain(codes, np.uint8), plain(offsets, np.int64), _table(dim)
+
+    def score(start: int, end: int) -> None:
+        kernel.score(tokens, ranges[start : end + 1], padded, n_query, table, out[start:end])
+
+    parts = parts_for(float(codes.shape[0]) * padded.size, _LEAST)
+    cuts = np.searchsorted(ranges, np.linspace(0, codes.shape[0], parts + 1)[1:-1]).tolist()
+    side_by_side(score, [0, *cuts, out.size])
     return out
 
 

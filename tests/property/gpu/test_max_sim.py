@@ -41,6 +41,17 @@ def test_a_score_does_not_depend_on_what_stands_beside_it() -> None:
     np.testing.assert_array_equal(together[[0, 2, 3]], alone)
 
 
+def test_parts_in_several_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    offsets = np.cumsum([0, *rng.integers(0, 9, 40)])
+    codes = rng.integers(0, 256, (int(offsets[-1]), 96), dtype=np.uint8)
+    query = rng.normal(size=(5, 384)).astype(np.float32)
+    whole = max_sim(codes, offsets, query)
+    monkeypatch.setattr("gpu.ops.max_sim.op._LEAST", 1.0)
+    monkeypatch.setattr("gpu.side_by_side.usable_cores", lambda: 4)
+    np.testing.assert_array_equal(max_sim(codes, offsets, query), whole)
+
+
 def test_read_only_codes_are_taken() -> None:
     codes = np.frombuffer(bytes(24), dtype=np.uint8).reshape(2, 12)
     assert max_sim(codes, np.array([0, 2]), np.ones((1, 48), np.float32)).shape == (1,)
