@@ -68,8 +68,10 @@ class ConsolidationChannel:
         self, query: AnalysedQuery, view: BankView, limit: int, seeds: Mapping[str, ChannelResult]
     ) -> ChannelResult | None:
         """See `retrieval.ports.SeededChannel`."""
+        if not any(segment.links.pages for segment, _, _ in view.segments()):
+            return None
         best = self._fusion.fuse(seeds, BEST).slots
-        if not best.size or not any(segment.links.pages for segment, _, _ in view.segments()):
+        if not best.size:
             return None
         gists, sources = _families(view, best)
         if not gists.size:

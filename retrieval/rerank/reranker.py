@@ -64,7 +64,7 @@ class CallBudget:
 
 
 BUDGETS: Mapping[Profile, CallBudget] = {
-    Profile.BALANCED: CallBudget(candidates=14, calls=18, words=2_000),
+    Profile.BALANCED: CallBudget(candidates=8, calls=10, words=1_300),
     Profile.THOROUGH: CallBudget(candidates=40, calls=52, words=6_400),
 }
 """By profile; a profile that is not listed (fast) is not reranked."""
