@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 # Before numpy or a model is imported: on a busy machine more threads than cores cost up to fifty times the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before Triton is imported: without a device its kernels are interpreted, on the CPU's memory.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 pytest_plugins = ["tests.fixtures.database"]

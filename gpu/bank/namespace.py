@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -52,6 +52,7 @@ class NamespaceBank:
     Attributes:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
+        on_erased: called when bytes were overwritten, before the writer is let go: a copy elsewhere follows at once.
     """
 
     def __init__(self, pool: PagePool, dim: int) -> None:
@@ -59,6 +60,7 @@ class NamespaceBank:
             raise ValueError("dim must be positive")
         self.dim = dim
         self.applied_seq = 0
+        self.on_erased: Callable[[NamespaceBank], None] | None = None
         self._pool = pool
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
@@ -123,6 +125,7 @@ class NamespaceBank:
                 for segment in retired:
                     segment.erase(self._rows_of(segment, ids))
             self._compact_if_due()
+            self._tell_erased()
 
     def _put_distinct(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Put records of distinct memories that are all current or all closed."""
@@ -163,7 +166,7 @@ class NamespaceBank:
         if newer.size:
             closed = batches.take(old, newer)
             self._add_history(replace(closed, recorded_to_us=batch.recorded_from_us[newer]))
-        self._current.set_column("died", slots, self._epoch + 1)
+        self._current.bury(slots, self._epoch + 1)
         self._replaced += slots.shape[0]
         self._remove(old, hashes, slots)
 
@@ -183,7 +186,7 @@ class NamespaceBank:
         known = np.flatnonzero(slots >= 0)
         if anew and known.size:
             known = known[np.argsort(slots[known])]
-            self._history.set_column("died", slots[known], self._epoch + 1)
+            self._history.bury(slots[known], self._epoch + 1)
             self._versions.remove(hashes[known], slots[known])
         if new.size:
             closed = replace(batches.take(batch, new), **no_links(new.shape[0]))
@@ -218,6 +221,7 @@ class NamespaceBank:
                     segment.erase_links_to(unique)
             self._publish()
             self._compact_if_due()
+            self._tell_erased()
 
     @staticmethod
     def _rows_of(segment: Segment, ids: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -267,6 +271,11 @@ class NamespaceBank:
             with self._lock:
                 self._retired.extend(old)
             self._release_unpinned()
+            self._tell_erased()
+
+    def _tell_erased(self) -> None:
+        if self.on_erased is not None:
+            self.on_erased(self)
 
     def _publish(self) -> None:
         """Let new readers see everything written so far."""
@@ -303,7 +312,7 @@ class NamespaceBank:
             segment.release()
 
     @contextmanager
-    def _pinned(self) -> Iterator[Published]:
+    def pinned(self) -> Iterator[Published]:
         """What is published now; its pages stay until the context ends."""
         with self._lock:
             seen = self._published
@@ -322,13 +331,18 @@ class NamespaceBank:
     @contextmanager
     def view(self, scan: ScanFilter) -> Iterator[BankView]:
         """A consistent view of what the filter lets through; usable inside the `with` block, by several threads."""
-        with self._pinned() as seen:
-            segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
-            view = BankView(segments, scan, seen.n_memories, seen.total_length, self._document_frequency)
-            try:
-                yield view
-            finally:
-                view.close()
+        with self.pinned() as seen, self.view_of(seen, scan) as view:
+            yield view
+
+    @contextmanager
+    def view_of(self, seen: Published, scan: ScanFilter) -> Iterator[BankView]:
+        """The same of what was pinned before."""
+        segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
+        view = BankView(segments, scan, seen.n_memories, seen.total_length, self._document_frequency)
+        try:
+            yield view
+        finally:
+            view.close()
 
     def _document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
         with self._lock:
@@ -336,7 +350,7 @@ class NamespaceBank:
 
     def fingerprints(self) -> Iterator[Fingerprint]:
         """Every version held, current ones first, to be compared with the database."""
-        with self._pinned() as seen:
+        with self.pinned() as seen:
             for segment, rows in ((seen.current, seen.current_rows), (seen.history, seen.history_rows)):
                 for at in range(0, rows.n_slots, _CHUNK):
                     slots = np.arange(at, min(at + _CHUNK, rows.n_slots))

@@ -71,10 +71,15 @@ class SegmentSnapshot:
 
 
 class Segment:
-    """Attribute pages, code pages and arenas. One writer at a time; readers use snapshots and pin the segment."""
+    """Attribute pages, code pages and arenas. One writer at a time; readers use snapshots and pin the segment.
+
+    Attributes:
+        deaths: for whoever keeps a copy of the vectors elsewhere: ascending positions of those that died, in the order
+            of their deaths, and whether they were erased. Only ever appended to.
+    """
 
     __slots__ = (
-        "attributes", "codes", "dim", "entities", "links", "pairs", "pins", "places", "retired", "sequences",
+        "attributes", "codes", "deaths", "dim", "entities", "links", "pairs", "pins", "places", "retired", "sequences",
         "spans", "terms", "texts", "tier", "tokens",
     )  # fmt: skip
 
@@ -93,6 +98,7 @@ class Segment:
         self.texts = PageList(pool, TEXT, owner)
         self.tokens = PageList(pool, tokens(dim), owner)
         self.sequences = SequenceOrder()
+        self.deaths: list[tuple[NDArray[np.int64], bool]] = []
         self.pins = 0
         self.retired = False
 
@@ -164,6 +170,12 @@ class Segment:
         for page, local, part in _split(self.attributes.table, slots):
             page.column(name)[local] = values[part]
 
+    def bury(self, slots: NDArray[np.int64], epoch: int) -> None:
+        """Mark the rows at ascending slots as replaced by the write of an epoch."""
+        views = gather(self.attributes.table, ("first_view", "n_views"), slots)
+        self.set_column("died", slots, epoch)
+        self.deaths.append((_positions(views["first_view"], views["n_views"])[0], False))
+
     def read(self, slots: NDArray[np.int64]) -> RecordBatch:
         """Everything that the rows at ascending slots hold, as a batch that can be appended elsewhere."""
         rows = gather(self.attributes.table, (*_PLAIN, "memory_id", *_RANGE_COLUMNS), slots)
@@ -182,6 +194,7 @@ class Segment:
         for arena in ARENAS.values():
             _clear(getattr(self, arena.pages), _positions(rows[arena.first], rows[arena.count])[0])
         _clear(self.attributes, slots)
+        self.deaths.append((_positions(rows["first_view"], rows["n_views"])[0], True))
 
     def erase_links_to(self, ids: NDArray[np.uint8]) -> None:
         """Overwrite every link that leads to one of these memories with zeros, in live and in dead rows."""

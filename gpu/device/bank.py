@@ -1,0 +1,184 @@
+"""The namespaces that are on a device, and searches over them."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank, Published
+from gpu.device.mirror import DeviceRows
+from gpu.device.pool import DeviceMemoryFullError, DevicePool
+from gpu.ops.paged_search.op import PagedRows, paged_search, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best memories of one query: ids uint8 `[m, 16]`, versions int32 `[m]` and scores float32 `[m]`."""
+
+    memory_ids: NDArray[np.uint8]
+    versions: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Residency:
+    """What the device holds, and what it took to keep it there, since the start.
+
+    Attributes:
+        resident: namespaces on the device.
+        evicted: how often one made room for another.
+        searched_on_host: searches of namespaces that the device has no room for at all.
+    """
+
+    resident: int = 0
+    evicted: int = 0
+    searched_on_host: int = 0
+
+
+class DeviceBank:
+    """Copies of namespaces on one device. Thread-safe; one batch at a time.
+
+    The host's bank has everything: a namespace that is not here is copied when it is asked, and the ones that were
+    asked longest ago make room. What does not fit at all is searched by the host. Answers are the same wherever they
+    are from.
+    """
+
+    def __init__(self, pool: DevicePool) -> None:
+        """Begins empty, with memory that nobody else uses."""
+        self._pool = pool
+        self._here: OrderedDict[NamespaceBank, DeviceRows] = OrderedDict()  # asked longest ago first
+        self._lock = threading.RLock()
+        self.residency = Residency()
+
+    def search(
+        self, queries: NDArray[np.float32], asked: Sequence[tuple[NamespaceBank, ScanFilter]], k: int
+    ) -> list[Best]:
+        """The k best memories of each query's namespace that its filter lets through, equal scores by slot.
+
+        Args:
+            queries: float32 `[b, dim]`.
+            asked: the namespace of each query, of dimension `dim`, and its filter.
+            k: how many, at least 1.
+        """
+        found: dict[int, Best] = {}
+        with self._lock:
+            waiting = list(range(len(asked)))
+            while waiting:
+                with ExitStack() as pins:
+                    part, seen, waiting = self._fitting(pins, asked, waiting)
+                    if part:
+                        found |= zip(
+                            part, self._on_device(queries[part], [asked[i] for i in part], seen, k), strict=True
+                        )
+                    else:
+                        first = waiting.pop(0)
+                        found[first] = self._on_host(queries[first], *asked[first], k)
+        return [found[i] for i in range(len(asked))]
+
+    def drop(self, namespace: NamespaceBank) -> None:
+        """Takes a namespace off the device; its pages are zeroed."""
+        with self._lock:
+            if (rows := self._here.pop(namespace, None)) is not None:
+                rows.release()
+                self.residency.resident -= 1
+
+    def memory_bytes(self) -> int:
+        """Device bytes of the pages that are in use."""
+        with self._lock:
+            return sum(rows.memory_bytes for rows in self._here.values())
+
+    def _on_device(
+        self,
+        queries: NDArray[np.float32],
+        asked: Sequence[tuple[NamespaceBank, ScanFilter]],
+        seen: dict[NamespaceBank, Published],
+        k: int,
+    ) -> list[Best]:
+        device = self._pool.bytes.device
+        rows: list[PagedRows] = []
+        masks: list[torch.Tensor | None] = []
+        for namespace, scan in asked:
+            rows.append(self._here[namespace].rows)
+            with namespace.view_of(seen[namespace], scan) as view:
+                masks.append(torch.from_numpy(view.mask()).to(device))
+        vectors = torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(device)
+        found = paged_search(vectors, plan(rows, masks), k)
+        slots, scores = found.slots.cpu().numpy().astype(np.int64), found.scores.cpu().numpy()
+        return [
+            _best(seen[namespace], own[own >= 0], of[own >= 0])
+            for (namespace, _), own, of in zip(asked, slots, scores, strict=True)
+        ]
+
+    def _on_host(self, query: NDArray[np.float32], namespace: NamespaceBank, scan: ScanFilter, k: int) -> Best:
+        self.residency.searched_on_host += 1
+        with namespace.pinned() as seen, namespace.view_of(seen, scan) as view:
+            return _best(seen, *view.top(view.dense(query), k))
+
+    def _fitting(
+        self, pins: ExitStack, asked: Sequence[tuple[NamespaceBank, ScanFilter]], waiting: list[int]
+    ) -> tuple[list[int], dict[NamespaceBank, Published], list[int]]:
+        """Of the queries that wait, those whose namespaces are all here now, what was pinned of these, and the rest."""
+        part: list[int] = []
+        seen: dict[NamespaceBank, Published] = {}
+        for at, number in enumerate(waiting):
+            namespace = asked[number][0]
+            if asked[number][1].as_of_us is not None:  # closed versions are not on the device
+                return (part, seen, waiting[at:])
+            if namespace not in seen:
+                published = pins.enter_context(namespace.pinned())
+                if not self._follow(namespace, published, seen):
+                    return part, seen, waiting[at:]
+                seen[namespace] = published
+            part.append(number)
+        return part, seen, []
+
+    def _follow(self, namespace: NamespaceBank, seen: Published, wanted: dict[NamespaceBank, Published]) -> bool:
+        """Brings a namespace up to date here; False if there is no room beside the wanted ones."""
+        rows = self._here.get(namespace)
+        if rows is not None and rows.segment is not seen.current:
+            self.drop(namespace)
+            rows = None
+        if rows is None:
+            rows = self._here[namespace] = DeviceRows(self._pool, seen.current)
+            namespace.on_erased = self._erased
+            self.residency.resident += 1
+        self._here.move_to_end(namespace)
+        while True:
+            try:
+                rows.follow(seen.current_rows)
+            except DeviceMemoryFullError:
+                oldest = next((one for one in self._here if one is not namespace and one not in wanted), None)
+                if oldest is None:
+                    self.drop(namespace)
+                    return False
+                self.drop(oldest)
+                self.residency.evicted += 1
+            else:
+                return True
+
+    def _erased(self, namespace: NamespaceBank) -> None:
+        """Overwrites what was erased on the host."""
+        with self._lock, namespace.pinned() as seen:
+            rows = self._here.get(namespace)
+            if rows is None:
+                return
+            if rows.segment is not seen.current:
+                self.drop(namespace)
+                return
+            rows.bury()
+
+
+def _best(seen: Published, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> Best:
+    """Names of slots, best first."""
+    order = np.argsort(slots)
+    back = np.argsort(order)
+    ids, versions = (seen.current.column(name, slots[order])[back] for name in ("memory_id", "versions"))
+    return Best(ids, versions, scores)

@@ -1,0 +1,215 @@
+"""Paged search, in Triton.
+
+Three levels hold the best scores: of 32 rows (a group), of `GROUPS` groups (a chunk: the work of one program), and of
+a namespace. `scan` reads every vector once and fills them; `select` walks down from the best chunks over their best
+groups to rows. The k best rows lie in the k best groups, so that nothing has to be sorted.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+GROUP = 32
+"""Rows of a group. No group crosses a page."""
+RECORD = 6
+"""Numbers of a group's record: address of its first vector, first slot and page, generation, rows, one unused."""
+
+_GROUP = tl.constexpr(GROUP)
+_RECORD = tl.constexpr(RECORD)
+_LEAST = tl.constexpr(-(1 << 63))
+
+
+@triton.jit
+def _key(score, index):
+    """A number that orders by score, then by index, the lower one first: int64, of float32 and int32 >= 0."""
+    bits = score.to(tl.int32, bitcast=True)
+    ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    return (ordered.to(tl.int64) << 32) | (0x7FFFFFFF - index).to(tl.int64)
+
+
+@triton.jit
+def _score(key):
+    """The score of a key."""
+    ordered = (key >> 32).to(tl.int32)
+    bits = ordered ^ ((ordered >> 31) & 0x7FFFFFFF)
+    return bits.to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def _index(key):
+    """The index of a key."""
+    return 0x7FFFFFFF - (key & 0xFFFFFFFF).to(tl.int32)
+
+
+@triton.jit
+def _query_of(first_chunks, n_queries, steps, program):
+    """Which query a program works for: the last one whose first chunk is not behind it."""
+    low = 0
+    high = n_queries
+    for _ in range(steps):  # at the end low stays where it is
+        middle = (low + high) // 2
+        is_here = tl.load(first_chunks + middle) <= program
+        low = tl.where(is_here, middle, low)
+        high = tl.where(is_here, high, middle)
+    return low
+
+
+@triton.jit
+def scan(
+    queries,
+    tables,
+    n_groups,
+    first_chunks,
+    owners,
+    masks,
+    n_queries,
+    steps,
+    scores,
+    group_best,
+    chunk_best,
+    broken,
+    dim,
+    GROUPS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
+):
+    """Score one chunk of one query's namespace.
+
+    Args:
+        queries: float32 `[b, dim]`.
+        tables: int64 `[b]`, address of each namespace's records, int64 `[n_groups, RECORD]`.
+        n_groups: int32 `[b]`.
+        first_chunks: int32 `[b + 1]`, ascending.
+        owners: int64 `[b]`, who must own the pages.
+        masks: int64 `[b]`, address of uint8 by slot, 1 for what is eligible; 0 for no mask.
+        steps: how often `b` can be halved.
+        scores: float32 `[chunks, GROUPS, 32]`; -inf for rows that are dead, not eligible or not there.
+        group_best, chunk_best: float32 `[chunks, GROUPS]` and `[chunks]`, the best of them.
+        broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
+        BLOCK, BLOCKS: `BLOCK * BLOCKS >= dim`.
+    """
+    program = tl.program_id(0)
+    query = _query_of(first_chunks, n_queries, steps, program)
+    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
+    mask_address = tl.load(masks + query)
+    owner = tl.load(owners + query)
+    first_group = (program - tl.load(first_chunks + query)) * GROUPS
+    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query))
+    row = tl.arange(0, _GROUP)
+    column = tl.arange(0, BLOCK)
+    best = float("-inf")
+    for group in range(first_group, last_group):
+        record = table + group * _RECORD
+        vectors = tl.load(record).to(tl.pointer_type(tl.float16))
+        slots = tl.load(record + 1).to(tl.pointer_type(tl.int32))
+        header = tl.load(record + 2).to(tl.pointer_type(tl.int64))
+        owned = (tl.load(header) == owner) & (tl.load(header + 1) == tl.load(record + 3))
+        if not owned:
+            tl.store(broken, 1)
+        here = row < tl.where(owned, tl.load(record + 4), 0)
+        total = tl.zeros([_GROUP, BLOCK], tl.float32)
+        for block in tl.static_range(BLOCKS):
+            at = block * BLOCK + column
+            inside = at < dim
+            asked = tl.load(queries + query * dim + at, inside, 0.0)
+            part = tl.load(
+                vectors + row[:, None].to(tl.int64) * dim + at[None, :], here[:, None] & inside[None, :], 0.0
+            )
+            total += part.to(tl.float32) * asked[None, :]
+        slot = tl.load(slots + row, here, -1)
+        alive = here & (slot >= 0)
+        if mask_address != 0:
+            mask = mask_address.to(tl.pointer_type(tl.uint8))
+            alive = alive & (tl.load(mask + slot, alive, 0) != 0)
+        score = tl.where(alive, tl.sum(total, axis=1), float("-inf"))
+        place = program * GROUPS + group - first_group
+        tl.store(scores + place.to(tl.int64) * _GROUP + row, score)
+        top = tl.max(score)
+        tl.store(group_best + place, top)
+        best = tl.maximum(best, top)
+    tl.store(chunk_best + program, best)
+
+
+@triton.jit
+def select(
+    tables,
+    n_groups,
+    first_chunks,
+    scores,
+    group_best,
+    chunk_best,
+    out_slots,
+    out_scores,
+    certain,
+    k,
+    GROUPS: tl.constexpr,
+    CHUNKS: tl.constexpr,
+    WIDTH: tl.constexpr,
+):
+    """The k best distinct memories of one query.
+
+    Args:
+        out_slots: int32 `[b, k]`, -1 where there are fewer; `out_scores`: float32 `[b, k]`, -inf there.
+        certain: int32 `[b]`, 1 if nothing that was not looked at can belong to the answer.
+        CHUNKS: a power of two, at least the most chunks of a query.
+        WIDTH: a power of two, how many chunks, and groups, are looked into; > k.
+    """
+    query = tl.program_id(0)
+    first = tl.load(first_chunks + query)
+    n_chunks = tl.load(first_chunks + query + 1) - first
+    groups = tl.load(n_groups + query)
+    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
+    picked = tl.arange(0, WIDTH)
+
+    at = tl.arange(0, CHUNKS)
+    keys = _key(tl.load(chunk_best + first + at, at < n_chunks, float("-inf")), at)
+    keys = tl.where(at < n_chunks, keys, _LEAST)
+    chunks = tl.full([WIDTH], -1, tl.int32)
+    for i in range(WIDTH):
+        top = tl.max(keys)
+        chunks = tl.where((picked == i) & (top != _LEAST), _index(top), chunks)
+        keys = tl.where(keys == top, _LEAST, keys)
+    rest = tl.max(keys)
+    left = tl.where(rest == _LEAST, float("-inf"), _score(rest))
+
+    inner = tl.arange(0, GROUPS)
+    group = chunks[:, None] * GROUPS + inner[None, :]
+    is_group = (chunks[:, None] >= 0) & (group < groups)
+    best = tl.load(group_best + first * GROUPS + group, is_group, float("-inf"))
+    group_keys = tl.where(is_group, _key(best, group), _LEAST)
+    chosen = tl.full([WIDTH], -1, tl.int32)
+    for i in range(WIDTH):
+        top = tl.max(group_keys)
+        chosen = tl.where((picked == i) & (top != _LEAST), _index(top), chosen)
+        group_keys = tl.where(group_keys == top, _LEAST, group_keys)
+    rest = tl.max(group_keys)
+    left = tl.maximum(left, tl.where(rest == _LEAST, float("-inf"), _score(rest)))
+
+    row = tl.arange(0, _GROUP)
+    known = chosen >= 0
+    place = (first * GROUPS + chosen).to(tl.int64)
+    score = tl.load(scores + place[:, None] * _GROUP + row[None, :], known[:, None], float("-inf"))
+    slots = tl.load(table + chosen.to(tl.int64) * _RECORD + 1, known, 0).to(tl.pointer_type(tl.int32))
+    found = score > float("-inf")
+    slot = tl.load(slots[:, None] + row[None, :], found, -1)
+    row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
+    worst = float("inf")
+    for i in range(k):
+        top = tl.max(row_keys)
+        is_there = top != _LEAST
+        worst = tl.where(is_there, _score(top), float("-inf"))
+        tl.store(out_slots + query * k + i, tl.where(is_there, _index(top), -1))
+        tl.store(out_scores + query * k + i, worst)
+        row_keys = tl.where(slot == _index(top), _LEAST, row_keys)  # other vectors of the same memory
+    tl.store(certain + query, ((left == float("-inf")) | (worst > left)).to(tl.int32))
+
+
+@triton.jit
+def read_slots(records, out):
+    """The memory of each row of one group, int32 `[n_groups, 32]`; rows that are not there are left as they are."""
+    group = tl.program_id(0)
+    row = tl.arange(0, _GROUP)
+    slots = tl.load(records + group * _RECORD + 1).to(tl.pointer_type(tl.int32))
+    here = row < tl.load(records + group * _RECORD + 4)
+    tl.store(out + group * _GROUP + row, tl.load(slots + row, here, -1), here)
