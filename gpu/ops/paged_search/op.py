@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -20,6 +21,11 @@ _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
 _BLOCK = 128
+_SHARED_FROM = 4
+"""Queries of one namespace from which its rows are read once for all of them."""
+_FEWEST_QUERIES, _MOST_QUERIES = 16, 64
+"""Queries that one program takes: the matrix units want 16 at least."""
+_DOT_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +52,39 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A batch as the kernels want it: int64 rows `[5, b + 1]` on the device, and sizes that a launch needs.
+class Run:
+    """Queries of a batch that ask the same namespace: the first of them in the plan's order, and how many."""
 
-    The rows are: addresses of the records, numbers of groups, first chunks, owners, addresses of the masks.
-    `first_chunks` are those of each query, and the number of all; a chunk has `groups` groups.
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A batch as the kernels want it.
+
+    The queries are put in an order in which those of one namespace stand together, where they are many.
+
+    Attributes:
+        namespaces: of each query, in the plan's order.
+        order: place in the plan -> place in the batch; None where they are the same.
+        rows: int64 `[5, b + 1]` on the device: addresses of the records, numbers of groups, first chunks, owners,
+            addresses of the masks.
+        first_chunks: those of each query, and the number of all.
+        most_chunks: of one query.
+        groups: groups of a chunk.
+        shared: runs of queries, behind all the others.
+        masks: held as long as the plan.
     """
 
     namespaces: tuple[PagedRows, ...]
+    order: torch.Tensor | None
     rows: torch.Tensor
     first_chunks: list[int]
     most_chunks: int
     groups: int
-
-    @property
-    def n_chunks(self) -> int:
-        """Chunks of all queries."""
-        return self.first_chunks[-1]
+    shared: tuple[Run, ...]
+    masks: tuple[torch.Tensor | None, ...]
 
 
 def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None = None) -> Plan:
@@ -70,40 +92,70 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
 
     Args:
         rows: the namespace of each query, the same one as often as it is asked; at least one.
-        masks: for each query uint8 by slot, 1 for memories that count; None for all. Must live as long as the plan.
+        masks: for each query uint8 by slot, 1 for memories that count; None for all.
     """
-    n = len(rows)
+    order, shared = _ordered(rows)
+    rows = [rows[i] for i in order]
+    masks = [None if masks is None else masks[i] for i in order]
     n_groups = [of.records.shape[0] for of in rows]
     groups = _LARGEST_CHUNK
-    while groups > _SMALLEST_CHUNK and sum(n_groups) < _PROGRAMS * groups:
+    while groups > _SMALLEST_CHUNK and _work(n_groups, shared) < _PROGRAMS * groups:
         groups //= 2
-    chunks = [-(-count // groups) for count in n_groups]
-    first = [0]
-    for count in chunks:
-        first.append(first[-1] + count)
-    found = [None] * n if masks is None else list(masks)
+    first = list(accumulate((-(-count // groups) for count in n_groups), initial=0))
     table = torch.tensor(
         [
             [of.records.data_ptr() for of in rows] + [0],
             [*n_groups, 0],
             first,
             [of.owner for of in rows] + [0],
-            [0 if mask is None else mask.data_ptr() for mask in found] + [0],
+            [0 if mask is None else mask.data_ptr() for mask in masks] + [0],
         ],
         dtype=torch.int64,
     )
+    places = torch.tensor(order)
     device = rows[0].records.device
     if device.type == "cuda":
-        table = table.pin_memory().to(device, non_blocking=True)
-    return Plan(tuple(rows), table, first, max(chunks), groups)
+        table, places = (of.pin_memory().to(device, non_blocking=True) for of in (table, places))
+    return Plan(
+        tuple(rows),
+        None if order == sorted(order) else places,
+        table,
+        first,
+        -(-max(n_groups) // groups),
+        groups,
+        shared,
+        tuple(masks),
+    )
+
+
+def _ordered(rows: Sequence[PagedRows]) -> tuple[list[int], tuple[Run, ...]]:
+    """An order in which queries of one namespace that are many stand together at the end, and their runs."""
+    asked: dict[int, list[int]] = {}
+    for place, of in enumerate(rows):
+        asked.setdefault(of.owner, []).append(place)
+    order = [place for places in asked.values() if len(places) < _SHARED_FROM for place in places]
+    order.sort()
+    shared = []
+    for places in asked.values():
+        if len(places) >= _SHARED_FROM and rows[places[0]].records.shape[0]:
+            shared.append(Run(len(order), len(places)))
+            order += places
+    return order + sorted(set(range(len(rows))).difference(order)), tuple(shared)
+
+
+def _work(n_groups: Sequence[int], shared: Sequence[Run]) -> int:
+    """Groups that are read: those of shared namespaces once for as many queries as one program takes."""
+    saved = sum(n_groups[run.first] * (run.count - -(-run.count // _MOST_QUERIES)) for run in shared)
+    return sum(n_groups) - saved
 
 
 def paged_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
     """The k best distinct memories of each query, best first, equal scores by slot.
 
     A memory scores as its best vector; scores are float32 sums of products of the query with half-precision vectors.
-    Two launches, one read of every vector. Where the first pass cannot rule out that a memory was overlooked (many
-    vectors of one memory, or scores that are equal), all rows of that query are sorted.
+    One read of every vector, also for many queries of one namespace (up to 64 at a time). Where the first pass cannot
+    rule out that a memory was overlooked (many vectors of one memory, or scores that are equal), all rows of that query
+    are sorted.
 
     Args:
         queries: float32 `[b, dim]`, contiguous, on the device of the pages.
@@ -118,35 +170,64 @@ def paged_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
         raise PageOwnershipError("a page of the batch belongs to somebody else")
     for query in torch.nonzero(certain == 0).flatten().tolist():
         _sorted(query, batch, scores, found)
-    return found
+    if batch.order is None:
+        return found
+    back = torch.argsort(batch.order)
+    return Found(found.slots[back], found.scores[back])
 
 
 def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The two launches alone: what was found, for each query whether that is certain, whether pages were lost, scores.
+    """The launches alone: what was found, for each query whether that is certain, whether pages were lost, scores.
 
-    Nothing waits for the device. Scores are float32 `[n_chunks, groups, GROUP]`, in the order of the records; entries
-    behind the last group of a query are not written.
+    Everything is in the plan's order, and nothing waits for the device. Scores are float32 `[n_chunks, groups, GROUP]`,
+    in the order of the records; entries behind the last group of a query are not written.
     """
     device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
+    if batch.order is not None:
+        queries = queries[batch.order]
     tables, n_groups, first, owners, masks = batch.rows
-    scores = torch.empty((max(batch.n_chunks, 1), batch.groups, GROUP), device=device)
+    scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
     broken = torch.zeros(1, dtype=torch.int32, device=device)
     slots = torch.empty((n, k), dtype=torch.int32, device=device)
     best = torch.empty((n, k), device=device)
     certain = torch.empty(n, dtype=torch.int32, device=device)
-    if batch.n_chunks:
-        kernel.scan[(batch.n_chunks,)](
-            queries, tables, n_groups, first, owners, masks, n, n.bit_length(),
-            scores, group_best, chunk_best, broken, dim,
+    out = (scores, group_best, chunk_best, broken)
+    alone = batch.first_chunks[batch.shared[0].first if batch.shared else n]
+    if alone:
+        kernel.scan[(alone,)](
+            queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
             GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=4,
         )  # fmt: skip
+    if batch.shared:
+        high = queries.half()
+        low = ((queries - high.float()) * 2048).half()
+        for run in batch.shared:
+            _launch_shared(run, batch, high, low, masks, out)
     kernel.select[(n,)](
         tables, n_groups, first, scores, group_best, chunk_best, slots, best, certain, k,
         GROUPS=batch.groups, CHUNKS=_power(batch.most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
     )  # fmt: skip
     return Found(slots, best), certain, broken, scores
+
+
+def _launch_shared(
+    run: Run,
+    batch: Plan,
+    high: torch.Tensor,
+    low: torch.Tensor,
+    masks: torch.Tensor,
+    out: tuple[torch.Tensor, ...],
+) -> None:
+    rows, dim = batch.namespaces[run.first], high.shape[1]
+    at_once = min(_MOST_QUERIES, max(_FEWEST_QUERIES, _power(run.count)))
+    first = batch.first_chunks[run.first]
+    chunks = batch.first_chunks[run.first + 1] - first
+    kernel.scan_shared[(chunks, -(-run.count // at_once))](
+        high, low, rows.records, rows.owner, rows.records.shape[0], masks, run.first, run.count, first, chunks, *out,
+        dim, GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=8,
+    )  # fmt: skip
 
 
 def _sorted(query: int, batch: Plan, scores: torch.Tensor, found: Found) -> None:

@@ -132,6 +132,90 @@ def scan(
 
 
 @triton.jit
+def scan_shared(
+    high,
+    low,
+    table,
+    owner,
+    n_groups,
+    masks,
+    first_query,
+    n_queries,
+    first_chunk,
+    n_chunks,
+    scores,
+    group_best,
+    chunk_best,
+    broken,
+    dim,
+    GROUPS: tl.constexpr,
+    QUERIES: tl.constexpr,
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
+):
+    """Score one chunk of one namespace for up to `QUERIES` queries, on the matrix units.
+
+    Each query is the sum of two half-precision vectors, so that nothing of it is lost.
+
+    Args:
+        high, low: float16 `[b, dim]`: a query is `high + low / 2048`.
+        table: int64 `[n_groups, RECORD]`, the records of the namespace.
+        owner: who must own its pages.
+        masks: int64 `[b]`, as in `scan`.
+        first_query, n_queries: the queries of this namespace, one after the other.
+        first_chunk, n_chunks: where their chunks begin, and how many each has.
+        Everything else as in `scan`.
+    """
+    chunk = tl.program_id(0)
+    member = tl.program_id(1) * QUERIES + tl.arange(0, QUERIES)
+    is_query = member < n_queries
+    query = first_query + member
+    mask_address = tl.load(masks + query, is_query, 0)
+    place = (first_chunk + member * n_chunks + chunk).to(tl.int64)
+    row = tl.arange(0, 4 * _GROUP)
+    column = tl.arange(0, BLOCK)
+    quarter = tl.arange(0, 4)
+    best = tl.full([QUERIES], float("-inf"), tl.float32)
+    for part in range(GROUPS // 4):
+        group = chunk * GROUPS + part * 4 + row // _GROUP
+        is_group = group < n_groups
+        record = table + group.to(tl.int64) * _RECORD
+        vectors = tl.load(record, is_group, 0).to(tl.pointer_type(tl.float16))
+        slots = tl.load(record + 1, is_group, 0).to(tl.pointer_type(tl.int32))
+        header = tl.load(record + 2, is_group, 0).to(tl.pointer_type(tl.int64))
+        owns = tl.load(header, is_group, 0) == owner
+        is_current = tl.load(header + 1, is_group, 0) == tl.load(record + 3, is_group, 0)
+        tl.store(broken + row * 0, 1, is_group & ~(owns & is_current))
+        inner = row % _GROUP
+        here = is_group & owns & is_current & (inner < tl.load(record + 4, is_group, 0))
+        total = tl.zeros([4 * _GROUP, QUERIES], tl.float32)
+        rest = tl.zeros([4 * _GROUP, QUERIES], tl.float32)
+        for block in tl.static_range(BLOCKS):
+            at = block * BLOCK + column
+            inside = at < dim
+            of = query[None, :].to(tl.int64) * dim + at[:, None]
+            wanted = inside[:, None] & is_query[None, :]
+            stored = tl.load(
+                vectors[:, None] + inner[:, None].to(tl.int64) * dim + at[None, :], here[:, None] & inside[None, :], 0.0
+            )
+            total = tl.dot(stored, tl.load(high + of, wanted, 0.0), total)
+            rest = tl.dot(stored, tl.load(low + of, wanted, 0.0), rest)
+        slot = tl.load(slots + inner, here, -1)
+        alive = (here & (slot >= 0))[:, None] & is_query[None, :]
+        is_masked = alive & (mask_address != 0)[None, :]
+        mask = (mask_address[None, :] + slot[:, None]).to(tl.pointer_type(tl.uint8))
+        alive = alive & (tl.load(mask, is_masked, 1) != 0)
+        score = tl.where(alive, total + rest / 2048, float("-inf"))
+        at_row = (place[None, :] * GROUPS + part * 4) * _GROUP + row[:, None]
+        tl.store(scores + at_row, score, is_group[:, None] & is_query[None, :])
+        top = tl.max(tl.reshape(score, [4, _GROUP, QUERIES]), axis=1)
+        at_group = place[None, :] * GROUPS + part * 4 + quarter[:, None]
+        tl.store(group_best + at_group, top, is_query[None, :] & (quarter[:, None] < GROUPS))
+        best = tl.maximum(best, tl.max(top, axis=0))
+    tl.store(chunk_best + place, best, is_query)
+
+
+@triton.jit
 def select(
     tables,
     n_groups,

@@ -158,3 +158,18 @@ def test_a_page_of_somebody_else_is_refused() -> None:
     Rows(memory, rng, 50)  # takes the same place
     with pytest.raises(PageOwnershipError):
         paged_search(queries_of(rng, 1), batch, 5)
+
+
+@pytest.mark.parametrize("count", [4, 17, 70])
+@pytest.mark.parametrize("dim", [24, 100])
+def test_many_queries_of_one_namespace_beside_others(count: int, dim: int) -> None:
+    rng = np.random.default_rng(count)
+    memory = pool()
+    rows = [Rows(memory, rng, n, dim) for n in (150, 0, 40)]
+    asked = [rows[i] for i in [*[0] * count, 1, 2, 1, 1, 1, *[2] * 5]]
+    rng.shuffle(asked)
+    masks = [
+        None if rng.random() < 0.5 else torch.from_numpy(rng.integers(0, 2, 150).astype(np.uint8)).to(DEVICE)
+        for _ in asked
+    ]
+    check(queries_of(rng, len(asked), dim), asked, 6, masks)
