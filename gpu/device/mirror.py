@@ -20,6 +20,8 @@ from gpu.ops.paged_search.op import GROUP, RECORD, PagedRows
 
 _SLOT_BYTES = 4
 _VALUE_BYTES = 2
+_UNIT = 16
+"""Bytes in which records count; groups begin at multiples of it."""
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ class DeviceRows:
     @property
     def rows(self) -> PagedRows:
         """What a search reads."""
-        return PagedRows(self._records[: self._n_groups], self._owner, self.segment.dim)
+        return PagedRows(self._records[: self._n_groups], self._pool.bytes, self._owner, self.segment.dim)
 
     def follow(self, seen: SegmentSnapshot) -> None:
         """Copies what is new in the segment, and marks what died.
@@ -135,12 +137,12 @@ class DeviceRows:
 
     def _describe(self, number: int, first: int, end: int) -> None:
         """Writes the records of the groups of a page that elements `first : end` lie in, the last groups of all."""
-        page, dim, address = self._pages[number], self.segment.dim, self._pool.address
+        page, dim = self._pages[number], self.segment.dim
         local = np.arange(first // GROUP * GROUP, end, GROUP)
         part = np.zeros((local.size, RECORD), np.int64)
-        part[:, 0] = address + page.vector_at(local, dim)
-        part[:, 1] = address + page.slot_at(local)
-        part[:, 2] = address + page.at
+        part[:, 0] = page.vector_at(local, dim) // _UNIT
+        part[:, 1] = page.slot_at(local) // _UNIT
+        part[:, 2] = page.at // _UNIT
         part[:, 3] = page.generation
         part[:, 4] = np.minimum(GROUP, end - local)
         at = self._n_groups - (1 if first % GROUP else 0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gpu.bank.errors import PageOwnershipError
+from gpu.bank.errors import DimensionError, PageOwnershipError
 from gpu.ops.paged_search import triton_kernel
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
@@ -20,7 +20,7 @@ _PROGRAMS = 2048
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
-_BLOCK = 128
+_BLOCK = 64
 _SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
@@ -34,11 +34,13 @@ class PagedRows:
 
     Attributes:
         records: int64 `[n_groups, RECORD]`, see `triton_kernel.RECORD`; holding the tensor keeps it, not the pages.
+        pool: uint8, the memory that the pages lie in, from its start, which is a multiple of 16 bytes.
         owner: who must be named in the header of every page.
         dim: dimension of the vectors.
     """
 
     records: torch.Tensor
+    pool: torch.Tensor
     owner: int
     dim: int
 
@@ -91,9 +93,14 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     """Cuts the namespaces of a batch into chunks of about equal work.
 
     Args:
-        rows: the namespace of each query, the same one as often as it is asked; at least one.
+        rows: the namespace of each query, the same one as often as it is asked; at least one; all in one pool.
         masks: for each query uint8 by slot, 1 for memories that count; None for all.
+
+    Raises:
+        ValueError: they lie in several pools.
     """
+    if any(of.pool is not rows[0].pool for of in rows):
+        raise ValueError("the namespaces of a batch must lie in one pool")
     order, shared = _ordered(rows)
     rows = [rows[i] for i in order]
     masks = [None if masks is None else masks[i] for i in order]
@@ -164,7 +171,13 @@ def paged_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
 
     Raises:
         PageOwnershipError: a page belongs to somebody else by now.
+        ValueError: the queries are no float32, or k is less than 1.
+        DimensionError: they have another dimension than a namespace.
     """
+    if queries.dtype != torch.float32 or not queries.is_contiguous() or k < 1:
+        raise ValueError("queries must be float32 in one piece, and k at least 1")
+    if any(of.dim != queries.shape[1] for of in batch.namespaces):
+        raise DimensionError(f"the queries have dimension {queries.shape[1]}, a namespace has another")
     found, certain, broken, scores = launch(queries, batch, k)
     if int(broken):
         raise PageOwnershipError("a page of the batch belongs to somebody else")
@@ -186,6 +199,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Ten
     if batch.order is not None:
         queries = queries[batch.order]
     tables, n_groups, first, owners, masks = batch.rows
+    pool = batch.namespaces[0].pool
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
@@ -197,7 +211,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Ten
     alone = batch.first_chunks[batch.shared[0].first if batch.shared else n]
     if alone:
         kernel.scan[(alone,)](
-            queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
+            pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
             GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=4,
         )  # fmt: skip
     if batch.shared:
@@ -206,7 +220,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Ten
         for run in batch.shared:
             _launch_shared(run, batch, high, low, masks, out)
     kernel.select[(n,)](
-        tables, n_groups, first, scores, group_best, chunk_best, slots, best, certain, k,
+        pool, tables, n_groups, first, scores, group_best, chunk_best, slots, best, certain, k,
         GROUPS=batch.groups, CHUNKS=_power(batch.most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
     )  # fmt: skip
     return Found(slots, best), certain, broken, scores
@@ -225,7 +239,8 @@ def _launch_shared(
     first = batch.first_chunks[run.first]
     chunks = batch.first_chunks[run.first + 1] - first
     kernel.scan_shared[(chunks, -(-run.count // at_once))](
-        high, low, rows.records, rows.owner, rows.records.shape[0], masks, run.first, run.count, first, chunks, *out,
+        rows.pool, high, low, rows.records, rows.owner, rows.records.shape[0], masks, run.first, run.count,
+        first, chunks, *out,
         dim, GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=8,
     )  # fmt: skip
 
@@ -235,7 +250,7 @@ def _sorted(query: int, batch: Plan, scores: torch.Tensor, found: Found) -> None
     k = found.slots.shape[1]
     records = batch.namespaces[query].records
     own = torch.full((records.shape[0], GROUP), -1, dtype=torch.int32, device=records.device)
-    kernel.read_slots[(records.shape[0],)](records, own)
+    kernel.read_slots[(records.shape[0],)](batch.namespaces[query].pool, records, own)
     rows = scores[batch.first_chunks[query] :].reshape(-1, GROUP)[: records.shape[0]].flatten()
     own = own.flatten()
     known = rows > float("-inf")

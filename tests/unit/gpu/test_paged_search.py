@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpu.bank.errors import PageOwnershipError
+from gpu.bank.errors import DimensionError, PageOwnershipError
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.device.mirror import DeviceRows
@@ -30,7 +31,7 @@ class Rows:
         self.bank = NamespaceBank(PagePool(), dim)
         at = 0
         while at < n:  # in steps, so that there are pages of several sizes
-            step = int(min(n - at, rng.integers(1, max(2, n // 2) + 1)))
+            step = min(n - at, int(rng.integers(1, max(2, n // 2) + 1)))
             self.bank.put(random_batch(rng, list(range(at, at + step)), dim=dim, max_views=max_views))
             at += step
         with self.bank.pinned() as seen:
@@ -67,7 +68,7 @@ def queries_of(rng: np.random.Generator, b: int, dim: int = DIM) -> torch.Tensor
     return torch.from_numpy(rng.standard_normal((b, dim)).astype(np.float32)).to(DEVICE)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(0, 70), min_size=1, max_size=5), st.integers(1, 12), st.integers(1, 40), st.integers(0, 2**32)
 )
@@ -105,7 +106,8 @@ def test_several_queries_of_one_namespace_beside_empty_ones() -> None:
 
 def test_a_dimension_beyond_one_block() -> None:
     rng = np.random.default_rng(5)
-    check(queries_of(rng, 2, 384), [Rows(pool(), rng, 60, 384), Rows(pool(), rng, 40, 384)], 10)
+    memory = pool()
+    check(queries_of(rng, 2, 384), [Rows(memory, rng, 60, 384), Rows(memory, rng, 40, 384)], 10)
 
 
 def test_equal_scores_come_by_slot() -> None:
@@ -124,15 +126,13 @@ def test_a_memory_with_many_vectors_takes_no_place_of_others() -> None:
     memory = pool()
     bank = NamespaceBank(PagePool(), DIM)
     batch = random_batch(rng, list(range(60)), dim=DIM, max_views=1)
-    direction = np.ones(DIM, np.float32) / np.sqrt(DIM)
+    direction = np.full(DIM, DIM**-0.5, np.float32)
     counts = np.diff(batch.view_offsets)
     counts[5] = 700
     vectors = rng.standard_normal((int(counts.sum()), DIM)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     start = int(counts[:5].sum())
     vectors[start : start + 700] = direction + 0.01 * rng.standard_normal((700, DIM))
-    from dataclasses import replace
-
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     bank.put(replace(batch, vectors=vectors.astype(np.float16), view_offsets=offsets))
     with bank.pinned() as seen:
@@ -173,3 +173,16 @@ def test_many_queries_of_one_namespace_beside_others(count: int, dim: int) -> No
         for _ in asked
     ]
     check(queries_of(rng, len(asked), dim), asked, 6, masks)
+
+
+def test_queries_that_do_not_fit_are_refused() -> None:
+    rng = np.random.default_rng(9)
+    with pytest.raises(ValueError, match="one pool"):
+        plan([Rows(pool(), rng, 5).device.rows, Rows(pool(), rng, 5).device.rows])
+    batch = plan([Rows(pool(), rng, 5).device.rows])
+    with pytest.raises(ValueError, match="float32"):
+        paged_search(queries_of(rng, 1).double(), batch, 5)
+    with pytest.raises(ValueError, match="at least 1"):
+        paged_search(queries_of(rng, 1), batch, 0)
+    with pytest.raises(DimensionError):
+        paged_search(queries_of(rng, 1, DIM + 1), batch, 5)

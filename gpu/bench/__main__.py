@@ -1,0 +1,32 @@
+"""`python -m gpu.bench`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gpu.bench import paged_search, results
+from gpu.bench.timing import copy_bytes_per_ms
+
+OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {"paged_search": paged_search.run}
+
+
+def main() -> None:
+    """Check, time and save."""
+    parser = argparse.ArgumentParser(prog="python -m gpu.bench", description="Times of the operations on a device.")
+    parser.add_argument("--op", choices=sorted(OPS), action="append", help="default: all")
+    parser.add_argument("--out", type=Path, default=results.FOLDER)
+    options = parser.parse_args()
+    bytes_per_ms = copy_bytes_per_ms()
+    print(f"copy: {bytes_per_ms / 1e6:.0f} GB/s", flush=True)
+    for name in options.op or sorted(OPS):
+        lines = []
+        for line in OPS[name](bytes_per_ms):
+            lines.append(line)
+            print(line.row(), flush=True)
+            results.save(name, lines, bytes_per_ms, options.out)
+
+
+if __name__ == "__main__":
+    main()
