@@ -15,17 +15,17 @@ from gpu.ops.paged_search import triton_kernel
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
 GROUP = triton_kernel.GROUP
 RECORD = triton_kernel.RECORD
-_PROGRAMS = 2048
+_PROGRAMS, _SHARED_PROGRAMS = 2048, 8192
 """So many programs keep a large device busy to the end; more only write more."""
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
-_BLOCK = 64
+_BLOCK, _WARPS = 64, 4
 _SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
 """Queries that one program takes: the matrix units want 16 at least."""
-_DOT_BLOCK = 64
+_DOT_BLOCK, _DOT_WARPS = 64, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     masks = [None if masks is None else masks[i] for i in order]
     n_groups = [of.records.shape[0] for of in rows]
     groups = _LARGEST_CHUNK
-    while groups > _SMALLEST_CHUNK and _work(n_groups, shared) < _PROGRAMS * groups:
+    programs = _SHARED_PROGRAMS if shared else _PROGRAMS
+    while groups > _SMALLEST_CHUNK and _work(n_groups, shared) < programs * groups:
         groups //= 2
     first = list(accumulate((-(-count // groups) for count in n_groups), initial=0))
     table = torch.tensor(
@@ -212,7 +213,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Ten
     if alone:
         kernel.scan[(alone,)](
             pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
-            GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=4,
+            GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS,
         )  # fmt: skip
     if batch.shared:
         high = queries.half()
@@ -241,7 +242,8 @@ def _launch_shared(
     kernel.scan_shared[(chunks, -(-run.count // at_once))](
         rows.pool, high, low, rows.records, rows.owner, rows.records.shape[0], masks, run.first, run.count,
         first, chunks, *out,
-        dim, GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=8,
+        dim, GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK),
+        num_warps=_DOT_WARPS,
     )  # fmt: skip
 
 

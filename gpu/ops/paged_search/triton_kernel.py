@@ -107,11 +107,13 @@ def scan(
     query = _query_of(first_chunks, n_queries, steps, program)
     table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
     mask_address = tl.load(masks + query)
+    mask = mask_address.to(tl.pointer_type(tl.uint8))
     owner = tl.load(owners + query)
     first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * GROUPS
     last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
     row = tl.arange(0, _GROUP)
     column = tl.arange(0, BLOCK)
+    is_masked = row * 0 + mask_address != 0
     best = float("-inf")
     vector_at, slot_at, page_at, generation, rows = _record(table, first_group)
     for group in range(first_group, last_group):
@@ -134,9 +136,7 @@ def scan(
             total += part.to(tl.float32) * asked[None, :]
         slot = tl.load(slots + row, here, -1)
         alive = here & (slot >= 0)
-        if mask_address != 0:
-            mask = mask_address.to(tl.pointer_type(tl.uint8))
-            alive = alive & (tl.load(mask + slot, alive, 0) != 0)
+        alive = alive & (tl.load(mask + slot, alive & is_masked, 1) != 0)  # no branch: one would hold up the next group
         score = tl.where(alive, tl.sum(total, axis=1), float("-inf"))
         place = program * GROUPS + group - first_group
         tl.store(scores + place.to(tl.int64) * _GROUP + row, score)
