@@ -9,7 +9,7 @@ from gpu.bank.pages import Layout
 
 
 class Tier(StrEnum):
-    """How exactly a code page keeps its vectors, from the most exact on; `gpu.tiers.codecs` says what the codes mean."""
+    """How exactly a code page keeps its vectors, most exact first; `gpu.tiers.codecs` says what codes mean."""
 
     FP16 = "fp16"
     INT8 = "int8"

@@ -1,6 +1,8 @@
 """What the codes of each tier mean.
 
-A row x is a vector after its rotation (`gpu.tiers.rotation`), of unit length or zero. Its code stands for
+A row x is a vector after its rotation (`gpu.tiers.rotation`), of unit length or zero; or what is left of it when the
+rotated mean of its model is taken off, in which case <q, mean> is added to every dot product (worth it at one bit: see
+docs/decisions/0013-precision-tiers.md). Its code stands for
 
     x̂ = scale * value(code)
 
@@ -11,10 +13,10 @@ A row x is a vector after its rotation (`gpu.tiers.rotation`), of unit length or
 | int4 | ceil(dim / 2)  | 2u - 15: odd, from -15 to 15 | <x, v> / <v, v>: least squares       |
 | bit1 | ceil(dim / 8)  | 2u - 1: the sign             | <x, x> / <x, v>: no bias             |
 
-For int8 and int4 the step is looked for: some widths of clipping are tried, the best is refined by turns (the scale that
-is best for the codes, then the codes that are nearest at that scale) and the one with the least squared error is kept.
+For int8 and int4 the step is looked for: some widths of clipping are tried, the best is refined by turns (the scale
+that is best for the codes, then the codes that are nearest at that scale), and the least squared error is kept.
 The residual of a least-squares scale is orthogonal to x̂, so that <x, x̂> = |x̂|^2 = |x|^2 - error: a dot product with x̂
-is too small by the factor 1 - error.
+is too small by the factor 1 - error / |x|^2.
 
 For bit1 the scale is that of RaBitQ (Gao and Long 2024, arXiv:2405.12497, theorem 3.2): <x, x̂> = |x|^2 exactly, so that
 <q, x̂> estimates <q, x> without bias over random rotations, with an error that is the part of q across x times the
@@ -86,7 +88,7 @@ def encode(rows: NDArray[np.floating], tier: Tier) -> Codes:
     """Codes of rotated rows.
 
     Args:
-        rows: float32 or float16 `[n, dim]`, finite; unit rows or zeros. A row whose squared length is below 1e-12 becomes zero.
+        rows: float32 or float16 `[n, dim]`, finite, at most of unit length. A squared length below 1e-12 counts as zero.
         tier: how exactly to keep them.
 
     Raises:
@@ -125,10 +127,10 @@ def dot(query: NDArray[np.float32], codes: Codes) -> NDArray[np.float64]:
     return products * codes.scales.astype(np.float64)
 
 
-def step_down(codes: Codes, tier: Tier) -> Codes:
+def step_down(codes: Codes, tier: Tier, squares: float | NDArray[np.float32] = 1.0) -> Codes:
     """The same rows in a coarser tier, from their codes alone: neither texts nor first vectors are needed.
 
-    Rows are decoded and brought back to unit length, which is known to have been theirs. The error that a coarser row
+    Rows are decoded and brought back to the squared length that was theirs (one, or float32 `[n]`). The error that a coarser row
     then carries is a bound instead of a measurement: no more than (sqrt(e) + sqrt(e'))^2, with e what the row had lost
     before and e' what this step loses. A row never claims to be more exact than it is.
 
@@ -137,8 +139,9 @@ def step_down(codes: Codes, tier: Tier) -> Codes:
     """
     if _BITS[tier] >= _BITS[codes.tier]:
         raise ValueError(f"{tier} is not coarser than {codes.tier}")
-    lower = encode(unit(decode(codes)), tier)
-    errors = np.square(np.sqrt(codes.errors) + np.sqrt(lower.errors))
+    lengths = np.sqrt(np.broadcast_to(np.asarray(squares, np.float32), len(codes)))
+    lower = encode(unit(decode(codes)) * lengths[:, None], tier)
+    errors = np.square(np.sqrt(codes.errors) + np.sqrt(lower.errors)).astype(np.float32)
     return Codes(tier, codes.dim, lower.values, lower.scales, errors)
 
 
@@ -146,7 +149,7 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows float32 `[n, dim]` at unit length; those that are nearly zero become zero."""
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     out = np.divide(rows, lengths, out=np.zeros(rows.shape, np.float64), where=lengths > np.sqrt(_SHORTEST))
-    return out.astype(np.float32)
+    return np.asarray(out, np.float32)
 
 
 def _encode_block(
@@ -165,7 +168,8 @@ def _squared_residuals(
     rows: NDArray[np.float32], levels: NDArray[Any], scales: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     residual = rows - scales.astype(np.float64)[:, None] * levels
-    return np.einsum("ij,ij->i", residual, residual)
+    squares: NDArray[np.float64] = np.einsum("ij,ij->i", residual, residual)
+    return squares
 
 
 def _encode_halves(rows: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -178,7 +182,8 @@ def _encode_halves(rows: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDAr
 
 def _encode_bytes(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     def nearest(scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.clip(np.rint(scaled), -127, 127)
+        levels: NDArray[np.float32] = np.clip(np.rint(scaled), -127, 127)
+        return levels
 
     levels, scales = _least_squares(rows, Tier.INT8, nearest)
     return levels.astype(np.int8), scales
@@ -186,7 +191,8 @@ def _encode_bytes(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[
 
 def _encode_nibbles(rows: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     def nearest(scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.clip(2 * np.floor(scaled / 2) + 1, -15, 15)
+        levels: NDArray[np.float32] = np.clip(2 * np.floor(scaled / 2) + 1, -15, 15)
+        return levels
 
     levels, scales = _least_squares(rows, Tier.INT4, nearest)
     return packing.pack_nibbles(((levels + 15) / 2).astype(np.uint8)), scales
@@ -207,7 +213,7 @@ def _least_squares(
 
     The best scale of given levels leaves |x|^2 - <x, v>^2 / |v|^2, so that the largest <x, v> / |v| wins.
     """
-    largest = np.abs(rows).max(axis=1) / _LARGEST[tier]
+    largest = np.abs(rows).max(axis=1) / np.float32(_LARGEST[tier])
     best = np.full(len(rows), -1.0)
     levels, scales = np.zeros_like(rows), np.zeros(len(rows), np.float32)
 
@@ -224,9 +230,9 @@ def _least_squares(
         scales[better] = fitted[better]
 
     for width in _WIDTHS[tier]:
-        offer(largest * np.float32(width))
+        offer((largest * width).astype(np.float32))
     for _ in range(_TURNS):
-        offer(scales)
+        offer(scales.copy())
     return levels, scales
 
 

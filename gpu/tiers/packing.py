@@ -1,10 +1,10 @@
 """Codes of four bits and of one in bytes.
 
-Dimension j of a four-bit code has bits 4 (j mod 2) and up of byte j // 2; dimension j of a one-bit code has bit j mod 8 of
-byte j // 8. Bits beyond the last dimension are 0.
+Dimension j of a four-bit code has bits 4 (j mod 2) and up of byte j // 2; dimension j of a one-bit code has bit j mod 8
+of byte j // 8. Bits beyond the last dimension are 0.
 
-A code u of b bits stands for the odd whole number 2u - (2^b - 1): the levels lie evenly on both sides of zero, and a dot
-product with a query is `2 sum_j u_j q_j - (2^b - 1) sum_j q_j`, so that a kernel never has to shift a code to its value.
+A code u of b bits stands for the odd whole number 2u - (2^b - 1): the levels lie evenly on both sides of zero, and a
+dot product with a query is `2 sum_j u_j q_j - (2^b - 1) sum_j q_j`: no kernel has to shift a code to its value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def pack_nibbles(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     n, dim = levels.shape
     even = np.zeros((n, packed_bytes(4, dim) * 2), np.uint8)
     even[:, :dim] = levels
-    return even[:, 0::2] | even[:, 1::2] << 4
+    return even[:, 0::2] | even[:, 1::2] << np.uint8(4)
 
 
 def unpack_nibbles(codes: NDArray[np.uint8], dim: int) -> NDArray[np.uint8]:

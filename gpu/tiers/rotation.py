@@ -13,16 +13,16 @@ in another order by every BLAS, so that codes differ in the last bit from machin
 for each coordinate. Here a coordinate is only ever added to, subtracted from or scaled by a constant, in a fixed order:
 IEEE arithmetic gives **the same bits on every machine and with every version of numpy**, at 6 log2(dim) additions.
 
-Why three rounds: after one, the energy of a vector along an axis lies unevenly over the windows; after two it is even to
-within the luck of the permutation; the third evens out what luck left. A row that is a unit vector then has coordinates
-near to a Gaussian of variance 1 / dim, whatever it was before, so that one quantiser fits all models. (A rotation of
-fewer than some ten dimensions cannot do that: there is too little to spread over.)
+Why three rounds: after one, the energy of a vector along an axis lies unevenly over the windows; after two it is even
+to within the luck of the permutation; the third evens out what luck left. A row that is a unit vector then has
+coordinates near to a Gaussian of variance 1 / dim, whatever it was before, so that one quantiser fits all models. (A
+rotation of fewer than some ten dimensions cannot do that: there is too little to spread over.)
 
 The seed, the rounds and the hash are part of the meaning of stored codes and must not change.
 
 Sources: fast random rotations: Ailon and Chazelle 2009 (doi:10.1137/060673096); before quantising: Ashkboos et al. 2024
 (arXiv:2404.00456), Gao and Long 2024 (arXiv:2405.12497); transforms of the head and the tail where the dimension is no
-power of two: the `FhtKacRotator` of the RaBitQ library, which has a butterfly of both halves where this has a permutation.
+power of two: the `FhtKacRotator` of the RaBitQ library (butterflies of both halves instead of permutations).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ How each tier is scored was measured, one thread of an EPYC with AVX2, 100,000 x
 (`python -m benchmarks.models_tiers` measures those that were kept):
 
 - int8: widened to float32, 4.7; with a query of 16-bit whole numbers 4.8, so that nothing speaks for it;
-- int4: with a query of 16-bit whole numbers 3.9, which costs an error of at most 1.4e-5 |q| (see `tier_scores`);
+- int4: with a query of 16-bit whole numbers 3.9, at an error far below that of the code (see `tier_scores`);
   widened to float32 6.6; by a table of what each byte adds 15.3 (192 tables do not fit the nearest cache);
 - bit1: by such a table 2.4, exact; population counts against four bit planes of the query 1.9, but the query's own
   quantisation then adds up to 0.03 to a score, against a standard error of 0.039 of the code; eight planes 6.0; signs
@@ -32,10 +32,9 @@ _WHOLE = 32767
 def tier_scores(query: NDArray[np.float32], codes: Codes) -> NDArray[np.float32]:
     """<query, x̂> for each row.
 
-    Error against the reference: sums in float32 in any order, below 1e-6 for a unit query and unit rows (measured 9e-8);
-    for int4 also the query's rounding to 16 bits, at most `max |q_j| / 65534 * scale * sum_j |v_j|`, below
-    `max |q_j| sqrt(dim) / 65000` for unit rows: 8e-5 if a rotated unit query of 384 dimensions had a coordinate six times as
-    large as the others (measured 6e-6).
+    Error against the reference, for a unit query and unit rows: sums in float32 in any order, below 1e-6 (measured
+    9e-8). For int4 also the query's rounding to 16 bits, at most `max |q_j| sqrt(dim) / 65534`, which is 6e-5 if no
+    coordinate of the query is above 4 / sqrt(dim) (measured 6e-6; the code itself has a standard error of 5e-3).
 
     Args:
         query: float32 `[dim]`, rotated, finite.
