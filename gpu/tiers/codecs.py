@@ -88,7 +88,7 @@ def encode(rows: NDArray[np.floating], tier: Tier) -> Codes:
     """Codes of rotated rows.
 
     Args:
-        rows: float32 or float16 `[n, dim]`, finite, at most of unit length. A squared length below 1e-12 counts as zero.
+        rows: float32 or float16 `[n, dim]`, finite, at most of unit length; below 1e-6 a length counts as zero.
         tier: how exactly to keep them.
 
     Raises:
@@ -130,8 +130,8 @@ def dot(query: NDArray[np.float32], codes: Codes) -> NDArray[np.float64]:
 def step_down(codes: Codes, tier: Tier, squares: float | NDArray[np.float32] = 1.0) -> Codes:
     """The same rows in a coarser tier, from their codes alone: neither texts nor first vectors are needed.
 
-    Rows are decoded and brought back to the squared length that was theirs (one, or float32 `[n]`). The error that a coarser row
-    then carries is a bound instead of a measurement: no more than (sqrt(e) + sqrt(e'))^2, with e what the row had lost
+    Rows are decoded and brought back to the squared length that was theirs (one, or float32 `[n]`). The error that a
+    coarser row then carries is a bound instead of a measurement: (sqrt(e) + sqrt(e'))^2, with e what the row had lost
     before and e' what this step loses. A row never claims to be more exact than it is.
 
     Raises:
@@ -219,7 +219,7 @@ def _least_squares(
 
     def offer(steps: NDArray[np.float32]) -> None:
         safe = np.where(steps > 0, steps, np.float32(1))
-        found = nearest(rows / safe[:, None])
+        found = nearest(np.asarray(rows / safe[:, None], np.float32))
         products = np.einsum("ij,ij->i", rows, found, dtype=np.float64)
         squares = np.einsum("ij,ij->i", found, found, dtype=np.float64)
         cosines = np.divide(products, np.sqrt(squares), out=np.zeros_like(products), where=squares > 0)

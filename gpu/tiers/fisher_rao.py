@@ -1,8 +1,8 @@
 """Fisher-Rao distance of Gaussians with independent coordinates: a vector and how far it can be trusted.
 
-The Fisher information of N(mu, sigma^2) makes ds^2 = (dmu^2 + 2 dsigma^2) / sigma^2. With x = mu / sqrt(2) this is twice
-the metric of the hyperbolic half-plane (x, sigma), whose distance is arccosh(1 + (dx^2 + dsigma^2) / (2 sigma_1 sigma_2)).
-So, for one coordinate,
+The Fisher information of N(mu, sigma^2) makes ds^2 = (dmu^2 + 2 dsigma^2) / sigma^2. With x = mu / sqrt(2) this is
+twice the metric of the hyperbolic half-plane (x, sigma), in which two points are arccosh(1 + (dx^2 + dsigma^2) /
+(2 sigma_1 sigma_2)) apart. So, for one coordinate,
 
     d = sqrt(2) arccosh(1 + ((mu_1 - mu_2)^2 / 2 + (sigma_1 - sigma_2)^2) / (2 sigma_1 sigma_2))
 

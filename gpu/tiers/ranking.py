@@ -13,8 +13,8 @@ across x; after a random rotation any of them is as likely as another, so that t
 standard deviation between 0.99 and 1.01 for int8, int4 and bit1 (`python -m benchmarks.models_tiers`).
 
 Why caution: of many rows, those whose estimate came out too high stand in front, and an inexact row has more of that
-luck. One standard error less takes it away. L2 on decoded rows has no such correction; it also adds e to the distance of
-a bit1 row and takes e from that of an int4 row, for reasons of the codec alone.
+luck. One standard error less takes it away. L2 on decoded rows has no such correction; it also adds e to the distance
+of a bit1 row and takes e from that of an int4 row, for reasons of the codec alone.
 
 Between copies of one memory at different tiers a cautious score prefers the exact one with the probability of a normal
 deviate below `caution`; `exact_first` makes that certain among the candidates.
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from gpu.bank.layouts import Tier
 
 CAUTION = 1.0
-"""Standard errors that are taken off. Measured on mixed tiers: recall@10 rises up to 1, is as good at 1.5, falls beyond."""
+"""Standard errors that are taken off. On mixed tiers recall@10 rises up to 1, is as good at 1.5 and falls beyond."""
 _UNBIASED = frozenset({Tier.FP16, Tier.BIT1})
 _LEAST_SHRINKAGE = 0.05
 """Below this a row has next to nothing in common with its code, and a quotient would be noise."""
@@ -88,10 +88,11 @@ def estimates(
 def exact_first(rows: NDArray[np.float32], errors: NDArray[np.float32]) -> NDArray[np.int64]:
     """A new order of ranked candidates in which a coarse copy never stands before an exact one of the same memory.
 
-    Two rows count as copies if their decoded vectors are no further apart than their errors explain: residuals of different
-    codes are nearly orthogonal, so that |x̂_a - x̂_b|^2 is e_a + e_b, with a standard deviation of 2 sqrt(e_a e_b / dim).
-    The most exact of the copies takes the place of the first, if its error is clearly smaller, and those between move
-    down by one; everything else keeps its order. Vectors nearer to each other than that are alike in any case.
+    Two rows count as copies if their decoded vectors are no further apart than their errors explain: residuals of
+    different codes are nearly orthogonal, so that |x̂_a - x̂_b|^2 is e_a + e_b, with a standard deviation of
+    2 sqrt(e_a e_b / dim). The most exact of the copies takes the place of the first, if its error is clearly smaller,
+    and those between move down by one; everything else keeps its order. Vectors nearer to each other than that are
+    alike in any case.
 
     Args:
         rows: float32 `[k, dim]`, decoded, best first. The cost is that of k^2 dot products.
