@@ -18,7 +18,7 @@ denser than one of 5,000 in any case, and that is what is being measured.
 Parts: each tier alone, beside plain scalar quantisation (no rotation, the largest coordinate sets the step); a coarse
 scan whose best c candidates are scored again; a store whose rows lie in different tiers (real rows only, ranked by
 several rules); copies of one memory in two tiers; how far estimates are off in units of their standard error; stepping
-down; time of a scan.
+down. How long a scan takes is what `bank_tiers` measures.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import _results
-from benchmarks._timing import milliseconds
 from benchmarks.models_compare import vectors
 from benchmarks.models_data import SETS, load
 from benchmarks.models_embedders import candidates
@@ -102,8 +101,8 @@ def main() -> None:
     centre = real.mean(axis=0)
     figures["squared_length_of_the_mean"] = round(float(centre @ centre), 4)
     figures["plain_scalar"] = plain_scalar(turned.turn_back(rows), turned.turn_back(questions))
-    figures["tiers"], figures["rescored"], figures["scan"] = alone_and_rescored(rows, questions, centre)
-    figures["mixed"] = mixed(real, questions)
+    figures["tiers"], figures["rescored"] = alone_and_rescored(rows, questions, centre)
+    figures["mixed"] = mixed(real, questions, centre)
     figures["copies"] = copies(real, questions)
     figures["estimates"] = calibration(real, questions)
     figures["stepping_down"] = stepping_down(rows[:20_000], questions)
@@ -168,8 +167,8 @@ def likeness(real: Floats, rows: Floats, questions: Floats) -> dict[str, Any]:
     }
 
 
-def alone_and_rescored(rows: Floats, questions: Floats, centre: Floats) -> tuple[dict[str, Any], dict[str, Any], Any]:
-    """Recall of each tier alone, of coarse scans with a second look, and the time of a scan."""
+def alone_and_rescored(rows: Floats, questions: Floats, centre: Floats) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Recall of each tier alone, and of coarse scans with a second look."""
     truth = [_best(query @ rows.T) for query in questions]
     stores = {tier.value: Store.of(rows, tier) for tier in Tier}
     stores |= {f"{tier.value} centred": Store.of(rows, tier, centre) for tier in (Tier.INT8, Tier.INT4, Tier.BIT1)}
@@ -193,13 +192,7 @@ def alone_and_rescored(rows: Floats, questions: Floats, centre: Floats) -> tuple
                 by_count[str(c)] = recall(again, truth)
             second[f"{name}, then {other.value}"] = by_count
             print(name, other, by_count, flush=True)
-    scans = {
-        name: milliseconds(lambda store=store: tier_scores(questions[0], store.codes))  # type: ignore[misc]
-        for name, store in stores.items()
-        if "centred" not in name
-    }
-    print(scans, flush=True)
-    return alone, second, scans
+    return alone, second
 
 
 def plain_scalar(rows: Floats, questions: Floats) -> dict[str, float]:
@@ -217,48 +210,57 @@ def plain_scalar(rows: Floats, questions: Floats) -> dict[str, float]:
     return figures
 
 
-def mixed(real: Floats, questions: Floats, repeats: int = 3) -> dict[str, Any]:
+def mixed(real: Floats, questions: Floats, centre: Floats, repeats: int = 3) -> dict[str, Any]:
     """Recall@10 of several rules where each row lies in a tier by lot, all four alike likely."""
     collected: dict[str, list[float]] = {}
     truth = [_best(query @ real.T) for query in questions]
-    for seed in range(repeats):
-        lots = np.random.default_rng(SEED + seed).integers(0, len(Tier), len(real))
-        decoded, errors, bits = np.empty_like(real), np.empty(len(real), np.float32), np.empty(len(real))
-        parts = {tier: (np.flatnonzero(lots == k), Store.of(real[lots == k], tier)) for k, tier in enumerate(Tier)}
-        for tier, (own, store) in parts.items():
-            decoded[own], errors[own] = decode(store.codes), store.codes.errors
-            bits[own] = 8 * row_bytes(tier, 384) / 384
-        lengths = np.linalg.norm(decoded, axis=1)
-        # L2 by least squares: decoded rows as near as can be to the exact ones, also at one bit.
-        least = decoded * np.where(bits == 1, 1 / (1 + errors), 1)[:, None].astype(np.float32)
-        halves = np.einsum("ij,ij->i", decoded, decoded) / 2, np.einsum("ij,ij->i", least, least) / 2
-
-        def ours(query: Floats, caution: float, parts: dict[Tier, Any] = parts) -> Floats:
-            out = np.empty(len(real), np.float32)
-            for own, store in parts.values():
-                out[own] = store.estimated(query, caution=caution)
-            return out
-
-        # Inflation by bits as in SuperLocalMemory V3.3, sigma (32 / bits)^kappa with kappa 1/2; sigma 0.2.
-        inflated = 0.2 * np.sqrt(32 / bits)[:, None]
-        rules: dict[str, Callable[[Floats], Any]] = {
-            "dot product of decoded": lambda q: decoded @ q,  # noqa: B023 - used up in this round
-            "L2 of decoded": lambda q: decoded @ q - halves[0],  # noqa: B023
-            "L2 of decoded, least squares": lambda q: least @ q - halves[1],  # noqa: B023
-            "cosine of decoded": lambda q: decoded @ q / lengths,  # noqa: B023
-            **{f"caution {z}": lambda q, z=z: ours(q, z) for z in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)},  # type: ignore[misc]
-        }
-        slow: dict[str, Callable[[Floats], Any]] = {
-            "Fisher-Rao, measured error": lambda q: -with_measured_error(q, decoded, errors),  # noqa: B023
-            "Fisher-Rao, inflated by bits": lambda q: -squared_distance(q, 0.2, decoded, inflated),  # noqa: B023
-        }
-        for name, rule in {**rules, **slow}.items():
-            step = 4 if name in slow else 1  # one arccosh a coordinate takes its time
+    for repeat in range(repeats):
+        lots = np.random.default_rng(SEED + repeat).integers(0, len(Tier), len(real))
+        for name, rule in _rules(real, lots, centre).items():
+            step = 4 if "Fisher" in name else 1  # one arccosh a coordinate takes its time
             found = recall([_best(np.asarray(rule(query))) for query in questions[::step]], truth[::step])
             collected.setdefault(name, []).append(found)
     figures = {name: {"mean": round(float(np.mean(of)), 2), "each": of} for name, of in collected.items()}
     print(figures, flush=True)
     return figures
+
+
+def _rules(real: Floats, lots: Ranked, centre: Floats) -> dict[str, Callable[[Floats], Any]]:
+    """Ways to rank rows of which row i lies in the tier of number `lots[i]`: query -> scores."""
+    dim = real.shape[1]
+    decoded, errors, bits = np.empty_like(real), np.empty(len(real), np.float32), np.empty(len(real))
+    owners = [np.flatnonzero(lots == k) for k in range(len(Tier))]
+    stores = [Store.of(real[own], tier) for own, tier in zip(owners, Tier, strict=True)]
+    centred = [Store.of(real[own], tier, centre) for own, tier in zip(owners, Tier, strict=True)]
+    for own, store in zip(owners, stores, strict=True):
+        decoded[own], errors[own] = decode(store.codes), store.codes.errors
+        bits[own] = 8 * row_bytes(store.codes.tier, dim) / dim
+    lengths = np.linalg.norm(decoded, axis=1)
+    # L2 by least squares: decoded rows as near as can be to the exact ones, also at one bit.
+    least = decoded * np.where(bits == 1, 1 / (1 + errors), 1)[:, None].astype(np.float32)
+    half, half_least = (np.einsum("ij,ij->i", rows, rows) / 2 for rows in (decoded, least))
+    # Inflation by bits as in SuperLocalMemory V3.3, sigma (32 / bits)^kappa with kappa 1/2; sigma 0.2.
+    inflated = 0.2 * np.sqrt(32 / bits)[:, None]
+
+    def ours(of: list[Store], caution: float) -> Callable[[Floats], Floats]:
+        def rule(query: Floats) -> Floats:
+            out = np.empty(len(real), np.float32)
+            for own, store in zip(owners, of, strict=True):
+                out[own] = store.estimated(query, caution=caution)
+            return out
+
+        return rule
+
+    return {
+        "dot product of decoded": lambda query: decoded @ query,
+        "L2 of decoded": lambda query: decoded @ query - half,
+        "L2 of decoded, least squares": lambda query: least @ query - half_least,
+        "cosine of decoded": lambda query: decoded @ query / lengths,
+        **{f"caution {z}": ours(stores, z) for z in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)},
+        "caution 1.0, centred": ours(centred, 1.0),
+        "Fisher-Rao, measured error": lambda query: -with_measured_error(query, decoded, errors),
+        "Fisher-Rao, inflated by bits": lambda query: -squared_distance(query, 0.2, decoded, inflated),
+    }
 
 
 def copies(real: Floats, questions: Floats) -> dict[str, Any]:
