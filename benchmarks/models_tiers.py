@@ -180,6 +180,9 @@ def alone_and_rescored(rows: Floats, questions: Floats, centre: Floats) -> tuple
         alone[name] = {"row_bytes": store.row_bytes(), "recall@10": found}
         cautious = recall([_best(store.estimated(query, caution=1.0)) for query in questions], truth)
         alone[name]["recall@10 with caution 1"] = cautious
+        if store.codes.tier is Tier.BIT1:
+            rounded = [_best(store.estimated(_sixteen_levels(query))) for query in questions]
+            alone[name]["recall@10 with a query of 4 bits"] = recall(rounded, truth)
         print(name, alone[name], flush=True)
         finer = [Tier.FP16] if store.codes.tier in (Tier.INT8, Tier.INT4) else [Tier.INT8, Tier.FP16]
         for other in finer if store.codes.tier is not Tier.FP16 else []:
@@ -341,6 +344,14 @@ def recall(found: list[Ranked], truth: list[Ranked]) -> float:
 
 def _again(store: Store, query: Floats, some: Ranked) -> Ranked:
     return some[_best(store.estimated(query, some))]
+
+
+def _sixteen_levels(query: Floats) -> Floats:
+    """A query as counting against four bit planes would see it."""
+    low = query.min()
+    step = (query.max() - low) / np.float32(15)
+    levels: Floats = np.rint((query - low) / step) * step + low
+    return levels
 
 
 def _best(scores: NDArray[Any], count: int = TOP) -> Ranked:
