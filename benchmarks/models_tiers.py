@@ -209,6 +209,8 @@ def plain_scalar(rows: Floats, questions: Floats) -> dict[str, float]:
         figures[f"int{bits}"] = recall([_best(decoded @ query) for query in questions], truth)
     signs = np.where(rows >= 0, np.float32(1), np.float32(-1))
     figures["bit1"] = recall([_best(signs @ query) for query in questions], truth)
+    lengths = np.einsum("ij,ij->i", rows, rows) / np.abs(rows).sum(axis=1)
+    figures["bit1 with the scale of the tier"] = recall([_best(signs @ query * lengths) for query in questions], truth)
     print(figures, flush=True)
     return figures
 
