@@ -9,9 +9,12 @@ from gpu.bank.pages import Layout
 
 
 class Tier(StrEnum):
-    """How exactly a code page keeps its vectors."""
+    """How exactly a code page keeps its vectors, most exact first; `gpu.tiers.codecs` says what codes mean."""
 
     FP16 = "fp16"
+    INT8 = "int8"
+    INT4 = "int4"
+    BIT1 = "bit1"
 
 
 LIVE_EPOCH = (1 << 63) - 1
@@ -94,7 +97,7 @@ def tokens(dim: int) -> Layout:
 
 def codes(tier: Tier, dim: int) -> Layout:
     """Layout of the code pages of one tier: one element for each view, the slot of its memory beside the codes."""
-    if tier is not Tier.FP16:  # pragma: no cover - the only tier so far
+    if tier is not Tier.FP16:
         raise ValueError(f"no codec for tier {tier}")
     return Layout(("slot", "int32"), ("vectors", "float16", dim), smallest_page=16, largest_page=4096)
 
