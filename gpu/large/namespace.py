@@ -1,0 +1,279 @@
+"""A namespace that may grow large: looks after the index of its bank, and searches with it where that is faster.
+
+- *Large* is a namespace whose current memories have at least `LARGE_FROM` rows. Smaller ones never get an index.
+- *Building* happens in one background thread of the process, from a snapshot: no writer waits. Until the index is
+  there, and wherever it would not help, every memory is compared.
+- *Rows that are newer than the index* are all compared at each search, until the background thread adds them.
+- *Erased rows* are out of the index before the erasure returns.
+- *Worn* is an index once as many rows were added as it was trained on: it is trained anew. Rows that were replaced are
+  skipped; once they are a quarter the bank moves its rows (see `NamespaceBank.compact`), and the index, which says
+  where rows are, is dropped and built anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.bank.errors import DimensionError, NamespaceFullError, PageOwnershipError
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
+from gpu.bank.segment import SegmentSnapshot
+from gpu.bank.view import BankView
+from gpu.large import library
+from gpu.large.best import SAMPLE, DenseBest, best_among, exact_best
+from gpu.large.index import VectorIndex, build
+from gpu.large.scans import nearest_of_all, nearest_of_newest
+
+logger = logging.getLogger(__name__)
+
+LARGE_FROM = 100_000
+"""Rows from which a namespace is large. See docs/decisions/0014-large-namespaces.md for the figures."""
+_LEAST_COMPARED = 4_000
+_COMPARED_PER_ROOT = 10
+"""Rows that a search compares: 4,000, or ten for each square root of the rows where that is more."""
+_COMPARED_PER_HIT = 20
+"""... or twenty for each memory that is wanted."""
+_COST_OF_A_JUMP = 2
+"""A row read out of order costs as much as two that lie one behind the other (measured)."""
+_CATCH_UP_FROM = 2_048
+"""Rows newer than the index from which they are worth being added."""
+_PAUSE_S = 60.0
+"""After a build that failed, none is tried for so long."""
+
+_one_builder = threading.Lock()
+"""Only one index of the process is trained at a time: the cores belong to the searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargeState:
+    """What there is of an index: rows in it, whether a thread is at work on it, and bytes that it takes."""
+
+    covered: int
+    is_building: bool
+    memory_bytes: int
+
+
+class LargeNamespace:
+    """Index of one namespace's bank. Any number of threads may search; at most one builds.
+
+    Attributes:
+        bank: what is searched.
+    """
+
+    def __init__(
+        self, bank: NamespaceBank, *, large_from: int = LARGE_FROM, catch_up_from: int = _CATCH_UP_FROM
+    ) -> None:
+        self.bank = bank
+        self._large_from = large_from
+        self._catch_up_from = catch_up_from
+        self._lock = threading.Lock()  # held for microseconds: the fields below
+        self._index: VectorIndex | None = None
+        self._changes = 0  # erasures and moves of rows so far
+        self._owner: int | None = None  # of the bank's pages, once it said so
+        self._builder: threading.Thread | None = None
+        self._not_before_s = 0.0
+        self._closed = False
+        bank.watch(self._rows_are_gone)
+
+    def search(self, view: BankView, vector: NDArray[np.float32], limit: int) -> DenseBest:
+        """The memories of a view that are nearest to a vector.
+
+        Candidates of the index, rows that are newer than it, and closed versions (all of them) are ranked by exact
+        scores. Every memory is compared instead where there is no index of what the view sees, and where the filter
+        lets so few through that this is no more work.
+
+        Args:
+            view: an open view of this bank.
+            vector: float32 `[dim]`.
+            limit: how many at most.
+
+        Raises:
+            DimensionError: the vector has another dimension than the namespace.
+            ValueError: `limit` is negative.
+        """
+        if limit < 0:
+            raise ValueError("limit must not be negative")
+        if vector.shape != (self.bank.dim,):
+            raise DimensionError(f"query vector has shape {vector.shape}, the namespace has dimension {self.bank.dim}")
+        self.refresh(view)
+        (current, _, mask), *others = view.segments()
+        with self._lock:
+            index = self._index
+        if index is None or index.owner != current.codes.owner:
+            return exact_best(view, vector, limit)
+        budget = rows_compared(current.n_views, limit)
+        newer = max(0, current.n_views - index.covered)
+        closed = sum(int(np.count_nonzero(own)) for _, _, own in others)
+        if view.eligible <= _COST_OF_A_JUMP * (budget + SAMPLE) + newer + closed:
+            return exact_best(view, vector, limit)
+        found = [
+            index.candidates(vector, current, mask, budget, limit),
+            nearest_of_newest(current, vector, mask, index.covered, limit),
+            *(part.start + nearest_of_all(segment, vector, own, limit) for segment, part, own in others),
+        ]
+        return best_among(view, vector, limit, np.unique(np.concatenate(found)))
+
+    def refresh(self, view: BankView | None = None) -> None:
+        """Start the background thread if there is something for it to do. Costs microseconds if there is not.
+
+        Args:
+            view: an open view without which one is opened.
+        """
+        if view is None:
+            with self.bank.view(ScanFilter()) as own:
+                self.refresh(own)
+            return
+        segment = _current(view)
+        with self._lock:
+            if self._closed or self._builder is not None or time.monotonic() < self._not_before_s:
+                return
+            if not self._is_due(segment, view.n_documents):
+                return
+            self._builder = threading.Thread(target=self._work, name="large-namespace", daemon=True)
+            self._builder.start()
+
+    def _is_due(self, segment: SegmentSnapshot, n_memories: int) -> bool:
+        index = self._index
+        if index is None:
+            return n_memories > 0 and segment.n_views >= self._large_from
+        return index.owner == segment.codes.owner and (
+            segment.n_views - index.covered >= self._catch_up_from or _is_worn(index, segment)
+        )
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the background thread; False if it is still at work."""
+        with self._lock:
+            builder = self._builder
+        if builder is not None:
+            builder.join(timeout_s)
+        return builder is None or not builder.is_alive()
+
+    def state(self) -> LargeState:
+        """What there is of an index now."""
+        with self._lock:
+            index, building = self._index, self._builder is not None
+        return LargeState(0 if index is None else index.covered, building, 0 if index is None else index.memory_bytes())
+
+    def memory_bytes(self) -> int:
+        """Bytes that the index takes beside the bank."""
+        return self.state().memory_bytes
+
+    def drop(self) -> None:
+        """Forget the index; the next search may have a new one built."""
+        with self._lock:
+            self._changes += 1
+            index, self._index = self._index, None
+        if index is not None:
+            index.wipe()
+
+    def close(self) -> None:
+        """Drop the index, build none any more and let the bank go; waits for the thread that is at work."""
+        with self._lock:
+            self._closed = True
+        self.bank.unwatch(self._rows_are_gone)
+        self.drop()
+        self.wait()
+
+    def _work(self) -> None:
+        """What the background thread does. Nobody waits for it, so nobody else can hear of its errors."""
+        try:
+            with _one_builder:
+                self._bring_up_to_date()
+        except (MemoryError, NamespaceFullError, PageOwnershipError, RuntimeError) as error:
+            # faiss raises RuntimeError for whatever it cannot do. Searches go on without an index.
+            logger.warning("index of a large namespace was not built: %s", error)
+            with self._lock:
+                self._not_before_s = time.monotonic() + _PAUSE_S
+        finally:
+            with self._lock:
+                self._builder = None
+
+    def _bring_up_to_date(self) -> None:
+        found = library.faiss()
+        if found is None:
+            with self._lock:
+                self._not_before_s = math.inf
+            return
+        with self.bank.view(ScanFilter()) as view:
+            segment = _current(view)
+            with self._lock:
+                seen, index = self._changes, self._index
+            if index is not None and index.owner == segment.codes.owner and not _is_worn(index, segment):
+                made: VectorIndex | None = index.extended(segment)
+            else:
+                made = self._built(found, segment)
+            if made is not None:
+                self._publish(made, seen)
+
+    def _built(self, found: Any, segment: SegmentSnapshot) -> VectorIndex | None:
+        def wanted() -> bool:
+            return not self._closed and self._owner in (None, segment.codes.owner)
+
+        return build(found, segment, wanted) if segment.n_views >= self._large_from else None
+
+    def _publish(self, made: VectorIndex, seen: int) -> None:
+        """Let searches have an index, without what was erased while it was made."""
+        while True:
+            with self._lock:
+                if self._closed:
+                    return
+                if self._changes == seen:
+                    self._index = made
+                    return
+                seen = self._changes
+            cleaned = self._cleaned(made)
+            if cleaned is None:
+                made.wipe()
+                return
+            made = cleaned
+
+    def _rows_are_gone(self, owner: int) -> None:
+        """The bank has erased or moved rows, and does not let another writer in before this returns.
+
+        Args:
+            owner: of the pages of the current memories.
+        """
+        with self._lock:
+            self._changes += 1
+            self._owner = owner
+            index = self._index
+        if index is None:
+            return
+        cleaned = None
+        try:
+            cleaned = self._cleaned(index)
+        finally:  # an index that could not be cleaned goes
+            with self._lock:
+                # Searches used it meanwhile: what it says of erased rows leads nowhere. A newer one is clean already.
+                if self._index is index:
+                    self._index = cleaned
+            if cleaned is None:
+                index.wipe()
+
+    def _cleaned(self, index: VectorIndex) -> VectorIndex | None:
+        with self.bank.view(ScanFilter()) as view:
+            segment = _current(view)
+            return index.without_erased(segment) if segment.codes.owner == index.owner else None
+
+
+def rows_compared(n_rows: int, limit: int) -> int:
+    """How many rows a search for `limit` memories compares among `n_rows`, at least."""
+    return max(_LEAST_COMPARED, int(_COMPARED_PER_ROOT * math.sqrt(n_rows)), _COMPARED_PER_HIT * limit)
+
+
+def _current(view: BankView) -> SegmentSnapshot:
+    """What the view sees of the current memories."""
+    return next(iter(view.segments()))[0]
+
+
+def _is_worn(index: VectorIndex, segment: SegmentSnapshot) -> bool:
+    """Whether as many rows were added as it was trained on: its lists are twice as long as they should be."""
+    return segment.n_views >= 2 * max(index.trained_on, 1)
