@@ -29,8 +29,9 @@ from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
 from gpu.large.best import DenseBest, best_among, exact_best
 from gpu.large.library import one_thread
-from gpu.large.namespace import LargeNamespace, rows_compared
+from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists
+from gpu.large.rules import LargeRules
 from gpu.warm_up import warm_up
 
 SIZES = (10_000, 25_000, 50_000, 100_000, 200_000)
@@ -38,6 +39,7 @@ MOST_OF_OTHERS = 100_000
 APPENDED = 4_096
 TOP_K, MANY = 10, 100
 SEED = 7
+RULES = LargeRules(large_from=1)
 Find = Callable[[np.ndarray], DenseBest]
 
 
@@ -70,7 +72,7 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
     batch = replace(memories(rows.shape[0], rows.shape[1], SEED), vectors=rows)
     namespace = Bank().open("bench", rows.shape[1])
     namespace.put(take(batch, np.arange(size)))
-    large = LargeNamespace(namespace, large_from=1)
+    large = LargeNamespace(namespace, RULES)
     figures: dict[str, Any] = {"nearest_cosine": round(nearest_cosine(rows[:size]), 3)}
     with namespace.view(ScanFilter()) as view:
         begun = time.perf_counter()
@@ -81,8 +83,9 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
         figures["exact"] = _judged(view, questions, truth, lambda q: exact_best(view, q, TOP_K))
         begun = time.perf_counter()
         index = PositionLists.built(faiss, segment, lambda: True)
-        assert index is not None
         built_s = time.perf_counter() - begun
+        if index is None:
+            raise RuntimeError("the index was not built")
         large._index = index  # what a build in the background would have published
         figures["index"] = {
             **_judged(view, questions, truth, lambda q: large.search(view, q, TOP_K)),
@@ -90,7 +93,7 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
             "build_s": round(built_s, 2),
             "lists": index.centroids.shape[0],
             "bytes_per_row": round(index.memory_bytes() / size, 1),
-            "rows_compared": rows_compared(size, TOP_K),
+            "rows_compared": RULES.compared(size, TOP_K),
         }
         print(size, figures["exact"], figures["index"], flush=True)
         if size <= MOST_OF_OTHERS:
@@ -159,7 +162,7 @@ def _others(view: BankView, segment: SegmentSnapshot, rows: np.ndarray) -> dict[
         with one_thread(faiss):
             index.train(floats[:: max(1, n // (32 * lists))])
             index.add(floats)
-        index.nprobe = max(1, round(rows_compared(n, TOP_K) * lists / n))
+        index.nprobe = max(1, round(RULES.compared(n, TOP_K) * lists / n))
         ways[name] = _way(view, index, time.perf_counter() - begun, held / n)
     begun = time.perf_counter()
     graph = faiss.IndexHNSWSQ(dim, kinds.QT_fp16, 32, faiss.METRIC_INNER_PRODUCT)
@@ -185,7 +188,9 @@ def _reaching(graph: Any, reach: int, find: Find) -> Find:
 def _way(view: BankView, index: Any, built_s: float, bytes_per_row: float) -> dict[str, Any]:
     def find(question: np.ndarray) -> DenseBest:
         # A memory has one row here: its position is its slot.
-        return best_among(view, question, TOP_K, np.unique(index.search(question[None], 4 * TOP_K)[1][0]))
+        return best_among(
+            view, question, TOP_K, np.unique(index.search(question[None], 4 * TOP_K)[1][0]), RULES.sampled
+        )
 
     return {"find": find, "build_s": round(built_s, 2), "bytes_per_row": round(bytes_per_row, 1)}
 

@@ -14,11 +14,7 @@ from gpu.large import lists_kernel
 from gpu.native import plain
 from gpu.ops.top_memories.op import moments
 
-SAMPLE = 1024
-"""Memories from which moments are estimated: the mean is then off by 3 % of a standard deviation, the standard
-deviation by 2 % (one standard error)."""
-_STRIDE = 0.6180339887498949
-"""Multiples of the golden ratio, modulo 1, are spread evenly over the unit interval however many are taken (Weyl)."""
+_SEED = 20_240_607
 _MOST_TRIES = 64
 
 
@@ -55,7 +51,9 @@ def exact_best(view: BankView, vector: NDArray[np.float32], limit: int) -> Dense
     return DenseBest(slots, best, mean, std, lambda wanted: np.asarray(scores[wanted]), is_exact=True)
 
 
-def best_among(view: BankView, vector: NDArray[np.float32], limit: int, candidates: NDArray[np.int64]) -> DenseBest:
+def best_among(
+    view: BankView, vector: NDArray[np.float32], limit: int, candidates: NDArray[np.int64], sampled: int
+) -> DenseBest:
     """The nearest of some memories, by exact scores; moments are estimated over the whole view.
 
     Args:
@@ -63,13 +61,14 @@ def best_among(view: BankView, vector: NDArray[np.float32], limit: int, candidat
         vector: float32 `[dim]`.
         limit: how many at most.
         candidates: slots int64 `[m]`, distinct, ascending.
+        sampled: memories from which moments are estimated.
     """
     scores = scores_of(view, vector, candidates)
     order = np.argsort(-scores, kind="stable")  # stable: candidates ascend, so equal scores stay in the order of slots
     order = order[scores[order] > -np.inf][:limit]
     slots, best = candidates[order], scores[order]
     kept = view.column("died", slots) != ERASED_EPOCH
-    mean, std = estimated_moments(view, vector)
+    mean, std = estimated_moments(view, vector, sampled)
     return DenseBest(slots[kept], best[kept], mean, std, lambda wanted: scores_of(view, vector, wanted), is_exact=False)
 
 
@@ -88,21 +87,21 @@ def scores_of(view: BankView, vector: NDArray[np.float32], slots: NDArray[np.int
     return scores
 
 
-def sample(mask: NDArray[np.uint8], eligible: int) -> NDArray[np.int64]:
-    """About `SAMPLE` eligible slots, evenly spread, the same ones for the same mask; int64, ascending, distinct.
+def sample(mask: NDArray[np.uint8], eligible: int, wanted: int) -> NDArray[np.int64]:
+    """About `wanted` eligible slots, pseudo-random, the same ones for the same mask; int64, ascending, distinct.
 
     Args:
         mask: uint8 `[n_slots]`.
         eligible: how many slots it lets through.
+        wanted: how many are wanted; fewer come where only one in many is eligible.
     """
-    if eligible <= SAMPLE:
+    if eligible <= wanted:
         return np.flatnonzero(mask)
-    tries = min(-(-SAMPLE * mask.shape[0] // eligible), _MOST_TRIES * SAMPLE)
-    steps = (np.arange(1, tries + 1) * _STRIDE) % 1.0
-    slots = np.unique((steps * mask.shape[0]).astype(np.int64))
+    tries = min(-(-wanted * mask.shape[0] // eligible), _MOST_TRIES * wanted)
+    slots = np.unique(np.random.default_rng(_SEED).integers(0, mask.shape[0], tries))
     return np.asarray(slots[mask[slots] != 0])
 
 
-def estimated_moments(view: BankView, vector: NDArray[np.float32]) -> tuple[float, float]:
+def estimated_moments(view: BankView, vector: NDArray[np.float32], sampled: int) -> tuple[float, float]:
     """Mean and standard deviation of the score over the eligible memories that have a vector, from a sample of them."""
-    return moments(scores_of(view, vector, sample(view.mask(), view.eligible)))
+    return moments(scores_of(view, vector, sample(view.mask(), view.eligible, sampled)))

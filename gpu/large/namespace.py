@@ -1,6 +1,6 @@
 """A namespace that may grow large: looks after the index of its bank, and searches with it where that is faster.
 
-- *Large* is a namespace whose current memories have at least `LARGE_FROM` rows. Smaller ones never get an index.
+- *Large* is a namespace whose current memories have at least `LargeRules.large_from` rows. Smaller ones get no index.
 - *Building* happens in one background thread of the process, from a snapshot: no writer waits. Until the index is
   there, and wherever it would not help, every memory is compared.
 - *Rows that are newer than the index* are all compared at each search, until the background thread adds them.
@@ -28,25 +28,17 @@ from gpu.bank.namespace import NamespaceBank
 from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
 from gpu.large import library
-from gpu.large.best import SAMPLE, DenseBest, best_among, exact_best
+from gpu.large.best import DenseBest, best_among, exact_best
 from gpu.large.index import VectorIndex, build
+from gpu.large.rules import LargeRules
 from gpu.large.scans import nearest_of_all, nearest_of_newest
 
 logger = logging.getLogger(__name__)
 
-LARGE_FROM = 100_000
-"""Rows from which a namespace is large. See docs/decisions/0014-large-namespaces.md for the figures."""
-_LEAST_COMPARED = 4_000
-_COMPARED_PER_ROOT = 10
-"""Rows that a search compares: 4,000, or ten for each square root of the rows where that is more."""
-_COMPARED_PER_HIT = 20
-"""... or twenty for each memory that is wanted."""
-_COST_OF_A_JUMP = 2
-"""A row read out of order costs as much as two that lie one behind the other (measured)."""
-_CATCH_UP_FROM = 2_048
-"""Rows newer than the index from which they are worth being added."""
 _PAUSE_S = 60.0
 """After a build that failed, none is tried for so long."""
+
+_DEFAULT = LargeRules()
 
 _one_builder = threading.Lock()
 """Only one index of the process is trained at a time: the cores belong to the searches."""
@@ -54,9 +46,19 @@ _one_builder = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class LargeState:
-    """What there is of an index: rows in it, whether a thread is at work on it, and bytes that it takes."""
+    """What there is of an index.
+
+    Attributes:
+        covered: rows before this position are in it; 0 if there is none.
+        newer: rows that are newer and compared at each search.
+        dead: memories that were replaced or erased and still have their rows, which searches pass over.
+        is_building: whether a thread is at work on it.
+        memory_bytes: what it takes.
+    """
 
     covered: int
+    newer: int
+    dead: int
     is_building: bool
     memory_bytes: int
 
@@ -66,14 +68,12 @@ class LargeNamespace:
 
     Attributes:
         bank: what is searched.
+        rules: by which it is.
     """
 
-    def __init__(
-        self, bank: NamespaceBank, *, large_from: int = LARGE_FROM, catch_up_from: int = _CATCH_UP_FROM
-    ) -> None:
+    def __init__(self, bank: NamespaceBank, rules: LargeRules = _DEFAULT) -> None:
         self.bank = bank
-        self._large_from = large_from
-        self._catch_up_from = catch_up_from
+        self.rules = rules
         self._lock = threading.Lock()  # held for microseconds: the fields below
         self._index: VectorIndex | None = None
         self._changes = 0  # erasures and moves of rows so far
@@ -109,17 +109,17 @@ class LargeNamespace:
             index = self._index
         if index is None or index.owner != current.codes.owner:
             return exact_best(view, vector, limit)
-        budget = rows_compared(current.n_views, limit)
+        budget = self.rules.compared(current.n_views, limit)
         newer = max(0, current.n_views - index.covered)
         closed = sum(int(np.count_nonzero(own)) for _, _, own in others)
-        if view.eligible <= _COST_OF_A_JUMP * (budget + SAMPLE) + newer + closed:
+        if not self.rules.is_worth_it(view.eligible, budget, newer + closed):
             return exact_best(view, vector, limit)
         found = [
             index.candidates(vector, current, mask, budget, limit),
             nearest_of_newest(current, vector, mask, index.covered, limit),
             *(part.start + nearest_of_all(segment, vector, own, limit) for segment, part, own in others),
         ]
-        return best_among(view, vector, limit, np.unique(np.concatenate(found)))
+        return best_among(view, vector, limit, np.unique(np.concatenate(found)), self.rules.sampled)
 
     def refresh(self, view: BankView | None = None) -> None:
         """Start the background thread if there is something for it to do. Costs microseconds if there is not.
@@ -143,9 +143,10 @@ class LargeNamespace:
     def _is_due(self, segment: SegmentSnapshot, n_memories: int) -> bool:
         index = self._index
         if index is None:
-            return n_memories > 0 and segment.n_views >= self._large_from
+            return n_memories > 0 and segment.n_views >= self.rules.large_from
         return index.owner == segment.codes.owner and (
-            segment.n_views - index.covered >= self._catch_up_from or _is_worn(index, segment)
+            segment.n_views - index.covered >= self.rules.catch_up_from
+            or self.rules.is_worn(index.trained_on, segment.n_views)
         )
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -158,13 +159,20 @@ class LargeNamespace:
 
     def state(self) -> LargeState:
         """What there is of an index now."""
-        with self._lock:
-            index, building = self._index, self._builder is not None
-        return LargeState(0 if index is None else index.covered, building, 0 if index is None else index.memory_bytes())
+        with self.bank.view(ScanFilter()) as view:
+            segment = _current(view)
+            with self._lock:
+                index, building = self._index, self._builder is not None
+            covered = 0 if index is None or index.owner != segment.codes.owner else index.covered
+            held = 0 if index is None else index.memory_bytes()
+            dead = segment.n_slots - view.n_documents
+            return LargeState(covered, max(0, segment.n_views - covered), dead, building, held)
 
     def memory_bytes(self) -> int:
         """Bytes that the index takes beside the bank."""
-        return self.state().memory_bytes
+        with self._lock:
+            index = self._index
+        return 0 if index is None else index.memory_bytes()
 
     def drop(self) -> None:
         """Forget the index; the next search may have a new one built."""
@@ -206,7 +214,11 @@ class LargeNamespace:
             segment = _current(view)
             with self._lock:
                 seen, index = self._changes, self._index
-            if index is not None and index.owner == segment.codes.owner and not _is_worn(index, segment):
+            if (
+                index is not None
+                and index.owner == segment.codes.owner
+                and not self.rules.is_worn(index.trained_on, segment.n_views)
+            ):
                 made: VectorIndex | None = index.extended(segment)
             else:
                 made = self._built(found, segment)
@@ -217,7 +229,7 @@ class LargeNamespace:
         def wanted() -> bool:
             return not self._closed and self._owner in (None, segment.codes.owner)
 
-        return build(found, segment, wanted) if segment.n_views >= self._large_from else None
+        return build(found, segment, wanted) if segment.n_views >= self.rules.large_from else None
 
     def _publish(self, made: VectorIndex, seen: int) -> None:
         """Let searches have an index, without what was erased while it was made."""
@@ -264,16 +276,6 @@ class LargeNamespace:
             return index.without_erased(segment) if segment.codes.owner == index.owner else None
 
 
-def rows_compared(n_rows: int, limit: int) -> int:
-    """How many rows a search for `limit` memories compares among `n_rows`, at least."""
-    return max(_LEAST_COMPARED, int(_COMPARED_PER_ROOT * math.sqrt(n_rows)), _COMPARED_PER_HIT * limit)
-
-
 def _current(view: BankView) -> SegmentSnapshot:
     """What the view sees of the current memories."""
     return next(iter(view.segments()))[0]
-
-
-def _is_worn(index: VectorIndex, segment: SegmentSnapshot) -> bool:
-    """Whether as many rows were added as it was trained on: its lists are twice as long as they should be."""
-    return segment.n_views >= 2 * max(index.trained_on, 1)
