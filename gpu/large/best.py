@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.layouts import ERASED_EPOCH
 from gpu.bank.view import BankView
-from gpu.large import lists_kernel
-from gpu.native import plain
+from gpu.large.scans import scores_of_slots
 from gpu.ops.top_memories.op import moments
 
 _SEED = 20_240_607
@@ -80,15 +79,17 @@ def scores_of(view: BankView, vector: NDArray[np.float32], slots: NDArray[np.int
         memories that are not eligible, have no vector or were erased in the meantime.
     """
     slots = np.asarray(slots, np.int64)
-    columns, offsets = view.ranges("vectors", slots)
-    rows = plain(columns["vectors"], np.float16).view(np.uint16)
-    scores = lists_kernel.best_of(rows, offsets, plain(vector, np.float32))
-    scores[view.mask()[slots] == 0] = -np.inf
+    wanted = np.asarray(view.mask()[slots] != 0)
+    scores = np.full(slots.shape[0], -np.inf, np.float32)
+    for segment, part, _ in view.segments():
+        own = np.flatnonzero(wanted & (slots >= part.start) & (slots < part.stop))
+        if own.shape[0]:
+            scores[own] = scores_of_slots(segment, vector, slots[own] - part.start)
     return scores
 
 
 def sample(mask: NDArray[np.uint8], eligible: int, wanted: int) -> NDArray[np.int64]:
-    """About `wanted` eligible slots, pseudo-random, the same ones for the same mask; int64, ascending, distinct.
+    """About `wanted` eligible slots, pseudo-random, the same ones for the same mask; int64, some perhaps twice.
 
     Args:
         mask: uint8 `[n_slots]`.
@@ -98,7 +99,7 @@ def sample(mask: NDArray[np.uint8], eligible: int, wanted: int) -> NDArray[np.in
     if eligible <= wanted:
         return np.flatnonzero(mask)
     tries = min(-(-wanted * mask.shape[0] // eligible), _MOST_TRIES * wanted)
-    slots = np.unique(np.random.default_rng(_SEED).integers(0, mask.shape[0], tries))
+    slots = np.random.default_rng(_SEED).integers(0, mask.shape[0], tries)
     return np.asarray(slots[mask[slots] != 0])
 
 

@@ -1,9 +1,9 @@
 """Lists of near rows that hold no rows: an inverted file whose codes are the bank's own pages.
 
 faiss cuts the rows into lists (k-means); a list holds the positions of its rows, and a search reads these rows where
-they are. So nothing is stored twice (4 bytes for each row), a score is exact when it is first computed, and no copy of
-an erased vector can be left here: its position leaves the lists, and the centroid that it had a part in is made anew
-from the rows that stay.
+they are. So no vector is stored twice (a row takes 8 bytes here), a score is exact when it is first computed, and no
+copy of an erased vector can be left: its position leaves the lists, and the centroid that it had a part in is made
+anew from the rows that stay.
 
 Source: the inverted file of Jegou, Douze and Schmid 2011 (doi:10.1109/TPAMI.2010.57).
 """
@@ -36,6 +36,7 @@ class PositionLists:
         centroids: float16 `[l, dim]`, the mean direction of each list's rows.
         offsets: int64 `[l + 1]`, where lists begin.
         positions: int32 `[n]`, rows, ascending within a list.
+        slots: int32 `[n]`, the memory of each row: looked up once, for a jump into the pages less at each search.
     """
 
     library: Any
@@ -45,6 +46,7 @@ class PositionLists:
     centroids: NDArray[np.float16]
     offsets: NDArray[np.int64]
     positions: NDArray[np.int32]
+    slots: NDArray[np.int32]
 
     @classmethod
     def built(cls, library: Any, segment: SegmentSnapshot, wanted: Callable[[], bool]) -> PositionLists | None:
@@ -68,6 +70,7 @@ class PositionLists:
             halves,
             offsets,
             alive[order].astype(np.int32),
+            rows.slots_of(segment, alive)[order].astype(np.int32),
         )
 
     def candidates(
@@ -81,7 +84,9 @@ class PositionLists:
         """See `VectorIndex`. Lists are read in the order of nearness, the last one to its end."""
         nearness = lists_kernel.dots(self.centroids.view(np.uint16), plain(query, np.float32))
         order = np.argsort(-nearness, kind="stable")
-        return nearest_in_lists(segment, query, eligible, order, self.offsets, self.positions, budget, limit + _SPARE)
+        return nearest_in_lists(
+            segment, query, eligible, order, self.offsets, self.positions, self.slots, budget, limit + _SPARE
+        )
 
     def extended(self, segment: SegmentSnapshot) -> PositionLists:
         """See `VectorIndex`. A row goes to the list whose centroid is nearest; the centroids stay."""
@@ -90,10 +95,12 @@ class PositionLists:
         assert lists is not None  # noqa: S101 - it was always wanted
         order = np.argsort(lists, kind="stable")
         # New positions are larger than all that are there: each goes to the end of its list.
-        positions = np.insert(self.positions, self.offsets[lists[order] + 1], new[order].astype(np.int32))
+        ends = self.offsets[lists[order] + 1]
+        positions = np.insert(self.positions, ends, new[order].astype(np.int32))
+        slots = np.insert(self.slots, ends, rows.slots_of(segment, new)[order].astype(np.int32))
         offsets = self.offsets.copy()
         offsets[1:] += np.cumsum(np.bincount(lists, minlength=self.centroids.shape[0]))
-        return replace(self, covered=segment.n_views, offsets=offsets, positions=positions)
+        return replace(self, covered=segment.n_views, offsets=offsets, positions=positions, slots=slots)
 
     def without_erased(self, segment: SegmentSnapshot) -> PositionLists:
         """See `VectorIndex`. The centroids of the lists that lose a row are made anew, in place."""
@@ -114,7 +121,7 @@ class PositionLists:
         self.centroids[touched] = clusters.means(
             segment, positions[own].astype(np.int64), place[lists[own]], touched.shape[0]
         )
-        return replace(self, offsets=offsets, positions=positions)
+        return replace(self, offsets=offsets, positions=positions, slots=self.slots[~gone])
 
     def wipe(self) -> None:
         """See `VectorIndex`."""
@@ -122,4 +129,4 @@ class PositionLists:
 
     def memory_bytes(self) -> int:
         """See `VectorIndex`."""
-        return self.centroids.nbytes + self.offsets.nbytes + self.positions.nbytes + _OBJECT_BYTES
+        return self.centroids.nbytes + self.offsets.nbytes + self.positions.nbytes + self.slots.nbytes + _OBJECT_BYTES

@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.errors import PageOwnershipError
+from gpu.bank.layouts import ATTRIBUTES, ERASED_EPOCH
+from gpu.bank.pages import PageTable
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large import lists_kernel
+from gpu.large import lists_kernel, rows
 from gpu.native import all_owned, plain
 from gpu.ops.dense_scan.op import dense_scan
 from gpu.ops.top_memories.op import top_memories
+
+_RANGE = ATTRIBUTES.prefixes("first_view", "n_views", "died")
 
 
 def nearest_in_lists(
@@ -20,6 +24,7 @@ def nearest_in_lists(
     order: NDArray[np.int64],
     offsets: NDArray[np.int64],
     positions: NDArray[np.int32],
+    slots: NDArray[np.int32],
     budget: int,
     limit: int,
 ) -> NDArray[np.int64]:
@@ -32,6 +37,7 @@ def nearest_in_lists(
         order: int64 `[l]`, which lists are read, one after the other.
         offsets: int64 `[n_lists + 1]`, where lists begin.
         positions: int32 `[n]`, rows, ascending within a list; those that the snapshot does not have are passed over.
+        slots: int32 `[n]`, the memory of each.
         budget: no further list is begun once so many eligible rows are compared.
         limit: how many memories.
 
@@ -41,24 +47,24 @@ def nearest_in_lists(
     Raises:
         PageOwnershipError: a page does not belong to this segment.
     """
-    if not all_owned(segment.codes.entries, segment.codes.owner):
-        raise PageOwnershipError("a code page belongs to somebody else")
+    _check(segment.codes)
     room = min(positions.shape[0], budget + int(np.diff(offsets).max(initial=0)))
-    slots, scores = np.empty(room + 1, np.int64), np.empty(room, np.float32)
+    found, scores = np.empty(room + 1, np.int64), np.empty(room, np.float32)
     count = lists_kernel.scan_lists(
         segment.codes.entries,
-        segment.codes.layout.prefixes("slot", "vectors"),
+        segment.codes.layout.prefix("vectors"),
         segment.n_views,
         plain(query, np.float32),
         eligible,
         order,
         offsets,
         positions,
-        budget,
         slots,
+        budget,
+        found,
         scores,
     )
-    return distinct_best(slots[:count], scores[:count], limit)
+    return distinct_best(found[:count], scores[:count], limit)
 
 
 def nearest_of_newest(
@@ -69,9 +75,12 @@ def nearest_of_newest(
     Raises:
         PageOwnershipError: a page does not belong to this segment.
     """
-    positions = np.arange(first, max(first, segment.n_views), dtype=np.int32)
+    positions = np.arange(first, max(first, segment.n_views))
+    slots = rows.slots_of(segment, positions).astype(np.int32)
     one, offsets = np.zeros(1, np.int64), np.array([0, positions.shape[0]])
-    return nearest_in_lists(segment, query, eligible, one, offsets, positions, positions.shape[0] + 1, limit)
+    return nearest_in_lists(
+        segment, query, eligible, one, offsets, positions.astype(np.int32), slots, positions.shape[0] + 1, limit
+    )
 
 
 def nearest_of_all(
@@ -85,6 +94,35 @@ def nearest_of_all(
     scores = np.empty(segment.n_slots, np.float32)
     dense_scan(segment, query, eligible, scores)
     return top_memories(scores, limit)[0]
+
+
+def scores_of_slots(
+    segment: SegmentSnapshot, query: NDArray[np.float32], slots: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Exact score of memories in any order, repeated ones too; float32 `[m]`, -inf without a row or if erased.
+
+    Raises:
+        PageOwnershipError: a page does not belong to this segment.
+    """
+    _check(segment.attributes)
+    _check(segment.codes)
+    out = np.empty(slots.shape[0], np.float32)
+    lists_kernel.score_slots(
+        segment.attributes.entries,
+        _RANGE,
+        segment.codes.entries,
+        segment.codes.layout.prefix("vectors"),
+        plain(query, np.float32),
+        plain(slots, np.int64),
+        ERASED_EPOCH,
+        out,
+    )
+    return out
+
+
+def _check(table: PageTable) -> None:
+    if not all_owned(table.entries, table.owner):
+        raise PageOwnershipError("a page that was to be read belongs to somebody else")
 
 
 def distinct_best(slots: NDArray[np.int64], scores: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
