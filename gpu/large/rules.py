@@ -29,7 +29,7 @@ class LargeRules:
     large_from: int = LARGE_FROM
     least_compared: int = 4_000
     compared_per_root: int = 10
-    compared_per_hit: int = 20
+    compared_per_hit: int = 50
     sampled: int = 1_024
     cost_of_jump: int = 2
     catch_up_from: int = 2_048
