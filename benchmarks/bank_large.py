@@ -40,6 +40,7 @@ APPENDED = 4_096
 TOP_K, MANY = 10, 100
 SEED = 7
 RULES = LargeRules(large_from=1)
+COMPARED = (1_000, 2_000, 4_000, 8_000)
 Find = Callable[[np.ndarray], DenseBest]
 
 
@@ -96,6 +97,13 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
             "rows_compared": RULES.compared(size, TOP_K),
         }
         print(size, figures["exact"], figures["index"], flush=True)
+        figures["by_rows_compared"] = {}
+        for compared in COMPARED:
+            large.rules = replace(RULES, least_compared=compared, compared_per_root=0, cost_of_jump=0)
+            judged = _judged(view, questions, truth, lambda q: large.search(view, q, TOP_K))
+            figures["by_rows_compared"][str(compared)] = {k: judged[k] for k in ("p50_ms", "recall_at_10")}
+        large.rules = RULES
+        print(size, figures["by_rows_compared"], flush=True)
         if size <= MOST_OF_OTHERS:
             for name, way in _others(view, segment, rows[:size]).items():
                 figures[name] = _judged(view, questions, truth, way.pop("find")) | way
@@ -109,10 +117,13 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
         begun = time.perf_counter()
         index.extended(next(iter(view.segments()))[0])
         figures["index"]["appends_per_s"] = round(APPENDED / (time.perf_counter() - begun))
-        begun = time.perf_counter()
+    begun = time.perf_counter()
     namespace.erase(batch.memory_ids[100:101])
     figures["index"]["erase_one_ms"] = _ms(begun)
     large.close()
+    begun = time.perf_counter()
+    namespace.erase(batch.memory_ids[101:102])
+    figures["exact"]["erase_one_ms"] = _ms(begun)
     return figures
 
 

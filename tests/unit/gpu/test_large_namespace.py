@@ -354,7 +354,7 @@ def test_rules() -> None:
     assert rules.compared(10_000, 10) == 4_000
     assert rules.compared(1_000_000, 10) == 10_000
     assert rules.compared(10_000, 500) == 25_000
-    assert not rules.is_worth_it(5_000, 4_000, 0)
+    assert not rules.is_worth_it(20_000, 4_000, 0)
     assert rules.is_worth_it(100_000, 4_000, 0)
     assert not rules.is_worth_it(100_000, 4_000, 100_000)
     assert rules.is_worn(100, 200)
