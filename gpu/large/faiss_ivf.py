@@ -111,7 +111,7 @@ class FaissIvf:
 
     def without_erased(self, segment: SegmentSnapshot) -> FaissIvf | None:
         """See `VectorIndex`. Only dropping it helps: faiss gives buffers back as they are, so they are zeroed first."""
-        if not rows.erased(segment, min(self.covered, segment.n_views)).any():
+        if not rows.erased_slots(segment)[rows.slots_of(segment, np.arange(self.covered))].any():
             return self
         self.wipe()
         return None

@@ -77,6 +77,7 @@ class LargeNamespace:
         self._lock = threading.Lock()  # held for microseconds: the fields below
         self._index: VectorIndex | None = None
         self._changes = 0  # erasures and moves of rows so far
+        self._drops = 0  # how often an index was dropped and wiped
         self._owner: int | None = None  # of the bank's pages, once it said so
         self._builder: threading.Thread | None = None
         self._not_before_s = 0.0
@@ -177,7 +178,7 @@ class LargeNamespace:
     def drop(self) -> None:
         """Forget the index; the next search may have a new one built."""
         with self._lock:
-            self._changes += 1
+            self._drops += 1
             index, self._index = self._index, None
         if index is not None:
             index.wipe()
@@ -213,7 +214,7 @@ class LargeNamespace:
         with self.bank.view(ScanFilter()) as view:
             segment = _current(view)
             with self._lock:
-                seen, index = self._changes, self._index
+                seen, drops, index = self._changes, self._drops, self._index
             if (
                 index is not None
                 and index.owner == segment.codes.owner
@@ -223,7 +224,7 @@ class LargeNamespace:
             else:
                 made = self._built(found, segment)
             if made is not None:
-                self._publish(made, seen)
+                self._publish(made, seen, drops)
 
     def _built(self, found: Any, segment: SegmentSnapshot) -> VectorIndex | None:
         def wanted() -> bool:
@@ -231,21 +232,26 @@ class LargeNamespace:
 
         return build(found, segment, wanted) if segment.n_views >= self.rules.large_from else None
 
-    def _publish(self, made: VectorIndex, seen: int) -> None:
-        """Let searches have an index, without what was erased while it was made."""
-        while True:
+    def _publish(self, made: VectorIndex, seen: int, drops: int) -> None:
+        """Let searches have an index, without what was erased while it was made.
+
+        Args:
+            made: the index.
+            seen, drops: changes and drops when it was begun. One that grew out of an index that has been dropped goes
+                as well: the two share what was wiped.
+        """
+        cleaned: VectorIndex | None = made
+        while cleaned is not None:
+            made = cleaned
             with self._lock:
-                if self._closed:
-                    return
+                if self._closed or self._drops != drops:
+                    break
                 if self._changes == seen:
                     self._index = made
                     return
                 seen = self._changes
             cleaned = self._cleaned(made)
-            if cleaned is None:
-                made.wipe()
-                return
-            made = cleaned
+        made.wipe()
 
     def _rows_are_gone(self, owner: int) -> None:
         """The bank has erased or moved rows, and does not let another writer in before this returns.
@@ -267,6 +273,7 @@ class LargeNamespace:
                 # Searches used it meanwhile: what it says of erased rows leads nowhere. A newer one is clean already.
                 if self._index is index:
                     self._index = cleaned
+                self._drops += cleaned is None
             if cleaned is None:
                 index.wipe()
 

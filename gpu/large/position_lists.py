@@ -104,24 +104,24 @@ class PositionLists:
 
     def without_erased(self, segment: SegmentSnapshot) -> PositionLists:
         """See `VectorIndex`. The centroids of the lists that lose a row are made anew, in place."""
-        gone = rows.erased(segment, min(self.covered, segment.n_views))[self.positions]
-        if not gone.any():
+        gone = np.flatnonzero(rows.erased_slots(segment)[self.slots])
+        if not gone.shape[0]:
             return self
         count = self.centroids.shape[0]
-        lists = np.repeat(np.arange(count), np.diff(self.offsets))
-        touched = np.unique(lists[gone])
-        positions, lists = self.positions[~gone], lists[~gone]
-        offsets = np.zeros(count + 1, np.int64)
-        np.cumsum(np.bincount(lists, minlength=count), out=offsets[1:])
-        place = np.full(count, -1, np.int64)
-        place[touched] = np.arange(touched.shape[0])
-        own = np.flatnonzero(place[lists] >= 0)
-        own = own[np.argsort(positions[own])]
-        # In place: who is searching meanwhile has nothing of an erased row either.
-        self.centroids[touched] = clusters.means(
-            segment, positions[own].astype(np.int64), place[lists[own]], touched.shape[0]
+        lost = np.bincount(np.searchsorted(self.offsets, gone, side="right") - 1, minlength=count)
+        offsets = self.offsets.copy()
+        offsets[1:] -= np.cumsum(lost)
+        kept = replace(
+            self, offsets=offsets, positions=np.delete(self.positions, gone), slots=np.delete(self.slots, gone)
         )
-        return replace(self, offsets=offsets, positions=positions, slots=self.slots[~gone])
+        touched = np.flatnonzero(lost)
+        members = [kept.positions[offsets[number] : offsets[number + 1]] for number in touched]
+        lists = np.repeat(np.arange(touched.shape[0]), [own.shape[0] for own in members])
+        positions = np.concatenate(members).astype(np.int64)
+        order = np.argsort(positions)
+        # In place: who is searching meanwhile has nothing of an erased row either.
+        self.centroids[touched] = clusters.means(segment, positions[order], lists[order], touched.shape[0])
+        return kept
 
     def wipe(self) -> None:
         """See `VectorIndex`."""

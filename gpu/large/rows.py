@@ -43,10 +43,9 @@ def live(segment: SegmentSnapshot, first: int) -> NDArray[np.int64]:
     return first + np.flatnonzero(alive[slots[first:]])
 
 
-def erased(segment: SegmentSnapshot, length: int) -> NDArray[np.bool_]:
-    """Which of the first `length` rows belong to an erased memory, bool `[length]`."""
-    gone = column(segment.attributes, "died", segment.n_slots) == ERASED_EPOCH
-    return np.asarray(gone[column(segment.codes, "slot", length)])
+def erased_slots(segment: SegmentSnapshot) -> NDArray[np.bool_]:
+    """Which memories have been erased by now, bool `[n_slots]`."""
+    return np.asarray(column(segment.attributes, "died", segment.n_slots) == ERASED_EPOCH)
 
 
 def chunks(positions: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

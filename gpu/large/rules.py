@@ -21,8 +21,8 @@ class LargeRules:
             100 of the best ten are found from 10,000 to 200,000 rows.
         sampled: eligible memories from which moments are estimated. The mean is off by 3 % of a standard deviation
             then, and the standard deviation by 2 % (one standard error).
-        cost_of_jump: a row that the index reads costs as much as so many that lie one behind the other (measured: 2.5 at
-            25,000 rows, 3 at 50,000, 5 at 100,000, everything around it included).
+        cost_of_jump: a row that the index reads costs as much as so many that lie one behind the other (measured: 2.5
+            at 25,000 rows, 3 at 50,000, 5 at 100,000, everything around it included).
         catch_up_from: rows newer than the index from which they are added to it; until then each search compares them.
         worn_share: an index is trained anew once so many rows were added, as a share of those it was trained on.
     """

@@ -326,6 +326,22 @@ def test_failed_build_is_logged_and_not_tried_at_once(
     assert "no memory left" in caplog.text
 
 
+def test_index_that_is_dropped_while_it_grows_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = indexed(bank_of(memories(1, list(range(N)))))
+    reached, go_on = held(monkeypatch, position_lists.clusters, "assigned")
+    large.bank.put(memories(2, list(range(N, N + 50))))
+    large.refresh()
+    assert reached.wait(10)
+    large.drop()
+    go_on.set()
+    assert large.wait(10)
+    assert large.state().covered == 0
+    large.refresh()
+    assert large.wait(10)
+    assert lists_of(large).centroids.any(axis=1).all()
+    assert_same(large)
+
+
 def test_closed_one_builds_nothing_and_the_bank_forgets_it() -> None:
     large = indexed(bank_of(memories(1, list(range(N)))))
     large.close()
