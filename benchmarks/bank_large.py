@@ -1,6 +1,6 @@
 """When an index pays: the exact scan against candidates of an index, on real embeddings and more of their like.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.bank_large --data FOLDER (about 8 minutes; faiss must be installed)
+Run: OMP_NUM_THREADS=1 python -m benchmarks.bank_large --data FOLDER (about 6 minutes; faiss must be installed)
 
 One query at a time on one thread, over a view whose filter is evaluated already. `index` is what `LargeNamespace`
 does, the estimate of the moments included; `exact` is its fall-back (scores of all, the best, moments). The ways that
@@ -34,7 +34,7 @@ from gpu.large.position_lists import PositionLists
 from gpu.large.rules import LargeRules
 from gpu.warm_up import warm_up
 
-SIZES = (10_000, 25_000, 50_000, 100_000, 200_000)
+SIZES = (10_000, 25_000, 50_000, 100_000, 200_000, 500_000)
 MOST_OF_OTHERS = 100_000
 APPENDED = 4_096
 TOP_K, MANY = 10, 100

@@ -115,6 +115,7 @@ def test_what_the_filter_hides_is_never_proposed() -> None:
     with large.bank.view(ScanFilter(any_pairs=((2**63 + 1,),))) as view:
         mask = view.mask()
         for seed in range(20):
+            assert mask[lists_of(large).candidates(query(seed), segment_of(large.bank), mask, 60, 30)].all()
             found = large.search(view, query(seed), 30)
             assert mask[found.slots].all()
             hidden = np.flatnonzero(mask == 0)
