@@ -65,6 +65,7 @@ class NamespaceBank:
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
         self._retired: list[Segment] = []
+        self._watchers: list[Callable[[int], None]] = []
         self._terms = TermCounts()
         self._reset()
 
@@ -124,6 +125,7 @@ class NamespaceBank:
             with self._retired_held() as retired:
                 for segment in retired:
                     segment.erase(self._rows_of(segment, ids))
+            self._tell()
             self._compact_if_due()
             self._tell_erased()
 
@@ -220,6 +222,7 @@ class NamespaceBank:
                     segment.erase(self._rows_of(segment, unique))
                     segment.erase_links_to(unique)
             self._publish()
+            self._tell()
             self._compact_if_due()
             self._tell_erased()
 
@@ -234,7 +237,27 @@ class NamespaceBank:
             self._replaced = 0
             self._history = self._rewritten(self._history, self._versions)
             self._publish()
+            self._tell()
             self._release_unpinned()
+
+    def watch(self, rows_are_gone: Callable[[int], None]) -> None:
+        """Have something called after rows were erased or moved, before the writer that did it goes on.
+
+        Args:
+            rows_are_gone: gets the owner of the pages that hold the current memories; must not write to this bank.
+        """
+        with self._write_lock:
+            self._watchers.append(rows_are_gone)
+
+    def unwatch(self, rows_are_gone: Callable[[int], None]) -> None:
+        """Call it no more; nothing happens if it is not called anyway."""
+        with self._write_lock:
+            self._watchers = [watcher for watcher in self._watchers if watcher != rows_are_gone]
+
+    def _tell(self) -> None:
+        """Tell everybody who keeps something about rows that some are not there any more."""
+        for watcher in self._watchers:
+            watcher(self._current.codes.table.owner)
 
     def _compact_if_due(self) -> None:
         for segment, index in ((self._current, self._index), (self._history, self._versions)):
@@ -268,6 +291,7 @@ class NamespaceBank:
             with self._lock:
                 self._terms.clear()
             self._reset()
+            self._tell()
             with self._lock:
                 self._retired.extend(old)
             self._release_unpinned()

@@ -1,0 +1,1 @@
+"""An approximate index for a namespace that has outgrown the exact scan."""
