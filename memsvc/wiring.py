@@ -10,6 +10,7 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 from gpu.bank.bank import Bank
+from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
@@ -48,7 +49,6 @@ from retrieval.channels.speaker import SpeakerChannel
 from retrieval.channels.spreading import SpreadingChannel
 from retrieval.channels.temporal import TemporalChannel
 from retrieval.confidence import Confidence, ConfidenceWeights
-from gpu.cores import usable_cores
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.fusion import FusionWeights, LearnedFusion
 from retrieval.hops.hopper import Hopper

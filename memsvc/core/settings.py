@@ -11,8 +11,8 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from memsvc.core.errors import StartupRefused
 from gpu.cores import usable_cores
+from memsvc.core.errors import StartupRefused
 
 PREFIX = "MEMSVC_"
 # Read by the client, which shares the environment with the server on a laptop.

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from gpu.bank.bank import BankView
 from gpu.bank.filters import ScanFilter
-from retrieval.channels.lanes import Lanes
 from gpu.cores import usable_cores
+from retrieval.channels.lanes import Lanes
 from retrieval.ports import Channel, SeededChannel
 from retrieval.types import AnalysedQuery, ChannelResult
 
