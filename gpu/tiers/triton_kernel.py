@@ -44,8 +44,8 @@ def dot_int8(
     queries: tl.tensor,
     few: tl.tensor,
     n_bytes: tl.tensor,
-    QUERIES: tl.constexpr,  # noqa: N803 - triton's way to name what is known when it compiles
-    BLOCK: tl.constexpr,  # noqa: N803
+    QUERIES: tl.constexpr,
+    BLOCK: tl.constexpr,
 ) -> tl.tensor:
     """Dot products of a tile of int8 rows with a few queries.
 
@@ -83,8 +83,8 @@ def dot_int4(
     queries: tl.tensor,
     few: tl.tensor,
     n_bytes: tl.tensor,
-    QUERIES: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    QUERIES: tl.constexpr,
+    BLOCK: tl.constexpr,
 ) -> tl.tensor:
     """As `dot_int8`, for two levels in a uint8 and queries `[few, 2, n_bytes]` as `packing.spread` orders them."""
     which = tl.arange(0, QUERIES)
@@ -113,8 +113,8 @@ def dot_bit1(
     queries: tl.tensor,
     few: tl.tensor,
     n_bytes: tl.tensor,
-    QUERIES: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    QUERIES: tl.constexpr,
+    BLOCK: tl.constexpr,
 ) -> tl.tensor:
     """As `dot_int8`, for eight signs in a uint8 and queries `[few, 8, n_bytes]` as `packing.spread` orders them."""
     which = tl.arange(0, QUERIES)
@@ -148,10 +148,10 @@ def _score(
     n_queries: tl.tensor,
     n_bytes: tl.tensor,
     query_size: tl.tensor,
-    BITS: tl.constexpr,  # noqa: N803
-    QUERIES: tl.constexpr,  # noqa: N803
-    ROWS: tl.constexpr,  # noqa: N803
-    BLOCK: tl.constexpr,  # noqa: N803
+    BITS: tl.constexpr,
+    QUERIES: tl.constexpr,
+    ROWS: tl.constexpr,
+    BLOCK: tl.constexpr,
 ) -> None:
     rows = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     first = tl.program_id(1) * QUERIES
