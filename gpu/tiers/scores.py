@@ -1,14 +1,14 @@
 """Dot products of coded rows with a query: `gpu.tiers.codecs.dot`, fast.
 
-How each tier is scored was measured, one thread of an EPYC with AVX2, 100,000 x 384, least of 25 in milliseconds
-(`python -m benchmarks.models_tiers` measures those that were kept):
+How each tier is scored was settled by measuring other ways beside it (`python -m benchmarks.bank_tiers`, figures in
+`benchmarks/results/bank_tiers.json`, taken on a busy machine: small differences are noise):
 
-- int8: widened to float32, 4.7; with a query of 16-bit whole numbers 4.8, so that nothing speaks for it;
-- int4: with a query of 16-bit whole numbers 3.9, at an error far below that of the code (see `tier_scores`);
-  widened to float32 6.6; by a table of what each byte adds 15.3 (192 tables do not fit the nearest cache);
-- bit1: by such a table 2.4, exact; population counts against four bit planes of the query 1.9, but the query's own
-  quantisation then adds up to 0.03 to a score, against a standard error of 0.039 of the code; eight planes 6.0; signs
-  times a float32 query 5.2.
+- int8 is widened to float32; a query of 16-bit whole numbers is no faster;
+- int4 takes a query of 16-bit whole numbers, at an error far below that of the code (see `tier_scores`); widened to
+  float32, or by a table of what each byte adds, it is slower;
+- bit1 goes by such a table, exact: 1.9 ms for 100,000 x 384 at the least. Population counts against four bit planes of
+  the query take 1.3 ms and cost 0.3 points of recall@10 (0.65 where rows are centred): for a scan whose best are
+  scored anew they are the better choice, and not built in yet.
 """
 
 from __future__ import annotations
