@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from gpu.bank.layouts import Tier
 
 CAUTION = 1.0
-"""Standard errors that are taken off. On mixed tiers recall@10 rises up to 1, is as good at 1.5 and falls beyond: chosen
-among six values on the rows and questions that it is reported on, none held out."""
+"""Standard errors that are taken off. On mixed tiers recall@10 rises up to 1, is as good at 1.5 and falls beyond;
+chosen among six values on the rows and questions that it is reported on, none held out."""
 _UNBIASED = frozenset({Tier.FP16, Tier.BIT1})
 _LEAST_SHRINKAGE = 0.05
 """Below this a row has next to nothing in common with its code, and a quotient would be noise."""
