@@ -17,8 +17,8 @@ class LargeRules:
     Attributes:
         large_from: rows of current memories, the dead ones included, from which there is an index.
         least_compared, compared_per_root, compared_per_hit: a search compares so many eligible rows, or so many for
-            each square root of the rows, or for each memory that is wanted, whichever is most. At these numbers 99 of
-            100 of the best ten are found from 10,000 to 200,000 rows.
+            each square root of the rows, or for each memory that is wanted, whichever is most. At these numbers
+            99 to 100 of a hundred of the best ten are found up to 50,000 rows, 98 to 99 from 100,000 to 500,000.
         sampled: eligible memories from which moments are estimated. The mean is off by 3 % of a standard deviation
             then, and the standard deviation by 2 % (one standard error).
         cost_of_jump: a row that the index reads costs as much as so many that lie one behind the other (measured: 2.5
