@@ -9,8 +9,6 @@ from gpu.bank.bank import Bank
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large.position_lists import PositionLists
-from gpu.large.scans import nearest_of_newest, scores_of_slots
 from gpu.ops.entity_scan.op import entity_scan
 from gpu.ops.hopfield.op import complete_within
 from gpu.ops.interval_scan.op import interval_scan
@@ -51,7 +49,6 @@ def warm_up() -> None:
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
             _warm_scans(segment, mask)
-            _warm_index(segment, mask)
     around = graph(1, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1))
     spread(around, np.ones(1), 0.5)
     complete_within(np.eye(2, dtype=np.float32), np.ones(2, np.float32), 1.0)
@@ -65,17 +62,6 @@ def _warm_scans(segment: SegmentSnapshot, mask: NDArray[np.uint8]) -> None:
     count_scan(segment, [b"a"], mask, np.empty(flags.shape, np.int32), flags)
     near_scan(segment, [b"a"], 1, mask, flags)
     interval_scan(segment, np.array([(0, 1)]), mask, np.empty(segment.n_slots, np.float32))
-
-
-def _warm_index(segment: SegmentSnapshot, mask: NDArray[np.uint8]) -> None:
-    """What a large namespace is searched with."""
-    query, none = np.ones(_DIM, np.float32), np.empty(0, np.int32)
-    lists = PositionLists(
-        None, segment.codes.owner, 0, 0, np.ones((1, _DIM), np.float16), np.zeros(2, np.int64), none, none
-    )
-    lists.candidates(query, segment, mask, 1, 1)
-    nearest_of_newest(segment, query, mask, 0, 1)
-    scores_of_slots(segment, query, np.arange(segment.n_slots))
 
 
 def _memories(version: int) -> RecordBatch:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.pages import HEADER_BYTES
 from gpu.native import jit, owned, uint8_at, uint64_at
 
-_HEADER = 64
 _WORD = 8
 
 
@@ -41,7 +41,7 @@ def gather(
             if not owned(entries[page, 0], owner, entries[page, 3]):
                 return False
             start, end = entries[page, 1], entries[page, 1] + entries[page, 2]
-            base = entries[page, 0] + _HEADER + entries[page, 2] * prefix
+            base = entries[page, 0] + HEADER_BYTES + entries[page, 2] * prefix
         address = base + (position - start) * size
         if size == words * _WORD:  # every column starts aligned, so that whole words may be copied
             source, target = uint64_at(address, words), out[i].view(np.uint64)

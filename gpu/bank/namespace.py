@@ -52,7 +52,6 @@ class NamespaceBank:
     Attributes:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
-        on_erased: called when bytes were overwritten, before the writer is let go: a copy elsewhere follows at once.
     """
 
     def __init__(self, pool: PagePool, dim: int) -> None:
@@ -60,12 +59,11 @@ class NamespaceBank:
             raise ValueError("dim must be positive")
         self.dim = dim
         self.applied_seq = 0
-        self.on_erased: Callable[[NamespaceBank], None] | None = None
         self._pool = pool
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
         self._retired: list[Segment] = []
-        self._watchers: list[Callable[[int], None]] = []
+        self._watchers: tuple[Callable[[NamespaceBank], None], ...] = ()
         self._terms = TermCounts()
         self._reset()
 
@@ -127,7 +125,6 @@ class NamespaceBank:
                     segment.erase(self._rows_of(segment, ids))
             self._tell()
             self._compact_if_due()
-            self._tell_erased()
 
     def _put_distinct(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Put records of distinct memories that are all current or all closed."""
@@ -224,7 +221,6 @@ class NamespaceBank:
             self._publish()
             self._tell()
             self._compact_if_due()
-            self._tell_erased()
 
     @staticmethod
     def _rows_of(segment: Segment, ids: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -240,24 +236,25 @@ class NamespaceBank:
             self._tell()
             self._release_unpinned()
 
-    def watch(self, rows_are_gone: Callable[[int], None]) -> None:
+    def watch(self, rows_are_gone: Callable[[NamespaceBank], None]) -> None:
         """Have something called after rows were erased or moved, before the writer that did it goes on.
 
         Args:
-            rows_are_gone: gets the owner of the pages that hold the current memories; must not write to this bank.
+            rows_are_gone: gets this bank, and must not write to it. It is called once, however often it was given.
         """
-        with self._write_lock:
-            self._watchers.append(rows_are_gone)
+        with self._lock:  # not the writers': whoever watches may hold a lock that a writer waits for in here
+            if rows_are_gone not in self._watchers:
+                self._watchers = (*self._watchers, rows_are_gone)
 
-    def unwatch(self, rows_are_gone: Callable[[int], None]) -> None:
-        """Call it no more; nothing happens if it is not called anyway."""
-        with self._write_lock:
-            self._watchers = [watcher for watcher in self._watchers if watcher != rows_are_gone]
+    def unwatch(self, rows_are_gone: Callable[[NamespaceBank], None]) -> None:
+        """Call it no more once the writers of now are done; nothing happens if it is not called anyway."""
+        with self._lock:
+            self._watchers = tuple(watcher for watcher in self._watchers if watcher != rows_are_gone)
 
     def _tell(self) -> None:
         """Tell everybody who keeps something about rows that some are not there any more."""
         for watcher in self._watchers:
-            watcher(self._current.codes.table.owner)
+            watcher(self)
 
     def _compact_if_due(self) -> None:
         for segment, index in ((self._current, self._index), (self._history, self._versions)):
@@ -295,11 +292,6 @@ class NamespaceBank:
             with self._lock:
                 self._retired.extend(old)
             self._release_unpinned()
-            self._tell_erased()
-
-    def _tell_erased(self) -> None:
-        if self.on_erased is not None:
-            self.on_erased(self)
 
     def _publish(self) -> None:
         """Let new readers see everything written so far."""

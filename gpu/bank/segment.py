@@ -74,8 +74,8 @@ class Segment:
     """Attribute pages, code pages and arenas. One writer at a time; readers use snapshots and pin the segment.
 
     Attributes:
-        deaths: for whoever keeps a copy of the vectors elsewhere: ascending positions of those that died, in the order
-            of their deaths, and whether they were erased. Only ever appended to.
+        deaths: None until somebody keeps a copy of the vectors elsewhere (`record_deaths`); then ascending positions of
+            those that died since, in the order of their deaths, and whether they were erased. Only ever appended to.
     """
 
     __slots__ = (
@@ -98,7 +98,7 @@ class Segment:
         self.texts = PageList(pool, TEXT, owner)
         self.tokens = PageList(pool, tokens(dim), owner)
         self.sequences = SequenceOrder()
-        self.deaths: list[tuple[NDArray[np.int64], bool]] = []
+        self.deaths: list[tuple[NDArray[np.int64], bool]] | None = None
         self.pins = 0
         self.retired = False
 
@@ -170,11 +170,18 @@ class Segment:
         for page, local, part in _split(self.attributes.table, slots):
             page.column(name)[local] = values[part]
 
+    def record_deaths(self) -> list[tuple[NDArray[np.int64], bool]]:
+        """Begin to write down who dies, unless that was begun before; the list of `deaths`."""
+        if self.deaths is None:
+            self.deaths = []
+        return self.deaths
+
     def bury(self, slots: NDArray[np.int64], epoch: int) -> None:
         """Mark the rows at ascending slots as replaced by the write of an epoch."""
-        views = gather(self.attributes.table, ("first_view", "n_views"), slots)
         self.set_column("died", slots, epoch)
-        self.deaths.append((_positions(views["first_view"], views["n_views"])[0], False))
+        if self.deaths is not None:
+            views = gather(self.attributes.table, ("first_view", "n_views"), slots)
+            self.deaths.append((_positions(views["first_view"], views["n_views"])[0], False))
 
     def read(self, slots: NDArray[np.int64]) -> RecordBatch:
         """Everything that the rows at ascending slots hold, as a batch that can be appended elsewhere."""
@@ -194,7 +201,8 @@ class Segment:
         for arena in ARENAS.values():
             _clear(getattr(self, arena.pages), _positions(rows[arena.first], rows[arena.count])[0])
         _clear(self.attributes, slots)
-        self.deaths.append((_positions(rows["first_view"], rows["n_views"])[0], True))
+        if self.deaths is not None:
+            self.deaths.append((_positions(rows["first_view"], rows["n_views"])[0], True))
 
     def erase_links_to(self, ids: NDArray[np.uint8]) -> None:
         """Overwrite every link that leads to one of these memories with zeros, in live and in dead rows."""

@@ -2,5 +2,6 @@
 
     python -m gpu.bench [--op NAME] [--out FOLDER]
 
-`shapes` names the work, `floor` measures the device, `timing` times, and there is a module for each operation.
+`timing` times, and measures the bandwidth that no operation exceeds; `namespaces` makes the rows; there is a module for
+each operation, which checks an answer against the reference before it times it.
 """

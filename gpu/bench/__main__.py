@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import torch
+
 from gpu.bench import paged_search, results
 from gpu.bench.timing import copy_bytes_per_ms
 
@@ -18,6 +20,8 @@ def main() -> None:
     parser.add_argument("--op", choices=sorted(OPS), action="append", help="default: all")
     parser.add_argument("--out", type=Path, default=results.FOLDER)
     options = parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.error("there is no CUDA device here; without one the kernels are only interpreted, by the tests")
     bytes_per_ms = copy_bytes_per_ms()
     print(f"copy: {bytes_per_ms / 1e6:.0f} GB/s", flush=True)
     for name in options.op or sorted(OPS):

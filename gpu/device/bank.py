@@ -16,7 +16,7 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank, Published
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
-from gpu.ops.paged_search.op import PagedRows, paged_search, plan
+from gpu.ops.paged_search.op import paged_search, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class DeviceBank:
         """Takes a namespace off the device; its pages are zeroed."""
         with self._lock:
             if (rows := self._here.pop(namespace, None)) is not None:
+                namespace.unwatch(self._rows_are_gone)
                 rows.release()
                 self.residency.resident -= 1
 
@@ -103,14 +104,14 @@ class DeviceBank:
         k: int,
     ) -> list[Best]:
         device = self._pool.bytes.device
-        rows: list[PagedRows] = []
-        masks: list[torch.Tensor | None] = []
+        rows = [self._here[namespace].rows for namespace, _ in asked]
+        masks: dict[tuple[NamespaceBank, int], torch.Tensor] = {}
         for namespace, scan in asked:
-            rows.append(self._here[namespace].rows)
-            with namespace.view_of(seen[namespace], scan) as view:
-                masks.append(torch.from_numpy(view.mask()).to(device))
+            if (namespace, id(scan)) not in masks:  # the same filter object is the same filter
+                with namespace.view_of(seen[namespace], scan) as view:
+                    masks[namespace, id(scan)] = torch.from_numpy(view.mask()).to(device)
         vectors = torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(device)
-        found = paged_search(vectors, plan(rows, masks), k)
+        found = paged_search(vectors, plan(rows, [masks[namespace, id(scan)] for namespace, scan in asked]), k)
         slots, scores = found.slots.cpu().numpy().astype(np.int64), found.scores.cpu().numpy()
         return [
             _best(seen[namespace], own[own >= 0], of[own >= 0])
@@ -131,7 +132,7 @@ class DeviceBank:
         for at, number in enumerate(waiting):
             namespace = asked[number][0]
             if asked[number][1].as_of_us is not None:  # closed versions are not on the device
-                return (part, seen, waiting[at:])
+                return part, seen, waiting[at:]
             if namespace not in seen:
                 published = pins.enter_context(namespace.pinned())
                 if not self._follow(namespace, published, seen):
@@ -148,7 +149,7 @@ class DeviceBank:
             rows = None
         if rows is None:
             rows = self._here[namespace] = DeviceRows(self._pool, seen.current)
-            namespace.on_erased = self._erased
+            namespace.watch(self._rows_are_gone)
             self.residency.resident += 1
         self._here.move_to_end(namespace)
         while True:
@@ -164,16 +165,14 @@ class DeviceBank:
             else:
                 return True
 
-    def _erased(self, namespace: NamespaceBank) -> None:
-        """Overwrites what was erased on the host."""
+    def _rows_are_gone(self, namespace: NamespaceBank) -> None:
+        """Overwrites what was erased on the host, or lets go of a copy of rows that were moved there."""
         with self._lock, namespace.pinned() as seen:
             rows = self._here.get(namespace)
-            if rows is None:
-                return
-            if rows.segment is not seen.current:
+            if rows is not None and rows.segment is seen.current:
+                rows.bury()
+            else:
                 self.drop(namespace)
-                return
-            rows.bury()
 
 
 def _best(seen: Published, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> Best:

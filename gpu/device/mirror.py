@@ -52,11 +52,12 @@ class DeviceRows:
 
     def __init__(self, pool: DevicePool, segment: Segment) -> None:
         self.segment = segment
+        self._deaths = segment.record_deaths()  # before the first row is copied
+        self._buried = 0
         self._pool = pool
         self._owner = pool.new_number()
         self._pages: list[_DevicePage] = []
         self._length = 0
-        self._deaths = 0
         self._records = torch.empty((0, RECORD), dtype=torch.int64, device=pool.bytes.device)
         self._n_groups = 0
 
@@ -82,18 +83,16 @@ class DeviceRows:
 
     def bury(self) -> None:
         """Marks what died since; what was erased is overwritten with zeros."""
-        deaths = self.segment.deaths[self._deaths :]
         is_copied = True
-        for positions, was_erased in deaths:
+        for positions, was_erased in self._deaths[self._buried :]:
             self._bury(positions, erase=was_erased)
             is_copied = is_copied and not (positions >= self._length).any()
-            self._deaths += is_copied  # what is not copied yet is marked once it is
+            self._buried += is_copied  # what is not copied yet is marked once it is
 
     def release(self) -> None:
-        """Gives the pages back, zeroed."""
+        """Gives the pages back, zeroed. The copy is of no use any more."""
         for page in self._pages:
             self._pool.give_back(page.at, page.size)
-        self._pages, self._length, self._deaths, self._n_groups = [], 0, 0, 0
 
     def _copy_page(self, table: PageTable, length: int) -> None:
         """Copies what is new in the first page that is not complete here."""

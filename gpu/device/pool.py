@@ -34,7 +34,6 @@ class DevicePool:
         """
         size = size // _ALIGN * _ALIGN
         self.bytes = torch.zeros(size, dtype=torch.uint8, device=device)
-        self.words = self.bytes.view(torch.int32)
         self._lock = threading.Lock()
         self._free: list[tuple[int, int]] = [(0, size)]  # (start, end), ascending, never touching each other
         self._generations = 0

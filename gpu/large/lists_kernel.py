@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.pages import HEADER_BYTES
 from gpu.native import int64_at, jit, page_of, prefetch, uint16_at, uint32_at
 from gpu.ops.dense_scan.kernel import _dot
 
-_HEADER = 64
 _AHEAD = 8
 """Rows that are asked for before they are needed, as in the dense scan."""
 _LINE_BYTES = 64
@@ -93,7 +93,7 @@ def scan_lists(
             page = _page_at(entries, page, position)
             capacity = entries[page, 2]
             addresses[count - begun] = (
-                entries[page, 0] + _HEADER + prefix * capacity + (position - entries[page, 1]) * dim * 2
+                entries[page, 0] + HEADER_BYTES + prefix * capacity + (position - entries[page, 1]) * dim * 2
             )
             found[count] = slot
             count += np.int64(eligible[slot])
@@ -104,7 +104,7 @@ def scan_lists(
 @jit
 def _ask_for_columns(entries: NDArray[np.int64], prefixes: NDArray[np.int64], slot: Any) -> None:
     page = np.searchsorted(entries[:, 1], slot, side="right") - 1
-    base, local = entries[page, 0] + _HEADER, slot - entries[page, 1]
+    base, local = entries[page, 0] + HEADER_BYTES, slot - entries[page, 1]
     prefetch(base + prefixes[0] * entries[page, 2] + local * 4)
     prefetch(base + prefixes[1] * entries[page, 2] + local * 4)
     prefetch(base + prefixes[2] * entries[page, 2] + local * 8)
@@ -139,7 +139,7 @@ def score_slots(
         if i + _AHEAD < m:
             _ask_for_columns(attributes, prefixes, slots[i + _AHEAD])
         page = np.searchsorted(attributes[:, 1], slots[i], side="right") - 1
-        base, capacity, local = attributes[page, 0] + _HEADER, attributes[page, 2], slots[i] - attributes[page, 1]
+        base, capacity, local = attributes[page, 0] + HEADER_BYTES, attributes[page, 2], slots[i] - attributes[page, 1]
         firsts[i] = uint32_at(base + prefixes[0] * capacity + local * 4, 1)[0]
         counts[i] = uint32_at(base + prefixes[1] * capacity + local * 4, 1)[0]
         # Looked at after the range: who reads half of an erased memory's attributes sees here that it is erased.
@@ -151,7 +151,9 @@ def score_slots(
     for i in range(m):
         for position in range(firsts[i], firsts[i] + counts[i]):
             page = _page_at(codes, page, position)
-            addresses[at] = codes[page, 0] + _HEADER + prefix * codes[page, 2] + (position - codes[page, 1]) * dim * 2
+            addresses[at] = (
+                codes[page, 0] + HEADER_BYTES + prefix * codes[page, 2] + (position - codes[page, 1]) * dim * 2
+            )
             at += 1
     _score_rows(addresses, total, query, scores, 0)
     at = 0

@@ -253,15 +253,11 @@ class LargeNamespace:
             cleaned = self._cleaned(made)
         made.wipe()
 
-    def _rows_are_gone(self, owner: int) -> None:
-        """The bank has erased or moved rows, and does not let another writer in before this returns.
-
-        Args:
-            owner: of the pages of the current memories.
-        """
-        with self._lock:
+    def _rows_are_gone(self, bank: NamespaceBank) -> None:
+        """The bank has erased or moved rows, and does not let another writer in before this returns."""
+        with bank.pinned() as seen, self._lock:
             self._changes += 1
-            self._owner = owner
+            self._owner = seen.current_rows.codes.owner
             index = self._index
         if index is None:
             return

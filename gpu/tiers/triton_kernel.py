@@ -1,6 +1,6 @@
 """Dot products of coded rows with queries on a device. Needs triton and torch; nothing else here imports this module.
 
-The tile functions `dot_int8`, `dot_int4` and `dot_bit1` are the part that other kernels reuse: they are given where
+The tile functions `dot_int8` and `dot_packed` are the part that other kernels reuse: they are given where
 each row of a tile begins (so that rows may lie in pages), and return dot products before the scale. What they say is
 `gpu.tiers.codecs.dot`, summed in float32: below 1e-6 apart for unit queries and rows.
 
@@ -14,12 +14,9 @@ Annotations inside kernels are names of `tl` because the compiler of triton read
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
-import triton  # type: ignore[import-not-found,import-untyped,unused-ignore]
-import triton.language as tl  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import triton
+import triton.language as tl
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import Tier
@@ -32,11 +29,7 @@ _TILE = 8192
 _BITS = {Tier.INT8: 8, Tier.INT4: 4, Tier.BIT1: 1}
 
 
-def _jit(function: Callable[..., Any]) -> Any:
-    return triton.jit(function)
-
-
-@_jit
+@triton.jit
 def dot_int8(
     codes: tl.tensor,
     at: tl.tensor,
@@ -75,18 +68,22 @@ def dot_int8(
     return total
 
 
-@_jit
-def dot_int4(
+@triton.jit
+def dot_packed(
     codes: tl.tensor,
     at: tl.tensor,
     inside: tl.tensor,
     queries: tl.tensor,
     few: tl.tensor,
     n_bytes: tl.tensor,
+    BITS: tl.constexpr,
     QUERIES: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> tl.tensor:
-    """As `dot_int8`, for two levels in a uint8 and queries `[few, 2, n_bytes]` as `packing.spread` orders them."""
+    """As `dot_int8`, for levels of 4 bits or 1 in a uint8.
+
+    Queries are `[few, 8 / BITS, n_bytes]`, as `packing.spread` orders them.
+    """
     which = tl.arange(0, QUERIES)
     total = tl.zeros([QUERIES, at.shape[0]], tl.float32)
     shift = tl.zeros([QUERIES], tl.float32)
@@ -94,51 +91,21 @@ def dot_int4(
         columns = start + tl.arange(0, BLOCK)
         there = columns < n_bytes
         values = tl.load(codes + at[:, None] + columns[None, :], mask=inside[:, None] & there[None, :], other=0)
-        first = queries + which[:, None] * (2 * n_bytes) + columns[None, :]
-        asked = (which < few)[:, None] & there[None, :]
-        low = tl.load(first, mask=asked, other=0).to(tl.float32)
-        high = tl.load(first + n_bytes, mask=asked, other=0).to(tl.float32)
-        lower = (values & 15).to(tl.float32)
-        upper = (values >> 4).to(tl.float32)
-        total += tl.sum(lower[None, :, :] * low[:, None, :] + upper[None, :, :] * high[:, None, :], axis=2)
-        shift += tl.sum(low + high, axis=1)
-    return 2.0 * total - 15.0 * shift[:, None]
-
-
-@_jit
-def dot_bit1(
-    codes: tl.tensor,
-    at: tl.tensor,
-    inside: tl.tensor,
-    queries: tl.tensor,
-    few: tl.tensor,
-    n_bytes: tl.tensor,
-    QUERIES: tl.constexpr,
-    BLOCK: tl.constexpr,
-) -> tl.tensor:
-    """As `dot_int8`, for eight signs in a uint8 and queries `[few, 8, n_bytes]` as `packing.spread` orders them."""
-    which = tl.arange(0, QUERIES)
-    total = tl.zeros([QUERIES, at.shape[0]], tl.float32)
-    shift = tl.zeros([QUERIES], tl.float32)
-    for start in range(0, n_bytes, BLOCK):
-        columns = start + tl.arange(0, BLOCK)
-        there = columns < n_bytes
-        values = tl.load(codes + at[:, None] + columns[None, :], mask=inside[:, None] & there[None, :], other=0)
-        first = queries + which[:, None] * (8 * n_bytes) + columns[None, :]
+        first = queries + which[:, None] * (8 // BITS * n_bytes) + columns[None, :]
         asked = (which < few)[:, None] & there[None, :]
         products = tl.zeros([QUERIES, at.shape[0], BLOCK], tl.float32)
         planes = tl.zeros([QUERIES, BLOCK], tl.float32)
-        for p in tl.static_range(8):
+        for p in tl.static_range(8 // BITS):
             plane = tl.load(first + p * n_bytes, mask=asked, other=0).to(tl.float32)
-            bits = ((values >> p) & 1).to(tl.float32)
-            products += bits[None, :, :] * plane[:, None, :]
+            levels = ((values >> (p * BITS)) & ((1 << BITS) - 1)).to(tl.float32)
+            products += levels[None, :, :] * plane[:, None, :]
             planes += plane
         total += tl.sum(products, axis=2)
         shift += tl.sum(planes, axis=1)
-    return 2.0 * total - shift[:, None]
+    return 2.0 * total - ((1 << BITS) - 1) * shift[:, None]
 
 
-@_jit
+@triton.jit
 def _score(
     codes: tl.tensor,
     scales: tl.tensor,
@@ -161,10 +128,8 @@ def _score(
     at = rows * n_bytes
     if BITS == 8:
         products = dot_int8(codes, at, inside, own, few, n_bytes, QUERIES, BLOCK)
-    elif BITS == 4:
-        products = dot_int4(codes, at, inside, own, few, n_bytes, QUERIES, BLOCK)
     else:
-        products = dot_bit1(codes, at, inside, own, few, n_bytes, QUERIES, BLOCK)
+        products = dot_packed(codes, at, inside, own, few, n_bytes, BITS, QUERIES, BLOCK)
     scaled = products * tl.load(scales + rows, mask=inside, other=0)[None, :]
     which = tl.arange(0, QUERIES)
     places = out + (first + which)[:, None].to(tl.int64) * n_rows + rows[None, :]

@@ -93,6 +93,11 @@ class Searching:
         self._begin([(c.name, partial(c.search, self.query, self.view, self._limit, seeds)) for c in channels])
         self._finish(_NEXT_SHARE)
 
+    def give_up(self) -> None:
+        """Waits no more for what was begun: what still runs is among `running` then."""
+        tasks, self._begun = self._begun, []
+        self.running += [task.future for task in tasks if self._runner.lanes.abandon(task.name, task.future)]
+
     def _begin(self, searches: Sequence[tuple[str, Search]]) -> None:
         if self._inline:
             for name, search in searches:
@@ -166,6 +171,7 @@ class ChannelRunner:
             try:
                 yield searching
             finally:
+                searching.give_up()
                 if ours:
                     _close_after(opened.pop_all(), searching.running)
                 else:

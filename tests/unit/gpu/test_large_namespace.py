@@ -348,7 +348,7 @@ def test_closed_one_builds_nothing_and_the_bank_forgets_it() -> None:
     large.close()
     assert_same(large, by_index=False)
     assert large.memory_bytes() == 0
-    assert large.bank._watchers == []
+    assert large.bank._watchers == ()
 
 
 def test_wrong_arguments_are_refused() -> None:

@@ -26,9 +26,10 @@ def test_every_part_runs_once(bounds: list[int]) -> None:
 
 def test_the_caller_does_what_no_thread_has_begun() -> None:
     released = threading.Event()
+    in_time: list[bool] = []
 
     def hang(start: int, end: int) -> None:
-        released.wait(PATIENCE_S)
+        in_time.append(released.wait(PATIENCE_S))
 
     hogs = [threading.Thread(target=side_by_side, args=(hang, [0, 1, 2])) for _ in range(64)]
     for hog in hogs:
@@ -39,6 +40,7 @@ def test_the_caller_does_what_no_thread_has_begun() -> None:
     for hog in hogs:
         hog.join(PATIENCE_S)
     assert sorted(ran) == [0, 1, 2]
+    assert all(in_time), "it waited for threads that were busy with something else"
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -57,7 +59,11 @@ def test_an_error_comes_when_no_part_runs_any_more(failing: int) -> None:
     assert not running
 
 
-def test_little_work_is_not_cut() -> None:
-    assert parts_for(9.0, 10.0) == 1
-    assert parts_for(0.0, 10.0) == 1
-    assert parts_for(1e9, 10.0) >= 1
+@pytest.mark.parametrize(
+    ("work", "cores", "parts"), [(0.0, 8, 1), (19.0, 8, 1), (25.0, 8, 2), (1e9, 2, 2), (1e9, 8, 4)]
+)
+def test_work_is_cut_into_as_many_parts_as_pay(
+    monkeypatch: pytest.MonkeyPatch, work: float, cores: int, parts: int
+) -> None:
+    monkeypatch.setattr("gpu.side_by_side.usable_cores", lambda: cores)
+    assert parts_for(work, 10.0) == parts

@@ -237,9 +237,23 @@ def test_an_embedder_that_hangs_is_left_behind(bank: NamespaceBank, make: Make, 
     assert recall.hits[0].memory_id == memory_id(2)
 
 
+class WaitingEmbedder(HashingEmbedder):
+    """Fails unless it is released in time."""
+
+    def __init__(self, released: threading.Event) -> None:
+        super().__init__(DIM)
+        self._released = released
+
+    def encode_query(self, text: str) -> Encoded:
+        if not self._released.wait(5.0):
+            raise EmbedderUnavailableError("nobody came")
+        return super().encode_query(text)
+
+
 @pytest.mark.parametrize("inline_slots", [0, 1000])
+@pytest.mark.parametrize("deadline_s", [None, PATIENCE_S])
 def test_channels_that_need_words_alone_run_while_the_question_is_embedded(
-    bank: NamespaceBank, inline_slots: int
+    bank: NamespaceBank, inline_slots: int, deadline_s: float | None
 ) -> None:
     released = threading.Event()
 
@@ -249,11 +263,29 @@ def test_channels_that_need_words_alone_run_while_the_question_is_embedded(
             return super().search(query, view, limit)
 
     stages = Stages([SemanticChannel()], StandardisedScores(), worded=[Releasing()])
-    recaller = Recaller(stages, TextAnalyser(), StuckEmbedder(released), inline_slots=inline_slots)
-    recall = recaller.recall(recaller.analyse(ask("Who repairs clocks?")), bank)
+    recaller = Recaller(stages, TextAnalyser(), WaitingEmbedder(released), inline_slots=inline_slots)
+    recall = recaller.recall(recaller.analyse(ask("Who repairs clocks?", deadline_s=deadline_s)), bank)
     recaller.close()
     assert recall.degraded == ()
     assert set(recall.hits[0].channels) == {"keyword", "semantic"}
+
+
+def test_a_recall_that_fails_midway_leaves_the_view_to_whoever_reads_it(bank: NamespaceBank) -> None:
+    released = threading.Event()
+    slow = SlowChannel(released)
+
+    class Failing(HashingEmbedder):
+        def encode_query(self, text: str) -> Encoded:
+            raise ZeroDivisionError
+
+    stages = Stages([SemanticChannel()], StandardisedScores(), worded=[slow])
+    recaller = Recaller(stages, TextAnalyser(), Failing(DIM), inline_slots=0)
+    with pytest.raises(ZeroDivisionError):
+        recaller.recall(recaller.analyse(ask("Who repairs clocks?", deadline_s=PATIENCE_S)), bank)
+    released.set()
+    assert slow.ended.wait(PATIENCE_S)
+    recaller.close()
+    assert slow.read == 1, "the view must stay open for whoever still reads it"
 
 
 def test_keyword_abstains_when_no_word_occurs(bank: NamespaceBank, make: Make) -> None:
