@@ -22,7 +22,7 @@ def answer(*hits: tuple[int, int | None, float]) -> dict[str, object]:
         {"memory": {"external_id": f"m{place}"}, "channels": {"semantic": {"rank": rank, "score": score}}}
         for place, rank, score in hits
     ]
-    timings = {"embed": 2.0, "locate": 1.0, "search": 3.0, "fetch": 1.5, "total": 8.0}
+    timings = {"embed": 4.0, "embed_wait": 2.0, "locate": 1.0, "search": 3.0, "fetch": 1.5, "total": 8.0}
     return {"hits": shown, "explanation": {"timings_ms": timings}}
 
 
