@@ -62,10 +62,10 @@ faults: $(VENV)/.dev ## Kill the server again and again and look for losses
 	@$(BIN)/python -m benchmarks.kill_server --database sqlite --kills 100
 	@$(BIN)/python -m benchmarks.kill_server --database postgres --kills 50
 
-fuzz: $(VENV)/.dev ## Mutated requests, schemathesis and the long isolation test
+fuzz: $(VENV)/.dev ## Mutated requests, schemathesis, and the tests with more rounds from new seeds
 	@$(BIN)/python -m benchmarks.fuzz_requests
 	@$(BIN)/python -m benchmarks.schemathesis_run
-	@$(TEST_ENV) MEMSVC_TEST_PROFILE=long $(BIN)/python -m pytest tests/property/test_tenants.py
+	@$(TEST_ENV) MEMSVC_TEST_PROFILE=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/property tests/integration tests/api
 
 clean: ## Remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,4 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
+from tests.fixtures.extent import load_hypothesis_profile  # after the environment is set
+
+load_hypothesis_profile()
 pytest_plugins = ["tests.fixtures.database"]

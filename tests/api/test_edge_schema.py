@@ -45,9 +45,7 @@ def test_no_described_request_breaks_it(edge: Edge, method: str, path: str, mode
     checks = [*CHECKS, status_code_conformance] if is_declared else CHECKS
 
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
-    @hypothesis.settings(
-        max_examples=25, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
-    )
+    @hypothesis.settings(max_examples=25, suppress_health_check=list(hypothesis.HealthCheck))
     def attack(case: schemathesis.Case) -> None:
         case.call_and_validate(checks=checks)
 

@@ -28,6 +28,7 @@ from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.types import Encoded, Passage
+from tests.fixtures.extent import rounds
 from tests.fixtures.storage_service import PATH, HeldClock, Service, at_once, open_service, service_on
 
 WORDS = ("apple", "boat", "cedar", "delta", "ember", "fjord", "grove", "harbour", "island", "juniper")
@@ -155,8 +156,6 @@ def play(url: str, taken: list[tuple[str, Any]]) -> None:
 
 once = settings(
     max_examples=15,
-    deadline=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # an example takes a tenth of a second: no shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -188,8 +187,7 @@ def test_fed_equals_loaded_past_compactions(service: Service) -> None:
 # --- another process ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pairs", [100, pytest.param(1000, marks=pytest.mark.slow)])
-def test_a_write_through_one_process_is_found_through_the_other(postgres_url: str, tmp_path: Path, pairs: int) -> None:
+def test_a_write_through_one_process_is_found_through_the_other(postgres_url: str, tmp_path: Path) -> None:
     """Written through A, found by the very next recall through B and the other way round, while two more write."""
     one, two = open_service(postgres_url, tmp_path), open_service(postgres_url, tmp_path)
     stop = threading.Event()
@@ -205,7 +203,7 @@ def test_a_write_through_one_process_is_found_through_the_other(postgres_url: st
         for writer in writers:
             writer.start()
         missed = 0
-        for n in range(pairs):
+        for n in range(rounds(100, 1_000)):
             written, asked = (one, two) if n % 2 else (two, one)
             memory = written.add(f"unique{n} token", f"user/u{n % 7}")
             missed += memory not in asked.found(f"unique{n}", f"user/u{n % 7}")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from tests.fixtures.extent import rounds
 from tests.fixtures.routes import BO, EXAMPLES, Example, routes_of
 from tests.fixtures.service import Caller, Service, serving, without_request_id
 
@@ -518,17 +518,11 @@ def run(service: Service, examples: int, steps: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
         ),
     )
     assert all(verdict.equal for verdict in service.container.keeper.verify())
-
-
-LONG = os.environ.get("MEMSVC_TEST_PROFILE") == "long"
 
 
 @pytest.fixture
@@ -543,11 +537,11 @@ def quiet_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Se
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("quiet_service", "examples", "steps"),
-    [("sqlite", *((200, 100) if LONG else (20, 40))), ("postgresql", *((20, 100) if LONG else (5, 40)))],
+    [("sqlite", rounds(12, 200), rounds(40, 100)), ("postgresql", rounds(3, 20), rounds(40, 100))],
     indirect=["quiet_service"],
 )
 def test_tenants_learn_nothing_of_each_other(quiet_service: Service, examples: int, steps: int) -> None:
     run(quiet_service, examples, steps)
 
-    if examples >= 20:
+    if examples >= 12:
         assert routes_of(quiet_service.app) == EXERCISED

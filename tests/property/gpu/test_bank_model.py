@@ -216,6 +216,4 @@ class BankModel(RuleBasedStateMachine):
 
 
 TestBankModel = BankModel.TestCase
-TestBankModel.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestBankModel.settings = settings(max_examples=30, stateful_step_count=20, suppress_health_check=list(HealthCheck))

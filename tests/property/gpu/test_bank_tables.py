@@ -14,7 +14,7 @@ from tests.fixtures.bank_records import random_batch
 terms = st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 20), max_size=60)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(terms, st.booleans()), max_size=12))
 def test_term_counts_are_a_counter(steps: list[tuple[list[int], bool]]) -> None:
     table, model = TermCounts(), Counter[int]()
@@ -38,7 +38,7 @@ def test_term_counts_are_a_counter(steps: list[tuple[list[int], bool]]) -> None:
     assert table.memory_bytes() <= 8 * max(16, 4 * max(len(b) for b, _ in steps) * len(steps) + 16) if steps else True
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 200), unique=True, min_size=1, max_size=80), st.sets(st.integers(0, 79)), st.booleans())
 def test_memory_index_finds_what_was_added_and_not_removed(
     numbers: list[int], removed: set[int], by_version: bool

@@ -36,7 +36,7 @@ def batch_of(contents: list[tuple[int, list[tuple[int, int]]]]) -> RecordBatch:
     return replace(batch, occurred_us=np.array([occurred for occurred, _ in contents], np.int64))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(memories, st.lists(wanted_spans, min_size=1, max_size=3))
 def test_interval_scan_is_its_reference(
     contents: list[tuple[int, list[tuple[int, int]]]], asked: list[tuple[int, int]]
@@ -48,7 +48,7 @@ def test_interval_scan_is_its_reference(
     assert ((got >= 0) & (got <= 1)).all()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.integers(-(10**15), 10**15), min_size=2, max_size=8), st.integers(1, 10**13))
 def test_nearer_never_scores_less(points: list[int], length: int) -> None:
     wanted = np.array([(0, length)], np.int64)

@@ -80,9 +80,7 @@ class LargeModel(RuleBasedStateMachine):
 
 
 TestLargeModel = LargeModel.TestCase
-TestLargeModel.settings = settings(
-    max_examples=30, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestLargeModel.settings = settings(max_examples=30, stateful_step_count=15, suppress_health_check=list(HealthCheck))
 
 
 @given(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu.bank.errors import DimensionError
@@ -13,7 +13,6 @@ from gpu.ops.max_sim.op import max_sim
 from gpu.ops.max_sim.reference import max_sim_rows
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 70),
     st.integers(1, 7),

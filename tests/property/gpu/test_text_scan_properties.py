@@ -21,7 +21,7 @@ def snapshot_of(contents: list[str]) -> Segment:
     return segment
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(texts, patterns, st.data())
 def test_counts_are_those_of_python(contents: list[str], wanted: list[str], data: st.DataObject) -> None:
     whole_text = "".join(contents)
@@ -38,7 +38,7 @@ def test_counts_are_those_of_python(contents: list[str], wanted: list[str], data
     assert whole.tolist() == expected[1].tolist()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(texts, patterns, st.integers(0, 4), st.data())
 def test_edits_are_those_of_brute_force(contents: list[str], wanted: list[str], k: int, data: st.DataObject) -> None:
     text = max(contents, key=len)

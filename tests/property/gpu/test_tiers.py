@@ -29,7 +29,7 @@ def unit_rows(seed: int, n: int, dim: int) -> NDArray[np.float32]:
     return unit(np.random.default_rng(seed).normal(size=(n, dim)).astype(np.float32))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(dims)
 def test_the_rotation_is_orthogonal(dim: int) -> None:
     matrix = Rotation(dim).matrix().astype(np.float64)
@@ -42,7 +42,7 @@ def test_the_rotation_is_orthogonal_where_it_is_large(dim: int) -> None:
     np.testing.assert_allclose(rows @ rows.T, np.eye(len(rows)), atol=1e-5)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(dims, st.integers(0, 5), seeds)
 def test_turning_keeps_dot_products_and_can_be_undone(dim: int, n: int, seed: int) -> None:
     turned, rows = Rotation(dim), unit_rows(seed, n, dim)
@@ -53,7 +53,7 @@ def test_turning_keeps_dot_products_and_can_be_undone(dim: int, n: int, seed: in
     np.testing.assert_array_equal(out, turned.turn_reference(rows))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(64, 700), seeds)
 def test_energy_is_spread_whatever_the_vector_was(dim: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -62,12 +62,12 @@ def test_energy_is_spread_whatever_the_vector_was(dim: int, seed: int) -> None:
     even = np.full((1, dim), dim**-0.5, np.float32)
     falling = unit((rng.normal(size=(4, dim)) / np.arange(1, dim + 1)).astype(np.float32))
     out = Rotation(dim).turn(np.concatenate([axes, few, even, falling])).astype(np.float64)
-    # A Gaussian has a kurtosis of 3 and its largest of dim coordinates near sqrt(2 log dim) standard deviations.
-    assert (dim * (out**4).sum(axis=1) < 6).all()
+    # A row with one coordinate has a kurtosis of dim, a Gaussian one of 3, few coordinates of a Gaussian scatter around it
+    # (up to 7.7 in 65,000 rows); the largest of dim is near sqrt(2 log dim) standard deviations.
+    assert (dim * (out**4).sum(axis=1) < 9).all()
     assert (np.abs(out).max(axis=1) * dim**0.5 < 6.5).all()
 
 
-@settings(deadline=None)
 @given(dims, st.integers(0, 4), seeds, tiers)
 def test_a_code_has_its_size_its_measured_error_and_its_kind_of_scale(dim: int, n: int, seed: int, tier: Tier) -> None:
     rows = unit_rows(seed, n, dim)
@@ -83,7 +83,6 @@ def test_a_code_has_its_size_its_measured_error_and_its_kind_of_scale(dim: int, 
         np.testing.assert_allclose(((wide - decoded) * decoded).sum(axis=1), np.zeros(n), atol=1e-6)
 
 
-@settings(deadline=None)
 @given(dims, seeds)
 def test_a_coarser_tier_loses_more_than_a_finer_one_and_no_more_than_it_may(dim: int, seed: int) -> None:
     rows = unit_rows(seed, 3, dim)
@@ -97,7 +96,6 @@ def test_a_coarser_tier_loses_more_than_a_finer_one_and_no_more_than_it_may(dim:
     np.testing.assert_allclose(errors[Tier.BIT1], dim / sums**2 - 1, rtol=1e-3, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 4), seeds)
 def test_packing_can_be_undone(dim: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -111,7 +109,6 @@ def test_packing_can_be_undone(dim: int, n: int, seed: int) -> None:
     assert not spread.T.ravel()[dim:].any()
 
 
-@settings(deadline=None)
 @given(dims, st.integers(0, 6), seeds, tiers)
 def test_the_kernels_say_what_the_reference_says(dim: int, n: int, seed: int, tier: Tier) -> None:
     codes, query = encode(unit_rows(seed, n, dim), tier), unit_rows(seed + 1, 1, dim)[0]
@@ -122,7 +119,7 @@ def test_the_kernels_say_what_the_reference_says(dim: int, n: int, seed: int, ti
     np.testing.assert_allclose(found, dot(query, codes), atol=1e-6 + 1.1 * rounding)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 70), st.sampled_from([0.0, 1e-30, 1e-3, 1.0, 1e4]), tiers)
 def test_the_kernels_bear_extreme_codes_and_queries(dim: int, size: float, tier: Tier) -> None:
     ones = np.ones((1, dim), np.float32)
@@ -142,7 +139,7 @@ def test_sums_do_not_overflow_at_the_largest_dimension(tier: Tier) -> None:
     np.testing.assert_allclose(tier_scores(rows[0], codes), [1.0, -1.0], atol=2e-4)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(8, 400), seeds)
 def test_one_bit_by_way_of_eight_is_one_bit_at_once(dim: int, seed: int) -> None:
     rows = unit_rows(seed, 5, dim)
@@ -156,7 +153,7 @@ def test_one_bit_by_way_of_eight_is_one_bit_at_once(dim: int, seed: int) -> None
     assert (np.square(rows - decode(by_steps)).sum(axis=1) <= by_steps.errors * (1 + 1e-4)).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 300), seeds)
 def test_every_way_down_says_no_less_than_it_lost(dim: int, seed: int) -> None:
     rows = unit_rows(seed, 3, dim)
@@ -167,7 +164,7 @@ def test_every_way_down_says_no_less_than_it_lost(dim: int, seed: int) -> None:
         assert (np.square(rows - decode(codes)).sum(axis=1) <= codes.errors * (1 + 1e-4) + 1e-6).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(48, 400), seeds, st.sampled_from([Tier.INT8, Tier.INT4, Tier.BIT1]))
 def test_estimates_are_off_by_what_they_say(dim: int, seed: int, tier: Tier) -> None:
     rows, queries = unit_rows(seed, 400, dim), unit_rows(seed + 1, 8, dim)
@@ -181,7 +178,7 @@ def test_estimates_are_off_by_what_they_say(dim: int, seed: int, tier: Tier) -> 
     assert 0.85 < np.concatenate(off).std() < 1.15
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(32, 300), seeds, st.sampled_from([Tier.INT8, Tier.INT4, Tier.BIT1]))
 def test_an_exact_copy_comes_first_and_no_row_is_lost(dim: int, seed: int, tier: Tier) -> None:
     rng = np.random.default_rng(seed)
@@ -221,7 +218,7 @@ def geodesic(start: list[float], speed: list[float], steps: int = 600) -> tuple[
     return float(at[0]), float(at[1]), float(at[4])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.floats(-2, 2), st.floats(0.05, 3), st.floats(-3, 3), st.floats(-3, 3))
 def test_fisher_rao_is_the_length_of_the_geodesic(mu: float, sigma: float, dmu: float, dsigma: float) -> None:
     end, end_sigma, length = geodesic([mu, sigma], [dmu * sigma, dsigma * sigma])
@@ -229,7 +226,6 @@ def test_fisher_rao_is_the_length_of_the_geodesic(mu: float, sigma: float, dmu: 
     assert found == pytest.approx(length, abs=1e-6, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 9), seeds)
 def test_squares_add_up_over_coordinates_and_sides_may_be_swapped(dim: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -281,7 +277,7 @@ def test_the_device_takes_half_precision_queries_and_rows_without_scale() -> Non
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.one_of(st.integers(1, 40), st.just(384)), st.integers(0, 70), st.sampled_from([1, 2, 3, 9]), seeds)
 def test_the_device_kernels_say_what_the_reference_says(dim: int, n: int, b: int, seed: int) -> None:
     torch, kernels = device()

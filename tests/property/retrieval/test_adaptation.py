@@ -61,7 +61,7 @@ def test_the_right_channel_gains_weight_and_the_wrong_one_loses_it() -> None:
     assert factors["c"] < 0.7
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.floats(-5, 5)), max_size=40))
 def test_factors_stay_in_their_bounds_and_the_same_feedback_gives_the_same(rounds: list[dict[str, float]]) -> None:
     one, other = Adaptation(), Adaptation()

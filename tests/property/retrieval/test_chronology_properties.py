@@ -27,7 +27,7 @@ def stores(draw: st.DrawFn, *, clock: st.SearchStrategy[int] = clocks) -> list[S
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(stores(), st.randoms(use_true_random=False))
 def test_everything_asked_for_comes_back_once_in_the_same_order(memories: list[Situated], random: object) -> None:
     asked = np.arange(len(memories), dtype=np.int64)
@@ -56,7 +56,7 @@ FOLLOWS_ONE_WRITTEN_LATE = [
 ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(stores())
 @example(RING_BESIDE_A_LATER_ONE)
 @example(LATER_OVER_ONE_WITHOUT_A_CLOCK)
@@ -68,7 +68,7 @@ def test_known_clocks_are_never_contradicted(memories: list[Situated]) -> None:
     assert times == sorted(times)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.lists(st.integers(0, 100), max_size=2), min_size=1, max_size=9), st.integers(0, 1))
 def test_without_clocks_a_follower_comes_after_what_it_follows(links: list[list[int]], conversation: int) -> None:
     n = len(links)

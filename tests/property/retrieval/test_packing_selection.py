@@ -34,7 +34,7 @@ def optimum(objective: Objective, costs: np.ndarray, budget: int) -> float:
     return max(objective.value(s) for s in within)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases())
 def test_the_choice_keeps_its_guarantee_and_its_certificate(case: Case) -> None:
     objective, costs, budget = case
@@ -48,7 +48,7 @@ def test_the_choice_keeps_its_guarantee_and_its_certificate(case: Case) -> None:
     assert chosen.value - 1e-9 <= best <= chosen.bound + 1e-9
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(cases())
 def test_one_run_alone_keeps_the_lesser_guarantee(case: Case) -> None:
     objective, costs, budget = case
@@ -68,7 +68,7 @@ def test_the_best_single_candidate_is_not_missed() -> None:
     assert chosen.value == pytest.approx(0.98)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(cases(), st.data())
 def test_the_objective_is_monotone_and_submodular(case: Case, data: st.DataObject) -> None:
     objective, costs, _ = case

@@ -39,7 +39,7 @@ def loaded(batch: RecordBatch) -> NamespaceBank:
     return fresh
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     rows=st.lists(st.tuples(st.sampled_from([0, 1, 5, 2**64 - 1]), values), max_size=40),
     weights=st.tuples(*[st.floats(-2, 2, width=32)] * 3),

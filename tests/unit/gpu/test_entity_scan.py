@@ -79,7 +79,7 @@ def test_a_shared_id_stays_with_its_first_group() -> None:
     assert flat_groups([])[0].size == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.lists(st.integers(1, 6), max_size=4), max_size=40),
     st.lists(st.lists(st.integers(1, 8), max_size=3), min_size=1, max_size=4),

@@ -15,7 +15,7 @@ def unit_rows(rng: np.random.Generator, n: int, dim: int) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 300), st.integers(1, 40), st.floats(0.01, 100.0), st.integers(0, 2**32 - 1))
 def test_a_step_is_that_of_the_reference(n: int, dim: int, beta: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -28,7 +28,7 @@ def test_a_step_is_that_of_the_reference(n: int, dim: int, beta: float, seed: in
     assert entropy == pytest.approx(entropy_rows(exact), abs=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 200), st.integers(2, 32), st.floats(0.1, 100.0), st.integers(0, 2**32 - 1))
 def test_the_energy_never_rises(n: int, dim: int, beta: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

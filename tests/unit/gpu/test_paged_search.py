@@ -68,7 +68,7 @@ def queries_of(rng: np.random.Generator, b: int, dim: int = DIM) -> torch.Tensor
     return torch.from_numpy(rng.standard_normal((b, dim)).astype(np.float32)).to(DEVICE)
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(0, 70), min_size=1, max_size=5), st.integers(1, 12), st.integers(1, 40), st.integers(0, 2**32)
 )

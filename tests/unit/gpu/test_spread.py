@@ -17,7 +17,7 @@ def made(rng: np.random.Generator, n: int, edges: int) -> tuple[Graph, np.ndarra
     return graph(n, sources, targets, weights), dense
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(0, 120), st.floats(0.05, 1.0), st.integers(0, 2**32 - 1))
 def test_it_reaches_the_fixed_point(n: int, edges: int, damping: float, seed: int) -> None:
     rng = np.random.default_rng(seed)

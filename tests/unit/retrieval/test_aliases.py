@@ -236,7 +236,7 @@ NAMES = st.sampled_from(
 MEMORIES = st.lists(st.lists(NAMES, max_size=3, unique=True).map(tuple), max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(MEMORIES, st.permutations(range(12)))
 def test_groups_part_the_names_whatever_the_order(memories: list[tuple[str, ...]], order: list[int]) -> None:
     table = table_of(*memories)
@@ -269,7 +269,7 @@ def shown(table: NameTable) -> list[object]:
     return [(group.ids.tolist(), [(tie.rule, tie.told_by) for tie in group.ties]) for group in table.groups()]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TELLING, TELLING)
 def test_what_was_told_leaves_nothing_behind(first: Telling, then: Telling) -> None:
     table = filled(first)
@@ -287,7 +287,7 @@ def test_what_was_told_leaves_nothing_behind(first: Telling, then: Telling) -> N
         assert all(table.group(one.text).names == group.names for one in group.names)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MEMORIES, MEMORIES)
 def test_a_table_fed_and_bled_equals_one_made_anew(first: list[tuple[str, ...]], then: list[tuple[str, ...]]) -> None:
     table = table_of(*first)

@@ -169,7 +169,7 @@ NAMES = ["Ada", "Bert Crown", "Cleo", "Dora Elm", "Emil"]
 SENTENCES = st.tuples(st.sampled_from(NAMES), st.sampled_from(["met", "paid", "saw"]), st.sampled_from(NAMES))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     told=st.lists(SENTENCES, min_size=2, max_size=14),
     asked=st.tuples(st.sampled_from(NAMES), st.sampled_from(["met", "paid"])),

@@ -50,7 +50,7 @@ def _plain(texts: list[str], bridges: list[Bridge]) -> dict[int, tuple[float, in
 WORDS = ["ada", "lovelace", "bowden", "kite", "note", "ferry"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     texts=st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join), min_size=3, max_size=12),
     wanted=st.lists(

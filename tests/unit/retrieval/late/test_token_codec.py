@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,7 +17,6 @@ def states(n: int, dim: int, seed: int = 0, *, around: float = 0.0) -> NDArray[n
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 67), st.integers(0, 5), st.integers(0, 2**32 - 1))
 def test_every_coordinate_gets_its_nearest_level(dim: int, n: int, seed: int) -> None:
     codec = TokenCodec(dim)
