@@ -62,7 +62,7 @@ def test_energy_is_spread_whatever_the_vector_was(dim: int, seed: int) -> None:
     even = np.full((1, dim), dim**-0.5, np.float32)
     falling = unit((rng.normal(size=(4, dim)) / np.arange(1, dim + 1)).astype(np.float32))
     out = Rotation(dim).turn(np.concatenate([axes, few, even, falling])).astype(np.float64)
-    # A row with one coordinate has a kurtosis of dim, a Gaussian one of 3, few coordinates of a Gaussian scatter around it
+    # A row with one coordinate has a kurtosis of dim, a Gaussian one of 3, few of its coordinates scatter around that
     # (up to 7.7 in 65,000 rows); the largest of dim is near sqrt(2 log dim) standard deviations.
     assert (dim * (out**4).sum(axis=1) < 9).all()
     assert (np.abs(out).max(axis=1) * dim**0.5 < 6.5).all()
