@@ -13,8 +13,9 @@ It only ever looks at memories that have to do with the question's topic: z is h
   these the best by BM25 of the whole question. Then the memories on the asked side of it, nearest first,
   `score = 1 - rank / n`, without other tellings of such an event. If the question says anything beside the anchor,
   those that stand out by that (if it only names somebody, all that is about them); else its neighbours in the
-  conversation (at most 20), or without a conversation those above the mean of the topic. Fusion gives them four times
-  the weight: nearest in words to "right after the wedding" is the wedding.
+  conversation (at most 20), or without a conversation those above the mean of the topic.
+
+An order has four times the weight of a span in the fusion.
 
 Facts (semantic memories) of which no time is known come neither first nor before nor after anything.
 
@@ -59,8 +60,9 @@ _NEIGHBOURS = 20
 _SAME_EVENT = 0.8
 """Share of the anchor's words by idf from which a memory tells of such an event."""
 _HALF_A_WORD = 0.5
-_FORCE: dict[Order | None, float] = {Order.BEFORE: 4.0, Order.AFTER: 4.0}
-"""What is nearest in words to "right after the wedding" is the wedding: there the order must outweigh the words."""
+_FORCE = 4.0
+"""An order must outweigh the words: nearest in words to "right after the wedding" is the wedding, and of two times that
+somebody went sailing the words of either may be nearer to the question for the first one."""
 _EMPTY = hashed(stems("happen happened event events thing things next right something anything")).ids
 """Terms that only ask for an event, whichever."""
 
@@ -89,7 +91,7 @@ class TemporalChannel:
             scores = _within(query, view, fit)
         if scores is None or (found := result_of(view, scores, limit)) is None:
             return None
-        return replace(found, force=_FORCE.get(order, 1.0) if ordered else 1.0)
+        return replace(found, force=_FORCE if ordered else 1.0)
 
 
 def _fit(query: AnalysedQuery, view: BankView) -> NDArray[np.float32] | None:

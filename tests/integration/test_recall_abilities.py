@@ -22,7 +22,7 @@ SIZE = 12
 SEED = 5
 
 WANTED = {
-    "order, clocks": (0.95, ("temporal",)),
+    "order, clocks": (1.0, ("temporal",)),
     "order, equal clocks": (0.9, ("temporal",)),
     "order, no clocks": (0.9, ("temporal",)),
     "what where when": (0.95, ("place", "temporal")),
