@@ -25,9 +25,10 @@ from benchmarks.quality.sets import add_options, folders
 from gpu.bank.bank import Bank
 from gpu.bank.batches import take
 from gpu.bank.filters import ScanFilter, pair_hash
+from gpu.bank.nearest import EXACT, DenseBest
 from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
-from gpu.large.best import DenseBest, best_among, exact_best
+from gpu.bank.proposed import best_among
 from gpu.large.library import one_thread
 from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists
@@ -80,8 +81,8 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
         view.mask()
         figures["filter_ms"] = _ms(begun)
         segment = next(iter(view.segments()))[0]
-        truth = [exact_best(view, question, MANY) for question in questions]
-        figures["exact"] = _judged(view, questions, truth, lambda q: exact_best(view, q, TOP_K))
+        truth = [EXACT.search(view, question, MANY) for question in questions]
+        figures["exact"] = _judged(view, questions, truth, lambda q: EXACT.search(view, q, TOP_K))
         begun = time.perf_counter()
         index = PositionLists.built(faiss, segment, lambda: True)
         built_s = time.perf_counter() - begun
@@ -109,8 +110,8 @@ def _measured(size: int, rows: np.ndarray, questions: np.ndarray) -> dict[str, A
                 figures[name] = _judged(view, questions, truth, way.pop("find")) | way
                 print(size, name, figures[name], flush=True)
     with namespace.view(ScanFilter(any_pairs=((pair_hash("share", "50"),),))) as view:
-        truth = [exact_best(view, question, MANY) for question in questions]
-        figures["exact, filter of 50 %"] = _judged(view, questions, truth, lambda q: exact_best(view, q, TOP_K))
+        truth = [EXACT.search(view, question, MANY) for question in questions]
+        figures["exact, filter of 50 %"] = _judged(view, questions, truth, lambda q: EXACT.search(view, q, TOP_K))
         figures["index, filter of 50 %"] = _judged(view, questions, truth, lambda q: large.search(view, q, TOP_K))
     namespace.put(take(batch, np.arange(size, rows.shape[0])))
     with namespace.view(ScanFilter()) as view:

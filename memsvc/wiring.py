@@ -10,7 +10,13 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 from gpu.bank.bank import Bank
+from gpu.bank.namespace import NamespaceBank
+from gpu.bank.nearest import EXACT, Nearest
 from gpu.cores import usable_cores
+from gpu.device.found import Device, NoDeviceError, open_device
+from gpu.large import library
+from gpu.large.namespace import LargeNamespace
+from gpu.large.rules import LargeRules
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
@@ -114,7 +120,8 @@ class Container:
             lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
         )
         analyser = TextAnalyser()
-        bank = Bank()
+        self.device = self._open_device()
+        self.bank = bank = Bank(self._nearest())
         names = NameTables(self.clock)
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop)
         self.entities = Entities(self.database, self.clock, self.cursors, names)
@@ -146,6 +153,34 @@ class Container:
             self.feedback.factors,
             self.entities.resolve,
         )
+
+    def _nearest(self) -> Callable[[NamespaceBank], Nearest]:
+        """How namespaces find the memories nearest to a question: by comparing all, with an index, on a device."""
+        rules = LargeRules(large_from=self.settings.large_from)
+        if self.settings.large_from and not library.is_installed():
+            self._say("large namespaces: every memory is compared; for an index install faiss (memsvc[cpu])")
+        has_index = bool(self.settings.large_from) and library.is_installed()
+
+        def here(bank: NamespaceBank) -> Nearest:
+            return LargeNamespace(bank, rules) if has_index else EXACT
+
+        if (device := self.device) is None:
+            return here
+        self.metrics.watch_device(device.searches.bank.residency, device.searches.bank.memory_bytes)
+        return lambda bank: device.nearest(bank, here(bank))
+
+    def _open_device(self) -> Device | None:
+        if self.settings.gpu == "off":
+            return None
+        try:
+            device = open_device(self.settings.gpu_memory_share)
+        except NoDeviceError as error:
+            if self.settings.gpu == "on":
+                raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None
+            self._say(f"device: none, {error}; memories are compared on the processor")
+            return None
+        self._say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
+        return device
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
@@ -211,6 +246,9 @@ class Container:
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
         self.recaller.close()
+        self.bank.close()
+        if self.device is not None:
+            self.device.searches.close()
         if self.reranker is not None:
             self.reranker.close()
         self.embedder.close()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.namespace import NamespaceBank
+from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
 from gpu.bank.view import BankView
 
@@ -14,10 +15,15 @@ __all__ = ["Bank", "BankView"]
 
 
 class Bank:
-    """Namespaces by key, over one pool of pages. Thread-safe."""
+    """Namespaces by key, over one pool of pages. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        nearest: makes what a new namespace finds the nearest memories with; without it all are compared.
+    """
+
+    def __init__(self, nearest: Callable[[NamespaceBank], Nearest] = lambda bank: EXACT) -> None:
         self._pool = PagePool()
+        self._nearest = nearest
         self._namespaces: dict[Hashable, NamespaceBank] = {}
         self._lock = threading.Lock()
 
@@ -44,6 +50,7 @@ class Bank:
             bank = self._namespaces.get(key)
             if bank is None:
                 bank = self._namespaces[key] = NamespaceBank(self._pool, dim)
+                bank.nearest = self._nearest(bank)
         if bank.dim != dim:
             raise DimensionError(f"the namespace is open with dimension {bank.dim}, not {dim}")
         return bank
@@ -53,6 +60,7 @@ class Bank:
         with self._lock:
             bank = self._namespaces.pop(key, None)
         if bank is not None:
+            bank.nearest.close()
             bank.clear()
 
     def keys(self) -> list[Hashable]:
@@ -64,4 +72,11 @@ class Bank:
         """Bytes allocated, free pages that wait for reuse included."""
         with self._lock:
             banks = list(self._namespaces.values())
-        return self._pool.free_bytes + sum(bank.memory_bytes() for bank in banks)
+        return self._pool.free_bytes + sum(bank.memory_bytes() + bank.nearest.memory_bytes() for bank in banks)
+
+    def close(self) -> None:
+        """Ends what works in the background for namespaces; they can still be read."""
+        with self._lock:
+            banks = list(self._namespaces.values())
+        for bank in banks:
+            bank.nearest.close()

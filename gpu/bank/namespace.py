@@ -14,6 +14,7 @@ from gpu.bank import batches
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
 from gpu.bank.layouts import LIVE_EPOCH, token_bytes
+from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, RecordBatch, no_links
 from gpu.bank.segment import Segment, SegmentSnapshot
@@ -52,6 +53,7 @@ class NamespaceBank:
     Attributes:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
+        nearest: how views find the nearest memories to a vector.
     """
 
     def __init__(self, pool: PagePool, dim: int) -> None:
@@ -59,6 +61,7 @@ class NamespaceBank:
             raise ValueError("dim must be positive")
         self.dim = dim
         self.applied_seq = 0
+        self.nearest: Nearest = EXACT
         self._pool = pool
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
@@ -354,7 +357,7 @@ class NamespaceBank:
     def view_of(self, seen: Published, scan: ScanFilter) -> Iterator[BankView]:
         """The same of what was pinned before."""
         segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
-        view = BankView(segments, scan, seen.n_memories, seen.total_length, self._document_frequency)
+        view = BankView(segments, scan, seen.n_memories, seen.total_length, self._document_frequency, self.nearest)
         try:
             yield view
         finally:

@@ -14,12 +14,13 @@ from gpu.bank.batches import positions
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ARENAS, ERASED_EPOCH, Arena
+from gpu.bank.nearest import EXACT, DenseBest, Nearest
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
 from gpu.bank.sequences import Ordered, by_sequence, ordered
 from gpu.bank.tables import rows_of
 from gpu.ops.bm25_scan.op import bm25_scan
 from gpu.ops.context_scores.op import context_scores
-from gpu.ops.dense_scan.op import dense_scan
+from gpu.ops.dense_scan.op import dense_of, dense_scan
 from gpu.ops.filter_scan.op import filter_scan, plan
 from gpu.ops.max_sim.op import max_sim
 from gpu.ops.top_memories.op import moments, top_memories
@@ -44,11 +45,13 @@ class BankView:
         n_documents: int,
         total_length: int,
         document_frequency: Callable[[NDArray[np.uint32]], NDArray[np.int64]],
+        nearest: Nearest = EXACT,
     ) -> None:
         self.scan = scan
         self.n_documents = n_documents
         self.mean_length = total_length / n_documents if n_documents else 0.0
         self._document_frequency = document_frequency
+        self._nearest = nearest
         self._parts: list[tuple[SegmentSnapshot, slice]] = []
         at = 0
         for segment in segments:
@@ -103,6 +106,44 @@ class BankView:
             return out
 
         return self._once(("dense", vector.tobytes()), scan)
+
+    def dense_of(self, vector: NDArray[np.float32], slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The same score of chosen memories alone, whether or not all have been scored.
+
+        Args:
+            vector: float32 `[dim]`.
+            slots: int64 `[m]`, in any order, repeated ones too.
+
+        Returns:
+            float32 `[m]`; -inf for memories that are not eligible, have no vector or were erased in the meantime.
+
+        Raises:
+            DimensionError: the vector has another dimension than the namespace.
+        """
+        with self._lock:
+            all_of_them = self._scores.get(("dense", vector.tobytes()))
+        if all_of_them is not None:
+            return np.asarray(all_of_them.result()[slots])
+        slots = np.asarray(slots, np.int64)
+        wanted = np.asarray(self.mask()[slots] != 0)
+        scores = np.full(slots.shape[0], -np.inf, np.float32)
+        for segment, part in self._parts:
+            own = np.flatnonzero(wanted & (slots >= part.start) & (slots < part.stop))
+            if own.shape[0]:
+                scores[own] = dense_of(segment, vector, slots[own] - part.start)
+        return scores
+
+    def nearest(self, vector: NDArray[np.float32], limit: int) -> DenseBest:
+        """The memories nearest to a vector, found the way the namespace has: by comparing all, or with an index.
+
+        Args:
+            vector: float32 `[dim]`.
+            limit: how many at most.
+
+        Raises:
+            DimensionError: the vector has another dimension than the namespace.
+        """
+        return self._nearest.search(self, vector, limit)
 
     def bm25(
         self,

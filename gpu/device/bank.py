@@ -21,11 +21,25 @@ from gpu.ops.paged_search.op import paged_search, plan
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best memories of one query: ids uint8 `[m, 16]`, versions int32 `[m]` and scores float32 `[m]`."""
+    """The best memories of one query.
+
+    Attributes:
+        memory_ids: uint8 `[m, 16]`, best first.
+        versions: int32 `[m]`.
+        scores: float32 `[m]`.
+        slots: int64 `[m]`, where they are in the segment of current memories whose code pages belong to `owner`.
+        owner: see there.
+    """
 
     memory_ids: NDArray[np.uint8]
     versions: NDArray[np.int32]
     scores: NDArray[np.float32]
+    slots: NDArray[np.int64]
+    owner: int
+
+    def first(self, n: int) -> Best:
+        """The best `n` of them."""
+        return Best(self.memory_ids[:n], self.versions[:n], self.scores[:n], self.slots[:n], self.owner)
 
 
 @dataclass(slots=True)
@@ -180,4 +194,4 @@ def _best(seen: Published, slots: NDArray[np.int64], scores: NDArray[np.float32]
     order = np.argsort(slots)
     back = np.argsort(order)
     ids, versions = (seen.current.column(name, slots[order])[back] for name in ("memory_id", "versions"))
-    return Best(ids, versions, scores)
+    return Best(ids, versions, scores, slots, seen.current_rows.codes.owner)

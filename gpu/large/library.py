@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -14,6 +15,11 @@ def faiss() -> Any | None:
         return import_module("faiss")
     except ImportError:
         return None
+
+
+def is_installed() -> bool:
+    """Whether there is a faiss to import; does not import it."""
+    return find_spec("faiss") is not None
 
 
 def graphics_cards(library: Any) -> int:

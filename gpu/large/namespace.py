@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from gpu.bank.errors import DimensionError, NamespaceFullError, PageOwnershipError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
+from gpu.bank.nearest import EXACT, DenseBest
+from gpu.bank.proposed import best_among
 from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
 from gpu.large import library
-from gpu.large.best import DenseBest, best_among, exact_best
 from gpu.large.index import VectorIndex, build
 from gpu.large.rules import LargeRules
 from gpu.large.scans import nearest_of_all, nearest_of_newest
@@ -109,12 +110,12 @@ class LargeNamespace:
         with self._lock:
             index = self._index
         if index is None or index.owner != current.codes.owner:
-            return exact_best(view, vector, limit)
+            return EXACT.search(view, vector, limit)
         budget = self.rules.compared(current.n_views, limit)
         newer = max(0, current.n_views - index.covered)
         closed = sum(int(np.count_nonzero(own)) for _, _, own in others)
         if not self.rules.is_worth_it(view.eligible, budget, newer + closed):
-            return exact_best(view, vector, limit)
+            return EXACT.search(view, vector, limit)
         found = [
             index.candidates(vector, current, mask, budget, limit),
             nearest_of_newest(current, vector, mask, index.covered, limit),

@@ -6,15 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.errors import PageOwnershipError
-from gpu.bank.layouts import ATTRIBUTES, ERASED_EPOCH
 from gpu.bank.pages import PageTable
 from gpu.bank.segment import SegmentSnapshot
 from gpu.large import lists_kernel, rows
 from gpu.native import all_owned, plain
 from gpu.ops.dense_scan.op import dense_scan
 from gpu.ops.top_memories.op import top_memories
-
-_RANGE = ATTRIBUTES.prefixes("first_view", "n_views", "died")
 
 
 def nearest_in_lists(
@@ -94,30 +91,6 @@ def nearest_of_all(
     scores = np.empty(segment.n_slots, np.float32)
     dense_scan(segment, query, eligible, scores)
     return top_memories(scores, limit)[0]
-
-
-def scores_of_slots(
-    segment: SegmentSnapshot, query: NDArray[np.float32], slots: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Exact score of memories in any order, repeated ones too; float32 `[m]`, -inf without a row or if erased.
-
-    Raises:
-        PageOwnershipError: a page does not belong to this segment.
-    """
-    _check(segment.attributes)
-    _check(segment.codes)
-    out = np.empty(slots.shape[0], np.float32)
-    lists_kernel.score_slots(
-        segment.attributes.entries,
-        _RANGE,
-        segment.codes.entries,
-        segment.codes.layout.prefix("vectors"),
-        plain(query, np.float32),
-        plain(slots, np.int64),
-        ERASED_EPOCH,
-        out,
-    )
-    return out
 
 
 def _check(table: PageTable) -> None:

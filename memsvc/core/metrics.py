@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Residency(Protocol):
+    """What a device holds, see `gpu.device.bank.Residency`."""
+
+    resident: int
+    evicted: int
+    searched_on_host: int
 
 
 class Metrics:
@@ -57,6 +66,23 @@ class Metrics:
         self.bank_bytes.set_function(allocated)
         self.bank_memories.set_function(memories)
         self.bank_namespaces.set_function(namespaces)
+
+    def watch_device(self, residency: Residency, allocated: Callable[[], float]) -> None:
+        """Read the device's figures whenever metrics are asked for; a process without a device has none of them."""
+        bytes_held = Gauge("memsvc_device_bytes", "Device memory held by bank pages.", registry=self.registry)
+        bytes_held.set_function(allocated)
+        resident = Gauge("memsvc_device_namespaces", "Namespaces on the device.", registry=self.registry)
+        resident.set_function(lambda: residency.resident)
+        evicted = Gauge(
+            "memsvc_device_evicted", "Namespaces that left the device for others, so far.", registry=self.registry
+        )
+        evicted.set_function(lambda: residency.evicted)
+        on_host = Gauge(
+            "memsvc_device_searched_on_host",
+            "Searches that found no room on the device.",
+            registry=self.registry,
+        )
+        on_host.set_function(lambda: residency.searched_on_host)
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gpu.cores import usable_cores
+from gpu.large.rules import LARGE_FROM
 from memsvc.core.errors import StartupRefused
 
 PREFIX = "MEMSVC_"
@@ -79,6 +80,22 @@ class Settings(BaseSettings):
     )
     embedder_threads: int = Field(
         default_factory=lambda: min(4, usable_cores()), ge=1, le=256, description="Threads that run the model."
+    )
+
+    large_from: int = Field(
+        default=LARGE_FROM,
+        ge=0,
+        description="Memories from which a namespace has an index that proposes the nearest ones (it needs faiss, the "
+        "extra `cpu` or `gpu`); 0: never, every memory is compared.",
+    )
+
+    gpu: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="`auto`: a device finds the nearest memories where there is one (it needs the extra `gpu`). `on`: "
+        "do not start without one. `off`: use none.",
+    )
+    gpu_memory_share: float = Field(
+        default=0.6, gt=0.0, le=0.95, description="Share of the free device memory that the bank takes at the start."
     )
 
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")

@@ -119,7 +119,7 @@ def _topic(query: AnalysedQuery, view: BankView, slots: NDArray[np.int64]) -> ND
     """How well memories (ascending slots) fit the question's topic beside its names, each in (0, 1)."""
     parts = []
     if query.vector is not None:
-        parts.append(_standardised(view.dense(query.vector)[slots]))
+        parts.append(_standardised(view.dense_of(query.vector, slots)))
     frequency = view.document_frequency(query.terms.ids)
     known = np.flatnonzero(frequency)
     if known.size:

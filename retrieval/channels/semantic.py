@@ -16,8 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from retrieval.types import AnalysedQuery, ChannelResult
 
 if TYPE_CHECKING:
@@ -38,13 +36,11 @@ class SemanticChannel:
         """See `retrieval.ports.Channel`."""
         if query.vector is None:
             return None
-        scores = view.dense(query.vector)
-        slots, best = view.top(scores, limit)
-        if slots.size == 0:
+        best = view.nearest(query.vector, limit)
+        if best.slots.size == 0:
             return None
-        mean, std = view.moments(scores)
-        evidence = _rise(float(best[0]), mean)
-        return ChannelResult(slots, best, mean, std, lambda wanted: np.asarray(scores[wanted]), evidence)
+        evidence = _rise(float(best.scores[0]), best.mean)
+        return ChannelResult(best.slots, best.scores, best.mean, best.std, best.score_of, evidence)
 
 
 def _rise(best: float, mean: float) -> float:

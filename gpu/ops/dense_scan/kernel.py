@@ -22,7 +22,8 @@ def _ask(address: Any, size: int) -> None:
 
 
 @fast_jit
-def _dot(row: NDArray[np.uint16], query: NDArray[np.float32]) -> Any:
+def dot(row: NDArray[np.uint16], query: NDArray[np.float32]) -> Any:
+    """Dot product of a half-precision row (its bits) with a query of the same length."""
     total = np.float32(0)
     for j in range(query.shape[0]):
         total += half_to_float(row[j]) * query[j]
@@ -78,7 +79,7 @@ def scan_pages(
             i = rows[r]
             if r + _AHEAD < count:
                 _ask(codes + rows[r + _AHEAD] * dim * 2, dim * 2)
-            score = _dot(vectors[i * dim : i * dim + dim], query)
+            score = dot(vectors[i * dim : i * dim + dim], query)
             slot = slots[i]
             if score > out[slot]:
                 out[slot] = score

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gpu.bank.filters import ScanFilter
-from gpu.large.best import exact_best
+from gpu.bank.nearest import EXACT
 from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists
 from gpu.large.scans import distinct_best
@@ -61,7 +61,7 @@ class LargeModel(RuleBasedStateMachine):
             as_of_us=data.draw(st.none() | st.integers(0, self.version)),
         )
         with self.large.bank.view(scan) as view:
-            found, true = self.large.search(view, query(seed), limit), exact_best(view, query(seed), limit)
+            found, true = self.large.search(view, query(seed), limit), EXACT.search(view, query(seed), limit)
             assert found.slots.tolist() == true.slots.tolist()
             assert found.scores.tolist() == true.scores.tolist()
             every = np.arange(view.n_slots)[::-1]

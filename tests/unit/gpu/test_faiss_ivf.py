@@ -9,8 +9,8 @@ import pytest
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
+from gpu.bank.nearest import EXACT
 from gpu.large import index as index_module
-from gpu.large.best import exact_best
 from gpu.large.faiss_ivf import FaissIvf
 from gpu.large.namespace import LargeNamespace
 from tests.fixtures.large import EVERYTHING, FEW, bank_of, memories, query, segment_of
@@ -40,7 +40,7 @@ def indexed(bank: NamespaceBank) -> LargeNamespace:
 def assert_same(large: LargeNamespace, scan: ScanFilter = ScanFilter()) -> None:  # noqa: B008 - never changed
     with large.bank.view(scan) as view:
         for seed in range(5):
-            found, true = large.search(view, query(seed), 10), exact_best(view, query(seed), 10)
+            found, true = large.search(view, query(seed), 10), EXACT.search(view, query(seed), 10)
             assert not found.is_exact
             assert found.slots.tolist() == true.slots.tolist()
             assert found.scores.tolist() == true.scores.tolist()

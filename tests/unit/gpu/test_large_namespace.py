@@ -14,9 +14,10 @@ import pytest
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.filters import ScanFilter, pair_hash
+from gpu.bank.nearest import EXACT
+from gpu.bank.proposed import sample
 from gpu.large import library, position_lists
 from gpu.large import namespace as large_namespace
-from gpu.large.best import exact_best, sample
 from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists
 from gpu.large.rules import LargeRules
@@ -36,7 +37,7 @@ def lists_of(large: LargeNamespace) -> PositionLists:
 def assert_same(large: LargeNamespace, scan: ScanFilter = ALL, limit: int = 20, *, by_index: bool = True) -> None:
     with large.bank.view(scan) as view:
         for seed in range(5):
-            found, true = large.search(view, query(seed), limit), exact_best(view, query(seed), limit)
+            found, true = large.search(view, query(seed), limit), EXACT.search(view, query(seed), limit)
             assert found.is_exact != by_index
             assert found.slots.tolist() == true.slots.tolist()
             assert found.scores.tolist() == true.scores.tolist()
@@ -76,7 +77,7 @@ def test_with_few_lists_scores_are_exact_and_most_is_found() -> None:
             if not vector.shape[0]:
                 continue
             found = large.search(view, vector[0].astype(np.float32), 5)
-            true = exact_best(view, vector[0].astype(np.float32), 5)
+            true = EXACT.search(view, vector[0].astype(np.float32), 5)
             assert not found.is_exact
             assert found.scores.tolist() == true.score_of(found.slots).tolist()
             assert (np.diff(found.scores) <= 0).all()
@@ -126,7 +127,7 @@ def test_moments_are_those_of_a_fixed_sample_of_eligible_memories() -> None:
     large = indexed(bank_of(memories(1, list(range(N)))), replace(EVERYTHING, sampled=150))
     with large.bank.view(ALL) as view:
         one, again = (large.search(view, query(1), 5) for _ in range(2))
-        true = exact_best(view, query(1), 5)
+        true = EXACT.search(view, query(1), 5)
         assert (one.mean, one.std) == (again.mean, again.std)
         assert abs(one.mean - true.mean) < 0.25 * true.std
         assert one.std == pytest.approx(true.std, rel=0.25)
@@ -170,7 +171,7 @@ def test_view_of_an_earlier_moment_sees_closed_versions_and_not_later_rows() -> 
         large.bank.put(memories(6, list(range(N, N + 50)), version=3))
         large.refresh()
         assert large.wait(10)
-        found, true = large.search(earlier, query(3), 50), exact_best(earlier, query(3), 50)
+        found, true = large.search(earlier, query(3), 50), EXACT.search(earlier, query(3), 50)
         assert found.slots.tolist() == true.slots.tolist()
     for at_us in (1, 2, 3):
         assert_same(large, ScanFilter(as_of_us=at_us))

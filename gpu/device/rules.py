@@ -1,0 +1,21 @@
+"""When a device is asked: plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRules:
+    """When a device is asked.
+
+    Attributes:
+        device_from: eligible memories from which it is; fewer are compared here before a launch would be over.
+        more: memories that the device is asked for beyond those that are wanted: sums of the two differ in their last
+            digits, and what is written meanwhile takes places.
+        sampled: memories from which moments are estimated.
+    """
+
+    device_from: int = 5_000
+    more: int = 8
+    sampled: int = 1_024

@@ -1,0 +1,135 @@
+"""Searches of many threads, gathered into one launch.
+
+While the device is at work on some searches, those that arrive wait, and all of them go into the next launch: a busy
+device is asked in large batches, and an idle one at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
+from gpu.device.bank import Best, DeviceBank
+
+logger = logging.getLogger(__name__)
+
+_MOST = 256
+"""Searches in one launch."""
+
+
+class DeviceLostError(Exception):
+    """The device failed, or the searches were closed; whoever asked searches on the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One that waits."""
+
+    namespace: NamespaceBank
+    scan: ScanFilter
+    vector: NDArray[np.float32]
+    limit: int
+    answer: Future[Best] = field(default_factory=Future)
+
+
+class DeviceSearches:
+    """One thread that has a device to itself. Thread-safe; closed at the end.
+
+    A device that failed once is not asked again: after most errors of a kernel nothing works in the process any more.
+
+    Attributes:
+        bank: what is on the device.
+    """
+
+    def __init__(self, bank: DeviceBank) -> None:
+        """Starts the thread."""
+        self.bank = bank
+        self._waiting: list[_Search] = []
+        self._changed = threading.Condition()
+        self._is_lost = False
+        self._thread = threading.Thread(target=self._work, name="device-searches", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the device is of no use any more."""
+        with self._changed:
+            return self._is_lost
+
+    def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
+        """The nearest memories of a namespace that a filter lets through; waits for them.
+
+        Args:
+            namespace: where.
+            scan: the filter.
+            vector: float32 `[dim]` of the namespace's dimension.
+            limit: how many at most, at least 1.
+
+        Raises:
+            DeviceLostError: there is no device any more.
+        """
+        search = _Search(namespace, scan, vector, limit)
+        with self._changed:
+            if self._is_lost:
+                raise DeviceLostError
+            self._waiting.append(search)
+            self._changed.notify()
+        return search.answer.result()
+
+    def drop(self, namespace: NamespaceBank) -> None:
+        """Takes a namespace off the device."""
+        if not self.is_lost:
+            self.bank.drop(namespace)
+
+    def close(self) -> None:
+        """Ends the thread; what waits is refused."""
+        self._lose()
+        self._thread.join()
+
+    def _lose(self) -> None:
+        with self._changed:
+            self._is_lost = True
+            waiting, self._waiting = self._waiting, []
+            self._changed.notify()
+        for search in waiting:
+            search.answer.set_exception(DeviceLostError())
+
+    def _work(self) -> None:
+        while searches := self._next():
+            try:
+                self._answer(searches)
+            except Exception as error:  # noqa: BLE001 - the outer edge of a thread: whoever waits must not wait for ever
+                logger.warning("the device failed and is not used any more: %s", error)
+                self._lose()
+                for search in searches:
+                    if not search.answer.done():
+                        search.answer.set_exception(DeviceLostError())
+
+    def _next(self) -> list[_Search]:
+        """Waits for searches; none once the device is lost."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_lost)
+            searches, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            return searches
+
+    def _answer(self, searches: list[_Search]) -> None:
+        """One launch for each dimension; each search gets the first of what it asked for."""
+        by_dim: defaultdict[int, list[_Search]] = defaultdict(list)
+        for search in searches:
+            by_dim[search.namespace.dim].append(search)
+        for part in by_dim.values():
+            found = self.bank.search(
+                np.stack([search.vector for search in part]),
+                [(search.namespace, search.scan) for search in part],
+                max(search.limit for search in part),
+            )
+            for search, best in zip(part, found, strict=True):
+                search.answer.set_result(best.first(search.limit))
