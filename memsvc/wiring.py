@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,9 @@ from gpu.bank.bank import Bank
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.cores import usable_cores
-from gpu.device.found import Device, NoDeviceError, open_device
+from gpu.device.found import NoDeviceError, open_device
+from gpu.device.nearest import DeviceNearest, Searches
+from gpu.device.rules import DeviceRules
 from gpu.large import library
 from gpu.large.namespace import LargeNamespace
 from gpu.large.rules import LargeRules
@@ -32,6 +35,7 @@ from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
+from memsvc.index.names import namespace_name
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
@@ -90,6 +94,7 @@ class Container:
         embedder: BatchingEmbedder | None = None,
     ) -> None:
         self.settings = settings
+        self._closing = ExitStack()
         self.clock = clock or SystemClock()
         self.metrics = Metrics()
         # Products here are small: a second BLAS thread saves nothing, and waits for a core that somebody else is using.
@@ -120,7 +125,7 @@ class Container:
             lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
         )
         analyser = TextAnalyser()
-        self.device = self._open_device()
+        self.searches = self._searches()
         self.bank = bank = Bank(self._nearest())
         names = NameTables(self.clock)
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop)
@@ -164,23 +169,36 @@ class Container:
         def here(bank: NamespaceBank) -> Nearest:
             return LargeNamespace(bank, rules) if has_index else EXACT
 
-        if (device := self.device) is None:
+        if (searches := self.searches) is None:
             return here
-        self.metrics.watch_device(device.searches.bank.residency, device.searches.bank.memory_bytes)
-        return lambda bank: device.nearest(bank, here(bank))
+        rules_of_device = DeviceRules(device_from=self.settings.gpu_from)
+        return lambda bank: DeviceNearest(bank, searches, here(bank), rules_of_device)
 
-    def _open_device(self) -> Device | None:
-        if self.settings.gpu == "off":
+    def _searches(self) -> Searches | None:
+        """What searches on a device for this process, if anything does."""
+        settings = self.settings
+        if settings.gpu == "off":
             return None
+        if settings.gpu_socket is not None:
+            from gpu.process.client import GpuClient
+            from gpu.process.searches import RemoteSearches
+
+            client = GpuClient(settings.gpu_socket)
+            self._closing.callback(client.close)
+            self._say(f"device: that of the process at {settings.gpu_socket}")
+            return RemoteSearches(client, namespace_name)
         try:
-            device = open_device(self.settings.gpu_memory_share)
+            device = open_device(settings.gpu_memory_share)
         except NoDeviceError as error:
-            if self.settings.gpu == "on":
+            if settings.gpu == "on":
                 raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None
             self._say(f"device: none, {error}; memories are compared on the processor")
             return None
+        self.metrics.watch_device(device.bank.residency, device.bank.memory_bytes)
+        searches = device.searches()
+        self._closing.callback(searches.close)
         self._say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
-        return device
+        return searches
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
@@ -247,8 +265,7 @@ class Container:
         """Finish writes, then let go of threads, connections and the lock."""
         self.recaller.close()
         self.bank.close()
-        if self.device is not None:
-            self.device.searches.close()
+        self._closing.close()
         if self.reranker is not None:
             self.reranker.close()
         self.embedder.close()

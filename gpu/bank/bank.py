@@ -50,6 +50,7 @@ class Bank:
             bank = self._namespaces.get(key)
             if bank is None:
                 bank = self._namespaces[key] = NamespaceBank(self._pool, dim)
+                bank.key = key
                 bank.nearest = self._nearest(bank)
         if bank.dim != dim:
             raise DimensionError(f"the namespace is open with dimension {bank.dim}, not {dim}")

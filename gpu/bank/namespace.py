@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -54,6 +54,7 @@ class NamespaceBank:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
         nearest: how views find the nearest memories to a vector.
+        key: what its `Bank` knows it by, if it is of one.
     """
 
     def __init__(self, pool: PagePool, dim: int) -> None:
@@ -62,6 +63,7 @@ class NamespaceBank:
         self.dim = dim
         self.applied_seq = 0
         self.nearest: Nearest = EXACT
+        self.key: Hashable = None
         self._pool = pool
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts

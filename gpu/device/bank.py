@@ -14,32 +14,10 @@ from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank, Published
+from gpu.device.best import Best
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from gpu.ops.paged_search.op import paged_search, plan
-
-
-@dataclass(frozen=True, slots=True)
-class Best:
-    """The best memories of one query.
-
-    Attributes:
-        memory_ids: uint8 `[m, 16]`, best first.
-        versions: int32 `[m]`.
-        scores: float32 `[m]`.
-        slots: int64 `[m]`, where they are in the segment of current memories whose code pages belong to `owner`.
-        owner: see there.
-    """
-
-    memory_ids: NDArray[np.uint8]
-    versions: NDArray[np.int32]
-    scores: NDArray[np.float32]
-    slots: NDArray[np.int64]
-    owner: int
-
-    def first(self, n: int) -> Best:
-        """The best `n` of them."""
-        return Best(self.memory_ids[:n], self.versions[:n], self.scores[:n], self.slots[:n], self.owner)
 
 
 @dataclass(slots=True)

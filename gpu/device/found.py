@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from gpu.device.rules import DeviceRules
-
 if TYPE_CHECKING:
-    from gpu.bank.namespace import NamespaceBank
-    from gpu.bank.nearest import Nearest
+    from gpu.device.bank import DeviceBank
     from gpu.device.searches import DeviceSearches
 
 
@@ -27,22 +24,20 @@ class Device:
     """A device in use.
 
     Attributes:
-        searches: what asks it.
+        bank: what is on it.
         name: of the hardware.
         memory_bytes: what the bank took of it.
-        rules: when it is asked.
     """
 
-    searches: DeviceSearches
+    bank: DeviceBank
     name: str
     memory_bytes: int
-    rules: DeviceRules = field(default_factory=DeviceRules)
 
-    def nearest(self, bank: NamespaceBank, otherwise: Nearest) -> Nearest:
-        """A way of finding a namespace's nearest memories that asks the device, and another where it cannot answer."""
-        from gpu.device.nearest import DeviceNearest
+    def searches(self) -> DeviceSearches:
+        """A thread that searches it for others; to be closed."""
+        from gpu.device.searches import DeviceSearches
 
-        return DeviceNearest(bank, self.searches, otherwise, self.rules)
+        return DeviceSearches(self.bank)
 
 
 def open_device(share_of_free: float) -> Device:
@@ -69,13 +64,12 @@ def open_device(share_of_free: float) -> Device:
         raise NoDeviceError("torch finds no device")
     from gpu.device.bank import DeviceBank
     from gpu.device.pool import DevicePool
-    from gpu.device.searches import DeviceSearches
 
     device = torch.device("cuda", 0)
     try:
         free, _ = torch.cuda.mem_get_info(device)
         size = int(free * share_of_free)
-        searches = DeviceSearches(DeviceBank(DevicePool(device, size)))
+        bank = DeviceBank(DevicePool(device, size))
     except RuntimeError as error:  # what torch raises for whatever a device refuses
         raise NoDeviceError(f"the device gives no memory: {error}") from error
-    return Device(searches, torch.cuda.get_device_name(device), size)
+    return Device(bank, torch.cuda.get_device_name(device), size)

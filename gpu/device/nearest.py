@@ -6,22 +6,47 @@ depend on where its candidates are from.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import DenseBest, Nearest
 from gpu.bank.proposed import best_among
 from gpu.bank.view import BankView
-from gpu.device.bank import Best
+from gpu.device.best import Best
+from gpu.device.errors import DeviceLostError
 from gpu.device.rules import DeviceRules
-from gpu.device.searches import DeviceLostError, DeviceSearches
+
+
+class Searches(Protocol):
+    """Whoever searches on a device: a thread of this process, or another process."""
+
+    def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
+        """The nearest memories of a namespace that a filter lets through; waits for them.
+
+        Args:
+            namespace: where.
+            scan: the filter.
+            vector: float32 `[dim]` of the namespace's dimension.
+            limit: how many at most, at least 1.
+
+        Raises:
+            DeviceLostError: no device answers.
+        """
+        ...
+
+    def drop(self, namespace: NamespaceBank) -> None:
+        """Forgets a namespace."""
+        ...
 
 
 class DeviceNearest:
     """Asks the device for one namespace; where it cannot answer, another way does."""
 
-    def __init__(self, bank: NamespaceBank, searches: DeviceSearches, otherwise: Nearest, rules: DeviceRules) -> None:
+    def __init__(self, bank: NamespaceBank, searches: Searches, otherwise: Nearest, rules: DeviceRules) -> None:
         self._bank = bank
         self._searches = searches
         self._otherwise = otherwise

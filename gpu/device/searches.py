@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
-from gpu.device.bank import Best, DeviceBank
+from gpu.device.bank import DeviceBank
+from gpu.device.best import Best
+from gpu.device.errors import DeviceLostError
 
 logger = logging.getLogger(__name__)
 
 _MOST = 256
 """Searches in one launch."""
-
-
-class DeviceLostError(Exception):
-    """The device failed, or the searches were closed; whoever asked searches on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +63,7 @@ class DeviceSearches:
             return self._is_lost
 
     def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
-        """The nearest memories of a namespace that a filter lets through; waits for them.
-
-        Args:
-            namespace: where.
-            scan: the filter.
-            vector: float32 `[dim]` of the namespace's dimension.
-            limit: how many at most, at least 1.
-
-        Raises:
-            DeviceLostError: there is no device any more.
-        """
+        """See `gpu.device.nearest.Searches`."""
         search = _Search(namespace, scan, vector, limit)
         with self._changed:
             if self._is_lost:
@@ -85,7 +73,7 @@ class DeviceSearches:
         return search.answer.result()
 
     def drop(self, namespace: NamespaceBank) -> None:
-        """Takes a namespace off the device."""
+        """See `gpu.device.nearest.Searches`; takes it off the device."""
         if not self.is_lost:
             self.bank.drop(namespace)
 

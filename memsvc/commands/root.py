@@ -47,6 +47,15 @@ def serve(
 
 
 @app.command()
+def gpu(*, database_url: DatabaseUrl = None) -> None:
+    """Run the one process that has the device, for servers with the same MEMSVC_GPU_SOCKET."""
+    from memsvc.commands.gpu import run_gpu
+
+    with _refusals():
+        run_gpu(_settings(None, database_url), _say)
+
+
+@app.command()
 def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Bring the database to the schema of this release. `serve` does so too."""
     with _refusals():

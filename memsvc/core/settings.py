@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gpu.cores import usable_cores
+from gpu.device.rules import DEVICE_FROM
 from gpu.large.rules import LARGE_FROM
 from memsvc.core.errors import StartupRefused
 
@@ -93,6 +94,16 @@ class Settings(BaseSettings):
         default="auto",
         description="`auto`: a device finds the nearest memories where there is one (it needs the extra `gpu`). `on`: "
         "do not start without one. `off`: use none.",
+    )
+    gpu_from: int = Field(
+        default=DEVICE_FROM,
+        ge=1,
+        description="Memories that a filter must leave for a device to be asked; fewer are compared on the processor.",
+    )
+    gpu_socket: str | None = Field(
+        default=None,
+        description="Where `memsvc gpu`, the one process that has the device, listens: `ipc:///path/to/socket`. Then "
+        "this process opens none itself.",
     )
     gpu_memory_share: float = Field(
         default=0.6, gt=0.0, le=0.95, description="Share of the free device memory that the bank takes at the start."

@@ -99,7 +99,7 @@ def test_a_slow_head_is_given_up(port: int, parts: tuple[bytes, ...], monkeypatc
     begin = time.monotonic()
     answer = send(port, *(bytes([p]) if isinstance(p, int) else p for p in parts))
     assert status(answer) == 408
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 8  # and not the ten seconds that the protocol has by itself
 
 
 def test_a_slow_body_is_given_up_and_others_are_served(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

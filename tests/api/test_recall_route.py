@@ -110,9 +110,9 @@ def test_as_of_answers_from_what_was_known_then(ada: Caller) -> None:
 
 
 def test_as_of_sees_what_had_not_expired_then(ada: Caller) -> None:
-    ada.remember("the code is 1234", ttl_s=60)
+    ada.remember("the code is 1234", ttl_s=3600)
     then = ada.service.clock.now()
-    ada.service.clock.move(seconds=120)
+    ada.service.clock.move(hours=2)
 
     assert ada.found("code") == []
     assert ada.found("code", as_of=then.isoformat()) == ["the code is 1234"]
@@ -202,7 +202,7 @@ class Stub:
         if self.fails:
             raise EmbedderUnavailableError("gone")
         if self.slow.is_set():
-            time.sleep(0.3)
+            time.sleep(5.0)
         return self.inner.embed_query(text)
 
 
@@ -250,7 +250,7 @@ def test_deadline_leaves_out_what_is_late(tmp_path: Path) -> None:
         answer = ada.recall("kettle", deadline_ms=1)
 
         assert "semantic" in answer["degraded"]
-        assert time.perf_counter() - begun < 0.25
+        assert time.perf_counter() - begun < 4.0  # the embedder takes five seconds
         stub.slow.clear()
         assert ada.recall("another kettle", deadline_ms=60_000)["degraded"] == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,8 +13,6 @@ import memsvc.wiring
 from gpu.device.bank import DeviceBank
 from gpu.device.found import Device
 from gpu.device.pool import DevicePool
-from gpu.device.rules import DeviceRules
-from gpu.device.searches import DeviceSearches
 from gpu.large.namespace import LargeNamespace
 from memsvc.core.errors import StartupRefused
 from tests.fixtures.storage_service import Service, service_on
@@ -26,12 +23,10 @@ QUESTIONS = ("Who sold the kayak?", "broke lamp number 7", "piano")
 
 
 @pytest.fixture
-def device() -> Iterator[Device]:
+def device() -> Device:
     """One that takes every search, however small; without hardware its kernels are interpreted."""
     on = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    searches = DeviceSearches(DeviceBank(DevicePool(on, 1 << 22)))
-    yield Device(searches, "a device for tests", 1 << 22, DeviceRules(device_from=1))
-    searches.close()
+    return Device(DeviceBank(DevicePool(on, 1 << 22)), "a device for tests", 1 << 22)
 
 
 def semantic(service: Service, question: str) -> list[tuple[UUID, float]]:
@@ -75,7 +70,7 @@ def test_the_ways_find_the_same(
     exact, by_comparing = told(sqlite_url, tmp_path, large_from=0)
     indexed, by_index = told(sqlite_url, tmp_path, large_from=50)
     monkeypatch.setattr(memsvc.wiring, "open_device", lambda share: device)
-    on_device, by_device = told(sqlite_url, tmp_path, large_from=0)
+    on_device, by_device = told(sqlite_url, tmp_path, large_from=0, gpu_from=1)
 
     assert [way["found by"] for way in (by_comparing, by_index, by_device)] == [
         "Exact", "LargeNamespace", "DeviceNearest",

@@ -12,7 +12,8 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import State
-from gpu.device.bank import Best, DeviceBank
+from gpu.device.bank import DeviceBank
+from gpu.device.best import Best
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from tests.fixtures.bank_records import memory_id, random_batch
 

@@ -17,11 +17,12 @@ from gpu.bank.pages import PagePool
 from gpu.bank.records import State
 from gpu.bank.view import BankView
 from gpu.device.bank import DeviceBank
+from gpu.device.errors import DeviceLostError
 from gpu.device.found import NoDeviceError, open_device
 from gpu.device.nearest import DeviceNearest
 from gpu.device.pool import DevicePool
 from gpu.device.rules import DeviceRules
-from gpu.device.searches import DeviceLostError, DeviceSearches
+from gpu.device.searches import DeviceSearches
 from tests.fixtures.bank_records import memory_id, random_batch
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

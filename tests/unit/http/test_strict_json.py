@@ -115,10 +115,10 @@ def test_the_deepest_accepted_nesting() -> None:
 
 
 def test_a_million_values_are_refused_before_they_are_built() -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with pytest.raises(TooLarge):
         parse(b"[" + b"[]," * 5_000_000 + b"[]]")
-    assert time.perf_counter() - begin < 1
+    assert time.thread_time() - begin < 1
 
 
 @given(st.lists(st.sampled_from(['"', "\\\\", '\\"', ",", "[", "x"]), min_size=1, max_size=12))
@@ -138,10 +138,10 @@ def test_commas_inside_texts_are_not_values() -> None:
     "body", [b'"' + b'\\"' * 2_000_000, b'{"a' * 5_000_000, b'["' + b",\\" * 2_000_001, b'"a' * 8_000_000]
 )
 def test_counting_values_takes_linear_time(body: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with pytest.raises(ServiceError):
         parse(body)
-    assert time.perf_counter() - begin < 2
+    assert time.thread_time() - begin < 2
 
 
 def test_a_batch_of_sixteen_mebibytes_parses_in_well_under_a_second() -> None:
@@ -151,9 +151,9 @@ def test_a_batch_of_sixteen_mebibytes_parses_in_well_under_a_second() -> None:
     }
     body = json.dumps({"namespace": "n", "memories": [memory] * 1000}).encode()
     assert 15 << 20 < len(body) < 17 << 20
-    begin = time.perf_counter()
+    begin = time.thread_time()
     parse(body)
-    assert time.perf_counter() - begin < 0.8
+    assert time.thread_time() - begin < 0.8
 
 
 def test_a_pointer_shows_no_dangerous_key() -> None:

@@ -1,0 +1,35 @@
+"""The process that has the device, as a namespace asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
+from gpu.device.best import Best
+from gpu.process.client import GpuClient
+
+_NOWHERE = -1
+"""Its slots are not ours: memories go by their ids."""
+
+
+class RemoteSearches:
+    """Searches by way of a `GpuClient`; see `gpu.device.nearest.Searches`."""
+
+    def __init__(self, client: GpuClient, name_of: Callable[[Hashable], bytes]) -> None:
+        """Asks as a client; `name_of` gives what the process calls the namespace with a key."""
+        self._client = client
+        self._name_of = name_of
+
+    def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
+        """See `gpu.device.nearest.Searches`."""
+        name = self._name_of(namespace.key)
+        found = self._client.search(name, namespace.applied_seq, scan, limit, vector=vector)
+        nowhere = np.full(found.scores.shape[0], _NOWHERE)
+        return Best(found.memory_ids, found.versions, found.scores, nowhere, _NOWHERE)
+
+    def drop(self, namespace: NamespaceBank) -> None:
+        """See `gpu.device.nearest.Searches`; the process looks after its own copies."""

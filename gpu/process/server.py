@@ -1,0 +1,194 @@
+"""The process that has the device: searches of many clients, all that wait in one launch.
+
+One thread takes what has arrived, has the questions among it embedded in one batch, and searches; what arrives
+meanwhile is the next batch. A namespace that must be brought up to date first waits beside, for the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
+from gpu.device.bank import DeviceBank
+from gpu.device.best import Best
+from gpu.process.messages import Asked, MalformedMessageError, Told, read_asked, written
+
+logger = logging.getLogger(__name__)
+
+_MOST = 256
+"""Searches in one launch."""
+_CATCHING_UP = 4
+"""Namespaces that are brought up to date side by side."""
+
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Questions to vectors, float32 `[n, dim]`."""
+
+
+class Namespaces(Protocol):
+    """Where the process has its namespaces from."""
+
+    def held(self, name: bytes, seq: int) -> NamespaceBank | None:
+        """The namespace, if it is here with the changes up to `seq`; does not wait."""
+        ...
+
+    def brought_up(self, name: bytes, seq: int) -> NamespaceBank:
+        """The namespace with these changes.
+
+        Raises:
+            Exception: whatever hinders it; the client is told that there is no answer.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A search: whom it is from, what it asks, of which memories, and where."""
+
+    client: bytes
+    asked: Asked
+    scan: ScanFilter
+    namespace: NamespaceBank
+
+
+class GpuServer:
+    """Answers searches until it is stopped. `run` takes a thread; `stop` may be called from any."""
+
+    def __init__(self, bank: DeviceBank, namespaces: Namespaces, encode: Encode | None = None) -> None:
+        """Prepares.
+
+        Args:
+            bank: the device; nobody else may search it.
+            namespaces: what is searched.
+            encode: embeds questions; without it only vectors are answered.
+        """
+        self._bank = bank
+        self._namespaces = namespaces
+        self._encode = encode
+        self._is_stopping = False
+        self._ready: deque[_Waiting] = deque()
+        self._failed: deque[tuple[bytes, Told]] = deque()
+        self._bell_end, self._bell = os.pipe()
+        self._pool = ThreadPoolExecutor(_CATCHING_UP, thread_name_prefix="catching-up")
+
+    def run(self, endpoint: str, listening: Callable[[], None] = lambda: None) -> None:
+        """Answers until `stop`.
+
+        Args:
+            endpoint: of ZeroMQ, as `ipc:///path/to/socket`. Whoever may connect may ask for any namespace.
+            listening: called once clients can connect.
+
+        Raises:
+            zmq.ZMQError: the endpoint cannot be used.
+            RuntimeError: the device failed; clients search by themselves then.
+        """
+        with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
+            socket.set_hwm(0)
+            socket.linger = 0
+            socket.bind(endpoint)
+            listening()
+            poller = zmq.Poller()
+            poller.register(socket, zmq.POLLIN)
+            poller.register(self._bell_end, zmq.POLLIN)
+            try:
+                while not self._is_stopping:
+                    events = dict(poller.poll())
+                    if self._bell_end in events:
+                        os.read(self._bell_end, 1024)
+                    self._serve(socket)
+            finally:
+                self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """Ends `run` after the launch that is under way."""
+        self._is_stopping = True
+        self._ring()
+
+    def _ring(self) -> None:
+        os.write(self._bell, b".")
+
+    def _serve(self, socket: zmq.Socket[bytes]) -> None:
+        """One launch for what has arrived."""
+        batch = [self._ready.popleft() for _ in range(min(len(self._ready), _MOST))]
+        for client, data in _arrived(socket, _MOST - len(batch)):
+            try:
+                asked = read_asked(data)
+                scan = asked.scan.filter()
+            except (MalformedMessageError, ValueError) as error:
+                logger.warning("a message cannot be read: %s", error)
+                continue  # its client gives up by itself
+            if (namespace := self._namespaces.held(asked.namespace, asked.seq)) is None:
+                self._pool.submit(self._bring_up, client, asked, scan)
+            else:
+                batch.append(_Waiting(client, asked, scan, namespace))
+        while self._failed:
+            _tell(socket, *self._failed.popleft())
+        for waiting, told in self._answers(batch):
+            _tell(socket, waiting.client, told)
+
+    def _bring_up(self, client: bytes, asked: Asked, scan: ScanFilter) -> None:
+        try:
+            namespace = self._namespaces.brought_up(asked.namespace, asked.seq)
+        except Exception as error:  # noqa: BLE001 - the outer edge of a thread: the client must hear of it
+            self._failed.append((client, Told(asked.number, error=f"{type(error).__name__}: {error}")))
+        else:
+            self._ready.append(_Waiting(client, asked, scan, namespace))
+        self._ring()
+
+    def _answers(self, batch: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, Told]]:
+        """Answers to a batch, one launch for each dimension."""
+        by_dim: defaultdict[int, list[tuple[_Waiting, NDArray[np.float32]]]] = defaultdict(list)
+        for waiting, vector in zip(batch, self._vectors(batch), strict=True):
+            dim = waiting.namespace.dim
+            if vector is None or vector.shape != (dim,):
+                yield waiting, Told(waiting.asked.number, error=f"no vector of the namespace's dimension {dim}")
+            else:
+                by_dim[dim].append((waiting, vector))
+        for part in by_dim.values():
+            found = self._bank.search(
+                np.stack([vector for _, vector in part]),
+                [(waiting.namespace, waiting.scan) for waiting, _ in part],
+                max(waiting.asked.limit for waiting, _ in part),
+            )
+            for (waiting, _), best in zip(part, found, strict=True):
+                yield waiting, _told(waiting.asked, best.first(waiting.asked.limit))
+
+    def _vectors(self, batch: Sequence[_Waiting]) -> list[NDArray[np.float32] | None]:
+        """The question of each search as a vector; None where there is nothing to embed it with."""
+        vectors: list[NDArray[np.float32] | None] = [
+            np.frombuffer(waiting.asked.vector, np.float32) if waiting.asked.vector else None for waiting in batch
+        ]
+        told = [at for at, waiting in enumerate(batch) if waiting.asked.text]
+        if told and self._encode is not None:
+            rows = self._encode([batch[at].asked.text for at in told])
+            for at, row in zip(told, rows, strict=True):
+                vectors[at] = row
+        return vectors
+
+
+def _arrived(socket: zmq.Socket[bytes], most: int) -> Iterator[tuple[bytes, bytes]]:
+    """What lies there, whom it is from and what it says; does not wait."""
+    for _ in range(most):
+        try:
+            client, *rest = socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        yield client, rest[-1] if rest else b""
+
+
+def _told(asked: Asked, best: Best) -> Told:
+    return Told(asked.number, best.memory_ids.tobytes(), best.versions.tobytes(), best.scores.tobytes())
+
+
+def _tell(socket: zmq.Socket[bytes], client: bytes, told: Told) -> None:
+    socket.send_multipart([client, written(told)])  # dropped where the client has left

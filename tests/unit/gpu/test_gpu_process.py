@@ -1,0 +1,204 @@
+"""The process that has the device: what it answers, and what its clients do when it does not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zmq
+
+from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
+from gpu.bank.namespace import NamespaceBank
+from gpu.bank.pages import PagePool
+from gpu.bank.records import Kind, State
+from gpu.device.bank import DeviceBank
+from gpu.device.errors import DeviceLostError
+from gpu.device.pool import DevicePool
+from gpu.process.client import GpuClient
+from gpu.process.messages import Asked, MalformedMessageError, Scan, Told, read_asked, read_told, written
+from gpu.process.server import GpuServer
+from tests.fixtures.bank_records import random_batch
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DIM = 16
+EVERYTHING = ScanFilter(states=frozenset(State))
+
+
+@dataclass
+class Fixed:
+    """Namespaces by name; one is only here once it was asked for."""
+
+    banks: dict[bytes, NamespaceBank]
+    late: set[bytes] = field(default_factory=set)
+
+    def held(self, name: bytes, seq: int) -> NamespaceBank | None:
+        return None if name in self.late else self.banks.get(name)
+
+    def brought_up(self, name: bytes, seq: int) -> NamespaceBank:
+        self.late.discard(name)
+        return self.banks[name]
+
+
+def bank_of(seed: int) -> NamespaceBank:
+    bank = NamespaceBank(PagePool(), DIM)
+    bank.put(random_batch(np.random.default_rng(seed), list(range(80)), dim=DIM))
+    return bank
+
+
+def query(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
+
+
+def encode(texts: list[str]) -> np.ndarray:
+    return np.stack([query(len(text)) for text in texts])
+
+
+@dataclass
+class Stand:
+    namespaces: Fixed
+    server: GpuServer
+    endpoint: str
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    namespaces = Fixed({b"a": bank_of(1), b"b": bank_of(2)})
+    server = GpuServer(DeviceBank(DevicePool(DEVICE, 1 << 20)), namespaces, encode)
+    endpoint = f"ipc://{tmp_path}/gpu"
+    listening = threading.Event()
+    thread = threading.Thread(target=server.run, args=(endpoint, listening.set))
+    thread.start()
+    assert listening.wait(30)
+    yield Stand(namespaces, server, endpoint)
+    server.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def client(stand: Stand) -> Iterator[GpuClient]:
+    client = GpuClient(stand.endpoint, timeout_s=30)
+    yield client
+    client.close()
+
+
+def best_of(bank: NamespaceBank, vector: np.ndarray, k: int) -> list[bytes]:
+    with bank.view(EVERYTHING) as view:
+        return [row.tobytes() for row in view.memory_id(view.top(view.dense(vector), k)[0])]
+
+
+def found(client: GpuClient, name: bytes, k: int, **given: object) -> list[bytes]:
+    return [row.tobytes() for row in client.search(name, 0, EVERYTHING, k, **given).memory_ids]  # type: ignore[arg-type]
+
+
+def test_it_answers_vectors_and_texts(stand: Stand, client: GpuClient) -> None:
+    for name, bank in stand.namespaces.banks.items():
+        assert found(client, name, 7, vector=query(3)) == best_of(bank, query(3), 7)
+        assert found(client, name, 5, text="what was it?") == best_of(bank, query(len("what was it?")), 5)
+
+
+def test_many_threads_get_their_own_answers(stand: Stand, client: GpuClient) -> None:
+    def ask(number: int) -> bool:
+        name = b"ab"[number % 2 : number % 2 + 1]
+        return found(client, name, 4, vector=query(number)) == best_of(stand.namespaces.banks[name], query(number), 4)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(40)))
+
+
+def test_a_namespace_that_is_behind_is_brought_up_first(stand: Stand, client: GpuClient) -> None:
+    stand.namespaces.late.add(b"a")
+    assert found(client, b"a", 3, vector=query(1)) == best_of(stand.namespaces.banks[b"a"], query(1), 3)
+
+
+def test_what_cannot_be_answered_is_refused_and_the_rest_goes_on(
+    stand: Stand, client: GpuClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DeviceLostError):
+        client.search(b"nowhere", 0, EVERYTHING, 3, vector=query(1))
+    assert "KeyError" in caplog.text
+    with pytest.raises(DeviceLostError):
+        client.search(b"a", 0, EVERYTHING, 3, vector=query(1)[:-1])
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(stand.endpoint)
+        for rubbish in (
+            b"",
+            b"\xff\xff",
+            written(Told(1)),
+            written(Asked(1, b"a", 0, 0, Scan.of(EVERYTHING), b"1234")),
+        ):
+            socket.send(rubbish)
+        assert not socket.poll(200)
+    assert found(client, b"a", 1, vector=query(1)) == best_of(stand.namespaces.banks[b"a"], query(1), 1)
+
+
+def test_without_a_process_one_wait_is_all_it_costs(tmp_path: Path) -> None:
+    client = GpuClient(f"ipc://{tmp_path}/nobody", timeout_s=0.2, pause_s=60)
+    begun = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(DeviceLostError):
+            client.search(b"a", 0, EVERYTHING, 3, vector=query(1))
+    assert 0.2 <= time.monotonic() - begun < 5
+    client.close()
+
+
+def test_a_late_answer_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as late:
+        late.linger = 0
+        late.bind(f"ipc://{tmp_path}/late")
+        client = GpuClient(f"ipc://{tmp_path}/late", timeout_s=0.5, pause_s=0.0)
+        with pytest.raises(DeviceLostError):
+            client.search(b"a", 0, EVERYTHING, 3, vector=query(1))
+        who, data = late.recv_multipart()
+        late.send_multipart([who, written(Told(read_asked(data).number, memory_ids=b"\0" * 16))])
+
+        def answer() -> None:
+            who, data = late.recv_multipart()
+            late.send_multipart([who, written(Told(10_000))])  # of somebody else
+            late.send_multipart([who, written(Told(read_asked(data).number))])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert client.search(b"a", 0, EVERYTHING, 3, vector=query(1)).memory_ids.shape == (0, 16)
+        thread.join(30)
+        client.close()
+
+
+def test_a_filter_arrives_as_it_was_sent() -> None:
+    allowed = np.arange(32, dtype=np.uint8).reshape(2, 16)
+    scan = ScanFilter(
+        kinds=frozenset(Kind),
+        states=frozenset(State),
+        any_pairs=((1, 2**64 - 1), (3,)),
+        no_pairs=(4,),
+        ranges=(Range(TimeColumn.OCCURRED, -1.0, 2.0), Range(NumberColumn.TRUST, 0.0, 0.5)),
+        now_us=5,
+        as_of_us=-6,
+        valid_at_us=7,
+        allowed=allowed,
+    )
+    asked = read_asked(written(Asked(1, b"a", 2, 3, Scan.of(scan), text="ü")))
+    assert asked.scan.filter() == scan
+    np.testing.assert_array_equal(asked.scan.filter().allowed, allowed)
+    nothing = Scan.of(ScanFilter(allowed=allowed[:0])).filter().allowed
+    assert nothing is not None
+    assert nothing.shape == (0, 16)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x91\x01", written(Told(1, error="no")), b"\xdf" * 40])
+def test_what_is_no_search_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedMessageError):
+        read_asked(data)
+
+
+def test_what_is_no_answer_is_refused() -> None:
+    with pytest.raises(MalformedMessageError):
+        read_told(b"\x93\xa1a")
