@@ -26,9 +26,9 @@ from gpu.bank.bank import Bank
 from gpu.bank.batches import take
 from gpu.bank.filters import ScanFilter, pair_hash
 from gpu.bank.nearest import EXACT, DenseBest
+from gpu.bank.proposed import best_among
 from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
-from gpu.bank.proposed import best_among
 from gpu.large.library import one_thread
 from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists

@@ -53,6 +53,15 @@ def make(pool: DevicePool, sizes: Sequence[int], dim: int, seed: int = 1) -> Mad
     return Made(mirrors, vectors, sum(sizes) / spent)
 
 
+def filled(n: int, dim: int, seed: int) -> NamespaceBank:
+    """A namespace in host memory of so many random unit vectors, one for each memory."""
+    rows = np.random.default_rng(seed).standard_normal((n, dim), np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    bank = NamespaceBank(PagePool(), dim)
+    bank.put(_batch(rows.astype(np.float16), 0))
+    return bank
+
+
 def queries(n: int, dim: int, device: torch.device, seed: int = 2) -> torch.Tensor:
     """Random unit queries, float32 `[n, dim]`."""
     torch.manual_seed(seed)

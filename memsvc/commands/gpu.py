@@ -17,7 +17,10 @@ from memsvc.core.settings import Settings
 from memsvc.index.keeper import Keeper
 from memsvc.index.names import namespace_key
 from memsvc.wiring import Container
+from retrieval.embedders import packaged
+from retrieval.embedders.batched_questions import BatchedQuestions
 from retrieval.embedders.batching import BatchingEmbedder
+from retrieval.errors import EmbedderError
 
 Say = Callable[[str], None]
 
@@ -42,8 +45,22 @@ class KeptNamespaces:
         return self._keeper.catch_up(namespace_key(name), seq)
 
 
-def encoder(embedder: BatchingEmbedder) -> Callable[[Sequence[str]], NDArray[np.float32]]:
-    """Questions to vectors, side by side."""
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def encoder_on_device(settings: Settings, embedder: BatchingEmbedder) -> Encode:
+    """Questions to vectors on the device, where the model is a packaged one; else with the embedder itself."""
+    source, _, name = settings.embedder.partition(":")
+    if source != "packaged":
+        return encoder(embedder)
+    try:
+        return BatchedQuestions(packaged.locate(name), device="cuda")
+    except EmbedderError as error:
+        raise StartupRefused(str(error)) from error
+
+
+def encoder(embedder: BatchingEmbedder) -> Encode:
+    """Questions to vectors with an embedder, side by side."""
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
         coming = [embedder.submit_question(text) for text in texts]
@@ -73,7 +90,9 @@ def run_gpu(settings: Settings, say: Say) -> None:
     container = Container(settings.model_copy(update={"gpu": "off"}), say=say)
     try:
         container.start()
-        server = GpuServer(device.bank, KeptNamespaces(container.keeper), encoder(container.embedder))
+        server = GpuServer(
+            device.bank, KeptNamespaces(container.keeper), encoder_on_device(settings, container.embedder)
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
         endpoint = settings.gpu_socket
