@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank, Published
+from gpu.bank.segment import gather
 from gpu.device.best import Best
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
@@ -95,20 +96,37 @@ class DeviceBank:
         seen: dict[NamespaceBank, Published],
         k: int,
     ) -> list[Best]:
-        device = self._pool.bytes.device
         rows = [self._here[namespace].rows for namespace, _ in asked]
-        masks: dict[tuple[NamespaceBank, int], torch.Tensor] = {}
-        for namespace, scan in asked:
-            if (namespace, id(scan)) not in masks:  # the same filter object is the same filter
-                with namespace.view_of(seen[namespace], scan) as view:
-                    masks[namespace, id(scan)] = torch.from_numpy(view.mask()).to(device)
-        vectors = torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(device)
-        found = paged_search(vectors, plan(rows, [masks[namespace, id(scan)] for namespace, scan in asked]), k)
+        vectors = torch.from_numpy(np.ascontiguousarray(queries, np.float32)).to(self._pool.bytes.device)
+        found = paged_search(vectors, plan(rows, self._masks(asked, seen)), k)
         slots, scores = found.slots.cpu().numpy().astype(np.int64), found.scores.cpu().numpy()
         return [
             _best(seen[namespace], own[own >= 0], of[own >= 0])
             for (namespace, _), own, of in zip(asked, slots, scores, strict=True)
         ]
+
+    def _masks(
+        self, asked: Sequence[tuple[NamespaceBank, ScanFilter]], seen: dict[NamespaceBank, Published]
+    ) -> list[torch.Tensor | None]:
+        """Which memories count, for each query, in one copy to the device; None where all do."""
+        places: dict[tuple[NamespaceBank, int], slice | None] = {}
+        parts: list[NDArray[np.uint8]] = []
+        at = 0
+        for namespace, scan in asked:
+            if (key := (namespace, id(scan))) in places:  # the same filter object is the same filter
+                continue
+            with namespace.view_of(seen[namespace], scan) as view:
+                if view.eligible == view.n_slots:
+                    places[key] = None
+                else:
+                    places[key] = slice(at, at + view.n_slots)
+                    parts.append(view.mask())
+                    at += view.n_slots
+        if not parts:
+            return [None] * len(asked)
+        packed = torch.from_numpy(np.concatenate(parts)).to(self._pool.bytes.device)
+        of = [places[namespace, id(scan)] for namespace, scan in asked]
+        return [None if place is None else packed[place] for place in of]
 
     def _on_host(self, query: NDArray[np.float32], namespace: NamespaceBank, scan: ScanFilter, k: int) -> Best:
         self.residency.searched_on_host += 1
@@ -170,6 +188,7 @@ class DeviceBank:
 def _best(seen: Published, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> Best:
     """Names of slots, best first."""
     order = np.argsort(slots)
-    back = np.argsort(order)
-    ids, versions = (seen.current.column(name, slots[order])[back] for name in ("memory_id", "versions"))
+    found = gather(seen.current_rows.attributes, ("memory_id", "versions"), slots[order])
+    ids, versions = np.empty_like(found["memory_id"]), np.empty_like(found["versions"])
+    ids[order], versions[order] = found["memory_id"], found["versions"]
     return Best(ids, versions, scores, slots, seen.current_rows.codes.owner)
