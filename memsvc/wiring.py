@@ -11,15 +11,7 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 from gpu.bank.bank import Bank
-from gpu.bank.namespace import NamespaceBank
-from gpu.bank.nearest import EXACT, Nearest
 from gpu.cores import usable_cores
-from gpu.device.found import NoDeviceError, open_device
-from gpu.device.nearest import DeviceNearest, Searches
-from gpu.device.rules import DeviceRules
-from gpu.large import library
-from gpu.large.namespace import LargeNamespace
-from gpu.large.rules import LargeRules
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
@@ -35,13 +27,13 @@ from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
-from memsvc.index.names import namespace_name
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
+from memsvc.nearest import build_searches, way_to_nearest
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
 from memsvc.reranking import build_reranker
@@ -111,6 +103,7 @@ class Container:
         try:
             self._assemble(embedder)
         except BaseException:
+            self._closing.close()
             self.database.close()
             raise
 
@@ -125,8 +118,8 @@ class Container:
             lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
         )
         analyser = TextAnalyser()
-        self.searches = self._searches()
-        self.bank = bank = Bank(self._nearest())
+        self.searches = build_searches(settings, self.metrics, self._closing, self._say)
+        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say))
         names = NameTables(self.clock)
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop)
         self.entities = Entities(self.database, self.clock, self.cursors, names)
@@ -158,47 +151,6 @@ class Container:
             self.feedback.factors,
             self.entities.resolve,
         )
-
-    def _nearest(self) -> Callable[[NamespaceBank], Nearest]:
-        """How namespaces find the memories nearest to a question: by comparing all, with an index, on a device."""
-        rules = LargeRules(large_from=self.settings.large_from)
-        if self.settings.large_from and not library.is_installed():
-            self._say("large namespaces: every memory is compared; for an index install faiss (memsvc[cpu])")
-        has_index = bool(self.settings.large_from) and library.is_installed()
-
-        def here(bank: NamespaceBank) -> Nearest:
-            return LargeNamespace(bank, rules) if has_index else EXACT
-
-        if (searches := self.searches) is None:
-            return here
-        rules_of_device = DeviceRules(device_from=self.settings.gpu_from)
-        return lambda bank: DeviceNearest(bank, searches, here(bank), rules_of_device)
-
-    def _searches(self) -> Searches | None:
-        """What searches on a device for this process, if anything does."""
-        settings = self.settings
-        if settings.gpu == "off":
-            return None
-        if settings.gpu_socket is not None:
-            from gpu.process.client import GpuClient
-            from gpu.process.searches import RemoteSearches
-
-            client = GpuClient(settings.gpu_socket)
-            self._closing.callback(client.close)
-            self._say(f"device: that of the process at {settings.gpu_socket}")
-            return RemoteSearches(client, namespace_name)
-        try:
-            device = open_device(settings.gpu_memory_share)
-        except NoDeviceError as error:
-            if settings.gpu == "on":
-                raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None
-            self._say(f"device: none, {error}; memories are compared on the processor")
-            return None
-        self.metrics.watch_device(device.bank.residency, device.bank.memory_bytes)
-        searches = device.searches()
-        self._closing.callback(searches.close)
-        self._say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
-        return searches
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""

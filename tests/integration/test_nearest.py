@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 import torch
 
-import memsvc.wiring
+import memsvc.nearest
+from gpu.bank.filters import ScanFilter
 from gpu.device.bank import DeviceBank
 from gpu.device.found import Device
 from gpu.device.pool import DevicePool
@@ -33,16 +34,10 @@ def semantic(service: Service, question: str) -> list[tuple[UUID, float]]:
     """What the channel of meaning found, best first."""
     recaller = service.container.recaller
     namespace = service.container.bank.namespace(service.container.bank.keys()[0])
-    with namespace.view(_scan()) as view:
+    with namespace.view(ScanFilter()) as view:
         best = view.nearest(recaller._embedder.embed_query(question), 10)
         ids = view.memory_id(best.slots)
         return [(UUID(bytes=row.tobytes()), float(score)) for row, score in zip(ids, best.scores, strict=True)]
-
-
-def _scan() -> Any:
-    from gpu.bank.filters import ScanFilter
-
-    return ScanFilter()
 
 
 def told(url: str, folder: Path, **given: Any) -> tuple[list[list[tuple[UUID, float]]], dict[str, Any]]:
@@ -69,7 +64,7 @@ def test_the_ways_find_the_same(
 ) -> None:
     exact, by_comparing = told(sqlite_url, tmp_path, large_from=0)
     indexed, by_index = told(sqlite_url, tmp_path, large_from=50)
-    monkeypatch.setattr(memsvc.wiring, "open_device", lambda share: device)
+    monkeypatch.setattr(memsvc.nearest, "open_device", lambda share: device)
     on_device, by_device = told(sqlite_url, tmp_path, large_from=0, gpu_from=1)
 
     assert [way["found by"] for way in (by_comparing, by_index, by_device)] == [

@@ -1,0 +1,78 @@
+"""Chooses how namespaces find the memories nearest to a question: by comparing all, with an index, on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from gpu.bank.namespace import NamespaceBank
+from gpu.bank.nearest import EXACT, Nearest
+from gpu.device.found import NoDeviceError, open_device
+from gpu.device.nearest import DeviceNearest, Searches
+from gpu.device.rules import DeviceRules
+from gpu.large import library
+from gpu.large.namespace import LargeNamespace
+from gpu.large.rules import LargeRules
+from memsvc.core.errors import StartupRefused
+from memsvc.core.metrics import Metrics
+from memsvc.core.settings import Settings
+from memsvc.index.names import namespace_name
+
+Say = Callable[[str], None]
+
+
+def build_searches(settings: Settings, metrics: Metrics, closing: ExitStack, say: Say) -> Searches | None:
+    """What searches on a device for this process, if anything does.
+
+    Args:
+        settings: whether to use one, and whose.
+        metrics: watch the device of this process.
+        closing: ends what was opened.
+        say: told which device is used, or why none is.
+
+    Raises:
+        StartupRefused: there must be a device, and there is none.
+    """
+    if settings.gpu == "off":
+        return None
+    if settings.gpu_socket is not None:
+        say(f"device: that of the process at {settings.gpu_socket}")
+        return _remote(settings.gpu_socket, closing)
+    try:
+        device = open_device(settings.gpu_memory_share)
+    except NoDeviceError as error:
+        if settings.gpu == "on":
+            raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None
+        say(f"device: none, {error}; memories are compared on the processor")
+        return None
+    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
+    metrics.watch_device(device.bank.residency, device.bank.memory_bytes)
+    searches = device.searches()
+    closing.callback(searches.close)
+    return searches
+
+
+def _remote(endpoint: str, closing: ExitStack) -> Searches:
+    try:
+        from gpu.process.client import GpuClient
+        from gpu.process.searches import RemoteSearches
+    except ImportError as error:
+        raise StartupRefused(f"MEMSVC_GPU_SOCKET needs {error.name}: install memsvc[gpu]") from None
+    client = GpuClient(endpoint)
+    closing.callback(client.close)
+    return RemoteSearches(client, namespace_name)
+
+
+def way_to_nearest(settings: Settings, searches: Searches | None, say: Say) -> Callable[[NamespaceBank], Nearest]:
+    """Makes, for a namespace, what finds its nearest memories."""
+    has_index = settings.large_from > 0 and library.is_installed()
+    if settings.large_from and not has_index:
+        say("large namespaces: every memory is compared; for an index install faiss (memsvc[cpu])")
+    of_index, of_device = LargeRules(large_from=settings.large_from), DeviceRules(device_from=settings.gpu_from)
+
+    def here(bank: NamespaceBank) -> Nearest:
+        return LargeNamespace(bank, of_index) if has_index else EXACT
+
+    if searches is None:
+        return here
+    return lambda bank: DeviceNearest(bank, searches, here(bank), of_device)
