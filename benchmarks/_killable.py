@@ -62,7 +62,7 @@ class ServerProcess:
     @staticmethod
     def _ready(url: str) -> bool:
         try:
-            return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{url}/readyz", timeout=30).status_code == 200
         except httpx.TransportError:
             return False
 
