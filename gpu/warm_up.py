@@ -9,6 +9,7 @@ from gpu.bank.bank import Bank
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 from gpu.bank.segment import SegmentSnapshot
+from gpu.large.scans import nearest_of_newest
 from gpu.ops.entity_scan.op import entity_scan
 from gpu.ops.hopfield.op import complete_within
 from gpu.ops.interval_scan.op import interval_scan
@@ -40,7 +41,9 @@ def warm_up() -> None:
     terms = np.array([7], np.uint32)
     with namespace.view(scan) as view:
         view.document_frequency(terms)
-        scores = view.dense(np.ones(_DIM, np.float32))
+        vector = np.ones(_DIM, np.float32)
+        view.dense_of(vector, np.zeros(1, np.int64))  # before all are scored: then nothing would be left to do
+        scores = view.dense(vector)
         view.bm25(terms, np.ones(1, np.float32), 1.5, 0.75)
         view.memory_id(view.top(scores, 1)[0])
         view.moments(scores)
@@ -48,6 +51,7 @@ def warm_up() -> None:
         max_sim(np.zeros((1, 2), np.uint8), np.arange(2), np.ones((1, _DIM), np.float32))
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
+            nearest_of_newest(segment, vector, mask, 0, 1)
             _warm_scans(segment, mask)
     around = graph(1, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1))
     spread(around, np.ones(1), 0.5)

@@ -102,7 +102,7 @@ class GpuServer:
             poller.register(self._bell_end, zmq.POLLIN)
             try:
                 while not self._is_stopping:
-                    events = dict(poller.poll())
+                    events = dict(poller.poll(0 if self._ready else None))
                     if self._bell_end in events:
                         os.read(self._bell_end, 1024)
                     self._serve(socket)
@@ -170,7 +170,11 @@ class GpuServer:
         ]
         told = [at for at, waiting in enumerate(batch) if waiting.asked.text]
         if told and self._encode is not None:
-            rows = self._encode([batch[at].asked.text for at in told])
+            try:
+                rows = self._encode([batch[at].asked.text for at in told])
+            except Exception as error:  # noqa: BLE001 - whatever an embedder raises must not end the process
+                logger.warning("questions could not be embedded: %s", error)
+                return vectors
             for at, row in zip(told, rows, strict=True):
                 vectors[at] = row
         return vectors

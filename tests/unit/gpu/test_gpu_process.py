@@ -57,6 +57,8 @@ def query(seed: int) -> np.ndarray:
 
 
 def encode(texts: list[str]) -> np.ndarray:
+    if "unspeakable" in texts:
+        raise ValueError("it cannot be embedded")
     return np.stack([query(len(text)) for text in texts])
 
 
@@ -126,6 +128,8 @@ def test_what_cannot_be_answered_is_refused_and_the_rest_goes_on(
     assert "KeyError" in caplog.text
     with pytest.raises(DeviceLostError):
         client.search(b"a", 0, EVERYTHING, 3, vector=query(1)[:-1])
+    with pytest.raises(DeviceLostError):
+        client.search(b"a", 0, EVERYTHING, 3, text="unspeakable")
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
         socket.connect(stand.endpoint)
