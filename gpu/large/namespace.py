@@ -112,13 +112,14 @@ class LargeNamespace:
         if index is None or index.owner != current.codes.owner:
             return EXACT.search(view, vector, limit)
         budget = self.rules.compared(current.n_views, limit)
-        newer = max(0, current.n_views - index.covered)
+        covered = index.covered  # read before the candidates are taken: an index may grow in place meanwhile
+        newer = max(0, current.n_views - covered)
         closed = sum(int(np.count_nonzero(own)) for _, _, own in others)
         if not self.rules.is_worth_it(view.eligible, budget, newer + closed):
             return EXACT.search(view, vector, limit)
         found = [
             index.candidates(vector, current, mask, budget, limit),
-            nearest_of_newest(current, vector, mask, index.covered, limit),
+            nearest_of_newest(current, vector, mask, covered, limit),
             *(part.start + nearest_of_all(segment, vector, own, limit) for segment, part, own in others),
         ]
         return best_among(view, vector, limit, np.unique(np.concatenate(found)), self.rules.sampled)

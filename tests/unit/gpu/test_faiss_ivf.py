@@ -61,6 +61,27 @@ def test_newer_rows_are_found_and_added() -> None:
     assert_same(large)
 
 
+def test_rows_that_the_index_takes_in_during_a_search_are_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = indexed(bank_of(memories(1, list(range(N)))))
+    monkeypatch.setattr(large, "refresh", lambda view=None: None)  # it grows just when this test says so
+    large.bank.put(memories(2, list(range(N, N + 60))))
+    index = large._index
+    assert isinstance(index, FaissIvf)
+    covered_at_first = index.covered
+
+    def candidates(*args: Any) -> Any:
+        slots = FaissIvf.candidates(index, *args)
+        index.covered = segment_of(large.bank).n_views  # what growing in place sets at its end
+        return slots
+
+    monkeypatch.setattr(index, "candidates", candidates)
+    with large.bank.view(ScanFilter()) as view:
+        for seed in range(5):
+            index.covered = covered_at_first
+            found, true = large.search(view, query(seed), 10), EXACT.search(view, query(seed), 10)
+            assert found.slots.tolist() == true.slots.tolist()
+
+
 def test_more_is_asked_for_until_there_are_enough_memories() -> None:
     segment = segment_of(bank_of(memories(1, list(range(N)))))
     index = FaissIvf.built(faiss, segment, lambda: True)
