@@ -21,7 +21,7 @@ import orjson
 
 from benchmarks import _results
 from benchmarks.quality import fitted
-from benchmarks.quality.report import refused
+from benchmarks.quality.report import asked, refused
 from benchmarks.quality.run import NAME, PROFILES
 from benchmarks.quality.sets import AVERAGED, Json
 
@@ -89,9 +89,7 @@ def draw(saved: Json, out: Path) -> None:
         _conversations(left, saved)
         _means(right, saved)
         machine = saved["machine"]
-        limit = saved["figures"].get("limit")
-        some = f", about {limit} questions of each set" if limit else ""
-        where = f"{machine['cores']} cores of {machine['cpu']}, {saved['date'][:10]}{some}"
+        where = f"{machine['cores']} cores of {machine['cpu']}, {saved['date'][:10]}{asked(saved)}"
         figure.supxlabel(
             f"median time of a search by one client, embedding included, ms (log scale); {where}", fontsize=8
         )

@@ -183,13 +183,24 @@ def _points(on: dict[str, float], most: int = 6) -> str:
 
 
 def _origin(saved: Json) -> str:
-    machine, limit = saved["machine"], saved["figures"].get("limit")
-    some = f", about {limit} questions of each set" if limit else ""
+    machine = saved["machine"]
     where = f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_1m']} at the end"
     models = saved["figures"].get("model_ms")
     takes = ", ".join(f"{ms} ms to {what.replace('_', ' ')}" for what, ms in (models or {}).items())
     speed = f" One thread takes {takes}." if takes else ""
-    return f"`{saved['command']}`, {saved['date'][:10]}, revision {saved['revision']}, {where}{some}.{speed}\n"
+    return f"`{saved['command']}`, {saved['date'][:10]}, revision {saved['revision']}, {where}{asked(saved)}.{speed}\n"
+
+
+def asked(saved: Json) -> str:
+    """How many questions were asked, if not all of them; as the end of a sentence."""
+    figures = saved["figures"]
+    limits = {name: of.get("limit") for name, of in figures.get("profiles", {"": figures}).items()}
+    said = []
+    for limit in sorted({limit for limit in limits.values() if limit}):
+        names = [name for name in limits if limits[name] == limit]
+        with_some = "" if len(names) == len(limits) else " with " + " and ".join(names)
+        said.append(f", about {limit} questions of each set{with_some}")
+    return "".join(said)
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Quality and latency of recall on real sets, from the same run, over HTTP, for each profile.
 
-    python -m benchmarks.quality run --data DATA [--set NAME] [--profile fast] [--limit N]
+    python -m benchmarks.quality run --data DATA [--set NAME] [--profile fast] [--limit N] [--limit-of thorough=N]
 
 Each set and profile has a server process of its own, so that no cache of one helps another; the rows of a set are
 written once and kept for its other profiles, unless the set grows between its questions. Where shipped numbers were
@@ -18,7 +18,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -73,45 +73,48 @@ def main(argv: Sequence[str] | None = None) -> None:
     _refuse(given, [folder.name for folder in chosen])
     figures = _kept(options.name) if options.keep else {}
     held = _cores(options.servers, options.cores)
-    figures |= {"limit": options.limit, "model_ms": model_ms(), "profiles": figures.get("profiles", {})}
+    profiles = options.profile or PROFILES
+    limits = {profile: options.limit for profile in profiles} | dict(options.limit_of)
+    figures |= {"model_ms": model_ms(), "profiles": figures.get("profiles", {})}
     for folder in chosen:
-        data = read(folder, options.limit)
+        asked = {profile: read(folder, limits[profile]) for profile in profiles}
         settings = dict(one.split("=", 1) for one in options.setting)
         with scratch() as place:
             settings |= _without(given, folder.name, place)
-            for profile, answered, written in _played(data, options.profile or PROFILES, place, settings, held):
+            for profile, answered, written in _played(asked, place, settings, held):
                 of = figures["profiles"].setdefault(profile, {"sets": {}})
-                of["sets"][data.name] = {**summary(answered), **written, "fitted": _named(given, folder.name)}
+                of["limit"] = limits[profile]
+                of["sets"][folder.name] = {**summary(answered), **written, "fitted": _named(given, folder.name)}
                 of |= means(of["sets"])
-                _details(options.details, data.name, profile, answered)
-                _say(data.name, profile, of["sets"][data.name])
+                _details(options.details, folder.name, profile, answered)
+                _say(folder.name, profile, of["sets"][folder.name])
                 _results.save(options.name, figures, command=COMMAND)
     print(f"saved {_results.RESULTS / options.name}.json")
 
 
 def _played(
-    data: Set, profiles: Sequence[str], place: Path, settings: dict[str, str], held: Sequence[Collection[int]] | None
+    asked: Mapping[str, Set], place: Path, settings: dict[str, str], held: Sequence[Collection[int]] | None
 ) -> Iterator[tuple[str, list[Answered], Json]]:
     """Answers by profile, from servers of its own, and how fast the rows were written.
 
     Args:
-        data: the set.
-        profiles: those to ask with.
+        asked: by profile, the set with the questions that it is asked.
         place: for data folders.
         settings: of the servers.
         held: cores of each server; they share the questions. None: one server that has them all.
     """
     rates: Json = {}
     written = place / "data"
-    if not data.grows:
+    whole = max(asked.values(), key=lambda one: sum(len(step.rows) for step in one.steps))
+    if not whole.grows:
         with serve(written, **settings) as server:
             client = Client(server.url)
             begun, rows = time.perf_counter(), 0
-            for step in data.steps:
-                write_rows(client.post, namespace_of(data, step), step.rows)
+            for step in whole.steps:
+                write_rows(client.post, namespace_of(whole, step), step.rows)
                 rows += len(step.rows)
             rates = _rate(rows, time.perf_counter() - begun)
-    for profile in profiles:
+    for profile, data in asked.items():
         begun = time.perf_counter()
         servers: Sequence[Collection[int] | None] = held or (None,)
         with ThreadPoolExecutor(len(servers)) as asking:
@@ -373,12 +376,27 @@ def _cores(servers: int, each: int) -> list[list[int]] | None:
     return [own[number * each : (number + 1) * each] for number in range(servers)]
 
 
+def _limit_of(text: str) -> tuple[str, int]:
+    profile, _, number = text.partition("=")
+    if profile not in PROFILES:
+        raise argparse.ArgumentTypeError(f"no profile: {profile}")
+    return profile, int(number)
+
+
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality run", description=(__doc__ or "").split("\n")[0]
     )
     add_options(parser)
     parser.add_argument("--profile", action="append", choices=PROFILES, help="default: all three")
+    parser.add_argument(
+        "--limit-of",
+        action="append",
+        default=[],
+        type=_limit_of,
+        metavar="PROFILE=N",
+        help="about so many questions of each set for one profile, whatever --limit says",
+    )
     parser.add_argument("--details", type=Path, help="folder for every question's ranking (jsonl.gz)")
     parser.add_argument("--keep", action="store_true", help="keep the other sets and profiles of the same revision")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE", help="of the server")
