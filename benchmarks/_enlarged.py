@@ -42,25 +42,26 @@ def real(folders: list[Path]) -> Real:
     name = hashlib.sha256(repr([str(f) for f in folders] + [TEXTS, QUESTIONS, CHARACTERS]).encode()).hexdigest()[:16]
     kept = Path(tempfile.gettempdir()) / f"memsvc-bench-embedded-{name}.npz"
     if not kept.exists():
-        rows, questions = _embedded(folders)
+        fresh = embedded(folders, TEXTS, QUESTIONS)
         partial = kept.with_name(f"partial-{kept.name}")
-        np.savez(partial, rows=rows, questions=questions)
+        np.savez(partial, rows=fresh.rows, questions=fresh.questions)
         partial.rename(kept)
     with np.load(kept, allow_pickle=False) as found:
         return Real(found["rows"], found["questions"])
 
 
-def _embedded(folders: list[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def embedded(folders: list[Path], n_texts: int, n_questions: int) -> Real:
+    """The same, embedded anew."""
     sets = [load(folder) for folder in folders]
-    texts = _evenly([[row["content"][:CHARACTERS] for row in one.corpus] for one in sets], TEXTS)
-    questions = _evenly([[query["text"] for query in one.queries] for one in sets], QUESTIONS)
+    texts = _evenly([[row["content"][:CHARACTERS] for row in one.corpus] for one in sets], n_texts)
+    questions = _evenly([[query["text"] for query in one.queries] for one in sets], n_questions)
     embedder = packaged.load()
     rows = [
         views[0]
         for at in range(0, len(texts), _AT_A_TIME)
         for views in embedder.embed_documents(texts[at : at + _AT_A_TIME])
     ]
-    return np.stack(rows), np.stack([embedder.embed_query(question) for question in questions])
+    return Real(np.stack(rows), np.stack([embedder.embed_query(question) for question in questions]))
 
 
 def _evenly(lists: list[list[str]], count: int) -> list[str]:

@@ -17,6 +17,11 @@ class Tier(StrEnum):
     BIT1 = "bit1"
 
 
+BITS = {Tier.FP16: 16, Tier.INT8: 8, Tier.INT4: 4, Tier.BIT1: 1}
+"""Bits of a dimension."""
+_PIECE = 16
+"""Bytes of which the code of a row takes a multiple: so each begins where a device can load 16 bytes at once."""
+
 LIVE_EPOCH = (1 << 63) - 1
 """`died` of a row that nothing has replaced."""
 ERASED_EPOCH = 0
@@ -95,11 +100,28 @@ def tokens(dim: int) -> Layout:
     return Layout(("codes", "uint8", token_bytes(dim)), smallest_page=64, largest_page=8192)
 
 
+def code_bytes(tier: Tier, dim: int) -> int:
+    """Bytes that the code of one row takes in a page; those beyond the code itself are zero."""
+    return -(-dim * BITS[tier] // (8 * _PIECE)) * _PIECE
+
+
 def codes(tier: Tier, dim: int) -> Layout:
-    """Layout of the code pages of one tier: one element for each view, the slot of its memory beside the codes."""
-    if tier is not Tier.FP16:
-        raise ValueError(f"no codec for tier {tier}")
-    return Layout(("slot", "int32"), ("vectors", "float16", dim), smallest_page=16, largest_page=4096)
+    """Layout of the code pages of one tier: one element for each view, the slot of its memory beside the codes.
+
+    Below fp16 `scale` and `error` are those of `gpu.tiers.ranking.corrected`: the dot product of a query with
+    `scale * value(code)` is the estimate, and `error` the squared length of what that leaves out of the row. Apart from
+    the codes, since a scan of the coarsest tier would read them 16 bytes at a time and use four.
+    """
+    if tier is Tier.FP16:
+        return Layout(("slot", "int32"), ("vectors", "float16", dim), smallest_page=16, largest_page=4096)
+    return Layout(
+        ("slot", "int32"),
+        ("scale", "float32"),
+        ("error", "float32"),
+        ("codes", "uint8", code_bytes(tier, dim)),
+        smallest_page=16,
+        largest_page=4096,
+    )
 
 
 @dataclass(frozen=True, slots=True)

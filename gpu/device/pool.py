@@ -16,24 +16,34 @@ class DeviceMemoryFullError(Exception):
 
 
 class DevicePool:
-    """One block of device memory, taken once. Thread-safe.
+    """One block of memory that a device reads, taken once. Thread-safe.
 
     The smallest free range that is large enough is cut; what comes back is joined with its free neighbours, and is
     overwritten with zeros before it can be handed out again.
+
+    Attributes:
+        device: who reads the memory.
+        bytes: the memory, uint8.
     """
 
-    def __init__(self, device: torch.device, size: int) -> None:
+    def __init__(self, device: torch.device, size: int, *, in_host_memory: bool = False) -> None:
         """Takes the memory.
 
         Args:
             device: where.
             size: bytes, at least 256.
+            in_host_memory: take pinned memory of the host in place of the device's own: kernels read it through the
+                bus, at a hundredth of the bandwidth, for what is large and seldom read.
 
         Raises:
             torch.OutOfMemoryError: there is not so much.
         """
         size = size // _ALIGN * _ALIGN
-        self.bytes = torch.zeros(size, dtype=torch.uint8, device=device)
+        self.device = device
+        if in_host_memory:
+            self.bytes = torch.zeros(size, dtype=torch.uint8, pin_memory=device.type == "cuda")
+        else:
+            self.bytes = torch.zeros(size, dtype=torch.uint8, device=device)
         self._lock = threading.Lock()
         self._free: list[tuple[int, int]] = [(0, size)]  # (start, end), ascending, never touching each other
         self._generations = 0

@@ -37,10 +37,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.errors import DimensionError
-from gpu.bank.layouts import Tier
+from gpu.bank.layouts import BITS, Tier
 from gpu.tiers import packing
 
-_BITS = {Tier.FP16: 16, Tier.INT8: 8, Tier.INT4: 4, Tier.BIT1: 1}
 _WIDTHS = {Tier.INT8: (1.0, 0.95, 0.9), Tier.INT4: (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.56)}
 """Widths of clipping that are tried, as parts of the largest coordinate. Sixty widths in place of these lower the
 error by 1 % at 384 dimensions."""
@@ -81,7 +80,7 @@ class Codes:
 
 def row_bytes(tier: Tier, dim: int) -> int:
     """Bytes of the code of one row, without its scale and error (four each)."""
-    return packing.packed_bytes(_BITS[tier], dim)
+    return packing.packed_bytes(BITS[tier], dim)
 
 
 def encode(rows: NDArray[np.floating], tier: Tier) -> Codes:
@@ -137,7 +136,7 @@ def step_down(codes: Codes, tier: Tier, squares: float | NDArray[np.float32] = 1
     Raises:
         ValueError: the tier is not coarser.
     """
-    if _BITS[tier] >= _BITS[codes.tier]:
+    if BITS[tier] >= BITS[codes.tier]:
         raise ValueError(f"{tier} is not coarser than {codes.tier}")
     lengths = np.sqrt(np.broadcast_to(np.asarray(squares, np.float32), len(codes)))
     lower = encode(unit(decode(codes)) * lengths[:, None], tier)

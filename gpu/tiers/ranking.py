@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.layouts import Tier
+from gpu.tiers.codecs import Codes
 
 CAUTION = 1.0
 """Standard errors that are taken off. On mixed tiers recall@10 rises up to 1, is as good at 1.5 and falls beyond;
@@ -80,11 +81,36 @@ def estimates(
     """
     wide, lost = np.asarray(dots, np.float64), errors.astype(np.float64)
     kept = np.maximum(np.asarray(squares, np.float64), np.finfo(np.float32).tiny)
-    shrinkages = np.ones_like(lost) if tier in _UNBIASED else np.maximum(1 - lost / kept, _LEAST_SHRINKAGE)
+    shrinkages = _shrinkages(lost, tier, kept)
     values = wide / shrinkages
     across = np.maximum(query_square - np.square(values) / kept, 0.0) / max(dim - 1, 1)
     noise = lost / shrinkages if dim > 1 else np.zeros_like(lost)
     return Estimates(values.astype(np.float32), np.sqrt(noise * across).astype(np.float32))
+
+
+def corrected(codes: Codes, squares: float | NDArray[np.float32] = 1.0) -> Codes:
+    """The same codes with the correction in their scale: what pages on a device hold.
+
+    The dot product of a query with them is the estimate itself, and their error is the noise w of the module's text:
+    the squared length of the part of the row that they leave out. By Cauchy and Schwarz no estimate is further from the
+    exact dot product than |q| sqrt(w).
+
+    Args:
+        codes: as they were encoded.
+        squares: as in `estimates`.
+    """
+    kept = np.maximum(np.asarray(squares, np.float64), np.finfo(np.float32).tiny)
+    lost = codes.errors.astype(np.float64)
+    shrinkages = _shrinkages(lost, codes.tier, kept)
+    # |x̂ / c - x|^2 with <x, x̂> = |x|^2 - e = |x̂|^2 where the scale is that of least squares; c is clipped from below.
+    noise = lost if codes.tier in _UNBIASED else (kept - lost) / shrinkages**2 - 2 * (kept - lost) / shrinkages + kept
+    scales = (codes.scales / shrinkages).astype(np.float32)
+    return Codes(codes.tier, codes.dim, codes.values, scales, np.maximum(noise, 0).astype(np.float32))
+
+
+def _shrinkages(lost: NDArray[np.float64], tier: Tier, kept: np.float64 | NDArray[np.float64]) -> NDArray[np.float64]:
+    """The module's c: how much shorter an estimate is before it is corrected."""
+    return np.ones_like(lost) if tier in _UNBIASED else np.maximum(1 - lost / kept, _LEAST_SHRINKAGE)
 
 
 def exact_first(rows: NDArray[np.float32], errors: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -19,14 +19,13 @@ import triton
 import triton.language as tl
 
 from gpu.bank.errors import DimensionError
-from gpu.bank.layouts import Tier
+from gpu.bank.layouts import BITS, Tier
 from gpu.tiers.packing import packed_bytes
 
 _QUERIES = 8
 """Queries that share one reading of the codes: their products must fit the registers."""
 _TILE = 8192
 """Products of a tile: 64 float32 in each of 128 threads."""
-_BITS = {Tier.INT8: 8, Tier.INT4: 4, Tier.BIT1: 1}
 
 
 @triton.jit
@@ -152,9 +151,9 @@ def device_scores(codes: torch.Tensor, scales: torch.Tensor, queries: torch.Tens
         DimensionError: codes and queries do not fit.
         ValueError: another tier, a wrong dtype, or not contiguous.
     """
-    if tier not in _BITS:
+    if tier is Tier.FP16:
         raise ValueError(f"no device codes of tier {tier}")
-    bits = _BITS[tier]
+    bits = BITS[tier]
     if codes.dtype != (torch.int8 if bits == 8 else torch.uint8) or scales.dtype != torch.float32:
         raise ValueError(f"codes of tier {tier} cannot be {codes.dtype} with scales {scales.dtype}")
     if not (codes.is_contiguous() and scales.is_contiguous()):

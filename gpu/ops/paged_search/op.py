@@ -54,6 +54,24 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Launched:
+    """What the launches leave on the device, in the plan's order; `settle` makes the answer of it.
+
+    Attributes:
+        found: the best of what was looked into.
+        certain: int32 `[b]`, 1 where that is the answer.
+        broken: int32 `[1]`, 1 if a page belonged to somebody else.
+        scores: float32 `[n_chunks, groups, GROUP]`, in the order of the records; entries behind the last group of a
+            query are not written.
+    """
+
+    found: Found
+    certain: torch.Tensor
+    broken: torch.Tensor
+    scores: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Queries of a batch that ask the same namespace: the first of them in the plan's order, and how many."""
 
@@ -101,7 +119,7 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     """
     if any(of.pool is not rows[0].pool for of in rows):
         raise ValueError("the namespaces of a batch must lie in one pool")
-    order, shared = _ordered(rows)
+    order, shared = ordered(rows)
     rows = [rows[i] for i in order]
     masks = [None if masks is None else masks[i] for i in order]
     n_groups = [of.records.shape[0] for of in rows]
@@ -136,7 +154,7 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     )
 
 
-def _ordered(rows: Sequence[PagedRows]) -> tuple[list[int], tuple[Run, ...]]:
+def ordered(rows: Sequence[PagedRows]) -> tuple[list[int], tuple[Run, ...]]:
     """An order in which queries of one namespace that are many stand together at the end, and their runs."""
     asked: dict[int, list[int]] = {}
     for place, of in enumerate(rows):
@@ -179,23 +197,28 @@ def paged_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
         raise ValueError("queries must be float32 in one piece, and k at least 1")
     if any(of.dim != queries.shape[1] for of in batch.namespaces):
         raise DimensionError(f"the queries have dimension {queries.shape[1]}, a namespace has another")
-    found, certain, broken, scores = launch(queries, batch, k)
-    if int(broken):
-        raise PageOwnershipError("a page of the batch belongs to somebody else")
-    for query in torch.nonzero(certain == 0).flatten().tolist():
-        _sorted(query, batch, scores, found)
+    found = settle(launch(queries, batch, k), batch)
     if batch.order is None:
         return found
     back = torch.argsort(batch.order)
     return Found(found.slots[back], found.scores[back])
 
 
-def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The launches alone: what was found, for each query whether that is certain, whether pages were lost, scores.
+def settle(launched: Launched, batch: Plan) -> Found:
+    """The answer, in the plan's order; waits for the device. The rows of queries that are not certain are sorted.
 
-    Everything is in the plan's order, and nothing waits for the device. Scores are float32 `[n_chunks, groups, GROUP]`,
-    in the order of the records; entries behind the last group of a query are not written.
+    Raises:
+        PageOwnershipError: a page belonged to somebody else.
     """
+    if int(launched.broken):
+        raise PageOwnershipError("a page of the batch belongs to somebody else")
+    for query in torch.nonzero(launched.certain == 0).flatten().tolist():
+        _sorted(query, batch, launched.scores, launched.found)
+    return launched.found
+
+
+def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
+    """The launches alone: nothing waits for the device."""
     device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
     if batch.order is not None:
         queries = queries[batch.order]
@@ -224,7 +247,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[Found, torch.Ten
         pool, tables, n_groups, first, scores, group_best, chunk_best, slots, best, certain, k,
         GROUPS=batch.groups, CHUNKS=_power(batch.most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
     )  # fmt: skip
-    return Found(slots, best), certain, broken, scores
+    return Launched(Found(slots, best), certain, broken, scores)
 
 
 def _launch_shared(
@@ -250,7 +273,7 @@ def _launch_shared(
 def _sorted(query: int, batch: Plan, scores: torch.Tensor, found: Found) -> None:
     """Writes the answer of one query from the scores of all its rows."""
     k = found.slots.shape[1]
-    records = batch.namespaces[query].records
+    records = batch.namespaces[query].records[: int(batch.rows[1, query])]
     own = torch.full((records.shape[0], GROUP), -1, dtype=torch.int32, device=records.device)
     kernel.read_slots[(records.shape[0],)](batch.namespaces[query].pool, records, own)
     rows = scores[batch.first_chunks[query] :].reshape(-1, GROUP)[: records.shape[0]].flatten()

@@ -55,7 +55,7 @@ def _index(key):
 
 
 @triton.jit
-def _query_of(first_chunks, n_queries, steps, program):
+def query_of(first_chunks, n_queries, steps, program):
     """Which query a program works for: the last one whose first chunk is not behind it."""
     low = 0
     high = n_queries
@@ -104,7 +104,7 @@ def scan(
         BLOCK, BLOCKS: `BLOCK * BLOCKS >= dim`.
     """
     program = tl.program_id(0)
-    query = _query_of(first_chunks, n_queries, steps, program)
+    query = query_of(first_chunks, n_queries, steps, program)
     table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
     mask_address = tl.load(masks + query)
     mask = mask_address.to(tl.pointer_type(tl.uint8))

@@ -115,7 +115,7 @@ def test_equal_scores_come_by_slot() -> None:
     memory = pool()
     rows = Rows(memory, rng, 300, max_views=1)
     for page in rows.device._pages:
-        at = int(page.vector_at(np.array([0]), DIM)[0])
+        at = int(page.place("vectors", np.array([0]))[0])
         memory.bytes[at : at + 2 * DIM * page.capacity].view(torch.float16)[:] = 0.5
     found = paged_search(queries_of(rng, 1), plan([rows.device.rows]), 10)
     assert found.slots[0].tolist() == sorted(rows.slots.tolist())[:10]

@@ -1,0 +1,1 @@
+"""Operation: coarse search on a device, rescored exactly. The reference is the meaning, the kernel the speed."""

@@ -1,0 +1,341 @@
+"""The best memories of many queries, each in its own namespace: coarse codes first, then exact scores of the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import torch
+
+from gpu.bank.errors import DimensionError, PageOwnershipError
+from gpu.bank.layouts import BITS, Tier, code_bytes
+from gpu.ops.coarse_search import triton_kernel
+from gpu.ops.paged_search import op as exact
+from gpu.ops.paged_search.op import GROUP, PagedRows, Run
+from gpu.tiers.rotation import rotation
+
+kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
+RECORD = triton_kernel.RECORD
+STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
+"""Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
+_TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
+"""Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
+_LARGEST_BLOCK, _WARPS = 128, 4
+_SHARED_TILE = 128
+_FEWEST_QUERIES, _MOST_QUERIES = 16, 64
+"""Queries that one program takes: the matrix units want 16 at least."""
+_SMALLEST_BLOCK = 32
+"""Bytes of a code that the matrix units take at a time at the least."""
+_WHOLE = 127
+_RESCORED_AT_ONCE = 4
+"""Groups that one program scores exactly: few, since there are few in all and each is a wait."""
+_LEAST_CANDIDATES = {Tier.INT8: 4, Tier.INT4: 16, Tier.BIT1: 64}
+_RISING = {Tier.INT8: 0.0, Tier.INT4: 0.25, Tier.BIT1: 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class CodedPages:
+    """Coded vectors of one namespace in pages on a device.
+
+    Attributes:
+        records: int64 `[n_stretches, RECORD]`, see `triton_kernel.RECORD`; holding the tensor keeps it, not the pages.
+        pool: uint8, the memory that the pages lie in, from its start, which is a multiple of 16 bytes.
+        owner: who must be named in the header of every page.
+        dim: dimension of the vectors.
+        tier: int8, int4 or bit1.
+        n_groups: groups of 32 rows, none of which crosses a page.
+        centre: float32 `[dim]` on the device, rotated; what was taken off every row before it was encoded.
+        longest: the most that a corrected code is long.
+        left_out: the most that is left out of a row: the square root of the largest error.
+    """
+
+    records: torch.Tensor
+    pool: torch.Tensor
+    owner: int
+    dim: int
+    tier: Tier
+    n_groups: int
+    centre: torch.Tensor
+    longest: float
+    left_out: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer of a search, on the device.
+
+    Attributes:
+        slots: int32 `[b, k]`, -1 where there are fewer.
+        scores: float32 `[b, k]`, exact, -inf where there are fewer.
+        complete: bool `[b]`: proved to be the answer of an exact search. False says only that there is no proof.
+    """
+
+    slots: torch.Tensor
+    scores: torch.Tensor
+    complete: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A batch as the kernels want it, for one launch at a time.
+
+    Attributes:
+        coded: of each query, in the plan's order.
+        order: place in the plan -> place in the batch.
+        first_stretches: those of each query, and the number of all.
+        table: int64 `[5, b + 1]` on the device: addresses of the records of codes, first stretches, owners, addresses
+            of the records of exact rows, addresses of the centres.
+        bounds: float32 `[2, b]`: `longest` and `left_out`.
+        candidates: groups that are scored exactly for a query, at most.
+        chosen: int64 `[b, candidates, gpu.ops.paged_search.op.RECORD]`: filled by a launch.
+        rescored: a search over `chosen`; the numbers of groups in it are filled by a launch.
+        shared: runs of queries of one namespace, behind all the others.
+    """
+
+    coded: tuple[CodedPages, ...]
+    order: torch.Tensor | None
+    first_stretches: list[int]
+    table: torch.Tensor
+    bounds: torch.Tensor
+    candidates: int
+    chosen: torch.Tensor
+    rescored: exact.Plan
+    shared: tuple[Run, ...]
+
+
+def candidate_groups(tier: Tier, k: int, n_groups: int) -> int:
+    """How many groups of 32 rows are scored exactly: the rule that the stated recall belongs to (see README.md)."""
+    share = k * _LEAST_CANDIDATES[tier] * max(1.0, n_groups / 4096) ** _RISING[tier]
+    return min(max(16, -(-int(share) // 16) * 16), max(n_groups, 1))
+
+
+def plan(
+    coded: Sequence[CodedPages],
+    rows: Sequence[PagedRows],
+    k: int,
+    masks: Sequence[torch.Tensor | None] | None = None,
+    candidates: int | None = None,
+) -> Plan:
+    """Arranges a batch.
+
+    Args:
+        coded: the namespace of each query, the same one as often as it is asked; at least one; all of one tier in one
+            pool.
+        rows: the exact rows of each, which have followed the segment as far; all in one pool, which may be host memory.
+        k: how many memories will be asked for.
+        masks: for each query uint8 by slot, 1 for memories that count; None for all.
+        candidates: groups to score exactly for each query; None for the rule.
+
+    Raises:
+        ValueError: they lie in several pools or tiers, or the exact rows are not those of the codes.
+        DimensionError: they have several dimensions.
+    """
+    _check(coded, rows)
+    order, shared = exact.ordered(rows)
+    coded = [coded[i] for i in order]
+    rows = [rows[i] for i in order]
+    masks = [None if masks is None else masks[i] for i in order]
+    most = max(of.n_groups for of in coded)
+    wanted = candidate_groups(coded[0].tier, k, most) if candidates is None else candidates
+    first = list(accumulate((of.records.shape[0] for of in coded), initial=0))
+    device, b = coded[0].records.device, len(coded)
+    chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
+    per_query = -(-wanted // _RESCORED_AT_ONCE)
+    first_chunks = [i * per_query for i in range(b + 1)]
+    table = torch.tensor(
+        [
+            [of.records.data_ptr() for of in coded] + [0],
+            first,
+            [of.owner for of in coded] + [0],
+            [of.records.data_ptr() for of in rows] + [0],
+            [of.centre.data_ptr() for of in coded] + [0],
+            [chosen[i].data_ptr() for i in range(b)] + [0],
+            [0] * (b + 1),
+            first_chunks,
+            [of.owner for of in rows] + [0],
+            [0 if mask is None else mask.data_ptr() for mask in masks] + [0],
+        ],
+        dtype=torch.int64,
+    )
+    bounds = torch.tensor([[of.longest for of in coded], [of.left_out for of in coded]], dtype=torch.float32)
+    places = torch.tensor(order)
+    if device.type == "cuda":
+        table, bounds, places = (of.pin_memory().to(device, non_blocking=True) for of in (table, bounds, places))
+    of_chosen = [replace(of, records=chosen[i]) for i, of in enumerate(rows)]
+    return Plan(
+        tuple(coded),
+        None if order == sorted(order) else places,
+        first,
+        table[:5],
+        bounds,
+        wanted,
+        chosen,
+        exact.Plan(tuple(of_chosen), None, table[5:], first_chunks, per_query, _RESCORED_AT_ONCE, (), tuple(masks)),
+        shared,
+    )
+
+
+def _check(coded: Sequence[CodedPages], rows: Sequence[PagedRows]) -> None:
+    first = coded[0]
+    if any(of.pool is not first.pool for of in coded) or any(of.pool is not rows[0].pool for of in rows):
+        raise ValueError("the namespaces of a batch must lie in one pool")
+    if any(of.tier is not first.tier for of in coded):
+        raise ValueError("the codes of a batch must be of one tier")
+    if {of.dim for of in coded} | {of.dim for of in rows} != {first.dim}:
+        raise DimensionError("the namespaces of a batch must have one dimension")
+    if [of.n_groups for of in coded] != [of.records.shape[0] for of in rows]:
+        raise ValueError("the exact rows are not those that the codes were made from")
+
+
+def coarse_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
+    """The k best distinct memories of each query among its candidates, best first, equal scores by slot.
+
+    Codes give an estimate of every dot product; the groups of 32 rows with the best estimates (`candidate_groups`) are
+    candidates, and all their rows are scored as `paged_search` scores them. So scores are exact, and what can be
+    missing is a memory none of whose vectors lies in a candidate group.
+
+    Args:
+        queries: float32 `[b, dim]`, contiguous, on the device of the pages.
+        batch: their namespaces, see `plan`.
+        k: how many, at least 1.
+
+    Raises:
+        PageOwnershipError: a page belongs to somebody else by now.
+        ValueError: the queries are no float32, or k is less than 1.
+        DimensionError: they have another dimension than the namespaces.
+    """
+    if queries.dtype != torch.float32 or not queries.is_contiguous() or k < 1:
+        raise ValueError("queries must be float32 in one piece, and k at least 1")
+    if queries.shape != (len(batch.coded), batch.coded[0].dim):
+        raise DimensionError(f"queries of shape {tuple(queries.shape)} do not fit {len(batch.coded)} namespaces")
+    launched, complete, broken = launch(queries, batch, k)
+    if int(broken):
+        raise PageOwnershipError("a page of the batch belongs to somebody else")
+    found = exact.settle(launched, batch.rescored)
+    if batch.order is None:
+        return Found(found.slots, found.scores, complete != 0)
+    back = torch.argsort(batch.order)
+    return Found(found.slots[back], found.scores[back], complete[back] != 0)
+
+
+def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, torch.Tensor, torch.Tensor]:
+    """The launches alone: of the exact search, for each query whether it is complete, whether pages were lost.
+
+    Everything is in the plan's order, and nothing waits for the device.
+    """
+    device, dim, b = queries.device, queries.shape[1], len(batch.coded)
+    if batch.order is not None:
+        queries = queries[batch.order]
+    tables, first, _, exact_tables, centres = batch.table
+    tier, stretches = batch.coded[0].tier, batch.first_stretches[-1]
+    groups = STRETCHES[tier] // GROUP
+    turned = queries @ _turn(dim, device)
+    asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
+    levels = torch.empty((max(stretches, 1), groups), dtype=torch.int16, device=device)
+    zeros = torch.zeros(b * (triton_kernel.LEVELS + 1) + 1, dtype=torch.int32, device=device)
+    histogram, taken, broken = zeros[: -b - 1], zeros[-b - 1 : -1], zeros[-1:]
+    _scan(turned, batch, asked, (levels, histogram, broken))
+    last = torch.empty(b, dtype=torch.int32, device=device)
+    unseen = torch.empty(b, device=device)
+    kernel.choose[(b,)](histogram, last, unseen, batch.rescored.rows[1], batch.candidates, num_warps=4)
+    if stretches:
+        kernel.collect[(stretches,)](
+            tables, first, b, b.bit_length(), levels, last, exact_tables, batch.chosen, taken, batch.candidates,
+            GROUPS=groups, num_warps=1,
+        )  # fmt: skip
+    launched = exact.launch(queries, batch.rescored, k)
+    complete = torch.empty(b, dtype=torch.int32, device=device)
+    kernel.judge[(b,)](
+        turned, centres, *batch.bounds, asked.steps, asked.lost, unseen, launched.found.scores, launched.certain,
+        complete, k, dim, COLUMNS=_power(dim), num_warps=1,
+    )  # fmt: skip
+    return launched, complete, broken
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Numbers of each query, float32 `[b]`, that `prepare` writes and a scan reads; see there."""
+
+    longest: torch.Tensor
+    factors: torch.Tensor
+    shifts: torch.Tensor
+    steps: torch.Tensor
+    lost: torch.Tensor
+
+    def parts(self) -> tuple[torch.Tensor, ...]:
+        """In the order in which the kernels take them."""
+        return self.longest, self.factors, self.shifts, self.steps, self.lost
+
+    def of(self, first: int, count: int) -> _Asked:
+        """Those of some queries."""
+        some = slice(first, first + count)
+        return _Asked(*(part[some] for part in self.parts()))
+
+
+def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Tensor, ...]) -> None:
+    """Levels of all groups: queries that are alone in their namespace, then the runs of the others."""
+    tables, first, owners, _, _ = batch.table
+    masks = batch.rescored.rows[4]
+    one, (b, dim) = batch.coded[0], turned.shape
+    tier, width = one.tier, code_bytes(one.tier, dim)
+    n_alone = batch.shared[0].first if batch.shared else b
+    block = min(_LARGEST_BLOCK, _power(width))
+    sizes = {"BITS": BITS[tier], "GROUPS": STRETCHES[tier] // GROUP, "num_warps": _WARPS}
+    if batch.first_stretches[n_alone]:
+        planes = _planes(turned[:n_alone], tier, asked.of(0, n_alone))
+        kernel.scan[(batch.first_stretches[n_alone],)](
+            one.pool, planes, asked.factors, asked.shifts, asked.steps, tables, first, owners, masks,
+            n_alone, n_alone.bit_length(), *out, width // 16,
+            ROWS=_TILES[tier], PIECES=width // 16, BLOCK=block, BLOCKS=-(-width // block), **sizes,
+        )  # fmt: skip
+    block = max(block, _SMALLEST_BLOCK)
+    for run in batch.shared:
+        of, own = batch.coded[run.first], asked.of(run.first, run.count)
+        planes = _whole_planes(turned[run.first : run.first + run.count], tier, own)
+        at_once = min(_MOST_QUERIES, max(_FEWEST_QUERIES, _power(run.count)))
+        stretches = of.records.shape[0]
+        kernel.scan_shared[(stretches, -(-run.count // at_once))](
+            of.pool, planes, own.factors, own.shifts, own.steps, of.records, of.owner, masks[run.first :],
+            run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
+            ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block), **sizes,
+        )  # fmt: skip
+
+
+def _planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
+    """What `scan` takes of each query; the numbers beside it are written."""
+    n, dim = turned.shape
+    width = code_bytes(tier, dim)
+    if tier is not Tier.BIT1:
+        return _spread(turned, tier, asked, torch.float32, whole=0)
+    planes = torch.empty((n, triton_kernel.PLANES, width // 4), dtype=torch.int32, device=turned.device)
+    kernel.prepare_bits[(n,)](turned, planes, *asked.parts(), dim, width // 4, WORDS=_power(width // 4), num_warps=1)
+    return planes
+
+
+def _whole_planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
+    """The same for `scan_shared`."""
+    return _spread(turned, tier, asked, torch.int8, whole=_WHOLE)
+
+
+def _spread(turned: torch.Tensor, tier: Tier, asked: _Asked, dtype: torch.dtype, *, whole: int) -> torch.Tensor:
+    n, dim = turned.shape
+    width, bits = code_bytes(tier, dim), BITS[tier]
+    planes = torch.empty((n, 8 // bits, width), dtype=dtype, device=turned.device)
+    kernel.prepare[(n,)](
+        turned, planes, *asked.parts(), dim, width, BITS=bits, WHOLE=whole, COLUMNS=_power(width), num_warps=1
+    )
+    return planes
+
+
+@lru_cache(maxsize=16)
+def _turn(dim: int, device: torch.device) -> torch.Tensor:
+    """The rotation as a matrix on the device: `queries @ _turn` is rotated."""
+    return torch.from_numpy(rotation(dim).matrix().T.copy()).to(device)
+
+
+def _power(count: int) -> int:
+    """The least power of two that is no less, at least 2."""
+    return max(2, 1 << (count - 1).bit_length())
