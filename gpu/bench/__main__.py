@@ -8,10 +8,13 @@ from pathlib import Path
 
 import torch
 
-from gpu.bench import paged_search, results
+from gpu.bench import coarse_search, paged_search, results
 from gpu.bench.timing import copy_bytes_per_ms
 
-OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {"paged_search": paged_search.run}
+OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {
+    "coarse_search": coarse_search.run,
+    "paged_search": paged_search.run,
+}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from gpu.device.mirror import UNIT, DevicePage, Mirror
 from gpu.device.pool import DevicePool
 from gpu.ops.coarse_search.op import RECORD, STRETCHES, CodedPages
 from gpu.ops.paged_search.op import GROUP
+from gpu.side_by_side import side_by_side
 from gpu.tiers.codecs import encode
 from gpu.tiers.ranking import corrected
 from gpu.tiers.rotation import rotation
@@ -19,6 +20,8 @@ from gpu.tiers.rotation import rotation
 _CENTRED_FROM, _SAMPLED = 1_024, 4_096
 """Rows from which their mean is taken off before they are encoded: so many that it tells nothing of any of them, which
 may be erased while it stays; and how many rows it is the mean of at most."""
+_PART = 512
+"""Rows that one core encodes at a time."""
 
 
 class CodedRows(Mirror):
@@ -59,16 +62,23 @@ class CodedRows(Mirror):
         super().follow(seen)
 
     def columns_of(self, vectors: NDArray[np.float16]) -> dict[str, NDArray[np.generic]]:
-        """See `Mirror`."""
-        rows = self._rotation.turn(vectors) - self._centre
-        squares = np.einsum("ij,ij->i", rows, rows)
-        found = corrected(encode(rows, self.tier), squares)
-        left_out = np.sqrt(found.errors)
-        self._left_out = max(self._left_out, float(left_out.max(initial=0)))
-        self._longest = max(self._longest, float((np.sqrt(squares) + left_out).max(initial=0)))
-        packed = np.zeros((len(found), code_bytes(self.tier, found.dim)), np.uint8)
-        packed[:, : found.values.shape[1]] = found.values.view(np.uint8)
-        return {"scale": found.scales, "error": found.errors, "codes": packed}
+        """See `Mirror`; on all cores, as encoding is what takes the time."""
+        n = len(vectors)
+        scales, errors, lengths = np.empty((3, n), np.float32)
+        packed = np.zeros((n, code_bytes(self.tier, self.segment.dim)), np.uint8)
+
+        def encode_part(i: int, j: int) -> None:
+            rows = self._rotation.turn(vectors[i:j]) - self._centre
+            squares = np.einsum("ij,ij->i", rows, rows)
+            found = corrected(encode(rows, self.tier), squares)
+            scales[i:j], errors[i:j], lengths[i:j] = found.scales, found.errors, np.sqrt(squares)
+            packed[i:j, : found.values.shape[1]] = found.values.view(np.uint8)
+
+        side_by_side(encode_part, [*range(0, n, _PART), n])
+        left_out = np.sqrt(errors)
+        self._left_out = max(self._left_out, float(left_out.max()))
+        self._longest = max(self._longest, float((lengths + left_out).max()))
+        return {"scale": scales, "error": errors, "codes": packed}
 
     def records_of(self, page: DevicePage, local: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Mirror`; what the numbers mean: `gpu.ops.coarse_search.triton_kernel.RECORD`."""

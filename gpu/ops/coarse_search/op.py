@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import accumulate
+from math import ceil, sqrt
 from typing import Any
 
 import torch
 
-from gpu.bank.errors import DimensionError, PageOwnershipError
+from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import BITS, Tier, code_bytes
 from gpu.ops.coarse_search import triton_kernel
 from gpu.ops.paged_search import op as exact
@@ -24,16 +25,25 @@ STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 _TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
 _LARGEST_BLOCK, _WARPS = 128, 4
-_SHARED_TILE = 128
-_FEWEST_QUERIES, _MOST_QUERIES = 16, 64
-"""Queries that one program takes: the matrix units want 16 at least."""
+_SHARED_TILE, _SHARED_WARPS = 128, {16: 4, 32: 8, 64: 8}
+_MATRIX_UNITS_FROM = {Tier.INT8: 2_048, Tier.INT4: 2_048, Tier.BIT1: None}
+"""Groups of a namespace from which one query alone goes to the matrix units: they take bytes as they come, from copies
+that run ahead, where other units convert each. It must be worth a launch of its own. Bits are only counted."""
+_FEWEST_QUERIES, _MOST_QUERIES = 16, {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 32}
+"""Queries that one program takes: the matrix units want 16 at least; what a program unpacks shares its registers."""
 _SMALLEST_BLOCK = 32
 """Bytes of a code that the matrix units take at a time at the least."""
 _WHOLE = 127
 _RESCORED_AT_ONCE = 4
-"""Groups that one program scores exactly: few, since there are few in all and each is a wait."""
-_LEAST_CANDIDATES = {Tier.INT8: 4, Tier.INT4: 16, Tier.BIT1: 64}
-_RISING = {Tier.INT8: 0.0, Tier.INT4: 0.25, Tier.BIT1: 0.5}
+"""Parts that one program scores exactly: few, since there are few in all and each is a wait."""
+_PART_OF_HOST_ROWS = 4
+"""Rows that are scored for each candidate where the exact rows lie in host memory, which is slow to read; as many as a
+group has where they are near."""
+_FEWEST_CANDIDATES = 3.2
+_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.06, Tier.BIT1: 0.65}
+"""Parts that are scored exactly for each memory that is asked for: at the least, and times the square root of all
+groups. README.md says what recall they were chosen for, and on what rows."""
+_STEP = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +99,10 @@ class Plan:
         table: int64 `[5, b + 1]` on the device: addresses of the records of codes, first stretches, owners, addresses
             of the records of exact rows, addresses of the centres.
         bounds: float32 `[2, b]`: `longest` and `left_out`.
-        candidates: groups that are scored exactly for a query, at most.
+        part: rows that are candidates together.
+        candidates: parts that are scored exactly for a query, at most.
         chosen: int64 `[b, candidates, gpu.ops.paged_search.op.RECORD]`: filled by a launch.
-        rescored: a search over `chosen`; the numbers of groups in it are filled by a launch.
+        rescored: a search over `chosen`; the numbers of parts in it are filled by a launch.
         shared: runs of queries of one namespace, behind all the others.
     """
 
@@ -100,16 +111,17 @@ class Plan:
     first_stretches: list[int]
     table: torch.Tensor
     bounds: torch.Tensor
+    part: int
     candidates: int
     chosen: torch.Tensor
     rescored: exact.Plan
     shared: tuple[Run, ...]
 
 
-def candidate_groups(tier: Tier, k: int, n_groups: int) -> int:
-    """How many groups of 32 rows are scored exactly: the rule that the stated recall belongs to (see README.md)."""
-    share = k * _LEAST_CANDIDATES[tier] * max(1.0, n_groups / 4096) ** _RISING[tier]
-    return min(max(16, -(-int(share) // 16) * 16), max(n_groups, 1))
+def candidates_of(tier: Tier, k: int, n_groups: int) -> int:
+    """How many parts are scored exactly, of so many groups of 32 rows: what the recall in README.md belongs to."""
+    each = max(_FEWEST_CANDIDATES, _CANDIDATES[tier] * sqrt(n_groups))
+    return ceil(k * each / _STEP) * _STEP
 
 
 def plan(
@@ -118,6 +130,7 @@ def plan(
     k: int,
     masks: Sequence[torch.Tensor | None] | None = None,
     candidates: int | None = None,
+    part: int | None = None,
 ) -> Plan:
     """Arranges a batch.
 
@@ -127,19 +140,25 @@ def plan(
         rows: the exact rows of each, which have followed the segment as far; all in one pool, which may be host memory.
         k: how many memories will be asked for.
         masks: for each query uint8 by slot, 1 for memories that count; None for all.
-        candidates: groups to score exactly for each query; None for the rule.
+        candidates: parts to score exactly for each query, at least 1; None for the rule.
+        part: rows that are candidates together, 4, 8, 16 or 32, or 8 at the least if the dimension is odd; None for 32,
+            or the fewest where the exact rows lie in host memory.
 
     Raises:
-        ValueError: they lie in several pools or tiers, or the exact rows are not those of the codes.
+        ValueError: they lie in several pools or tiers, the exact rows are not those of the codes, or no such parts.
         DimensionError: they have several dimensions.
     """
     _check(coded, rows)
-    order, shared = exact.ordered(rows)
+    order, shared = exact.ordered(rows, partial(_shared_from, coded[0].tier))
     coded = [coded[i] for i in order]
     rows = [rows[i] for i in order]
     masks = [None if masks is None else masks[i] for i in order]
     most = max(of.n_groups for of in coded)
-    wanted = candidate_groups(coded[0].tier, k, most) if candidates is None else candidates
+    part = part or _fewest_rows(rows[0], coded[0].records.device)
+    if part * rows[0].dim % 8 or part not in (4, 8, 16, 32):
+        raise ValueError(f"parts of {part} rows of dimension {rows[0].dim} do not begin at multiples of 16 bytes")
+    wanted = candidates_of(coded[0].tier, k, most) if candidates is None else candidates
+    wanted = max(1, min(wanted, most * GROUP // part))
     first = list(accumulate((of.records.shape[0] for of in coded), initial=0))
     device, b = coded[0].records.device, len(coded)
     chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
@@ -171,11 +190,25 @@ def plan(
         first,
         table[:5],
         bounds,
+        part,
         wanted,
         chosen,
         exact.Plan(tuple(of_chosen), None, table[5:], first_chunks, per_query, _RESCORED_AT_ONCE, (), tuple(masks)),
         shared,
     )
+
+
+def _shared_from(tier: Tier, rows: PagedRows) -> int:
+    """How many queries of a namespace go to the matrix units."""
+    large = _MATRIX_UNITS_FROM[tier]
+    return 1 if large is not None and rows.records.shape[0] >= large else exact.SHARED_FROM
+
+
+def _fewest_rows(rows: PagedRows, device: torch.device) -> int:
+    """Rows that are candidates together: as few as can be where they are slow to read."""
+    if rows.pool.device == device:
+        return GROUP
+    return _PART_OF_HOST_ROWS if rows.dim % 2 == 0 else 2 * _PART_OF_HOST_ROWS
 
 
 def _check(coded: Sequence[CodedPages], rows: Sequence[PagedRows]) -> None:
@@ -193,9 +226,10 @@ def _check(coded: Sequence[CodedPages], rows: Sequence[PagedRows]) -> None:
 def coarse_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
     """The k best distinct memories of each query among its candidates, best first, equal scores by slot.
 
-    Codes give an estimate of every dot product; the groups of 32 rows with the best estimates (`candidate_groups`) are
-    candidates, and all their rows are scored as `paged_search` scores them. So scores are exact, and what can be
-    missing is a memory none of whose vectors lies in a candidate group.
+    Codes give an estimate of every dot product; the parts of 32 rows with the best estimates are candidates, as many as
+    `candidates_of` says (parts of 4 rows where the exact rows are in host memory), and all their rows are scored as
+    `paged_search` scores them. So scores are exact, and what can be missing is a memory none of whose vectors lies in a
+    candidate part.
 
     Args:
         queries: float32 `[b, dim]`, contiguous, on the device of the pages.
@@ -211,9 +245,7 @@ def coarse_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
         raise ValueError("queries must be float32 in one piece, and k at least 1")
     if queries.shape != (len(batch.coded), batch.coded[0].dim):
         raise DimensionError(f"queries of shape {tuple(queries.shape)} do not fit {len(batch.coded)} namespaces")
-    launched, complete, broken = launch(queries, batch, k)
-    if int(broken):
-        raise PageOwnershipError("a page of the batch belongs to somebody else")
+    launched, complete = launch(queries, batch, k)
     found = exact.settle(launched, batch.rescored)
     if batch.order is None:
         return Found(found.slots, found.scores, complete != 0)
@@ -221,8 +253,8 @@ def coarse_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
     return Found(found.slots[back], found.scores[back], complete[back] != 0)
 
 
-def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, torch.Tensor, torch.Tensor]:
-    """The launches alone: of the exact search, for each query whether it is complete, whether pages were lost.
+def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, torch.Tensor]:
+    """The launches alone: what the exact search leaves, and for each query whether it is complete, int32 `[b]`.
 
     Everything is in the plan's order, and nothing waits for the device.
     """
@@ -231,10 +263,10 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
         queries = queries[batch.order]
     tables, first, _, exact_tables, centres = batch.table
     tier, stretches = batch.coded[0].tier, batch.first_stretches[-1]
-    groups = STRETCHES[tier] // GROUP
+    parts = STRETCHES[tier] // batch.part
     turned = queries @ _turn(dim, device)
     asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
-    levels = torch.empty((max(stretches, 1), groups), dtype=torch.int16, device=device)
+    levels = torch.empty((max(stretches, 1), parts), dtype=torch.int16, device=device)
     zeros = torch.zeros(b * (triton_kernel.LEVELS + 1) + 1, dtype=torch.int32, device=device)
     histogram, taken, broken = zeros[: -b - 1], zeros[-b - 1 : -1], zeros[-1:]
     _scan(turned, batch, asked, (levels, histogram, broken))
@@ -244,15 +276,16 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
     if stretches:
         kernel.collect[(stretches,)](
             tables, first, b, b.bit_length(), levels, last, exact_tables, batch.chosen, taken, batch.candidates,
-            GROUPS=groups, num_warps=1,
+            dim, PARTS=parts, PART=batch.part, num_warps=1 if parts <= 32 else 4,
         )  # fmt: skip
     launched = exact.launch(queries, batch.rescored, k)
+    launched.broken.add_(broken)
     complete = torch.empty(b, dtype=torch.int32, device=device)
     kernel.judge[(b,)](
         turned, centres, *batch.bounds, asked.steps, asked.lost, unseen, launched.found.scores, launched.certain,
         complete, k, dim, COLUMNS=_power(dim), num_warps=1,
     )  # fmt: skip
-    return launched, complete, broken
+    return launched, complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,24 +316,25 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
     tier, width = one.tier, code_bytes(one.tier, dim)
     n_alone = batch.shared[0].first if batch.shared else b
     block = min(_LARGEST_BLOCK, _power(width))
-    sizes = {"BITS": BITS[tier], "GROUPS": STRETCHES[tier] // GROUP, "num_warps": _WARPS}
+    sizes = {"BITS": BITS[tier], "PARTS": STRETCHES[tier] // batch.part, "PART": batch.part}
     if batch.first_stretches[n_alone]:
         planes = _planes(turned[:n_alone], tier, asked.of(0, n_alone))
         kernel.scan[(batch.first_stretches[n_alone],)](
             one.pool, planes, asked.factors, asked.shifts, asked.steps, tables, first, owners, masks,
             n_alone, n_alone.bit_length(), *out, width // 16,
-            ROWS=_TILES[tier], PIECES=width // 16, BLOCK=block, BLOCKS=-(-width // block), **sizes,
+            ROWS=_TILES[tier], PIECES=width // 16, BLOCK=block, BLOCKS=-(-width // block), num_warps=_WARPS, **sizes,
         )  # fmt: skip
     block = max(block, _SMALLEST_BLOCK)
     for run in batch.shared:
         of, own = batch.coded[run.first], asked.of(run.first, run.count)
         planes = _whole_planes(turned[run.first : run.first + run.count], tier, own)
-        at_once = min(_MOST_QUERIES, max(_FEWEST_QUERIES, _power(run.count)))
+        at_once = min(_MOST_QUERIES[tier], max(_FEWEST_QUERIES, _power(run.count)))
         stretches = of.records.shape[0]
         kernel.scan_shared[(stretches, -(-run.count // at_once))](
             of.pool, planes, own.factors, own.shifts, own.steps, of.records, of.owner, masks[run.first :],
             run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
-            ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block), **sizes,
+            ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block),
+            num_warps=_SHARED_WARPS[at_once], **sizes,
         )  # fmt: skip
 
 

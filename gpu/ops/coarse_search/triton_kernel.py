@@ -1,10 +1,10 @@
-"""The scan of coarse codes and the choice of the groups that are looked at again, in Triton.
+"""The scan of coarse codes and the choice of what is looked at again, in Triton.
 
-`scan` reads every code once and keeps, of each group of 32 rows, the level of its best estimate: one of `LEVELS` steps,
-counted in a histogram for each query on the way. `choose` reads off the histogram which level is the last to be looked
-at again, and `collect` copies the records of the chosen groups' exact rows into a table, over which the kernels of
-`gpu.ops.paged_search` then search. So a scan of ten million rows writes 2 bytes for each 32 of them, and nothing is
-sorted.
+`scan` reads every code once and keeps, of each part (`PART` rows, up to the 32 of a group of the exact search), the
+level of its best estimate: one of `LEVELS` steps, counted in a histogram for each query on the way. `choose` reads off
+the histogram which level is the last to be looked at again, and `collect` writes records of the chosen parts' exact
+rows into a table, over which the kernels of `gpu.ops.paged_search` then search. So a scan writes 2 bytes for each part,
+and nothing is sorted.
 """
 
 from __future__ import annotations
@@ -166,13 +166,26 @@ def _dot_bits(codes, here, planes, pieces, ROWS: tl.constexpr, PIECES: tl.conste
 
 
 @triton.jit
+def _float(byte, BIAS: tl.constexpr):
+    """A uint8 as float32: written into the last bits of 2^23, which is then taken off.
+
+    The instruction that converts runs at an eighth of the speed of these two, and would take as long as the memory.
+
+    Args:
+        BIAS: 0, or 128 for the bits of an int8: with the highest one turned over they are the number plus 128.
+    """
+    bits = byte.to(tl.uint32) ^ (0x4B000000 + BIAS)
+    return bits.to(tl.float32, bitcast=True) - (8388608.0 + BIAS)
+
+
+@triton.jit
 def _dot_levels(
     codes, here, planes, width, ROWS: tl.constexpr, BITS: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr
 ):
     """Sums of the query's numbers times the levels of rows: float32 `[ROWS]`.
 
     Args:
-        codes: pointer to int8 or uint8 `[ROWS, width]`, levels of 8 or 4 bits.
+        codes: pointer to uint8 `[ROWS, width]`, levels of 8 bits or 4.
         planes: pointer to float32 `[8 / BITS, width]`, 0 beyond the last dimension.
         BLOCK, BLOCKS: `BLOCK * BLOCKS >= width`.
     """
@@ -184,10 +197,10 @@ def _dot_levels(
         inside = at < width
         part = tl.load(codes + (row[:, None] * width + at[None, :]), here[:, None] & inside[None, :], 0)
         if BITS == 8:
-            total += part.to(tl.float32) * tl.load(planes + at, inside, 0.0)[None, :]
+            total += _float(part, 128) * tl.load(planes + at, inside, 0.0)[None, :]
         else:
-            total += (part & 15).to(tl.float32) * tl.load(planes + at, inside, 0.0)[None, :]
-            total += (part >> 4).to(tl.float32) * tl.load(planes + width + at, inside, 0.0)[None, :]
+            total += _float(part & 15, 0) * tl.load(planes + at, inside, 0.0)[None, :]
+            total += _float(part >> 4, 0) * tl.load(planes + width + at, inside, 0.0)[None, :]
     return tl.sum(total, axis=1)
 
 
@@ -216,7 +229,8 @@ def scan(
     broken,
     pieces,
     BITS: tl.constexpr,
-    GROUPS: tl.constexpr,
+    PARTS: tl.constexpr,
+    PART: tl.constexpr,
     ROWS: tl.constexpr,
     PIECES: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -235,11 +249,12 @@ def scan(
         owners: int64 `[b]`, who must own the pages.
         masks: int64 `[b]`, address of uint8 by slot, 1 for what is eligible; 0 for no mask.
         halvings: how often `b` can be halved.
-        levels: int16 `[stretches, GROUPS]`, of the best row of each group, -1 where none counts.
-        histogram: int32 `[b, LEVELS]`, groups of each level are added.
+        levels: int16 `[stretches, PARTS]`, of the best row of each part, -1 where none counts.
+        histogram: int32 `[b, LEVELS]`, parts of each level are added.
         broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
         pieces: pieces of 16 bytes of a row's code, `PIECES`.
-        GROUPS: groups of a stretch at most.
+        PARTS: parts of a stretch at most.
+        PART: rows of a part: a power of two from 4 to 32.
         ROWS: rows that are looked at in one step, a multiple of 32 that divides those of a stretch.
     """
     program = tl.program_id(0)
@@ -262,7 +277,7 @@ def scan(
     step = tl.load(steps + query)
     tile = tl.arange(0, ROWS)
     is_masked = tile * 0 + mask_address != 0
-    own_levels = levels + program.to(tl.int64) * GROUPS
+    own_levels = levels + program.to(tl.int64) * PARTS
     counts = histogram + query.to(tl.int64) * _LEVELS
     for first in range(0, rows, ROWS):
         row = first + tile
@@ -277,17 +292,14 @@ def scan(
         else:
             width = pieces * 16
             asked = planes + query.to(tl.int64) * (8 // BITS * width)
-            if BITS == 8:
-                codes = (pool + code_at).to(tl.pointer_type(tl.int8)) + first * width
-            else:
-                codes = pool + code_at + first * width
+            codes = pool + code_at + first * width
             total = _dot_levels(codes, here, asked, width, ROWS, BITS, BLOCK, BLOCKS)
         alive = here & (slot >= 0)
         alive = alive & (tl.load(mask + slot, alive & is_masked, 1) != 0)
         level = tl.where(alive, _level((factor * total - shift) * scale, step), -1)
-        best = tl.max(tl.reshape(level, [ROWS // _GROUP, _GROUP]), axis=1)
-        group = first // _GROUP + tl.arange(0, ROWS // _GROUP)
-        tl.store(own_levels + group, best.to(tl.int16), group * _GROUP < rows)
+        best = tl.max(tl.reshape(level, [ROWS // PART, PART]), axis=1)
+        part = first // PART + tl.arange(0, ROWS // PART)
+        tl.store(own_levels + part, best.to(tl.int16), part * PART < rows)
         tl.atomic_add(counts + best, 1, best >= 0, sem="relaxed")
 
 
@@ -310,7 +322,8 @@ def scan_shared(
     broken,
     width,
     BITS: tl.constexpr,
-    GROUPS: tl.constexpr,
+    PARTS: tl.constexpr,
+    PART: tl.constexpr,
     ROWS: tl.constexpr,
     QUERIES: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -346,7 +359,7 @@ def scan_shared(
     factor = tl.load(factors + query, is_query, 0.0)
     shift = tl.load(shifts + query, is_query, 0.0)
     step = tl.load(steps + query, is_query, 0.0)
-    own_levels = levels + (first_stretch + member * n_stretches + stretch).to(tl.int64) * GROUPS
+    own_levels = levels + (first_stretch + member * n_stretches + stretch).to(tl.int64) * PARTS
     tile = tl.arange(0, ROWS)
     column = tl.arange(0, BLOCK)
     for first in range(0, rows, ROWS):
@@ -367,31 +380,31 @@ def scan_shared(
                     held = part.to(tl.int8, bitcast=True)
                 else:
                     held = ((part >> (plane * BITS)) & ((1 << BITS) - 1)).to(tl.int8, bitcast=True)
-                total = tl.dot(held, asked, total)
+                total = tl.dot(held, asked, total, out_dtype=tl.int32)
         alive = (here & (slot >= 0))[:, None] & is_query[None, :]
         is_masked = alive & (mask_address != 0)[None, :]
         mask = (mask_address[None, :] + slot[:, None]).to(tl.pointer_type(tl.uint8))
         alive = alive & (tl.load(mask, is_masked, 1) != 0)
         estimate = (factor[None, :] * total.to(tl.float32) - shift[None, :]) * scale[:, None]
         level = tl.where(alive, _level(estimate, step[None, :]), -1)
-        best = tl.max(tl.reshape(level, [ROWS // _GROUP, _GROUP, QUERIES]), axis=1)
-        group = first // _GROUP + tl.arange(0, ROWS // _GROUP)
-        is_group = (group * _GROUP < rows)[:, None] & is_query[None, :]
-        tl.store(own_levels[None, :] + group[:, None], best.to(tl.int16), is_group)
+        best = tl.max(tl.reshape(level, [ROWS // PART, PART, QUERIES]), axis=1)
+        part = first // PART + tl.arange(0, ROWS // PART)
+        is_part = (part * PART < rows)[:, None] & is_query[None, :]
+        tl.store(own_levels[None, :] + part[:, None], best.to(tl.int16), is_part)
         counts = histogram + (first_query + query) * _LEVELS
-        tl.atomic_add(counts[None, :] + best, 1, is_group & (best >= 0), sem="relaxed")
+        tl.atomic_add(counts[None, :] + best, 1, is_part & (best >= 0), sem="relaxed")
 
 
 @triton.jit
 def choose(histogram, last_levels, unseen, counts, wanted):
-    """The lowest level that is looked at again: as far down as `wanted` groups reach, but never less than one level.
+    """The lowest level that is looked at again: as far down as `wanted` parts reach, but never less than one level.
 
     Args:
         histogram: int32 `[b, LEVELS]`.
         last_levels: int32 `[b]`.
-        unseen: float32 `[b]`, a level that all groups that are not looked at lie below: -inf if there are none, inf if
+        unseen: float32 `[b]`, a level that all parts that are not looked at lie below: -inf if there are none, inf if
             nothing can be told because one level alone had more than are wanted.
-        counts: int64 `[b]`, groups that are looked at, at most `wanted`.
+        counts: int64 `[b]`, parts that are looked at, at most `wanted`.
     """
     query = tl.program_id(0)
     at = tl.arange(0, _LEVELS)
@@ -418,35 +431,40 @@ def collect(
     chosen,
     taken,
     wanted,
-    GROUPS: tl.constexpr,
+    dim,
+    PARTS: tl.constexpr,
+    PART: tl.constexpr,
 ):
-    """Copy the records of the exact rows of one stretch's chosen groups into its query's table, in any order.
+    """Write records of the exact rows of one stretch's chosen parts into its query's table, in any order.
 
     Args:
-        levels: int16 `[stretches, GROUPS]`, see `scan`.
+        levels: int16 `[stretches, PARTS]`, see `scan`.
         exact_tables: int64 `[b]`, address of the records of each namespace's exact rows.
         chosen: int64 `[b, wanted, gpu.ops.paged_search.triton_kernel.RECORD]`.
         taken: int32 `[b]`, places in the table that are taken, 0 before the first program.
+        dim: of the exact rows; `PART * dim` is a multiple of 8, so that every part begins where a record can say.
     """
     program = tl.program_id(0)
     query = exact.query_of(first_stretches, n_queries, halvings, program)
     stretch = (program - tl.load(first_stretches + query)).to(tl.int64)
     record = tl.load(tables + query).to(tl.pointer_type(tl.int64)) + stretch * _STRETCH_RECORD
-    group = tl.arange(0, GROUPS)
-    is_group = group * _GROUP < tl.load(record + 5)
-    level = tl.load(levels + program.to(tl.int64) * GROUPS + group, is_group, -1).to(tl.int32)
-    last = tl.load(last_levels + query)
-    is_chosen = (level >= last).to(tl.int32)
+    part = tl.arange(0, PARTS)
+    is_part = part * PART < tl.load(record + 5)
+    level = tl.load(levels + program.to(tl.int64) * PARTS + part, is_part, -1).to(tl.int32)
+    is_chosen = (level >= tl.load(last_levels + query)).to(tl.int32) * (level >= 0).to(tl.int32)
     count = tl.sum(is_chosen, axis=0)
     if count > 0:
         place = tl.atomic_add(taken + query, count, sem="relaxed") + tl.cumsum(is_chosen, axis=0) - 1
-        number = tl.arange(0, 8)
-        wants = ((is_chosen > 0) & (place < wanted))[:, None] & (number < _ROW_RECORD)[None, :]
+        number = tl.arange(0, 8)[None, :]
+        wants = ((is_chosen > 0) & (place < wanted))[:, None] & (number < _ROW_RECORD)
         rows = tl.load(exact_tables + query).to(tl.pointer_type(tl.int64))
-        at = (tl.load(record + 6) + group) * _ROW_RECORD
-        values = tl.load(rows + (at[:, None] + number[None, :]), wants)
+        group = tl.load(record + 6) + part * PART // _GROUP
+        values = tl.load(rows + (group[:, None] * _ROW_RECORD + number), wants, 0)
+        inside = (part * PART % _GROUP)[:, None]  # rows of the group before the part
+        values += tl.where(number == 0, inside * dim // 8, tl.where(number == 1, inside // 4, 0))
+        values = tl.where(number == 4, tl.minimum(values - inside, PART), values)
         to = (query.to(tl.int64) * wanted + place) * _ROW_RECORD
-        tl.store(chosen + (to[:, None] + number[None, :]), values, wants)
+        tl.store(chosen + (to[:, None] + number), values, wants)
 
 
 @triton.jit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -21,7 +21,7 @@ _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
 _BLOCK, _WARPS = 64, 4
-_SHARED_FROM = 4
+SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
 """Queries that one program takes: the matrix units want 16 at least."""
@@ -154,16 +154,29 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     )
 
 
-def ordered(rows: Sequence[PagedRows]) -> tuple[list[int], tuple[Run, ...]]:
-    """An order in which queries of one namespace that are many stand together at the end, and their runs."""
+def ordered(
+    rows: Sequence[PagedRows], shared_from: Callable[[PagedRows], int] = lambda _: SHARED_FROM
+) -> tuple[list[int], tuple[Run, ...]]:
+    """An order in which queries of one namespace that are many stand together at the end, and their runs.
+
+    Args:
+        rows: the namespace of each query.
+        shared_from: how many are many for a namespace.
+    """
     asked: dict[int, list[int]] = {}
     for place, of in enumerate(rows):
         asked.setdefault(of.owner, []).append(place)
-    order = [place for places in asked.values() if len(places) < _SHARED_FROM for place in places]
+    runs: list[list[int]] = []
+    order: list[int] = []
+    for places in asked.values():
+        if len(places) >= shared_from(rows[places[0]]):
+            runs.append(places)
+        else:
+            order += places
     order.sort()
     shared = []
-    for places in asked.values():
-        if len(places) >= _SHARED_FROM and rows[places[0]].records.shape[0]:
+    for places in runs:
+        if rows[places[0]].records.shape[0]:
             shared.append(Run(len(order), len(places)))
             order += places
     return order + sorted(set(range(len(rows))).difference(order)), tuple(shared)

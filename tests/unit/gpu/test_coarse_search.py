@@ -17,21 +17,21 @@ from gpu.bank.pages import PagePool
 from gpu.device.coded import CodedRows
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DevicePool
-from gpu.ops.coarse_search import triton_kernel
-from gpu.ops.coarse_search.op import Plan, candidate_groups, coarse_search, plan
+from gpu.ops.coarse_search import op, triton_kernel
+from gpu.ops.coarse_search.op import Plan, candidates_of, coarse_search, plan
 from gpu.ops.coarse_search.reference import coarse_search_rows, group_bests
 from gpu.ops.paged_search.op import GROUP
 from gpu.ops.paged_search.reference import paged_search_rows
 from gpu.tiers.codecs import dot, encode
 from gpu.tiers.ranking import corrected
 from gpu.tiers.rotation import rotation
-from tests.fixtures.bank_records import memory_id, random_batch
+from tests.fixtures.bank_records import random_batch
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DIM = 40
 CODED = (Tier.INT8, Tier.INT4, Tier.BIT1)
-EVERYTHING = 1 << 20
-"""More groups than any namespace here has."""
+ROUNDING = {Tier.INT8: 0.02, Tier.INT4: 0.02, Tier.BIT1: 0.2}
+"""Length of what rounding may take of a query, as a part of it: 8 bits a dimension where queries share a scan, or 4."""
 
 
 class Rows:
@@ -51,7 +51,7 @@ class Rows:
         self.bank = NamespaceBank(PagePool(), dim)
         at = 0
         while at < n:  # in steps, so that there are pages of several sizes
-            step = min(n - at, int(rng.integers(1, max(2, n // 2) + 1)))
+            step = min(n - at, int(rng.integers(max(1, n // 3), max(2, n // 2) + 1)))
             self.bank.put(random_batch(rng, list(range(at, at + step)), dim=dim, max_views=max_views))
             at += step
         with self.bank.pinned() as seen:
@@ -68,16 +68,20 @@ class Rows:
             vectors = [page.column("vectors")[:m].astype(np.float32) for page, m in pages]
             slots = [page.column("slot")[:m].astype(np.int32) for page, m in pages]
             died = [page.column("died") for page in rows.attributes.pages]
-        groups, first = [], 0
-        for page, m in pages:
-            groups.append(first + np.arange(m) // GROUP)
-            first += -(-page.capacity // GROUP)
         dim = self.bank.dim
         self.vectors = np.concatenate([*vectors, np.empty((0, dim), np.float32)])
         self.slots = np.concatenate([*slots, np.empty(0, np.int32)])
+        self.pages = [(page.capacity, m) for page, m in pages]
         if died:
             self.slots[np.concatenate(died)[self.slots] <= rows.epoch] = -1
-        self.groups = np.concatenate([*groups, np.empty(0, np.int64)])
+
+    def parts(self, size: int) -> NDArray[np.int64]:
+        """The part of each row, int64 `[n]`: parts of so many rows, numbered group by group."""
+        numbers, first = [np.empty(0, np.int64)], 0
+        for capacity, m in self.pages:
+            numbers.append(first + np.arange(m) // size)
+            first += -(-capacity // GROUP) * (GROUP // size)
+        return np.concatenate(numbers)
 
     def estimates(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         turned = rotation(self.bank.dim)
@@ -100,9 +104,13 @@ def queries_of(rng: np.random.Generator, b: int, dim: int = DIM) -> torch.Tensor
 
 
 def planned(
-    rows: Sequence[Rows], k: int, masks: Sequence[torch.Tensor | None] | None = None, candidates: int | None = None
+    rows: Sequence[Rows],
+    k: int,
+    masks: Sequence[torch.Tensor | None] | None = None,
+    candidates: int | None = None,
+    part: int | None = None,
 ) -> Plan:
-    return plan([one.coded.coded for one in rows], [one.exact.rows for one in rows], k, masks, candidates)
+    return plan([one.coded.coded for one in rows], [one.exact.rows for one in rows], k, masks, candidates, part)
 
 
 def is_same(found: torch.Tensor, slots: torch.Tensor, scores: torch.Tensor) -> bool:
@@ -119,9 +127,10 @@ def check(
     wanted: int,
     masks: Sequence[torch.Tensor | None] | None = None,
     rounding: float = 0.0,
+    part: int = GROUP,
 ) -> None:
-    """The chosen groups are those with the best estimates to within a level and `rounding`; the rest is exact."""
-    batch = planned(rows, k, masks, wanted)
+    """The chosen parts are those with the best estimates to within a level and `rounding`; the rest is exact."""
+    batch = planned(rows, k, masks, wanted, part)
     found = coarse_search(queries, batch, k)
     order = list(range(len(rows))) if batch.order is None else batch.order.tolist()
     vectors, slots = [there(one.vectors) for one in rows], [there(one.slots) for one in rows]
@@ -130,10 +139,10 @@ def check(
         at = order.index(i)
         estimates = one.estimates(queries[i].cpu().numpy())
         best = group_bests(
-            torch.from_numpy(estimates), slots[i].cpu(), torch.from_numpy(one.groups),
+            torch.from_numpy(estimates), slots[i].cpu(), torch.from_numpy(one.parts(part)),
             None if masks is None or masks[i] is None else masks[i].cpu(),
         )  # fmt: skip
-        chosen = chosen_groups(batch, at, one)
+        chosen = chosen_parts(batch, at, one)
         assert len(set(chosen)) == len(chosen) <= wanted
         length = float(queries[i].norm())
         level = 2 / triton_kernel.LEVELS * length * one.coded._longest
@@ -143,7 +152,9 @@ def check(
         assert missed.size == 0 or len(chosen) > 0
         if missed.size == 0:
             assert bool(found.complete[i])
-        narrowed.append(torch.where(torch.isin(there(one.groups), there(np.array(chosen, np.int64))), slots[i], -1))
+        narrowed.append(
+            torch.where(torch.isin(there(one.parts(part)), there(np.array(chosen, np.int64))), slots[i], -1)
+        )
     wanted_slots, wanted_scores = paged_search_rows(queries, vectors, narrowed, k, masks)
     torch.testing.assert_close(found.scores, wanted_scores, atol=1e-5, rtol=1e-5)
     assert is_same(found.slots, wanted_slots, wanted_scores)
@@ -152,27 +163,168 @@ def check(
         assert is_same(found.slots[i : i + 1], exact_slots[i : i + 1], exact_scores[i : i + 1])
 
 
-def chosen_groups(batch: Plan, at: int, one: Rows) -> list[int]:
-    count = int(batch.rescored.rows[1, at])
-    places = {int(place): number for number, place in enumerate(one.exact.records[:, 0].tolist())}
+def chosen_parts(batch: Plan, at: int, one: Rows) -> list[int]:
+    count, parts = int(batch.rescored.rows[1, at]), GROUP // batch.part
+    size = batch.part * one.bank.dim // 8  # in 16 bytes
+    places = {
+        place + i * size: number * parts + i
+        for number, place in enumerate(one.exact.records[:, 0].tolist())
+        for i in range(parts)
+    }
     return [places[place] for place in batch.chosen[at, :count, 0].tolist()]
 
 
 @pytest.mark.parametrize("tier", CODED)
-@pytest.mark.parametrize("n", [0, 1, 33, 260])
-def test_it_equals_the_reference(tier: Tier, n: int) -> None:
-    rng = np.random.default_rng(n)
+def test_it_equals_the_reference(tier: Tier) -> None:
+    rng = np.random.default_rng(1)
     memory = pool()
-    rows = [Rows(memory, rng, size, tier) for size in (n, 40, 0)]
-    mask = there(rng.integers(0, 2, 300).astype(np.uint8))
-    rounding = 0.3 if tier is Tier.BIT1 else 0.0
-    check(queries_of(rng, 3), rows, 5, 3, [mask, None, mask], rounding)
+    some, few, none = (Rows(memory, rng, n, tier) for n in (100, 6, 0))
+    mask = there(rng.integers(0, 2, 100).astype(np.uint8))
+    check(queries_of(rng, 3), [some, none, few], 3, 2, [mask, None, None], ROUNDING[tier])
 
 
 @pytest.mark.parametrize("tier", CODED)
-@pytest.mark.parametrize("dim", [1, 8, 100])
+def test_many_queries_of_one_namespace_beside_others(tier: Tier) -> None:
+    rng = np.random.default_rng(2)
+    memory = pool()
+    many, one = Rows(memory, rng, 60, tier), Rows(memory, rng, 5, tier)
+    mask = there(rng.integers(0, 2, 60).astype(np.uint8))
+    rows = [many, many, one, many, many]
+    check(queries_of(rng, 5), rows, 2, 2, [None, mask, None, None, mask], ROUNDING[tier])
+
+
+@pytest.mark.parametrize(("tier", "dim"), [(Tier.BIT1, 1), (Tier.INT8, 7), (Tier.INT4, 60), (Tier.BIT1, 300)])
 def test_dimensions_that_fill_no_word_and_no_block(tier: Tier, dim: int) -> None:
     rng = np.random.default_rng(dim)
-    check(queries_of(rng, 1, dim), [Rows(pool(), rng, 70, tier, dim=dim)], 4, 2, rounding=0.3)
+    check(queries_of(rng, 1, dim), [Rows(pool(), rng, 30, tier, dim=dim)], 1, 1, rounding=ROUNDING[tier])
 
 
+def test_nothing_is_missing_where_every_group_is_looked_at() -> None:
+    rng = np.random.default_rng(3)
+    rows = Rows(pool(), rng, 20, Tier.BIT1)
+    check(queries_of(rng, 1), [rows], 20, 16)
+
+
+def test_what_is_proved_to_be_all_is_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(op._TILES, Tier.INT8, 32)  # so that small pages take several steps
+    rng = np.random.default_rng(4)
+    rows = Rows(pool(), rng, 300, Tier.INT8, max_views=1)
+    query = there(rows.vectors[rows.slots >= 0][:1].copy())
+    batch = planned([rows], 1, candidates=2)
+    found = coarse_search(query, batch, 1)
+    assert int(batch.rescored.rows[1, 0]) < rows.coded.n_groups
+    assert found.complete.all(), "a row is its own nearest by far more than a code of 8 bits can be off"
+    assert found.scores[0, 0] > 0.99
+    assert not coarse_search(query, batch, 9).complete.any(), "two groups cannot be proved to hold the best nine"
+
+
+def test_where_one_level_is_crowded_some_of_it_are_taken() -> None:
+    rng = np.random.default_rng(5)
+    memory = pool()
+    rows = Rows(memory, rng, 100, Tier.BIT1, max_views=1)
+    for mirror, column, value in ((rows.exact, "vectors", 0x3C), (rows.coded, "codes", 0xFF)):
+        for page in mirror._pages:
+            places = page.place(column, np.array([0, page.capacity]))
+            memory.bytes[int(places[0]) : int(places[1])] = value
+    for page in rows.coded._pages:
+        places = page.place("scale", np.array([0, page.capacity]))
+        memory.bytes[int(places[0]) : int(places[1])].view(torch.float32)[:] = 0.1
+    batch = planned([rows], 5, candidates=2)
+    found = coarse_search(queries_of(rng, 1), batch, 5)
+    assert int(batch.rescored.rows[1, 0]) == 2
+    assert not found.complete.any()
+    assert len(set(found.slots[0].tolist())) == 5
+    assert found.scores[0].unique().numel() == 1
+
+
+@pytest.mark.parametrize(("part", "dim"), [(4, 6), (8, 5)])
+def test_exact_rows_may_lie_in_host_memory_and_few_are_read(part: int, dim: int) -> None:
+    rng = np.random.default_rng(6)
+    on_host = DevicePool(DEVICE, 1 << 22, in_host_memory=True)
+    assert on_host.bytes.device.type == "cpu"
+    rows = Rows(pool(), rng, 50, Tier.BIT1, dim=dim, exact_pool=on_host)
+    check(queries_of(rng, 1, dim), [rows], 2, 3, rounding=ROUNDING[Tier.BIT1], part=part)
+    if DEVICE.type == "cuda":
+        assert planned([rows], 2).part == part
+    with pytest.raises(ValueError, match="16 bytes"):
+        planned([rows], 2, part=part // 2)
+
+
+def test_a_query_of_zeros_has_an_answer() -> None:
+    rng = np.random.default_rng(7)
+    rows = Rows(pool(), rng, 10, Tier.BIT1)
+    found = coarse_search(torch.zeros((1, DIM), device=DEVICE), planned([rows], 3), 3)
+    assert (found.scores == 0).all()
+    assert (found.slots >= 0).all()
+
+
+@pytest.mark.parametrize("lost", ["coded", "exact"])
+def test_a_page_of_somebody_else_is_refused(lost: str) -> None:
+    rng = np.random.default_rng(8)
+    memory = pool()
+    rows = Rows(memory, rng, 5, Tier.INT8, max_views=1)
+    batch = planned([rows], 1)
+    getattr(rows, lost).release()
+    with pytest.raises(PageOwnershipError):
+        coarse_search(queries_of(rng, 1), batch, 1)
+    Rows(memory, rng, 5, Tier.INT8)  # takes the same place
+    with pytest.raises(PageOwnershipError):
+        coarse_search(queries_of(rng, 1), batch, 1)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    rng = np.random.default_rng(9)
+    memory = pool()
+    rows, other, coarse = (Rows(memory, rng, 5, tier) for tier in (Tier.INT8, Tier.INT8, Tier.BIT1))
+    with pytest.raises(ValueError, match="one pool"):
+        planned([rows, Rows(pool(), rng, 5, Tier.INT8)], 1)
+    with pytest.raises(ValueError, match="one tier"):
+        planned([rows, coarse], 1)
+    with pytest.raises(DimensionError):
+        planned([rows, Rows(memory, rng, 5, Tier.INT8, dim=8)], 1)
+    with pytest.raises(ValueError, match="not those"):
+        plan([other.coded.coded], [replace(rows.exact.rows, records=rows.exact.records[:0])], 1)
+    batch = planned([rows], 1)
+    with pytest.raises(ValueError, match="float32"):
+        coarse_search(queries_of(rng, 1).double(), batch, 1)
+    with pytest.raises(ValueError, match="at least 1"):
+        coarse_search(queries_of(rng, 1), batch, 0)
+    with pytest.raises(DimensionError):
+        coarse_search(queries_of(rng, 2), batch, 1)
+
+
+def test_the_rule_asks_for_more_where_there_is_more_to_confuse() -> None:
+    for tier in CODED:
+        asked = [candidates_of(tier, 10, n) for n in (0, 1, 100, 31_250, 312_500)]
+        assert asked == sorted(asked)
+        assert asked[0] >= 10
+    wanted = [candidates_of(tier, 10, 312_500) for tier in CODED]
+    assert wanted == sorted(wanted)
+
+
+def test_one_query_alone_may_go_to_the_matrix_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(op._MATRIX_UNITS_FROM, Tier.INT8, 1)
+    rng = np.random.default_rng(10)
+    rows = Rows(pool(), rng, 60, Tier.INT8)
+    query = queries_of(rng, 1)
+    estimates = there(rows.estimates(query[0].cpu().numpy()))
+    slots, scores = coarse_search_rows(
+        query, [there(rows.vectors)], [there(rows.slots)], [there(rows.parts(GROUP))], [estimates], 3, 1
+    )
+    batch = planned([rows], 3, candidates=1)
+    assert batch.shared
+    found = coarse_search(query, batch, 3)
+    assert is_same(found.slots, slots, scores)
+
+
+@pytest.mark.skipif(DEVICE.type == "cpu", reason="an interpreter would take minutes over so many rows")
+@pytest.mark.parametrize("tier", CODED)
+@pytest.mark.parametrize("count", [1, 40])
+def test_rows_that_fill_tiles_and_stretches(tier: Tier, count: int) -> None:
+    rng = np.random.default_rng(11)
+    rows = Rows(pool(1 << 28), rng, 30_000, tier, dim=384, max_views=1)
+    queries = there(rows.vectors[rows.slots >= 0][:count].copy())
+    check(queries, [rows] * count, 10, 200, rounding=ROUNDING[tier])
+    found = coarse_search(queries, planned([rows] * count, 10), 10)
+    exact_slots, _ = paged_search_rows(queries, [there(rows.vectors)] * count, [there(rows.slots)] * count, 10)
+    assert (found.slots[:, 0] == exact_slots[:, 0]).all()

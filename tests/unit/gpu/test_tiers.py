@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gpu.bank import layouts
 from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import Tier
 from gpu.tiers.codecs import Codes, decode, dot, encode, row_bytes, step_down, unit
@@ -228,9 +227,3 @@ def test_a_gaussian_without_width_is_refused(sigma: float) -> None:
         squared_distance([0.0], [1.0], [0.0], [sigma])
     with pytest.raises(ValueError, match="above 0"):
         with_measured_error(np.zeros(1, np.float32), np.zeros((1, 1), np.float32), np.zeros(1, np.float32), sigma)
-
-
-@pytest.mark.parametrize("tier", [Tier.INT8, Tier.INT4, Tier.BIT1])
-def test_code_pages_of_a_coarse_tier_are_not_there_yet(tier: Tier) -> None:
-    with pytest.raises(ValueError, match="no codec"):
-        layouts.codes(tier, 384)
