@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import accumulate
-from math import ceil, sqrt
+from math import ceil
 from typing import Any
 
 import torch
@@ -40,9 +40,9 @@ _PART_OF_HOST_ROWS = 4
 """Rows that are scored for each candidate where the exact rows lie in host memory, which is slow to read; as many as a
 group has where they are near."""
 _FEWEST_CANDIDATES = 3.2
-_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.06, Tier.BIT1: 0.65}
-"""Parts that are scored exactly for each memory that is asked for: at the least, and times the square root of all
-groups. README.md says what recall they were chosen for, and on what rows."""
+_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.02, Tier.BIT1: 0.13}
+"""Parts that are scored exactly for each memory that is asked for: at the least, and times all groups to the power
+of two thirds. README.md says what recall they were chosen for, and on what rows."""
 _STEP = 16
 
 
@@ -120,7 +120,7 @@ class Plan:
 
 def candidates_of(tier: Tier, k: int, n_groups: int) -> int:
     """How many parts are scored exactly, of so many groups of 32 rows: what the recall in README.md belongs to."""
-    each = max(_FEWEST_CANDIDATES, _CANDIDATES[tier] * sqrt(n_groups))
+    each: float = max(_FEWEST_CANDIDATES, _CANDIDATES[tier] * n_groups ** (2 / 3))
     return ceil(k * each / _STEP) * _STEP
 
 

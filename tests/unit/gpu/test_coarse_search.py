@@ -30,8 +30,6 @@ from tests.fixtures.bank_records import random_batch
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DIM = 40
 CODED = (Tier.INT8, Tier.INT4, Tier.BIT1)
-ROUNDING = {Tier.INT8: 0.02, Tier.INT4: 0.02, Tier.BIT1: 0.2}
-"""Length of what rounding may take of a query, as a part of it: 8 bits a dimension where queries share a scan, or 4."""
 
 
 class Rows:
@@ -83,12 +81,16 @@ class Rows:
             first += -(-capacity // GROUP) * (GROUP // size)
         return np.concatenate(numbers)
 
-    def estimates(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
+    def estimates(self, query: NDArray[np.float32], whole: int = 0) -> NDArray[np.float32]:
+        """Of every row, with a query that is rounded to whole numbers up to `whole`, or as it is."""
         turned = rotation(self.bank.dim)
-        centre = self.coded._centre
-        rows = turned.turn(self.vectors) - centre
+        rows = turned.turn(self.vectors) - self.coded.coded.centre.cpu().numpy()
         codes = corrected(encode(rows, self.coded.tier), np.einsum("ij,ij->i", rows, rows))
-        return dot(turned.turn(query), codes).astype(np.float32)
+        asked = turned.turn(query)
+        if whole:
+            unit = np.abs(asked).max() / np.float32(whole)
+            asked = np.floor(asked / unit + np.float32(0.5)) * unit
+        return dot(asked, codes).astype(np.float32)
 
 
 def pool(size: int = 1 << 23) -> DevicePool:
@@ -126,10 +128,9 @@ def check(
     k: int,
     wanted: int,
     masks: Sequence[torch.Tensor | None] | None = None,
-    rounding: float = 0.0,
     part: int = GROUP,
 ) -> None:
-    """The chosen parts are those with the best estimates to within a level and `rounding`; the rest is exact."""
+    """The chosen parts are those with the best estimates to within a level; the rest is exact."""
     batch = planned(rows, k, masks, wanted, part)
     found = coarse_search(queries, batch, k)
     order = list(range(len(rows))) if batch.order is None else batch.order.tolist()
@@ -137,7 +138,9 @@ def check(
     narrowed = []
     for i, one in enumerate(rows):
         at = order.index(i)
-        estimates = one.estimates(queries[i].cpu().numpy())
+        is_alone = not any(run.first <= at < run.first + run.count for run in batch.shared)
+        whole = (7 if one.coded.tier is Tier.BIT1 else 0) if is_alone else 127
+        estimates = one.estimates(queries[i].cpu().numpy(), whole)
         best = group_bests(
             torch.from_numpy(estimates), slots[i].cpu(), torch.from_numpy(one.parts(part)),
             None if masks is None or masks[i] is None else masks[i].cpu(),
@@ -145,10 +148,11 @@ def check(
         chosen = chosen_parts(batch, at, one)
         assert len(set(chosen)) == len(chosen) <= wanted
         length = float(queries[i].norm())
-        level = 2 / triton_kernel.LEVELS * length * one.coded._longest
+        level = 2 / triton_kernel.LEVELS * length * one.coded.coded.longest
         missed = np.setdiff1d(np.flatnonzero(np.isfinite(best.numpy())), chosen)
         if missed.size and len(chosen):
-            assert best[missed].max() <= best[chosen].min() + level + (rounding + 1e-5) * length * one.coded._longest
+            assert best[missed].max() <= best[chosen].min() + level * (1 + 1e-3)
+            assert (best >= best[missed].max() - 1.001 * level).sum() > wanted, "the next level would have fitted"
         assert missed.size == 0 or len(chosen) > 0
         if missed.size == 0:
             assert bool(found.complete[i])
@@ -164,14 +168,17 @@ def check(
 
 
 def chosen_parts(batch: Plan, at: int, one: Rows) -> list[int]:
-    count, parts = int(batch.rescored.rows[1, at]), GROUP // batch.part
-    size = batch.part * one.bank.dim // 8  # in 16 bytes
-    places = {
-        place + i * size: number * parts + i
-        for number, place in enumerate(one.exact.records[:, 0].tolist())
-        for i in range(parts)
-    }
-    return [places[place] for place in batch.chosen[at, :count, 0].tolist()]
+    """The numbers of the parts that were looked at; their records are what they must be."""
+    count, parts, dim = int(batch.rescored.rows[1, at]), GROUP // batch.part, one.bank.dim
+    wanted = {}
+    for number, (vector_at, slot_at, page, generation, rows, _) in enumerate(one.exact.records.tolist()):
+        for i, first in enumerate(range(0, rows, batch.part)):
+            place = vector_at + first * dim // 8
+            own = [place, slot_at + first // 4, page, generation, min(batch.part, rows - first), 0]
+            wanted[place] = (number * parts + i, own)
+    found = batch.chosen[at, :count].tolist()
+    assert found == [wanted[record[0]][1] for record in found]
+    return [wanted[record[0]][0] for record in found]
 
 
 @pytest.mark.parametrize("tier", CODED)
@@ -180,23 +187,51 @@ def test_it_equals_the_reference(tier: Tier) -> None:
     memory = pool()
     some, few, none = (Rows(memory, rng, n, tier) for n in (100, 6, 0))
     mask = there(rng.integers(0, 2, 100).astype(np.uint8))
-    check(queries_of(rng, 3), [some, none, few], 3, 2, [mask, None, None], ROUNDING[tier])
+    check(queries_of(rng, 3), [some, none, few], 3, 6, [mask, None, None], part=4)
 
 
 @pytest.mark.parametrize("tier", CODED)
-def test_many_queries_of_one_namespace_beside_others(tier: Tier) -> None:
+@pytest.mark.parametrize("count", [1, 4])
+def test_levels_are_those_of_the_best_estimates(tier: Tier, count: int) -> None:
+    rng = np.random.default_rng(12)
+    rows = Rows(pool(), rng, 40, tier)
+    queries = queries_of(rng, count)
+    batch = planned([rows] * count, 1, part=4)
+    parts = op.STRETCHES[tier] // 4
+    levels = torch.full((batch.first_stretches[-1], parts), -2, dtype=torch.int16, device=DEVICE)
+    histogram = torch.zeros((count, triton_kernel.LEVELS), dtype=torch.int32, device=DEVICE)
+    broken = torch.zeros(1, dtype=torch.int32, device=DEVICE)
+    asked = op._Asked(batch.bounds[0], *torch.empty((4, count), device=DEVICE))
+    op._scan(queries @ op._turn(DIM, DEVICE), batch, asked, (levels, histogram, broken))
+    whole = (7 if tier is Tier.BIT1 else 0) if count == 1 else 127
+    for i, query in enumerate(queries.cpu().numpy()):
+        best = group_bests(
+            torch.from_numpy(rows.estimates(query, whole)),
+            torch.from_numpy(rows.slots),
+            torch.from_numpy(rows.parts(4)),
+        )
+        most = np.linalg.norm(query) * rows.coded.coded.longest
+        wanted = torch.floor((best[torch.isfinite(best)] / most + 1) * triton_kernel.LEVELS / 2)
+        own = levels[batch.first_stretches[i] : batch.first_stretches[i + 1]].cpu()
+        found = own[own >= 0].float()  # the parts of a namespace that count, in order
+        assert (found - wanted).abs().max() <= 1
+        counted = torch.bincount(found.long(), minlength=triton_kernel.LEVELS)
+        assert histogram[i].tolist() == counted.tolist()
+
+
+def test_many_queries_of_one_namespace_beside_others() -> None:
     rng = np.random.default_rng(2)
-    memory = pool()
+    memory, tier = pool(), Tier.INT4
     many, one = Rows(memory, rng, 60, tier), Rows(memory, rng, 5, tier)
     mask = there(rng.integers(0, 2, 60).astype(np.uint8))
     rows = [many, many, one, many, many]
-    check(queries_of(rng, 5), rows, 2, 2, [None, mask, None, None, mask], ROUNDING[tier])
+    check(queries_of(rng, 5), rows, 2, 2, [None, mask, None, None, mask])
 
 
 @pytest.mark.parametrize(("tier", "dim"), [(Tier.BIT1, 1), (Tier.INT8, 7), (Tier.INT4, 60), (Tier.BIT1, 300)])
 def test_dimensions_that_fill_no_word_and_no_block(tier: Tier, dim: int) -> None:
     rng = np.random.default_rng(dim)
-    check(queries_of(rng, 1, dim), [Rows(pool(), rng, 30, tier, dim=dim)], 1, 1, rounding=ROUNDING[tier])
+    check(queries_of(rng, 1, dim), [Rows(pool(), rng, 30, tier, dim=dim)], 1, 1)
 
 
 def test_nothing_is_missing_where_every_group_is_looked_at() -> None:
@@ -243,7 +278,7 @@ def test_exact_rows_may_lie_in_host_memory_and_few_are_read(part: int, dim: int)
     on_host = DevicePool(DEVICE, 1 << 22, in_host_memory=True)
     assert on_host.bytes.device.type == "cpu"
     rows = Rows(pool(), rng, 50, Tier.BIT1, dim=dim, exact_pool=on_host)
-    check(queries_of(rng, 1, dim), [rows], 2, 3, rounding=ROUNDING[Tier.BIT1], part=part)
+    check(queries_of(rng, 1, dim), [rows], 2, 3, part=part)
     if DEVICE.type == "cuda":
         assert planned([rows], 2).part == part
     with pytest.raises(ValueError, match="16 bytes"):
@@ -324,7 +359,7 @@ def test_rows_that_fill_tiles_and_stretches(tier: Tier, count: int) -> None:
     rng = np.random.default_rng(11)
     rows = Rows(pool(1 << 28), rng, 30_000, tier, dim=384, max_views=1)
     queries = there(rows.vectors[rows.slots >= 0][:count].copy())
-    check(queries, [rows] * count, 10, 200, rounding=ROUNDING[tier])
+    check(queries, [rows] * count, 10, 200)
     found = coarse_search(queries, planned([rows] * count, 10), 10)
     exact_slots, _ = paged_search_rows(queries, [there(rows.vectors)] * count, [there(rows.slots)] * count, 10)
     assert (found.slots[:, 0] == exact_slots[:, 0]).all()
