@@ -25,7 +25,7 @@ STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 _TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
 _LARGEST_BLOCK, _WARPS = 128, 4
-_SHARED_TILE, _SHARED_WARPS = 128, {16: 4, 32: 8, 64: 8}
+_SHARED_TILE = 128
 _MATRIX_UNITS_FROM = {Tier.INT8: 2_048, Tier.INT4: 2_048, Tier.BIT1: None}
 """Groups of a namespace from which one query alone goes to the matrix units: they take bytes as they come, from copies
 that run ahead, where other units convert each. It must be worth a launch of its own. Bits are only counted."""
@@ -334,8 +334,13 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
             of.pool, planes, own.factors, own.shifts, own.steps, of.records, of.owner, masks[run.first :],
             run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
             ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block),
-            num_warps=_SHARED_WARPS[at_once], **sizes,
+            num_warps=_shared_warps(tier, at_once), **sizes,
         )  # fmt: skip
+
+
+def _shared_warps(tier: Tier, at_once: int) -> int:
+    """As few as hold the sums and what is unpacked without spilling: several small programs hide each other's waits."""
+    return 4 if at_once == _FEWEST_QUERIES and tier is not Tier.BIT1 else 8
 
 
 def _planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
