@@ -180,7 +180,7 @@ class DeviceBank:
         with self._lock, namespace.pinned() as seen:
             rows = self._here.get(namespace)
             if rows is not None and rows.segment is seen.current:
-                rows.bury()
+                rows.bury(seen.current_rows)
             else:
                 self.drop(namespace)
 

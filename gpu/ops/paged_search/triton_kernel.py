@@ -248,7 +248,9 @@ def select(
     CHUNKS: tl.constexpr,
     WIDTH: tl.constexpr,
 ):
-    """The k best distinct memories of one query.
+    """The k best distinct memories of one query, or of one of its lists (`gpu/ops/channel_pass`).
+
+    What a group or chunk without any score (a best of -inf) holds is not read.
 
     Args:
         out_slots: int32 `[b, k]`, -1 where there are fewer; `out_scores`: float32 `[b, k]`, -inf there.
@@ -264,8 +266,8 @@ def select(
     picked = tl.arange(0, WIDTH)
 
     at = tl.arange(0, CHUNKS)
-    keys = _key(tl.load(chunk_best + first + at, at < n_chunks, float("-inf")), at)
-    keys = tl.where(at < n_chunks, keys, _LEAST)
+    best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
+    keys = tl.where(best > float("-inf"), _key(best, at), _LEAST)
     chunks = tl.full([WIDTH], -1, tl.int32)
     for i in range(WIDTH):
         top = tl.max(keys)
@@ -278,7 +280,7 @@ def select(
     group = chunks[:, None] * GROUPS + inner[None, :]
     is_group = (chunks[:, None] >= 0) & (group < groups)
     best = tl.load(group_best + first * GROUPS + group, is_group, float("-inf"))
-    group_keys = tl.where(is_group, _key(best, group), _LEAST)
+    group_keys = tl.where(best > float("-inf"), _key(best, group), _LEAST)
     chosen = tl.full([WIDTH], -1, tl.int32)
     for i in range(WIDTH):
         top = tl.max(group_keys)

@@ -114,9 +114,9 @@ def test_equal_scores_come_by_slot() -> None:
     rng = np.random.default_rng(6)
     memory = pool()
     rows = Rows(memory, rng, 300, max_views=1)
-    for page in rows.device._pages:
-        at = int(page.vector_at(np.array([0]), DIM)[0])
-        memory.bytes[at : at + 2 * DIM * page.capacity].view(torch.float16)[:] = 0.5
+    for number, capacity in enumerate(rows.device._capacities):
+        at = int(rows.device._vector_at(number, np.array([0]))[0])
+        memory.bytes[at : at + 2 * DIM * capacity].view(torch.float16)[:] = 0.5
     found = paged_search(queries_of(rng, 1), plan([rows.device.rows]), 10)
     assert found.slots[0].tolist() == sorted(rows.slots.tolist())[:10]
 

@@ -1,0 +1,333 @@
+"""The pass over attributes, in Triton. `paged_search.select` makes the lists from its scores."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from gpu.bank.records import UNKNOWN_US
+from gpu.ops.channel_pass.layout import ARENA_SHIFT, OFFSETS, TILE_UNITS, Held
+from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SPAN_NUMBERS, Listed
+from gpu.ops.paged_search.triton_kernel import GROUP, RECORD, _query_of, _record
+
+IDS = 8
+"""Asked ids that are looked up at a time."""
+DEPTH = 4
+"""Entries of a bucket that are looked at at a time: nearly every bucket has fewer."""
+
+FIELDS = 36
+"""Numbers of a query: see `scan`."""
+OWN = 16
+"""The first of those that `questions.pack` gives."""
+
+_GROUP = tl.constexpr(GROUP)
+_RECORD = tl.constexpr(RECORD)
+_TILE_UNITS = tl.constexpr(TILE_UNITS)
+_IDS = tl.constexpr(IDS)
+_DEPTH = tl.constexpr(DEPTH)
+_ID_NUMBERS = tl.constexpr(ID_NUMBERS)
+_SPAN_NUMBERS = tl.constexpr(SPAN_NUMBERS)
+_EVERYTHING = tl.constexpr((1 << 63) - 1)
+_UNKNOWN_US = tl.constexpr(int(UNKNOWN_US))
+_ARENA_AT = tl.constexpr(32 + ARENA_SHIFT)
+_FREQUENCY = tl.constexpr((1 << ARENA_SHIFT) - 1)
+_LAST = tl.constexpr(LAST)
+_FORBIDDEN = tl.constexpr(FORBIDDEN)
+_ARENA = tl.constexpr(0xFF)
+_FARTHEST = tl.constexpr(40.0)
+"""Widths from which a miss scores less than a float32 beside 1 can show, as in `interval_scan`."""
+
+_TERMS = tl.constexpr(int(Held.TERMS))
+_ENTITIES = tl.constexpr(int(Held.ENTITIES))
+_PLACES = tl.constexpr(int(Held.PLACES))
+_PAIRS = tl.constexpr(int(Held.PAIRS))
+
+_TABLE, _N_GROUPS, _FIRST, _OWNER, _MASK_IN, _MASK_OUT = (tl.constexpr(i) for i in range(6))
+_STARTS = tl.constexpr(6)
+_KEYWORD, _ENTITY, _TEMPORAL, _PLACE, _RETENTION = (tl.constexpr(6 + int(which)) for which in Listed)
+_ASKED, _N_GROUPED, _N_ASKED, _SPANS, _N_SPANS = (tl.constexpr(i) for i in range(11, 16))
+_KINDS, _STATES, _USED = (tl.constexpr(i) for i in range(16, 19))
+_LOW, _HIGH = tl.constexpr(19), tl.constexpr(26)
+_FLAT, _SLOPE, _NOW = (tl.constexpr(i) for i in range(33, 36))
+
+_FRESH = tl.constexpr(OFFSETS["fresh_us"] // 8)
+_IMPORTANCES = tl.constexpr(OFFSETS["importances"] // 4)
+_STABILITIES = tl.constexpr(OFFSETS["stabilities"] // 4)
+_SLOT = tl.constexpr(OFFSETS["slot"] // 4)
+_LENGTHS = tl.constexpr(OFFSETS["lengths"] // 4)
+_FIRST_SPAN = tl.constexpr(OFFSETS["first_span"] // 4)
+_N_SPANS_OF = tl.constexpr(OFFSETS["n_spans"] // 4)
+_KINDS_OF = tl.constexpr(OFFSETS["kinds"])
+_STATES_OF = tl.constexpr(OFFSETS["states"])
+
+
+@triton.jit
+def _float32(bits):
+    """The float32 whose bits are the lower half of an int64."""
+    return bits.to(tl.int32).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def _each(number, row):
+    """A number, once for each row: what is true of it can be put together with what is true of rows."""
+    return row * 0 + number
+
+
+@triton.jit
+def _eligible(tile, fields, width, row, here):
+    """Which rows the columns let through: alive, of the kinds and states, and between the bounds."""
+    slots = tile.to(tl.pointer_type(tl.int32)) + _SLOT + row
+    times = tile.to(tl.pointer_type(tl.int64)) + row
+    numbers = tile.to(tl.pointer_type(tl.float32)) + _IMPORTANCES + row
+    kinds = _each(tl.load(fields + _KINDS * width), row)
+    states = _each(tl.load(fields + _STATES * width), row)
+    used = _each(tl.load(fields + _USED * width).to(tl.int32), row)
+    kind = tl.load(tile + _KINDS_OF + row, here & (kinds != _EVERYTHING), 0).to(tl.int64)
+    state = tl.load(tile + _STATES_OF + row, here & (states != _EVERYTHING), 0).to(tl.int64)
+    passes = here & (tl.load(slots, here, -1) >= 0) & ((((kinds >> kind) & (states >> state)) & 1) != 0)
+    for column in tl.static_range(5):
+        is_used = ((used >> column) & 1) != 0
+        low = tl.load(fields + (_LOW + column) * width)
+        value = tl.load(times + column * _GROUP, here & is_used, 0)
+        inside = (value >= low) & (value <= tl.load(fields + (_HIGH + column) * width))
+        passes = passes & (inside | ~is_used)
+    for column in tl.static_range(2):
+        is_used = ((used >> (5 + column)) & 1) != 0
+        low = tl.load(fields + (_LOW + 5 + column) * width).to(tl.float64, bitcast=True)
+        high = tl.load(fields + (_HIGH + 5 + column) * width).to(tl.float64, bitcast=True)
+        value = tl.load(numbers + column * _GROUP, here & is_used, 0.0).to(tl.float64)
+        passes = passes & (((value >= low) & (value <= high)) | ~is_used)
+    return passes
+
+
+@triton.jit
+def _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword, row):
+    """Looks up `IDS` asked ids in a group.
+
+    Returns:
+        The keyword scores of its rows with what these terms add, float32 `[32]`; and which rows hold the asked id of
+        each lane, int32 `[IDS * DEPTH]` (in one of the lanes of an id, none in the others; of no use for terms).
+    """
+    lane = tl.arange(0, _IDS * _DEPTH)
+    number = block + lane // _DEPTH
+    is_asked = number < n_asked
+    about = table + asked + number * _ID_NUMBERS
+    wanted = tl.load(about, is_asked, 0)
+    arena = tl.load(about + 1, is_asked, 0) & _ARENA
+    is_term = arena == _TERMS
+    weight = tl.where(is_term, _float32(tl.load(about + 2, is_asked, 0)), 0.0)
+    bucket = (wanted & (buckets - 1)).to(tl.int32)
+    first = tl.load(directory + bucket, is_asked, 0)
+    end = tl.load(directory + bucket + 1, is_asked, 0)
+    entries = directory.to(tl.pointer_type(tl.int64)) + (buckets // 4 + 1) * 2
+    held = tl.zeros([_IDS * _DEPTH], tl.int32)
+    at = first + lane % _DEPTH
+    for _ in range(0, tl.max(end - first), _DEPTH):
+        inside = at < end
+        found = tl.load(entries + 2 * at, inside, 0)
+        rest = tl.load(entries + 2 * at + 1, inside, 0)
+        is_it = inside & (found == wanted) & ((rest >> _ARENA_AT) == arena)
+        rows = tl.where(is_it, rest.to(tl.int32), 0)
+        if tl.max((is_it & is_term).to(tl.int32)) > 0:
+            frequency = tl.where(is_it & is_term, (rest >> 32) & _FREQUENCY, 1).to(tl.float32)
+            holds = ((rows[:, None] >> row[None, :]) & 1) != 0
+            share = frequency[:, None] / (frequency[:, None] + penalty[None, :])
+            keyword += tl.sum(tl.where(holds, weight[:, None] * share, 0.0), axis=0)
+        held = held | rows
+        at += _DEPTH
+    return keyword, held
+
+
+@triton.jit
+def _held(directory, buckets, table, fields, width, penalty, row, is_there):
+    """What the rows of a group hold of the asked ids; nothing is read of a group that is not there.
+
+    Returns:
+        Keyword, entity and place scores, float32 `[32]`, and whether the pairs of a row are as the filter wants them.
+    """
+    asked = tl.load(fields + _ASKED * width)
+    n_grouped = tl.load(fields + _N_GROUPED * width).to(tl.int32)
+    n_asked = tl.where(is_there, tl.load(fields + _N_ASKED * width).to(tl.int32), 0)
+    lane = tl.arange(0, _IDS * _DEPTH)
+    keyword = tl.zeros([_GROUP], tl.float32)
+    entity = tl.zeros([_GROUP], tl.float32)
+    place = tl.zeros([_GROUP], tl.float32)
+    passes = row >= 0
+    holders = row * 0  # of the group of ids that is being walked through: a bit for each row, the same in all
+    for block in range(0, n_asked, _IDS):
+        keyword, held = _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword, row)
+        for number in range(block, tl.minimum(block + _IDS, n_grouped)):
+            about = table + asked + number * _ID_NUMBERS
+            role = _each(tl.load(about + 1).to(tl.int32), row)
+            worth = _float32(tl.load(about + 2))
+            holders = holders | tl.sum(tl.where(lane // _DEPTH == number - block, held, 0))
+            is_last = (role & _LAST) != 0
+            arena = role & _ARENA
+            holds = ((holders >> row) & 1) != 0
+            entity += tl.where(holds & is_last & (arena == _ENTITIES), worth, 0.0)
+            place += tl.where(holds & is_last & (arena == _PLACES), worth, 0.0)
+            is_wrong = holds == ((role & _FORBIDDEN) != 0)
+            passes = passes & ~(is_wrong & is_last & (arena == _PAIRS))
+            holders = tl.where(is_last, 0, holders)
+    return keyword, entity, place, passes
+
+
+@triton.jit
+def _nearer(table, spans, n_spans, first, last, known, best, miss):
+    """The better of `best` and the fit of one time of each row; the lesser of `miss` and its distance.
+
+    See `gpu.ops.interval_scan.reference`. Differences are of floats: those of 64-bit times may overflow.
+    """
+    last = tl.maximum(first, last)
+    for number in range(n_spans):
+        span = table + spans + number * _SPAN_NUMBERS
+        start = tl.load(span)
+        end = tl.load(span + 1)
+        decay = tl.load(span + 2).to(tl.float64, bitcast=True)
+        low = tl.maximum(first, start)
+        high = tl.minimum(last, end)
+        is_inside = (start <= first) & (last <= end) & (first < end)
+        length = tl.where(last > first, last.to(tl.float64) - first.to(tl.float64), 1.0)
+        share = (high.to(tl.float64) - low.to(tl.float64)) / length
+        fit = tl.where(is_inside, 1.0, tl.where(high > low, 0.5 + 0.5 * share, 0.0))
+        gap = tl.maximum(first.to(tl.float64) - end.to(tl.float64), start.to(tl.float64) - last.to(tl.float64))
+        best = tl.where(known, tl.maximum(best, fit), best)
+        miss = tl.where(known, tl.minimum(miss, tl.maximum(gap, 0.0) / decay), miss)
+    return best, miss
+
+
+@triton.jit
+def _temporal(tile, directory, table, fields, width, row, here):
+    """How well the times of rows fit the asked spans, float32 `[32]`; 0 where nothing is asked or no time is known."""
+    is_asked = _each(tl.load(fields + _TEMPORAL * width), row) >= 0
+    spans = tl.load(fields + _SPANS * width)
+    n_spans = tl.load(fields + _N_SPANS * width).to(tl.int32)
+    occurred = tl.load(tile.to(tl.pointer_type(tl.int64)) + row, here & is_asked, _UNKNOWN_US)
+    columns = tile.to(tl.pointer_type(tl.int32)) + row
+    first_span = tl.load(columns + _FIRST_SPAN, here & is_asked, 0)
+    count = tl.load(columns + _N_SPANS_OF, here & is_asked, 0)
+    best = tl.zeros([_GROUP], tl.float64)
+    miss = tl.full([_GROUP], float("inf"), tl.float64)
+    best, miss = _nearer(table, spans, n_spans, occurred, occurred, occurred != _UNKNOWN_US, best, miss)
+    for number in range(tl.max(count)):
+        known = number < count
+        bounds = directory.to(tl.pointer_type(tl.int64)) + (first_span + number) * 2
+        first = tl.load(bounds, known, 0)
+        last = tl.load(bounds + 1, known, 0)
+        best, miss = _nearer(table, spans, n_spans, first, last, known, best, miss)
+    beside = 0.5 * tl.exp(-tl.minimum(miss, _FARTHEST).to(tl.float32))
+    return tl.where(best > 0.0, best.to(tl.float32), tl.where(miss < _FARTHEST, beside, 0.0))
+
+
+@triton.jit
+def _retention(tile, fields, width, row, here):
+    """R = exp(-dt / S), float32 `[32]`; 0 where nothing is asked."""
+    is_asked = _each(tl.load(fields + _RETENTION * width), row) >= 0
+    now = tl.load(fields + _NOW * width).to(tl.float64)
+    fresh = tl.load(tile.to(tl.pointer_type(tl.int64)) + _FRESH + row, here & is_asked, 0).to(tl.float64)
+    stability = tl.load(tile.to(tl.pointer_type(tl.float32)) + _STABILITIES + row, here & is_asked, 0.0)
+    age_s = tl.maximum(now - fresh, 0.0) / 1e6
+    ages = age_s / tl.where(stability > 0.0, stability, 1.0).to(tl.float64)
+    return tl.where(stability > 0.0, tl.exp(-tl.minimum(ages, 200.0).to(tl.float32)), 0.0)
+
+
+@triton.jit
+def _keep(score, passes, start, chunk, number, scores, group_best, best, row, GROUPS: tl.constexpr):
+    """Writes what a list wants of a group; the best of its chunk so far. Nothing where nothing is found."""
+    score = tl.where(passes & (score > 0.0), score, float("-inf"))
+    top = tl.max(score)
+    place = (start + chunk) * GROUPS + number
+    tl.store(scores + place * _GROUP + row, score, (_each(start, row) >= 0) & (_each(top, row) > 0.0))
+    tl.store(group_best + place, top, start >= 0)
+    return tl.maximum(best, top)
+
+
+@triton.jit
+def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, GROUPS: tl.constexpr):
+    """Score one chunk of one query's namespace for every list that the query asks for.
+
+    Args:
+        pool: the start of the memory that all pages lie in, a multiple of 16.
+        table: int64, all that the queries ask. First `[FIELDS, b + 1]`, a column for each query:
+            address of the records (see `layout`); number of groups; first chunk, ascending, also of the query behind
+            the last; owner of the pages; address of a mask to obey, uint8 by slot, or 0; address of one to write or 0;
+            first chunk of each list among `scores`, -1 for one that is not asked for; where its ids are in the table,
+            how many of them come in groups, how many there are; where its spans are, and how many;
+            then from `OWN` on what `questions.pack` says: kinds, states, bounded columns, lowest and highest values,
+            penalty of BM25 for every memory and for each token, the time for retention.
+            Behind that the ids and spans.
+        steps: how often `b` can be halved.
+        scores: float32 `[chunks, GROUPS, 32]`, written for groups in which the list finds something, -inf for the
+            rows that are dead, let through by no filter, or have nothing of what is asked (a score of 0 or less).
+        group_best, chunk_best: float32 `[chunks, GROUPS]` and `[chunks]`, the best of them.
+        broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
+    """
+    program = tl.program_id(0)
+    width = n_queries + 1
+    query = _query_of(table + _FIRST * width, n_queries, steps, program)
+    fields = table + query
+    records = tl.load(fields + _TABLE * width).to(tl.pointer_type(tl.int64))
+    owner = tl.load(fields + _OWNER * width)
+    mask_in = tl.load(fields + _MASK_IN * width)
+    mask_out = tl.load(fields + _MASK_OUT * width)
+    chunk = program - tl.load(fields + _FIRST * width).to(tl.int32)
+    first_group = chunk * GROUPS
+    last_group = tl.minimum(first_group + GROUPS, tl.load(fields + _N_GROUPS * width).to(tl.int32))
+    flat = _float32(tl.load(fields + _FLAT * width))
+    slope = _float32(tl.load(fields + _SLOPE * width))
+    keyword_at = tl.load(fields + _KEYWORD * width)
+    entity_at = tl.load(fields + _ENTITY * width)
+    temporal_at = tl.load(fields + _TEMPORAL * width)
+    place_at = tl.load(fields + _PLACE * width)
+    retention_at = tl.load(fields + _RETENTION * width)
+    best_keyword = float("-inf")
+    best_entity = float("-inf")
+    best_temporal = float("-inf")
+    best_place = float("-inf")
+    best_retention = float("-inf")
+    row = tl.arange(0, _GROUP)
+    tile_at, _, page_at, generation, rows = _record(records, first_group)
+    buckets = tl.load(records + first_group * _RECORD + 5)
+    for group in range(first_group, last_group):
+        header = pool.to(tl.pointer_type(tl.int64)) + page_at * 2
+        owned = (tl.load(header) == owner) & (tl.load(header + 1) == generation)
+        if not owned:
+            tl.store(broken, 1)
+            rows = 0
+        here = row < rows
+        is_there = rows > 0
+        tile = pool + tile_at * 16
+        directory = (tile + _TILE_UNITS * 16).to(tl.pointer_type(tl.int32))
+        n_buckets = buckets
+        # The next record is on its way while this group is read.
+        following = tl.minimum(group + 1, last_group - 1)
+        tile_at, _, page_at, generation, rows = _record(records, following)
+        buckets = tl.load(records + following * _RECORD + 5)
+        passes = _eligible(tile, fields, width, row, here)
+        position = group * _GROUP + row
+        allowed = (mask_in + position).to(tl.pointer_type(tl.uint8))
+        passes = passes & (tl.load(allowed, here & (_each(mask_in, row) != 0), 1) != 0)
+        lengths = tl.load(tile.to(tl.pointer_type(tl.int32)) + _LENGTHS + row, here & (_each(keyword_at, row) >= 0), 0)
+        penalty = flat + slope * lengths.to(tl.float32)
+        keyword, entity, place, carries = _held(directory, n_buckets, table, fields, width, penalty, row, is_there)
+        passes = passes & carries
+        tl.store((mask_out + position).to(tl.pointer_type(tl.uint8)), passes.to(tl.uint8), here & (_each(mask_out, row) != 0))
+        temporal = _temporal(tile, directory, table, fields, width, row, here)
+        retention = _retention(tile, fields, width, row, here)
+        number = group - first_group
+        best_keyword = _keep(
+            keyword, passes, keyword_at, chunk, number, scores, group_best, best_keyword, row, GROUPS
+        )
+        best_entity = _keep(entity, passes, entity_at, chunk, number, scores, group_best, best_entity, row, GROUPS)
+        best_temporal = _keep(
+            temporal, passes, temporal_at, chunk, number, scores, group_best, best_temporal, row, GROUPS
+        )
+        best_place = _keep(place, passes, place_at, chunk, number, scores, group_best, best_place, row, GROUPS)
+        best_retention = _keep(
+            retention, passes, retention_at, chunk, number, scores, group_best, best_retention, row, GROUPS
+        )
+    tl.store(chunk_best + keyword_at + chunk, best_keyword, keyword_at >= 0)
+    tl.store(chunk_best + entity_at + chunk, best_entity, entity_at >= 0)
+    tl.store(chunk_best + temporal_at + chunk, best_temporal, temporal_at >= 0)
+    tl.store(chunk_best + place_at + chunk, best_place, place_at >= 0)
+    tl.store(chunk_best + retention_at + chunk, best_retention, retention_at >= 0)
