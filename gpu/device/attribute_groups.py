@@ -18,9 +18,9 @@ from gpu.ops.channel_pass.layout import (
     TILE_BYTES,
     TILE_UNITS,
     UNIT,
-    Held,
     entries_at,
 )
+from gpu.ops.channel_pass.questions import Held
 from gpu.ops.paged_search.op import GROUP
 
 _ARENAS = {Held.TERMS: "terms", Held.ENTITIES: "entities", Held.PLACES: "places", Held.PAIRS: "pairs"}

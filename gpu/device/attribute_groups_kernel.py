@@ -83,40 +83,62 @@ def _entries(
     at: Any,
 ) -> Any:
     """Write the directory and entries of one group from unit `at` on; the unit behind them."""
-    mask = np.uint64(buckets - 1)
-    room = np.zeros(buckets + 1, np.int64)  # where each bucket may begin: entries of equal ids become one
-    for a in range(offsets.shape[0]):
-        for i in range(offsets[a, low], offsets[a, high]):
-            room[np.int64(ids[i] & mask) + 1] += 1
-    for b in range(buckets):
-        room[b + 1] += room[b]
-    ends = room[:-1].copy()
-    firsts = np.empty(room[buckets], np.int64)  # where the id of each entry stands
-    rows = np.empty(room[buckets], np.uint32)
-    for a in range(offsets.shape[0]):
-        for row in range(low, high):
-            bit = np.uint32(1) << np.uint32(row - low)
-            for i in range(offsets[a, row], offsets[a, row + 1]):
-                b = np.int64(ids[i] & mask)
-                e = room[b]
-                while e < ends[b] and (ids[firsts[e]] != ids[i] or abouts[firsts[e]] != abouts[i]):
-                    e += 1
-                if e == ends[b]:
-                    firsts[e], rows[e] = i, bit
-                    ends[b] += 1
-                else:
-                    rows[e] |= bit
+    room, ends, sources, rows = _sorted(ids, abouts, offsets, low, high, buckets)
     directory = words[4 * at :]
     first = at + buckets // 4 + 1
     n: Any = np.int64(0)
     for b in range(buckets):
         directory[b] = n
         for e in range(room[b], ends[b]):
-            entry = out[first + n]
-            entry[0] = np.uint32(ids[firsts[e]] & np.uint64(0xFFFFFFFF))
-            entry[1] = np.uint32(ids[firsts[e]] >> np.uint64(32))
+            entry, source = out[first + n], sources[e]
+            entry[0] = np.uint32(ids[source] & np.uint64(0xFFFFFFFF))
+            entry[1] = np.uint32(ids[source] >> np.uint64(32))
             entry[2] = rows[e]
-            entry[3] = abouts[firsts[e]]
+            entry[3] = abouts[source]
             n += 1
     directory[buckets] = n
     return first + n
+
+
+@jit
+def _sorted(
+    ids: NDArray[np.uint64], abouts: NDArray[np.uint32], offsets: NDArray[np.int64], low: int, high: int, buckets: int
+) -> Any:
+    """The distinct entries of a group by bucket.
+
+    Returns:
+        Where those of each bucket begin and end, int64; for each where its id stands, int64, and its rows, uint32.
+    """
+    mask = np.uint64(buckets - 1)
+    room = np.zeros(buckets + 1, np.int64)  # enough for all, though equal ones become one
+    for a in range(offsets.shape[0]):
+        for i in range(offsets[a, low], offsets[a, high]):
+            room[np.int64(ids[i] & mask) + 1] += 1
+    for b in range(buckets):
+        room[b + 1] += room[b]
+    ends = room[:-1].copy()
+    sources = np.empty(room[buckets], np.int64)
+    rows = np.empty(room[buckets], np.uint32)
+    for a in range(offsets.shape[0]):
+        for row in range(low, high):
+            bit = np.uint32(1) << np.uint32(row - low)
+            for i in range(offsets[a, row], offsets[a, row + 1]):
+                bucket = np.int64(ids[i] & mask)
+                e = _find(ids, abouts, sources, room[bucket], ends[bucket], i)
+                if e == ends[bucket]:
+                    sources[e], rows[e] = i, bit
+                    ends[bucket] += 1
+                else:
+                    rows[e] |= bit
+    return room, ends, sources, rows
+
+
+@jit
+def _find(
+    ids: NDArray[np.uint64], abouts: NDArray[np.uint32], sources: NDArray[np.int64], first: Any, end: Any, wanted: Any
+) -> Any:
+    """The entry from `first` to `end` that is equal to what stands at a place, or `end`."""
+    for e in range(first, end):
+        if ids[sources[e]] == ids[wanted] and abouts[sources[e]] == abouts[wanted]:
+            return e
+    return end

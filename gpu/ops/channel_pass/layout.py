@@ -7,42 +7,27 @@ A group is one piece of memory in units of 16 bytes:
     entries     16 bytes each: an id (64 bits), which of the 32 rows hold it (a bit each), its arena and frequency
     spans       16 bytes each: the times that the rows speak of, `[start, end)` in microseconds
 
-Terms, entities, places and pairs of all rows of a group are entries, each (id, arena, frequency) once, whoever holds it.
-An id lies in the bucket of its lowest bits, and there are about as many buckets as entries: to learn which rows hold an
-asked id, a few bytes of the directory and an entry or two are read instead of everything that the rows hold.
+Terms, entities, places and pairs of all rows of a group are entries, each (id, arena, frequency) once, whichever rows
+hold it. An id lies in the bucket of its lowest bits, and there are no fewer buckets than entries: to learn which rows
+hold an asked id, a few bytes of the directory and an entry or two are read instead of everything that the rows hold.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 
+from gpu.ops.channel_pass.questions import NUMBERS, TIMES
 from gpu.ops.paged_search.triton_kernel import GROUP
 
 UNIT = 16
 """Bytes in which places and sizes count."""
 RECORD_BUCKETS = 5
-"""Where a group's record (see `paged_search`) has its number of buckets, a power of two; the place of its vectors is here
-that of its tile."""
+"""Where a group's record (see `paged_search`) has its number of buckets, a power of two. The place of its vectors is
+here that of its tile."""
 FEWEST_BUCKETS = 4
 ARENA_SHIFT = 16
 """The upper half of an entry's last word says of which arena it is, the lower one how often each row holds it."""
 
-
-class Held(IntEnum):
-    """Arenas whose ids are entries."""
-
-    TERMS = 0
-    ENTITIES = 1
-    PLACES = 2
-    PAIRS = 3
-
-
-TIMES = ("occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "expires_us")
-"""Columns of int64 that a filter may bound, in the order of the tile."""
-NUMBERS = ("importances", "trusts")
-"""The same of float32."""
 
 COLUMNS: dict[str, np.dtype[np.generic]] = {
     **{name: np.dtype(np.int64) for name in TIMES},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.errors import PageOwnershipError
 from gpu.ops.channel_pass import triton_kernel
-from gpu.ops.channel_pass.questions import ID_NUMBERS, Listed, Packed
+from gpu.ops.channel_pass.questions import ID_NUMBERS, SPAN_NUMBERS, Listed, Packed
 from gpu.ops.channel_pass.triton_kernel import FIELDS, OWN
 from gpu.ops.paged_search import op as paged
 from gpu.ops.paged_search.op import GROUP, Found, PagedRows
@@ -106,7 +107,7 @@ def plan(
         ValueError: they lie in several pools, or their numbers differ.
     """
     pool, n = attributes[0].pool, len(attributes)
-    if any(of.pool is not pool for of in [*attributes, *(rows or ())]):
+    if any(of.pool is not pool for of in attributes) or any(of.pool is not pool for of in rows or ()):
         raise ValueError("the namespaces of a batch must lie in one pool")
     if len(questions) != n or (rows is not None and len(rows) != n) or (masks is not None and len(masks) != n):
         raise ValueError("there must be a question for each namespace, and vectors and a mask if any are given")
@@ -143,7 +144,7 @@ def plan(
     dense = None
     if rows is not None:
         bounds = first_slots.tolist()
-        dense = paged.plan(rows, [eligible[i:j] for i, j in zip(bounds[:-1], bounds[1:], strict=True)])
+        dense = paged.plan(rows, [eligible[i:j] for i, j in pairwise(bounds)])
     return Plan(
         table, table[fields.size : fields.size + as_queries.size].view(as_queries.shape), pool, n, int(chunks.sum()),
         lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, dense, of_query,
@@ -164,7 +165,7 @@ def _place(fields: NDArray[np.int64], questions: Sequence[Packed], behind: int) 
     fields[11, :n] = ends[:-1]
     fields[12, :n] = [one.n_grouped for one in questions]
     fields[13, :n] = ids
-    fields[14, :n] = ends[-1] + _starts(spans * triton_kernel.SPAN_NUMBERS)[:-1]
+    fields[14, :n] = ends[-1] + _starts(spans * SPAN_NUMBERS)[:-1]
     fields[15, :n] = spans
 
 
@@ -206,9 +207,7 @@ def launch(batch: Plan, k: int) -> tuple[Found, torch.Tensor]:
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
     broken = torch.zeros(1, dtype=torch.int32, device=device)
-    found = Found(
-        torch.empty((n_lists, k), dtype=torch.int32, device=device), torch.empty((n_lists, k), device=device)
-    )
+    found = Found(torch.empty((n_lists, k), dtype=torch.int32, device=device), torch.empty((n_lists, k), device=device))
     certain = torch.empty(n_lists, dtype=torch.int32, device=device)
     if batch.n_chunks:
         kernel.scan[(batch.n_chunks,)](
@@ -216,5 +215,7 @@ def launch(batch: Plan, k: int) -> tuple[Found, torch.Tensor]:
             broken, GROUPS=batch.groups, num_warps=1,
         )  # fmt: skip
     if n_lists:
-        paged.select(batch.pool, tuple(batch.as_queries), (scores, group_best, chunk_best), found, certain, batch.most_chunks)
+        paged.select(
+            batch.pool, tuple(batch.as_queries), (scores, group_best, chunk_best), found, certain, batch.most_chunks
+        )
     return found, broken

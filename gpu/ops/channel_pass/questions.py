@@ -1,4 +1,7 @@
-"""What a query asks of the channels beside the semantic one, and the numbers that the kernel takes of it."""
+"""What a query asks of the channels beside the semantic one, and the numbers that the kernel takes of it.
+
+Without torch: whoever asks need not have a device.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,34 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ATTRIBUTES
-from gpu.ops.channel_pass.layout import NUMBERS, TIMES, Held
 from gpu.ops.entity_scan.op import flat_groups
 from gpu.ops.filter_scan.op import FilterPlan
 from gpu.ops.filter_scan.op import plan as filter_plan
 from gpu.ops.interval_scan.op import decay_widths
 
+
+class Held(IntEnum):
+    """Arenas whose ids are entries."""
+
+    TERMS = 0
+    ENTITIES = 1
+    PLACES = 2
+    PAIRS = 3
+
+
+TIMES = ("occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "expires_us")
+"""Columns of int64 that a filter may bound, in the order of the tile."""
+NUMBERS = ("importances", "trusts")
+"""The same of float32."""
+
 ID_NUMBERS = 3
 """Numbers of an asked id: the id, its arena with the two flags, what its group is worth (float32 bits)."""
 SPAN_NUMBERS = 3
-"""Numbers of an asked span: start, end, and over what a miss decays (float64 bits)."""
+"""Numbers of an asked span: start, end, and the inverse of the width over which a miss decays (float32 bits)."""
 LAST, FORBIDDEN = 1 << 8, 1 << 9
 """Flags of an asked id: the last of its group; a pair that a row must not carry."""
 _EVERYTHING = (1 << 63) - 1
@@ -128,7 +145,7 @@ def pack(question: Question) -> Packed:
         grouped.append(_ids(Held.TERMS, question.terms.ids, question.terms.weights))
     spans = np.empty((0, SPAN_NUMBERS), np.int64)
     if question.spans is not None:
-        spans = np.column_stack([question.spans, decay_widths(question.spans).view(np.int64)])
+        spans = np.column_stack([question.spans, _bits(1.0 / decay_widths(question.spans))])
     ids = np.concatenate([*grouped, np.empty((0, ID_NUMBERS), np.int64)])
     return Packed(question.listed, _own(question), ids, n_grouped, spans)
 
@@ -166,7 +183,7 @@ def _ids(
     out[:, 0] = ids.astype(np.uint64).view(np.int64)
     out[:, 1] = int(arena) | flags
     out[-1:, 1] |= LAST
-    out[:, 2] = np.broadcast_to(np.asarray(weights, np.float32), ids.shape).copy().view(np.int32)
+    out[:, 2] = _bits(weights)
     return out
 
 
@@ -180,20 +197,34 @@ def _own(question: Question) -> NDArray[np.int64]:
     flat, slope = 0.0, 0.0
     if (terms := question.terms) is not None:
         flat, slope = terms.k1 * (1 - terms.b), terms.k1 * terms.b / max(terms.mean_length, 1e-9)
-    penalty = np.array([flat, slope], np.float32).view(np.int32)
     now = 0 if question.now_us is None else question.now_us
-    return np.array([kinds, states, used, *low, *high, *penalty.tolist(), now], np.int64)
+    return np.array([kinds, states, used, *low, *high, *_bits([flat, slope]).tolist(), now], np.int64)
 
 
 def _bounds(wanted: FilterPlan) -> tuple[int, list[int], list[int]]:
-    """Bits of the columns that a filter bounds, and the bounds of all: int64, or bits of float64."""
+    """Bits of the columns that a filter bounds, and the bounds of all: int64, or bits of float32."""
     used = 0
     low, high = [0] * (len(TIMES) + len(NUMBERS)), [0] * (len(TIMES) + len(NUMBERS))
-    for columns, bounds, first in ((TIMES, wanted.times, 0), (NUMBERS, wanted.numbers, len(TIMES))):
-        for at, name in enumerate(columns):
-            own = bounds[bounds[:, 0] == ATTRIBUTES.prefix(name)]
-            if own.shape[0]:
-                used |= 1 << (first + at)
-                low[first + at] = int(own[:, 1].max().view(np.int64))
-                high[first + at] = int(own[:, 2].min().view(np.int64))
+    for column, name in enumerate((*TIMES, *NUMBERS)):
+        bounds = wanted.times if name in TIMES else wanted.numbers
+        own = bounds[bounds[:, 0] == ATTRIBUTES.prefix(name)]
+        if own.shape[0]:
+            used |= 1 << column
+            lowest, highest = own[:, 1].max(), own[:, 2].min()
+            if name in NUMBERS:
+                low[column], high[column] = _bits([_inside(lowest, np.inf), _inside(highest, -np.inf)]).tolist()
+            else:
+                low[column], high[column] = int(lowest), int(highest)
     return used, low, high
+
+
+def _inside(bound: float, towards: float) -> np.float32:
+    """The float32 next to a bound that is not outside of it, so that columns of float32 are compared with it."""
+    nearest = np.float32(bound)
+    is_outside = nearest < bound if towards > 0 else nearest > bound
+    return np.nextafter(nearest, np.float32(towards)) if is_outside else nearest
+
+
+def _bits(values: ArrayLike) -> NDArray[np.int64]:
+    """The bits of numbers as float32, in the lower half of an int64."""
+    return np.asarray(values, np.float32).view(np.int32).astype(np.int64)

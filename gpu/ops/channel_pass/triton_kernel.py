@@ -6,8 +6,8 @@ import triton
 import triton.language as tl
 
 from gpu.bank.records import UNKNOWN_US
-from gpu.ops.channel_pass.layout import ARENA_SHIFT, OFFSETS, TILE_UNITS, Held
-from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SPAN_NUMBERS, Listed
+from gpu.ops.channel_pass.layout import ARENA_SHIFT, OFFSETS, TILE_UNITS
+from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SPAN_NUMBERS, Held, Listed
 from gpu.ops.paged_search.triton_kernel import GROUP, RECORD, _query_of, _record
 
 IDS = 8
@@ -44,13 +44,15 @@ _PAIRS = tl.constexpr(int(Held.PAIRS))
 
 _TABLE, _N_GROUPS, _FIRST, _OWNER, _MASK_IN, _MASK_OUT = (tl.constexpr(i) for i in range(6))
 _STARTS = tl.constexpr(6)
-_KEYWORD, _ENTITY, _TEMPORAL, _PLACE, _RETENTION = (tl.constexpr(6 + int(which)) for which in Listed)
+_KEYWORD, _ENTITY, _TEMPORAL, _PLACE, _RETENTION = (tl.constexpr(int(which)) for which in Listed)
+_N_LISTS = tl.constexpr(len(Listed))
+_LISTS = tl.constexpr(8)
 _ASKED, _N_GROUPED, _N_ASKED, _SPANS, _N_SPANS = (tl.constexpr(i) for i in range(11, 16))
 _KINDS, _STATES, _USED = (tl.constexpr(i) for i in range(16, 19))
 _LOW, _HIGH = tl.constexpr(19), tl.constexpr(26)
 _FLAT, _SLOPE, _NOW = (tl.constexpr(i) for i in range(33, 36))
 
-_FRESH = tl.constexpr(OFFSETS["fresh_us"] // 8)
+_FRESH = tl.constexpr(OFFSETS["fresh_us"] // (8 * GROUP))
 _IMPORTANCES = tl.constexpr(OFFSETS["importances"] // 4)
 _STABILITIES = tl.constexpr(OFFSETS["stabilities"] // 4)
 _SLOT = tl.constexpr(OFFSETS["slot"] // 4)
@@ -62,26 +64,14 @@ _STATES_OF = tl.constexpr(OFFSETS["states"])
 
 
 @triton.jit
-def _float32(bits):
-    """The float32 whose bits are the lower half of an int64."""
-    return bits.to(tl.int32).to(tl.float32, bitcast=True)
-
-
-@triton.jit
-def _each(number, row):
-    """A number, once for each row: what is true of it can be put together with what is true of rows."""
-    return row * 0 + number
-
-
-@triton.jit
 def _eligible(tile, fields, width, row, here):
     """Which rows the columns let through: alive, of the kinds and states, and between the bounds."""
     slots = tile.to(tl.pointer_type(tl.int32)) + _SLOT + row
     times = tile.to(tl.pointer_type(tl.int64)) + row
     numbers = tile.to(tl.pointer_type(tl.float32)) + _IMPORTANCES + row
-    kinds = _each(tl.load(fields + _KINDS * width), row)
-    states = _each(tl.load(fields + _STATES * width), row)
-    used = _each(tl.load(fields + _USED * width).to(tl.int32), row)
+    kinds = row * 0 + tl.load(fields + _KINDS * width)
+    states = row * 0 + tl.load(fields + _STATES * width)
+    used = row * 0 + tl.load(fields + _USED * width).to(tl.int32)
     kind = tl.load(tile + _KINDS_OF + row, here & (kinds != _EVERYTHING), 0).to(tl.int64)
     state = tl.load(tile + _STATES_OF + row, here & (states != _EVERYTHING), 0).to(tl.int64)
     passes = here & (tl.load(slots, here, -1) >= 0) & ((((kinds >> kind) & (states >> state)) & 1) != 0)
@@ -93,10 +83,12 @@ def _eligible(tile, fields, width, row, here):
         passes = passes & (inside | ~is_used)
     for column in tl.static_range(2):
         is_used = ((used >> (5 + column)) & 1) != 0
-        low = tl.load(fields + (_LOW + 5 + column) * width).to(tl.float64, bitcast=True)
-        high = tl.load(fields + (_HIGH + 5 + column) * width).to(tl.float64, bitcast=True)
-        value = tl.load(numbers + column * _GROUP, here & is_used, 0.0).to(tl.float64)
-        passes = passes & (((value >= low) & (value <= high)) | ~is_used)
+        low = tl.load((fields + (_LOW + 5 + column) * width).to(tl.pointer_type(tl.float32)))
+        value = tl.load(numbers + column * _GROUP, here & is_used, 0.0)
+        inside = (value >= low) & (
+            value <= tl.load((fields + (_HIGH + 5 + column) * width).to(tl.pointer_type(tl.float32)))
+        )
+        passes = passes & (inside | ~is_used)
     return passes
 
 
@@ -114,8 +106,6 @@ def _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword,
     about = table + asked + number * _ID_NUMBERS
     wanted = tl.load(about, is_asked, 0)
     arena = tl.load(about + 1, is_asked, 0) & _ARENA
-    is_term = arena == _TERMS
-    weight = tl.where(is_term, _float32(tl.load(about + 2, is_asked, 0)), 0.0)
     bucket = (wanted & (buckets - 1)).to(tl.int32)
     first = tl.load(directory + bucket, is_asked, 0)
     end = tl.load(directory + bucket + 1, is_asked, 0)
@@ -127,13 +117,17 @@ def _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword,
         found = tl.load(entries + 2 * at, inside, 0)
         rest = tl.load(entries + 2 * at + 1, inside, 0)
         is_it = inside & (found == wanted) & ((rest >> _ARENA_AT) == arena)
-        rows = tl.where(is_it, rest.to(tl.int32), 0)
-        if tl.max((is_it & is_term).to(tl.int32)) > 0:
-            frequency = tl.where(is_it & is_term, (rest >> 32) & _FREQUENCY, 1).to(tl.float32)
-            holds = ((rows[:, None] >> row[None, :]) & 1) != 0
-            share = frequency[:, None] / (frequency[:, None] + penalty[None, :])
-            keyword += tl.sum(tl.where(holds, weight[:, None] * share, 0.0), axis=0)
-        held = held | rows
+        held = held | tl.where(is_it, rest.to(tl.int32), 0)
+        hits = is_it & (arena == _TERMS)
+        waiting = tl.where(hits, lane, _IDS * _DEPTH)
+        for _ in range(tl.sum(hits.to(tl.int32))):  # few: a loop over them takes fewer registers than all at once
+            hit = tl.min(waiting)
+            waiting = tl.where(lane == hit, _IDS * _DEPTH, waiting)
+            entry = tl.load(entries + 2 * tl.sum(tl.where(lane == hit, at, 0)) + 1)
+            worth = tl.load((table + asked + (block + hit // _DEPTH) * _ID_NUMBERS + 2).to(tl.pointer_type(tl.float32)))
+            frequency = ((entry >> 32) & _FREQUENCY).to(tl.float32)
+            holds = ((entry.to(tl.int32) >> row) & 1) != 0
+            keyword += tl.where(holds, worth * (frequency / (frequency + penalty)), 0.0)
         at += _DEPTH
     return keyword, held
 
@@ -158,8 +152,8 @@ def _held(directory, buckets, table, fields, width, penalty, row, is_there):
         keyword, held = _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword, row)
         for number in range(block, tl.minimum(block + _IDS, n_grouped)):
             about = table + asked + number * _ID_NUMBERS
-            role = _each(tl.load(about + 1).to(tl.int32), row)
-            worth = _float32(tl.load(about + 2))
+            role = row * 0 + tl.load(about + 1).to(tl.int32)
+            worth = tl.load((about + 2).to(tl.pointer_type(tl.float32)))
             holders = holders | tl.sum(tl.where(lane // _DEPTH == number - block, held, 0))
             is_last = (role & _LAST) != 0
             arena = role & _ARENA
@@ -174,40 +168,35 @@ def _held(directory, buckets, table, fields, width, penalty, row, is_there):
 
 @triton.jit
 def _nearer(table, spans, n_spans, first, last, known, best, miss):
-    """The better of `best` and the fit of one time of each row; the lesser of `miss` and its distance.
+    """The better of `best` and the fit of one time of each row; the lesser of `miss` and its distance in widths.
 
-    See `gpu.ops.interval_scan.reference`. Differences are of floats: those of 64-bit times may overflow.
+    See `gpu.ops.interval_scan.reference`. Differences are of float64, for those of 64-bit times may overflow; what
+    becomes of them is float32.
     """
     last = tl.maximum(first, last)
+    length = tl.where(last > first, last.to(tl.float64) - first.to(tl.float64), 1.0).to(tl.float32)
     for number in range(n_spans):
         span = table + spans + number * _SPAN_NUMBERS
         start = tl.load(span)
         end = tl.load(span + 1)
-        decay = tl.load(span + 2).to(tl.float64, bitcast=True)
+        per_width = tl.load((span + 2).to(tl.pointer_type(tl.float32)))
         low = tl.maximum(first, start)
         high = tl.minimum(last, end)
-        is_inside = (start <= first) & (last <= end) & (first < end)
-        length = tl.where(last > first, last.to(tl.float64) - first.to(tl.float64), 1.0)
-        share = (high.to(tl.float64) - low.to(tl.float64)) / length
-        fit = tl.where(is_inside, 1.0, tl.where(high > low, 0.5 + 0.5 * share, 0.0))
-        gap = tl.maximum(first.to(tl.float64) - end.to(tl.float64), start.to(tl.float64) - last.to(tl.float64))
+        shared = (high.to(tl.float64) - low.to(tl.float64)).to(tl.float32)  # below 0 by the gap between them
+        fit = tl.where(shared > 0.0, 0.5 + 0.5 * (shared / length), 0.0)
+        fit = tl.where((start <= first) & (last <= end) & (first < end), 1.0, fit)
         best = tl.where(known, tl.maximum(best, fit), best)
-        miss = tl.where(known, tl.minimum(miss, tl.maximum(gap, 0.0) / decay), miss)
+        miss = tl.where(known, tl.minimum(miss, tl.maximum(-shared, 0.0) * per_width), miss)
     return best, miss
 
 
 @triton.jit
-def _temporal(tile, directory, table, fields, width, row, here):
-    """How well the times of rows fit the asked spans, float32 `[32]`; 0 where nothing is asked or no time is known."""
-    is_asked = _each(tl.load(fields + _TEMPORAL * width), row) >= 0
+def _temporal(occurred, first_span, count, directory, table, fields, width):
+    """How well the times of rows fit the asked spans, float32 `[32]`; 0 where no time is known."""
     spans = tl.load(fields + _SPANS * width)
     n_spans = tl.load(fields + _N_SPANS * width).to(tl.int32)
-    occurred = tl.load(tile.to(tl.pointer_type(tl.int64)) + row, here & is_asked, _UNKNOWN_US)
-    columns = tile.to(tl.pointer_type(tl.int32)) + row
-    first_span = tl.load(columns + _FIRST_SPAN, here & is_asked, 0)
-    count = tl.load(columns + _N_SPANS_OF, here & is_asked, 0)
-    best = tl.zeros([_GROUP], tl.float64)
-    miss = tl.full([_GROUP], float("inf"), tl.float64)
+    best = tl.zeros([_GROUP], tl.float32)
+    miss = tl.full([_GROUP], float("inf"), tl.float32)
     best, miss = _nearer(table, spans, n_spans, occurred, occurred, occurred != _UNKNOWN_US, best, miss)
     for number in range(tl.max(count)):
         known = number < count
@@ -215,31 +204,7 @@ def _temporal(tile, directory, table, fields, width, row, here):
         first = tl.load(bounds, known, 0)
         last = tl.load(bounds + 1, known, 0)
         best, miss = _nearer(table, spans, n_spans, first, last, known, best, miss)
-    beside = 0.5 * tl.exp(-tl.minimum(miss, _FARTHEST).to(tl.float32))
-    return tl.where(best > 0.0, best.to(tl.float32), tl.where(miss < _FARTHEST, beside, 0.0))
-
-
-@triton.jit
-def _retention(tile, fields, width, row, here):
-    """R = exp(-dt / S), float32 `[32]`; 0 where nothing is asked."""
-    is_asked = _each(tl.load(fields + _RETENTION * width), row) >= 0
-    now = tl.load(fields + _NOW * width).to(tl.float64)
-    fresh = tl.load(tile.to(tl.pointer_type(tl.int64)) + _FRESH + row, here & is_asked, 0).to(tl.float64)
-    stability = tl.load(tile.to(tl.pointer_type(tl.float32)) + _STABILITIES + row, here & is_asked, 0.0)
-    age_s = tl.maximum(now - fresh, 0.0) / 1e6
-    ages = age_s / tl.where(stability > 0.0, stability, 1.0).to(tl.float64)
-    return tl.where(stability > 0.0, tl.exp(-tl.minimum(ages, 200.0).to(tl.float32)), 0.0)
-
-
-@triton.jit
-def _keep(score, passes, start, chunk, number, scores, group_best, best, row, GROUPS: tl.constexpr):
-    """Writes what a list wants of a group; the best of its chunk so far. Nothing where nothing is found."""
-    score = tl.where(passes & (score > 0.0), score, float("-inf"))
-    top = tl.max(score)
-    place = (start + chunk) * GROUPS + number
-    tl.store(scores + place * _GROUP + row, score, (_each(start, row) >= 0) & (_each(top, row) > 0.0))
-    tl.store(group_best + place, top, start >= 0)
-    return tl.maximum(best, top)
+    return tl.where((best == 0.0) & (miss < _FARTHEST), 0.5 * tl.exp(-miss), best)
 
 
 @triton.jit
@@ -273,18 +238,16 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
     chunk = program - tl.load(fields + _FIRST * width).to(tl.int32)
     first_group = chunk * GROUPS
     last_group = tl.minimum(first_group + GROUPS, tl.load(fields + _N_GROUPS * width).to(tl.int32))
-    flat = _float32(tl.load(fields + _FLAT * width))
-    slope = _float32(tl.load(fields + _SLOPE * width))
-    keyword_at = tl.load(fields + _KEYWORD * width)
-    entity_at = tl.load(fields + _ENTITY * width)
-    temporal_at = tl.load(fields + _TEMPORAL * width)
-    place_at = tl.load(fields + _PLACE * width)
-    retention_at = tl.load(fields + _RETENTION * width)
-    best_keyword = float("-inf")
-    best_entity = float("-inf")
-    best_temporal = float("-inf")
-    best_place = float("-inf")
-    best_retention = float("-inf")
+    flat = tl.load((fields + _FLAT * width).to(tl.pointer_type(tl.float32)))
+    slope = tl.load((fields + _SLOPE * width).to(tl.pointer_type(tl.float32)))
+    now = tl.load(fields + _NOW * width).to(tl.float64)
+    keyword_at = tl.load(fields + (_STARTS + _KEYWORD) * width)
+    temporal_at = tl.load(fields + (_STARTS + _TEMPORAL) * width)
+    retention_at = tl.load(fields + (_STARTS + _RETENTION) * width)
+    listed = tl.arange(0, _LISTS)
+    starts = tl.load(fields + (_STARTS + listed) * width, listed < _N_LISTS, -1)
+    is_listed = starts >= 0
+    best = tl.full([_LISTS], float("-inf"), tl.float32)
     row = tl.arange(0, _GROUP)
     tile_at, _, page_at, generation, rows = _record(records, first_group)
     buckets = tl.load(records + first_group * _RECORD + 5)
@@ -306,28 +269,36 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
         passes = _eligible(tile, fields, width, row, here)
         position = group * _GROUP + row
         allowed = (mask_in + position).to(tl.pointer_type(tl.uint8))
-        passes = passes & (tl.load(allowed, here & (_each(mask_in, row) != 0), 1) != 0)
-        lengths = tl.load(tile.to(tl.pointer_type(tl.int32)) + _LENGTHS + row, here & (_each(keyword_at, row) >= 0), 0)
+        passes = passes & (tl.load(allowed, here & (row * 0 + mask_in != 0), 1) != 0)
+        # All columns are asked for before anything waits for what the rows hold.
+        wholes = tile.to(tl.pointer_type(tl.int32)) + row
+        longs = tile.to(tl.pointer_type(tl.int64)) + row
+        lengths = tl.load(wholes + _LENGTHS, here & (row * 0 + keyword_at >= 0), 0)
+        timed = here & (row * 0 + temporal_at >= 0)
+        occurred = tl.load(longs, timed, _UNKNOWN_US)
+        first_span = tl.load(wholes + _FIRST_SPAN, timed, 0)
+        n_spans = tl.load(wholes + _N_SPANS_OF, timed, 0)
+        kept = here & (row * 0 + retention_at >= 0)
+        fresh = tl.load(longs + _FRESH * _GROUP, kept, 0)
+        stability = tl.load(tile.to(tl.pointer_type(tl.float32)) + _STABILITIES + row, kept, 0.0)
         penalty = flat + slope * lengths.to(tl.float32)
         keyword, entity, place, carries = _held(directory, n_buckets, table, fields, width, penalty, row, is_there)
         passes = passes & carries
-        tl.store((mask_out + position).to(tl.pointer_type(tl.uint8)), passes.to(tl.uint8), here & (_each(mask_out, row) != 0))
-        temporal = _temporal(tile, directory, table, fields, width, row, here)
-        retention = _retention(tile, fields, width, row, here)
-        number = group - first_group
-        best_keyword = _keep(
-            keyword, passes, keyword_at, chunk, number, scores, group_best, best_keyword, row, GROUPS
+        tl.store(
+            (mask_out + position).to(tl.pointer_type(tl.uint8)), passes.to(tl.uint8), here & (row * 0 + mask_out != 0)
         )
-        best_entity = _keep(entity, passes, entity_at, chunk, number, scores, group_best, best_entity, row, GROUPS)
-        best_temporal = _keep(
-            temporal, passes, temporal_at, chunk, number, scores, group_best, best_temporal, row, GROUPS
-        )
-        best_place = _keep(place, passes, place_at, chunk, number, scores, group_best, best_place, row, GROUPS)
-        best_retention = _keep(
-            retention, passes, retention_at, chunk, number, scores, group_best, best_retention, row, GROUPS
-        )
-    tl.store(chunk_best + keyword_at + chunk, best_keyword, keyword_at >= 0)
-    tl.store(chunk_best + entity_at + chunk, best_entity, entity_at >= 0)
-    tl.store(chunk_best + temporal_at + chunk, best_temporal, temporal_at >= 0)
-    tl.store(chunk_best + place_at + chunk, best_place, place_at >= 0)
-    tl.store(chunk_best + retention_at + chunk, best_retention, retention_at >= 0)
+        temporal = _temporal(occurred, first_span, n_spans, directory, table, fields, width)
+        age_s = (tl.maximum(now - fresh.to(tl.float64), 0.0) * 1e-6).to(tl.float32)
+        retention = tl.where(stability > 0.0, tl.exp(-age_s / tl.where(stability > 0.0, stability, 1.0)), 0.0)
+        score = tl.where(listed[:, None] == _KEYWORD, keyword[None, :], entity[None, :])
+        score = tl.where(listed[:, None] == _TEMPORAL, temporal[None, :], score)
+        score = tl.where(listed[:, None] == _PLACE, place[None, :], score)
+        score = tl.where(listed[:, None] == _RETENTION, retention[None, :], score)
+        score = tl.where(passes[None, :] & (score > 0.0), score, float("-inf"))
+        top = tl.max(score, axis=1)
+        at = (starts + chunk) * GROUPS + group - first_group
+        found = is_listed & (top > 0.0)
+        tl.store(scores + at[:, None] * _GROUP + row[None, :], score, found[:, None] & (row >= 0)[None, :])
+        tl.store(group_best + at, top, is_listed)
+        best = tl.maximum(best, top)
+    tl.store(chunk_best + starts + chunk, best, is_listed)
