@@ -207,7 +207,7 @@ def _temporal(occurred, first_span, count, directory, table, fields, width):
     return tl.where((best == 0.0) & (miss < _FARTHEST), 0.5 * tl.exp(-miss), best)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_queries", "steps"])
 def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, GROUPS: tl.constexpr):
     """Score one chunk of one query's namespace for every list that the query asks for.
 
