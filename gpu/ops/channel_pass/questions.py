@@ -5,7 +5,7 @@ Without torch: whoever asks need not have a device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ATTRIBUTES
-from gpu.ops.entity_scan.op import flat_groups
 from gpu.ops.filter_scan.op import FilterPlan
 from gpu.ops.filter_scan.op import plan as filter_plan
 from gpu.ops.interval_scan.op import decay_widths
@@ -40,7 +39,8 @@ SPAN_NUMBERS = 3
 """Numbers of an asked span: start, end, and the inverse of the width over which a miss decays (float32 bits)."""
 LAST, FORBIDDEN = 1 << 8, 1 << 9
 """Flags of an asked id: the last of its group; a pair that a row must not carry."""
-_EVERYTHING = (1 << 63) - 1
+_COLUMN_AT = {int(ATTRIBUTES.prefix(name)): column for column, name in enumerate((*TIMES, *NUMBERS))}
+"""Columns that a filter may bound, by where they are in the host's pages."""
 
 
 class Listed(IntEnum):
@@ -134,20 +134,27 @@ def pack(question: Question) -> Packed:
         ValueError: it asks for closed versions, or its parts do not fit together.
     """
     _check(question)
-    grouped = [
+    ids = [
         *_groups(Held.ENTITIES, question.entities),
         *_groups(Held.PLACES, question.places),
-        *(_ids(Held.PAIRS, np.array(group, np.uint64), 0.0) for group in question.scan.any_pairs if group),
-        *(_ids(Held.PAIRS, np.array([pair], np.uint64), 0.0, FORBIDDEN) for pair in question.scan.no_pairs),
+        *(one for group in question.scan.any_pairs for one in _group(Held.PAIRS, group, 0)),
+        *((pair, Held.PAIRS | LAST | FORBIDDEN, 0) for pair in question.scan.no_pairs),
     ]
-    n_grouped = sum(len(part) for part in grouped)
-    if question.terms is not None:
-        grouped.append(_ids(Held.TERMS, question.terms.ids, question.terms.weights))
+    n_grouped = len(ids)
+    if (terms := question.terms) is not None:
+        ids += [
+            (term, int(Held.TERMS), weight)
+            for term, weight in zip(terms.ids.tolist(), _bits(terms.weights).tolist(), strict=True)
+        ]
+    table = np.empty((len(ids), ID_NUMBERS), np.int64)
+    if ids:
+        held, roles, worths = zip(*ids, strict=True)
+        table[:, 0] = np.array(held, np.uint64).view(np.int64)
+        table[:, 1], table[:, 2] = roles, worths
     spans = np.empty((0, SPAN_NUMBERS), np.int64)
     if question.spans is not None:
         spans = np.column_stack([question.spans, _bits(1.0 / decay_widths(question.spans))])
-    ids = np.concatenate([*grouped, np.empty((0, ID_NUMBERS), np.int64)])
-    return Packed(question.listed, _own(question), ids, n_grouped, spans)
+    return Packed(question.listed, _own(question), table, n_grouped, spans)
 
 
 def _check(question: Question) -> None:
@@ -167,24 +174,21 @@ def _check(question: Question) -> None:
         raise ValueError("spans must be [w, 2], each with a start before its end")
 
 
-def _groups(arena: Held, groups: Groups | None) -> list[NDArray[np.int64]]:
-    """The ids of groups, those of one group together."""
+def _groups(arena: Held, groups: Groups | None) -> Iterator[tuple[int, int, int]]:
+    """The asked ids of groups, those of one group together; an id that stands in several is in the first."""
     if groups is None:
-        return []
-    ids, of = flat_groups(groups.ids)
-    return [_ids(arena, ids[of == g], weight) for g, weight in enumerate(groups.weights) if (of == g).any()]
+        return
+    seen: set[int] = set()
+    for group, weight in zip(groups.ids, _bits(groups.weights).tolist(), strict=True):
+        own = [one for one in dict.fromkeys(np.asarray(group, np.uint64).tolist()) if one not in seen]
+        seen.update(own)
+        yield from _group(arena, own, weight)
 
 
-def _ids(
-    arena: Held, ids: NDArray[np.generic], weights: NDArray[np.float32] | float, flags: int = 0
-) -> NDArray[np.int64]:
-    """Asked ids that are one group, or terms."""
-    out = np.empty((ids.shape[0], ID_NUMBERS), np.int64)
-    out[:, 0] = ids.astype(np.uint64).view(np.int64)
-    out[:, 1] = int(arena) | flags
-    out[-1:, 1] |= LAST
-    out[:, 2] = _bits(weights)
-    return out
+def _group(arena: Held, ids: Sequence[int], weight: int) -> Iterator[tuple[int, int, int]]:
+    """The asked ids of one group: each with its arena, the last marked as such, and what the group is worth."""
+    for place, one in enumerate(ids):
+        yield one, int(arena) | (LAST if place == len(ids) - 1 else 0), weight
 
 
 def _own(question: Question) -> NDArray[np.int64]:
@@ -203,25 +207,25 @@ def _own(question: Question) -> NDArray[np.int64]:
 
 def _bounds(wanted: FilterPlan) -> tuple[int, list[int], list[int]]:
     """Bits of the columns that a filter bounds, and the bounds of all: int64, or bits of float32."""
-    used = 0
-    low, high = [0] * (len(TIMES) + len(NUMBERS)), [0] * (len(TIMES) + len(NUMBERS))
-    for column, name in enumerate((*TIMES, *NUMBERS)):
-        bounds = wanted.times if name in TIMES else wanted.numbers
-        own = bounds[bounds[:, 0] == ATTRIBUTES.prefix(name)]
-        if own.shape[0]:
-            used |= 1 << column
-            lowest, highest = own[:, 1].max(), own[:, 2].min()
-            if name in NUMBERS:
-                low[column], high[column] = _bits([_inside(lowest, np.inf), _inside(highest, -np.inf)]).tolist()
-            else:
-                low[column], high[column] = int(lowest), int(highest)
-    return used, low, high
+    bounds: dict[int, tuple[float, float]] = {}
+    for prefix, low, high in (*wanted.times.tolist(), *wanted.numbers.tolist()):
+        column = _COLUMN_AT[int(prefix)]
+        lowest, highest = bounds.get(column, (low, high))
+        bounds[column] = max(low, lowest), min(high, highest)
+    used = sum(1 << column for column in bounds)
+    lows, highs = [0] * len(_COLUMN_AT), [0] * len(_COLUMN_AT)
+    for column, (low, high) in bounds.items():
+        if column < len(TIMES):
+            lows[column], highs[column] = int(low), int(high)
+        else:
+            lows[column], highs[column] = _bits([_inside(low, np.inf), _inside(high, -np.inf)]).tolist()
+    return used, lows, highs
 
 
 def _inside(bound: float, towards: float) -> np.float32:
-    """The float32 next to a bound that is not outside of it, so that columns of float32 are compared with it."""
+    """The float32 next to a bound that is not outside of it: columns of float32 are compared with that."""
     nearest = np.float32(bound)
-    is_outside = nearest < bound if towards > 0 else nearest > bound
+    is_outside = float(nearest) < bound if towards > 0 else float(nearest) > bound
     return np.nextafter(nearest, np.float32(towards)) if is_outside else nearest
 
 
