@@ -93,8 +93,18 @@ def _eligible(tile, fields, width, row, here):
 
 
 @triton.jit
-def _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword, row):
-    """Looks up `IDS` asked ids in a group.
+def _buckets(directory, buckets, table, asked, n_asked, block):
+    """Where the entries begin and end that `IDS` asked ids can be among, int32 `[IDS * DEPTH]`, `DEPTH` times each."""
+    number = block + tl.arange(0, _IDS * _DEPTH) // _DEPTH
+    is_asked = number < n_asked
+    wanted = tl.load(table + asked + number * _ID_NUMBERS, is_asked, 0)
+    bucket = directory + (wanted & (buckets - 1))
+    return tl.load(bucket, is_asked, 0), tl.load(bucket + 1, is_asked, 0)
+
+
+@triton.jit
+def _matches(entries, first, end, table, asked, n_asked, block, penalty, keyword, row):
+    """Looks for `IDS` asked ids among the entries of their buckets.
 
     Returns:
         The keyword scores of its rows with what these terms add, float32 `[32]`; and which rows hold the asked id of
@@ -106,10 +116,6 @@ def _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword,
     about = table + asked + number * _ID_NUMBERS
     wanted = tl.load(about, is_asked, 0)
     arena = tl.load(about + 1, is_asked, 0) & _ARENA
-    bucket = (wanted & (buckets - 1)).to(tl.int32)
-    first = tl.load(directory + bucket, is_asked, 0)
-    end = tl.load(directory + bucket + 1, is_asked, 0)
-    entries = directory.to(tl.pointer_type(tl.int64)) + (buckets // 4 + 1) * 2
     held = tl.zeros([_IDS * _DEPTH], tl.int32)
     at = first + lane % _DEPTH
     for _ in range(0, tl.max(end - first), _DEPTH):
@@ -133,15 +139,16 @@ def _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword,
 
 
 @triton.jit
-def _held(directory, buckets, table, fields, width, penalty, row, is_there):
-    """What the rows of a group hold of the asked ids; nothing is read of a group that is not there.
+def _held(directory, buckets, first, end, table, asked, n_asked, n_grouped, penalty, row):
+    """What the rows of a group hold of the asked ids.
+
+    Args:
+        first, end: see `_buckets`, of the first `IDS` of them.
 
     Returns:
         Keyword, entity and place scores, float32 `[32]`, and whether the pairs of a row are as the filter wants them.
     """
-    asked = tl.load(fields + _ASKED * width)
-    n_grouped = tl.load(fields + _N_GROUPED * width).to(tl.int32)
-    n_asked = tl.where(is_there, tl.load(fields + _N_ASKED * width).to(tl.int32), 0)
+    entries = directory.to(tl.pointer_type(tl.int64)) + (buckets // 4 + 1) * 2
     lane = tl.arange(0, _IDS * _DEPTH)
     keyword = tl.zeros([_GROUP], tl.float32)
     entity = tl.zeros([_GROUP], tl.float32)
@@ -149,7 +156,8 @@ def _held(directory, buckets, table, fields, width, penalty, row, is_there):
     passes = row >= 0
     holders = row * 0  # of the group of ids that is being walked through: a bit for each row, the same in all
     for block in range(0, n_asked, _IDS):
-        keyword, held = _matches(directory, buckets, table, asked, n_asked, block, penalty, keyword, row)
+        keyword, held = _matches(entries, first, end, table, asked, n_asked, block, penalty, keyword, row)
+        first, end = _buckets(directory, buckets, table, asked, n_asked, block + _IDS)
         for number in range(block, tl.minimum(block + _IDS, n_grouped)):
             about = table + asked + number * _ID_NUMBERS
             role = row * 0 + tl.load(about + 1).to(tl.int32)
@@ -238,6 +246,8 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
     chunk = program - tl.load(fields + _FIRST * width).to(tl.int32)
     first_group = chunk * GROUPS
     last_group = tl.minimum(first_group + GROUPS, tl.load(fields + _N_GROUPS * width).to(tl.int32))
+    asked = tl.load(fields + _ASKED * width)
+    n_grouped = tl.load(fields + _N_GROUPED * width).to(tl.int32)
     flat = tl.load((fields + _FLAT * width).to(tl.pointer_type(tl.float32)))
     slope = tl.load((fields + _SLOPE * width).to(tl.pointer_type(tl.float32)))
     now = tl.load(fields + _NOW * width).to(tl.float64)
@@ -258,7 +268,7 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
             tl.store(broken, 1)
             rows = 0
         here = row < rows
-        is_there = rows > 0
+        n_asked = tl.where(rows > 0, tl.load(fields + _N_ASKED * width).to(tl.int32), 0)
         tile = pool + tile_at * 16
         directory = (tile + _TILE_UNITS * 16).to(tl.pointer_type(tl.int32))
         n_buckets = buckets
@@ -266,11 +276,12 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
         following = tl.minimum(group + 1, last_group - 1)
         tile_at, _, page_at, generation, rows = _record(records, following)
         buckets = tl.load(records + following * _RECORD + 5)
+        # All that has a known place is asked for before anything waits: buckets, then columns.
+        first, end = _buckets(directory, n_buckets, table, asked, n_asked, 0)
         passes = _eligible(tile, fields, width, row, here)
         position = group * _GROUP + row
         allowed = (mask_in + position).to(tl.pointer_type(tl.uint8))
         passes = passes & (tl.load(allowed, here & (row * 0 + mask_in != 0), 1) != 0)
-        # All columns are asked for before anything waits for what the rows hold.
         wholes = tile.to(tl.pointer_type(tl.int32)) + row
         longs = tile.to(tl.pointer_type(tl.int64)) + row
         lengths = tl.load(wholes + _LENGTHS, here & (row * 0 + keyword_at >= 0), 0)
@@ -282,7 +293,9 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
         fresh = tl.load(longs + _FRESH * _GROUP, kept, 0)
         stability = tl.load(tile.to(tl.pointer_type(tl.float32)) + _STABILITIES + row, kept, 0.0)
         penalty = flat + slope * lengths.to(tl.float32)
-        keyword, entity, place, carries = _held(directory, n_buckets, table, fields, width, penalty, row, is_there)
+        keyword, entity, place, carries = _held(
+            directory, n_buckets, first, end, table, asked, n_asked, n_grouped, penalty, row
+        )
         passes = passes & carries
         tl.store(
             (mask_out + position).to(tl.pointer_type(tl.uint8)), passes.to(tl.uint8), here & (row * 0 + mask_out != 0)
