@@ -93,8 +93,11 @@ def nothing_else(pool: DevicePool, device: DeviceAttributes) -> None:
     data = pool.bytes.cpu().numpy().copy()
     for page in device._pages:
         data[page.at : page.at + 16] = 0
-    for at, size in device._places[: device._n_groups].tolist():
-        data[at : at + size] = 0
+    for tile_at, _, _, _, _, buckets in device.attributes.records.cpu().tolist():
+        at, size = tile_at * UNIT, TILE_BYTES + entries_at(buckets) * UNIT
+        n_entries = data[at + TILE_BYTES :][4 * buckets : 4 * buckets + 4].view(np.int32)[0]
+        n_spans = data[at + OFFSETS["n_spans"] :][: 4 * GROUP].view(np.int32).sum()
+        data[at : at + size + (n_entries + n_spans) * UNIT] = 0
     assert not data.any()
 
 
