@@ -311,21 +311,30 @@ class DeviceBank:
 
 
 def _named(of: Sequence[Published], found: Found) -> list[Best]:
-    """Names of the slots that were found in each of some namespaces; waits for the device."""
+    """Names of the slots of each list, of the namespace that it is from; waits for the device."""
     slots, scores = found.slots.cpu().numpy().astype(np.int64), found.scores.cpu().numpy()
-    return [_best(seen, own[own >= 0], one[own >= 0]) for seen, own, one in zip(of, slots, scores, strict=True)]
+    together: dict[int, list[int]] = {}
+    for place, seen in enumerate(of):
+        together.setdefault(id(seen), []).append(place)
+    best: dict[int, Best] = {}
+    for places in together.values():
+        seen = of[places[0]]
+        counts = (slots[places] >= 0).sum(axis=1).tolist()
+        found_here = np.concatenate([slots[place, :count] for place, count in zip(places, counts, strict=True)])
+        wanted, back = np.unique(found_here, return_inverse=True)
+        names = gather(seen.current_rows.attributes, ("memory_id", "versions"), wanted)
+        at = 0
+        for place, count in zip(places, counts, strict=True):
+            own = back[at : at + count]
+            best[place] = Best(
+                names["memory_id"][own], names["versions"][own], scores[place, :count], slots[place, :count],
+                seen.current_rows.codes.owner,
+            )  # fmt: skip
+            at += count
+    return [best[place] for place in range(len(of))]
 
 
 def _of_view(view: BankView, seen: Published, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> Best:
     """Names of slots of a view, best first."""
     versions = view.column("versions", slots).astype(np.int32, copy=False)
     return Best(view.memory_id(slots), versions, scores, slots, seen.current_rows.codes.owner)
-
-
-def _best(seen: Published, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> Best:
-    """Names of slots, best first."""
-    order = np.argsort(slots)
-    found = gather(seen.current_rows.attributes, ("memory_id", "versions"), slots[order])
-    ids, versions = np.empty_like(found["memory_id"]), np.empty_like(found["versions"])
-    ids[order], versions[order] = found["memory_id"], found["versions"]
-    return Best(ids, versions, scores, slots, seen.current_rows.codes.owner)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from gpu.bank.errors import PageOwnershipError
 from gpu.ops.channel_pass import triton_kernel
+from gpu.ops.channel_pass.fields import FIELDS, N_LISTS, Field
 from gpu.ops.channel_pass.questions import ID_NUMBERS, SPAN_NUMBERS, Listed, Packed
-from gpu.ops.channel_pass.triton_kernel import FIELDS, OWN
 from gpu.ops.paged_search import op as paged
 from gpu.ops.paged_search.op import GROUP, Found, PagedRows
 
@@ -117,34 +117,28 @@ def plan(
     while groups > _SMALLEST_CHUNK and n_groups.sum() < _PROGRAMS * groups:
         groups //= 2
     chunks = -(-n_groups // groups)
-    slots = np.array([of.n_slots for of in attributes], np.int64)
-    first_slots = _starts(slots)
+    first_slots = _starts(np.array([of.n_slots for of in attributes], np.int64))
     eligible = torch.empty(max(int(first_slots[-1]), 1), dtype=torch.uint8, device=pool.device)
 
-    fields = np.zeros((FIELDS, n + 1), np.int64)
-    fields[0, :n] = [of.records.data_ptr() for of in attributes]
-    fields[1, :n] = n_groups
-    fields[2] = _starts(chunks)
-    fields[3, :n] = [of.owner for of in attributes]
-    fields[4, :n] = [0 if mask is None else mask.data_ptr() for mask in of_query]
-    fields[5, :n] = 0 if rows is None else eligible.data_ptr() + first_slots[:-1]
     lists = tuple((query, which) for query, one in enumerate(questions) for which in sorted(one.listed))
     of_list = np.array([query for query, _ in lists], np.int64)
     list_starts = _starts(chunks[of_list])
-    fields[6 : 6 + len(Listed), :n] = -1
-    fields[6 + np.array([which for _, which in lists], np.int64), of_list] = list_starts[:-1]
-    fields[OWN:, :n] = np.stack([one.own for one in questions], axis=1)
+    fields = np.zeros((FIELDS, n + 1), np.int64)
+    fields[Field.RECORDS, :n] = [of.records.data_ptr() for of in attributes]
+    fields[Field.N_GROUPS, :n] = n_groups
+    fields[Field.FIRST_CHUNK] = _starts(chunks)
+    fields[Field.OWNER, :n] = [of.owner for of in attributes]
+    fields[Field.MASK_IN, :n] = [0 if mask is None else mask.data_ptr() for mask in of_query]
+    fields[Field.MASK_OUT, :n] = 0 if rows is None else eligible.data_ptr() + first_slots[:-1]
+    fields[Field.STARTS : Field.STARTS + N_LISTS, :n] = -1
+    fields[Field.STARTS + np.array([which for _, which in lists], np.int64), of_list] = list_starts[:-1]
     as_queries = np.zeros((3, (len(lists) + 2) // 2 * 2), np.int64)  # of even length: every part starts at 16 bytes
-    as_queries[:, : len(lists) + 1] = np.append(fields[0, of_list], 0), np.append(n_groups[of_list], 0), list_starts
-    _place(fields, questions, fields.size + as_queries.size)
-    parts = [fields, as_queries, *(one.ids for one in questions), *(one.spans for one in questions)]
-    table = torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
-    if pool.is_cuda:
-        table = table.pin_memory().to(pool.device, non_blocking=True)
+    as_queries[:2, : len(lists)] = fields[Field.RECORDS, of_list], n_groups[of_list]
+    as_queries[2, : len(lists) + 1] = list_starts
+    table = _table(fields, as_queries, questions, pool.device)
     dense = None
     if rows is not None:
-        bounds = first_slots.tolist()
-        dense = paged.plan(rows, [eligible[i:j] for i, j in pairwise(bounds)])
+        dense = paged.plan(rows, [eligible[i:j] for i, j in pairwise(first_slots.tolist())])
     return Plan(
         table, table[fields.size : fields.size + as_queries.size].view(as_queries.shape), pool, n, int(chunks.sum()),
         lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, dense, of_query,
@@ -156,17 +150,23 @@ def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
-def _place(fields: NDArray[np.int64], questions: Sequence[Packed], behind: int) -> None:
-    """Writes where the ids and spans of each query are in the table: behind so many numbers."""
+def _table(
+    fields: NDArray[np.int64], as_queries: NDArray[np.int64], questions: Sequence[Packed], device: torch.device
+) -> torch.Tensor:
+    """Fields, lists, ids and spans in one piece on the device; writes to the fields what the questions say."""
     n = len(questions)
     ids = np.array([one.ids.shape[0] for one in questions], np.int64)
     spans = np.array([one.spans.shape[0] for one in questions], np.int64)
-    ends = behind + _starts(ids * ID_NUMBERS)
-    fields[11, :n] = ends[:-1]
-    fields[12, :n] = [one.n_grouped for one in questions]
-    fields[13, :n] = ids
-    fields[14, :n] = ends[-1] + _starts(spans * SPAN_NUMBERS)[:-1]
-    fields[15, :n] = spans
+    first_ids = fields.size + as_queries.size + _starts(ids * ID_NUMBERS)
+    fields[Field.IDS, :n] = first_ids[:-1]
+    fields[Field.N_GROUPED, :n] = [one.n_grouped for one in questions]
+    fields[Field.N_IDS, :n] = ids
+    fields[Field.SPANS, :n] = first_ids[-1] + _starts(spans * SPAN_NUMBERS)[:-1]
+    fields[Field.N_SPANS, :n] = spans
+    fields[Field.KINDS :, :n] = np.stack([one.own for one in questions], axis=1)
+    parts = [fields, as_queries, *(one.ids for one in questions), *(one.spans for one in questions)]
+    table = torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
+    return table.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else table
 
 
 def channel_pass(queries: torch.Tensor | None, batch: Plan, k: int) -> Lists:

@@ -114,7 +114,7 @@ class Packed:
 
     Attributes:
         listed: see `Question.listed`.
-        own: int64 `[OWN]`, see `triton_kernel`: the fields of a query that do not depend on the batch.
+        own: int64, the fields of a query from `Field.KINDS` on.
         ids: int64 `[m, ID_NUMBERS]`, those that come in groups first, then terms.
         n_grouped: how many of them are no terms.
         spans: int64 `[w, SPAN_NUMBERS]`.
@@ -192,7 +192,7 @@ def _group(arena: Held, ids: Sequence[int], weight: int) -> Iterator[tuple[int, 
 
 
 def _own(question: Question) -> NDArray[np.int64]:
-    """Kinds, states, which columns are bounded, lowest and highest values, BM25's penalty, and the time."""
+    """The fields from `Field.KINDS` on, in their order."""
     wanted = filter_plan(question.scan)
     used, low, high = _bounds(wanted)
     kinds, states = wanted.kind_bits, wanted.state_bits

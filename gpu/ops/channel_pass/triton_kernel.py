@@ -6,6 +6,7 @@ import triton
 import triton.language as tl
 
 from gpu.bank.records import UNKNOWN_US
+from gpu.ops.channel_pass.fields import N_LISTS, N_NUMBERS, N_TIMES, Field
 from gpu.ops.channel_pass.layout import ARENA_SHIFT, OFFSETS, TILE_UNITS
 from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SPAN_NUMBERS, Held, Listed
 from gpu.ops.paged_search.triton_kernel import GROUP, RECORD, _query_of, _record
@@ -14,11 +15,6 @@ IDS = 8
 """Asked ids that are looked up at a time."""
 DEPTH = 4
 """Entries of a bucket that are looked at at a time: nearly every bucket has fewer."""
-
-FIELDS = 36
-"""Numbers of a query: see `scan`."""
-OWN = 16
-"""The first of those that `questions.pack` gives."""
 
 _GROUP = tl.constexpr(GROUP)
 _RECORD = tl.constexpr(RECORD)
@@ -42,15 +38,33 @@ _ENTITIES = tl.constexpr(int(Held.ENTITIES))
 _PLACES = tl.constexpr(int(Held.PLACES))
 _PAIRS = tl.constexpr(int(Held.PAIRS))
 
-_TABLE, _N_GROUPS, _FIRST, _OWNER, _MASK_IN, _MASK_OUT = (tl.constexpr(i) for i in range(6))
-_STARTS = tl.constexpr(6)
+_RECORDS = tl.constexpr(int(Field.RECORDS))
+_N_GROUPS = tl.constexpr(int(Field.N_GROUPS))
+_FIRST_CHUNK = tl.constexpr(int(Field.FIRST_CHUNK))
+_OWNER = tl.constexpr(int(Field.OWNER))
+_MASK_IN = tl.constexpr(int(Field.MASK_IN))
+_MASK_OUT = tl.constexpr(int(Field.MASK_OUT))
+_STARTS = tl.constexpr(int(Field.STARTS))
+_IDS_AT = tl.constexpr(int(Field.IDS))
+_N_GROUPED = tl.constexpr(int(Field.N_GROUPED))
+_N_IDS = tl.constexpr(int(Field.N_IDS))
+_SPANS_AT = tl.constexpr(int(Field.SPANS))
+_N_SPANS = tl.constexpr(int(Field.N_SPANS))
+_KINDS = tl.constexpr(int(Field.KINDS))
+_STATES = tl.constexpr(int(Field.STATES))
+_BOUNDED = tl.constexpr(int(Field.BOUNDED))
+_LOWEST = tl.constexpr(int(Field.LOWEST))
+_HIGHEST = tl.constexpr(int(Field.HIGHEST))
+_FLAT = tl.constexpr(int(Field.FLAT))
+_SLOPE = tl.constexpr(int(Field.SLOPE))
+_NOW = tl.constexpr(int(Field.NOW))
+_N_TIMES = tl.constexpr(N_TIMES)
+_N_NUMBERS = tl.constexpr(N_NUMBERS)
+
 _KEYWORD, _ENTITY, _TEMPORAL, _PLACE, _RETENTION = (tl.constexpr(int(which)) for which in Listed)
-_N_LISTS = tl.constexpr(len(Listed))
+_N_LISTS = tl.constexpr(N_LISTS)
 _LISTS = tl.constexpr(8)
-_ASKED, _N_GROUPED, _N_ASKED, _SPANS, _N_SPANS = (tl.constexpr(i) for i in range(11, 16))
-_KINDS, _STATES, _USED = (tl.constexpr(i) for i in range(16, 19))
-_LOW, _HIGH = tl.constexpr(19), tl.constexpr(26)
-_FLAT, _SLOPE, _NOW = (tl.constexpr(i) for i in range(33, 36))
+"""A power of two, no fewer than the lists."""
 
 _FRESH = tl.constexpr(OFFSETS["fresh_us"] // (8 * GROUP))
 _IMPORTANCES = tl.constexpr(OFFSETS["importances"] // 4)
@@ -71,22 +85,22 @@ def _eligible(tile, fields, width, row, here):
     numbers = tile.to(tl.pointer_type(tl.float32)) + _IMPORTANCES + row
     kinds = row * 0 + tl.load(fields + _KINDS * width)
     states = row * 0 + tl.load(fields + _STATES * width)
-    used = row * 0 + tl.load(fields + _USED * width).to(tl.int32)
+    used = row * 0 + tl.load(fields + _BOUNDED * width).to(tl.int32)
     kind = tl.load(tile + _KINDS_OF + row, here & (kinds != _EVERYTHING), 0).to(tl.int64)
     state = tl.load(tile + _STATES_OF + row, here & (states != _EVERYTHING), 0).to(tl.int64)
     passes = here & (tl.load(slots, here, -1) >= 0) & ((((kinds >> kind) & (states >> state)) & 1) != 0)
-    for column in tl.static_range(5):
+    for column in tl.static_range(_N_TIMES):
         is_used = ((used >> column) & 1) != 0
-        low = tl.load(fields + (_LOW + column) * width)
+        low = tl.load(fields + (_LOWEST + column) * width)
         value = tl.load(times + column * _GROUP, here & is_used, 0)
-        inside = (value >= low) & (value <= tl.load(fields + (_HIGH + column) * width))
+        inside = (value >= low) & (value <= tl.load(fields + (_HIGHEST + column) * width))
         passes = passes & (inside | ~is_used)
-    for column in tl.static_range(2):
-        is_used = ((used >> (5 + column)) & 1) != 0
-        low = tl.load((fields + (_LOW + 5 + column) * width).to(tl.pointer_type(tl.float32)))
+    for column in tl.static_range(_N_NUMBERS):
+        is_used = ((used >> (_N_TIMES + column)) & 1) != 0
+        low = tl.load((fields + (_LOWEST + _N_TIMES + column) * width).to(tl.pointer_type(tl.float32)))
         value = tl.load(numbers + column * _GROUP, here & is_used, 0.0)
         inside = (value >= low) & (
-            value <= tl.load((fields + (_HIGH + 5 + column) * width).to(tl.pointer_type(tl.float32)))
+            value <= tl.load((fields + (_HIGHEST + _N_TIMES + column) * width).to(tl.pointer_type(tl.float32)))
         )
         passes = passes & (inside | ~is_used)
     return passes
@@ -201,7 +215,7 @@ def _nearer(table, spans, n_spans, first, last, known, best, miss):
 @triton.jit
 def _temporal(occurred, first_span, count, directory, table, fields, width):
     """How well the times of rows fit the asked spans, float32 `[32]`; 0 where no time is known."""
-    spans = tl.load(fields + _SPANS * width)
+    spans = tl.load(fields + _SPANS_AT * width)
     n_spans = tl.load(fields + _N_SPANS * width).to(tl.int32)
     best = tl.zeros([_GROUP], tl.float32)
     miss = tl.full([_GROUP], float("inf"), tl.float32)
@@ -221,14 +235,8 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
 
     Args:
         pool: the start of the memory that all pages lie in, a multiple of 16.
-        table: int64, all that the queries ask. First `[FIELDS, b + 1]`, a column for each query:
-            address of the records (see `layout`); number of groups; first chunk, ascending, also of the query behind
-            the last; owner of the pages; address of a mask to obey, uint8 by slot, or 0; address of one to write or 0;
-            first chunk of each list among `scores`, -1 for one that is not asked for; where its ids are in the table,
-            how many of them come in groups, how many there are; where its spans are, and how many;
-            then from `OWN` on what `questions.pack` says: kinds, states, bounded columns, lowest and highest values,
-            penalty of BM25 for every memory and for each token, the time for retention.
-            Behind that the ids and spans.
+        table: int64, all that the queries ask: `[FIELDS, b + 1]` (see `fields`), a column for each query; then ids
+            `[m, ID_NUMBERS]` and spans `[w, SPAN_NUMBERS]`, from where the fields say.
         steps: how often `b` can be halved.
         scores: float32 `[chunks, GROUPS, 32]`, written for groups in which the list finds something, -inf for the
             rows that are dead, let through by no filter, or have nothing of what is asked (a score of 0 or less).
@@ -237,16 +245,16 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
     """
     program = tl.program_id(0)
     width = n_queries + 1
-    query = _query_of(table + _FIRST * width, n_queries, steps, program)
+    query = _query_of(table + _FIRST_CHUNK * width, n_queries, steps, program)
     fields = table + query
-    records = tl.load(fields + _TABLE * width).to(tl.pointer_type(tl.int64))
+    records = tl.load(fields + _RECORDS * width).to(tl.pointer_type(tl.int64))
     owner = tl.load(fields + _OWNER * width)
     mask_in = tl.load(fields + _MASK_IN * width)
     mask_out = tl.load(fields + _MASK_OUT * width)
-    chunk = program - tl.load(fields + _FIRST * width).to(tl.int32)
+    chunk = program - tl.load(fields + _FIRST_CHUNK * width).to(tl.int32)
     first_group = chunk * GROUPS
     last_group = tl.minimum(first_group + GROUPS, tl.load(fields + _N_GROUPS * width).to(tl.int32))
-    asked = tl.load(fields + _ASKED * width)
+    asked = tl.load(fields + _IDS_AT * width)
     n_grouped = tl.load(fields + _N_GROUPED * width).to(tl.int32)
     flat = tl.load((fields + _FLAT * width).to(tl.pointer_type(tl.float32)))
     slope = tl.load((fields + _SLOPE * width).to(tl.pointer_type(tl.float32)))
@@ -268,7 +276,7 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
             tl.store(broken, 1)
             rows = 0
         here = row < rows
-        n_asked = tl.where(rows > 0, tl.load(fields + _N_ASKED * width).to(tl.int32), 0)
+        n_asked = tl.where(rows > 0, tl.load(fields + _N_IDS * width).to(tl.int32), 0)
         tile = pool + tile_at * 16
         directory = (tile + _TILE_UNITS * 16).to(tl.pointer_type(tl.int32))
         n_buckets = buckets

@@ -114,7 +114,7 @@ def ids_of(*numbers: int) -> np.ndarray[Any, Any]:
     return np.frombuffer(b"".join(memory_id(i) for i in numbers), np.uint8).reshape(-1, 16)
 
 
-@pytest.mark.parametrize("steps", [[1] * 40, [31, 1, 1], [64, 3, 200], [5, 0, 500]])
+@pytest.mark.parametrize("steps", [[1] * 34, [31, 1, 1], [64, 3, 200], [5, 0, 500]])
 def test_it_follows_what_is_appended(steps: list[int]) -> None:
     rng = np.random.default_rng(sum(steps))
     pool, bank = DevicePool(DEVICE, 1 << 20), NamespaceBank(PagePool(), DIM)
