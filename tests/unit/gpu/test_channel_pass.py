@@ -90,7 +90,7 @@ def check(rows: Sequence[Rows], questions: Sequence[Question], k: int) -> None:
 def test_it_equals_the_reference(seed: int) -> None:
     rng = np.random.default_rng(seed)
     pool = memory()
-    rows = [rows_of(pool, seed, n) for n in (0, 1, 40)]
+    rows = [rows_of(pool, seed, n) for n in (0, 1, 36)]
     asked = [rows[i] for i in (2, 0, 1)]
     check(asked, [random_question(rng, one.batch.entity_ids[:9]) for one in asked], int(rng.integers(1, 6)))
 
@@ -101,10 +101,9 @@ def test_equal_scores_come_by_slot_across_groups_and_chunks() -> None:
     holders = set(range(5, 170, 33)) | {166, 167}
     rows = Rows(pool, with_entities(batch, [[7] if i in holders else [] for i in range(170)]))
     question = Question(EVERYTHING, entities=Groups([np.array([7], np.uint64)], np.ones(1, np.float32)))
-    (found,) = lists([rows], [question], 5)
-    assert found[Listed.ENTITY] == (sorted(holders)[:5], [1.0] * 5)
-    (found,) = lists([rows], [question], 9)
-    assert found[Listed.ENTITY] == (sorted(holders), [1.0] * len(holders))
+    # Each of the six groups has some: more than are looked into for so few.
+    (found,) = lists([rows], [question], 2)
+    assert found[Listed.ENTITY] == (sorted(holders)[:2], [1.0] * 2)
 
 
 def test_more_ids_than_are_looked_up_at_a_time() -> None:
