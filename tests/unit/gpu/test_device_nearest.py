@@ -100,16 +100,16 @@ def test_what_is_erased_is_in_no_answer(searches: DeviceSearches) -> None:
 
 def test_many_threads_share_launches(searches: DeviceSearches) -> None:
     banks = [bank_of(searches, 60, seed) for seed in range(4)]
-    go = threading.Barrier(16)
+    go = threading.Barrier(8)
 
     def ask(number: int) -> None:
         go.wait(30)
-        for turn in range(3):
+        for turn in range(2):
             with banks[(number + turn) % len(banks)].view(EVERYTHING) as view:
                 check(view, number, 5)
 
-    with ThreadPoolExecutor(16) as pool:
-        for done in [pool.submit(ask, number) for number in range(16)]:
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(ask, number) for number in range(8)]:
             done.result(120)
 
 
