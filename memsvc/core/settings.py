@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         default=0.6, gt=0.0, le=0.95, description="Share of the free device memory that the bank takes at the start."
     )
 
+    jobs: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether this process does the work on namespaces that is due (fading), or leaves it to others on "
+        "the same database.",
+    )
+    jobs_every_s: float = Field(default=30.0, gt=0.0, le=3600.0, description="How often it looks what is due.")
+
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")
