@@ -29,11 +29,10 @@ from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
-from memsvc.jobs.fading import Fade
+from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
-from memsvc.jobs.work import Work
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
@@ -150,7 +149,7 @@ class Container:
             self.metrics.count_writes,
         )
         self.reading = Reading(self.database, self.clock, self.cursors)
-        works: dict[str, Work] = {work.kind: work for work in (Fade(),)}
+        works = every_kind()
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
         self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)

@@ -34,7 +34,7 @@ class Scheduler:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, runner: Runner, every_s: float, first: Callable[[], None]
+        self, database: Database, clock: Clock, runner: Runner, every_s: float, first: Callable[[], None] = lambda: None
     ) -> None:
         self._first = first
         self._database = database
