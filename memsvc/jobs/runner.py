@@ -149,7 +149,7 @@ class Runner:
         counts = Counter(dict(run.counts))
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
-        repository.change(connection, run, counts=dict(counts))
+        repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.

@@ -106,13 +106,13 @@ def test_a_run_is_reported_page_by_page_and_undone(ada: Caller) -> None:
     assert {one["memory_id"] for one in effects(ada, ask(ada, dry_run=True), 2)} == set(ids)
     assert len(ada.recall("walk")["hits"]) == 5
     done = ask(ada)
-    assert (done["state"], done["counts"], done["dry_run"]) == ("succeeded", {"fade": 5, "skipped": 0}, False)
+    assert (done["state"], done["counts"], done["dry_run"]) == ("succeeded", {"fade": 5}, False)
     found = effects(ada, done, 2)
     assert [one["memory_id"] for one in found] == ids
     assert {one["after"]["level"] for one in found} <= {"archived", "forgotten"}
     assert ada.recall("walk")["hits"] == []
     undone = ended(ada, ada.ask("POST", f"/v1/job-runs/{done['id']}:undo").json())
-    assert (undone["undoes"], undone["counts"]) == (done["id"], {"undo": 5, "skipped": 0})
+    assert (undone["undoes"], undone["counts"]) == (done["id"], {"undo": 5})
     assert len(ada.recall("walk")["hits"]) == 5
     history = ada.ask("GET", f"/v1/memories/{ids[0]}/history").json()["items"]
     assert [version["writer"] for version in history][1:] == ["job fade", "job fade"]

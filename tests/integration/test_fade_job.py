@@ -125,9 +125,9 @@ def test_a_clock_that_jumps_ahead_hides_a_share_at_most_and_that_comes_back(serv
     policy = {**FADES, "below": {"archived": 0.1}, "share_per_run": 0.05}
     care(service, policy)
     clock.move(10 * 365 * DAY)
-    assert fade(service).counts == {"fade": 2, "skipped": 0}
+    assert fade(service).counts == {"fade": 2}
     clock.move(-10 * 365 * DAY)
-    assert fade(service).counts == {"warm": 2, "skipped": 0}
+    assert fade(service).counts == {"warm": 2}
     assert {row.state for row in rows(service).values()} == {State.ACTIVE}
     assert len(rows(service)) == len(memories)
 
@@ -307,7 +307,7 @@ def test_a_run_that_fails_says_so_and_lets_the_next_one_run(
         broken.setattr(Fade, "apply", fail)
         failed = fade(service)
     assert (failed.state, failed.problem) == (RunState.FAILED, "ZeroDivisionError")
-    assert fade(service).counts == {"fade": 1, "skipped": 0}
+    assert fade(service).counts == {"fade": 1}
 
 
 def test_a_lease_from_a_clock_that_was_ahead_holds_nobody_up(service: Service, clock: HeldClock) -> None:
