@@ -46,7 +46,7 @@ def build_searches(settings: Settings, metrics: Metrics, closing: ExitStack, say
         say(f"device: none, {error}; memories are compared on the processor")
         return None
     say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
-    metrics.watch_device(device.bank.residency, device.bank.memory_bytes)
+    metrics.watch_device(lambda: device.bank.residency)
     searches = device.searches()
     closing.callback(searches.close)
     return searches

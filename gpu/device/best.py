@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+NOWHERE = -1
+"""The owner of nothing: slots are not known, memories go by their ids."""
+
 
 @dataclass(frozen=True, slots=True)
 class Best:
@@ -25,7 +28,3 @@ class Best:
     scores: NDArray[np.float32]
     slots: NDArray[np.int64]
     owner: int
-
-    def first(self, n: int) -> Best:
-        """The best `n` of them."""
-        return Best(self.memory_ids[:n], self.versions[:n], self.scores[:n], self.slots[:n], self.owner)

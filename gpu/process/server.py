@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
+from gpu.device.query import Query
 from gpu.process.messages import Asked, MalformedMessageError, Told, read_asked, written
 
 logger = logging.getLogger(__name__)
@@ -146,22 +147,19 @@ class GpuServer:
         self._ring()
 
     def _answers(self, batch: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, Told]]:
-        """Answers to a batch, one launch for each dimension."""
-        by_dim: defaultdict[int, list[tuple[_Waiting, NDArray[np.float32]]]] = defaultdict(list)
+        """Answers to a batch, in one search."""
+        asked: list[_Waiting] = []
+        queries: list[Query] = []
         for waiting, vector in zip(batch, self._vectors(batch), strict=True):
             dim = waiting.namespace.dim
             if vector is None or vector.shape != (dim,):
                 yield waiting, Told(waiting.asked.number, error=f"no vector of the namespace's dimension {dim}")
             else:
-                by_dim[dim].append((waiting, vector))
-        for part in by_dim.values():
-            found = self._bank.search(
-                np.stack([vector for _, vector in part]),
-                [(waiting.namespace, waiting.scan) for waiting, _ in part],
-                max(waiting.asked.limit for waiting, _ in part),
-            )
-            for (waiting, _), best in zip(part, found, strict=True):
-                yield waiting, _told(waiting.asked, best.first(waiting.asked.limit))
+                asked.append(waiting)
+                queries.append(Query(waiting.namespace, waiting.scan, vector, waiting.asked.limit))
+        if queries:
+            for waiting, best in zip(asked, self._bank.search(queries), strict=True):
+                yield waiting, _told(waiting.asked, best)
 
     def _vectors(self, batch: Sequence[_Waiting]) -> list[NDArray[np.float32] | None]:
         """The question of each search as a vector; None where there is nothing to embed it with."""

@@ -137,7 +137,7 @@ def test_a_namespace_that_closes_leaves_the_device(searches: DeviceSearches) -> 
         view.nearest(query(1), 5)
     bank.nearest.close()
     assert searches.bank.residency.resident == 0
-    assert searches.bank.memory_bytes() == 0
+    assert searches.bank.residency.device_bytes == 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
