@@ -39,7 +39,7 @@ def build_searches(settings: Settings, metrics: Metrics, closing: ExitStack, say
         say(f"device: that of the process at {settings.gpu_socket}")
         return _remote(settings.gpu_socket, closing)
     try:
-        device = open_device(settings.gpu_memory_share)
+        device = open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes)
     except NoDeviceError as error:
         if settings.gpu == "on":
             raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +21,7 @@ from gpu.ops.paged_search.op import paged_search, plan
 _FULL = (DeviceMemoryFullError, torch.OutOfMemoryError)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A query over one part of its namespace.
 
     Attributes:
@@ -44,8 +43,7 @@ class Task:
         return self.query.namespace, self.start
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
+class Hits(NamedTuple):
     """Answers of a launch: numbers of the queries `[b]`, slots int64 `[b, k]` (-1: fewer), scores float32 `[b, k]`."""
 
     numbers: list[int]

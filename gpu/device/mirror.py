@@ -52,6 +52,7 @@ class DeviceRows:
 
     Attributes:
         segment: the segment that it copies.
+        rows: what a search reads.
     """
 
     def __init__(self, pool: DevicePool, segment: Segment, start: int = 0) -> None:
@@ -73,16 +74,12 @@ class DeviceRows:
         self._end: int | None = None
         self._records = torch.empty((0, RECORD), dtype=torch.int64, device=pool.bytes.device)
         self._n_groups = 0
+        self.rows = self._described_rows()
 
     @property
     def memory_bytes(self) -> int:
         """Bytes of its pages."""
         return sum(page.size for page in self._pages)
-
-    @property
-    def rows(self) -> PagedRows:
-        """What a search reads."""
-        return PagedRows(self._records[: self._n_groups], self._pool.bytes, self._owner, self.segment.dim)
 
     def follow(self, seen: SegmentSnapshot, end: int | None = None) -> None:
         """Copies what is new in the segment, and marks what died.
@@ -123,6 +120,7 @@ class DeviceRows:
         self._pool = pool
         self._records = torch.empty((0, RECORD), dtype=torch.int64, device=pool.bytes.device)
         self._n_groups, self._described = 0, self._start
+        self.rows = self._described_rows()
 
     def release(self) -> None:
         """Gives the pages back, zeroed. The copy is of no use any more."""
@@ -216,6 +214,10 @@ class DeviceRows:
             self._records = more
         self._pool.write_to(self._records[at : self._n_groups], part)
         self._described = self._length
+        self.rows = self._described_rows()
+
+    def _described_rows(self) -> PagedRows:
+        return PagedRows(self._records[: self._n_groups], self._pool.bytes, self._owner, self.segment.dim)
 
     def _records_of(self, page: _DevicePage) -> NDArray[np.int64]:
         """Records of the groups of a page that hold rows without one yet; int64 `[g, RECORD]`."""

@@ -8,6 +8,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from gpu.device.residency import Residency
+from gpu.process.served import Served
 
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -86,6 +87,15 @@ class Metrics:
         for name, meaning, figure in _OF_DEVICES:
             gauge = Gauge(name, meaning, registry=self.registry)
             gauge.set_function(partial(_figure_now, residency, figure))
+
+    def watch_server(self, served: Served) -> None:
+        """Read the figures of the process of the device whenever metrics are asked for."""
+        for name, meaning, attribute in (
+            ("memsvc_gpu_searches", "Searches answered for other processes, so far.", "searches"),
+            ("memsvc_gpu_launches", "Launches that they took, so far.", "launches"),
+            ("memsvc_gpu_refused", "Searches without an answer, so far.", "refused"),
+        ):
+            Gauge(name, meaning, registry=self.registry).set_function(partial(getattr, served, attribute))
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""
