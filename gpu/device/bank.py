@@ -182,7 +182,7 @@ def _worked(device: DeviceCopies, tasks: Sequence[Task]) -> Outcome | None:
     try:
         return device.search(tasks)
     except Exception as error:  # noqa: BLE001 - whatever a driver raises, the other devices and the host go on
-        logger.warning("a device failed and is not used any more: %s", error)
+        logger.warning("a device failed and is not used any more: %s: %s", type(error).__name__, error)
         device.lose()
         return None
 

@@ -185,16 +185,14 @@ class DeviceCopies:
         """A copy that comes back from pinned memory, if there is one of these rows.
 
         Raises:
-            DeviceMemoryFullError: there is no room for it; it stays where it is.
+            DeviceMemoryFullError: there is no room for it.
         """
-        rows = None if self._pinned is None else self._pinned.get(place)
-        if self._pinned is None or rows is None:
+        rows = None if self._pinned is None else self._pinned.returned_to(self.pool, place)
+        if rows is None:
             return None
         if rows.segment is not seen.current:
-            self._pinned.drop(place)
+            rows.release()
             return None
-        rows.move_to(self.pool)
-        self._pinned.taken(place)
         self.returned += 1
         return rows
 

@@ -109,7 +109,8 @@ class DeviceMasks:
         eligible = filter_scan(tail, plan(scan), bits)
         if scan.now_us is not None:
             self._set_times(mask, tail, scan.now_us)
-        if mask.bits is not None or eligible < filter_scan(tail, _ALIVE, np.empty_like(bits)):
+        is_full = eligible == bits.size or eligible == filter_scan(tail, _ALIVE, np.empty_like(bits))
+        if mask.bits is not None or not is_full:
             mask.bits = self._written(mask.bits, first, bits)
         mask.n_rows = rows.n_slots
         return mask

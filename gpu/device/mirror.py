@@ -160,6 +160,8 @@ class DeviceRows:
     def _living(self, seen: SegmentSnapshot, slots: NDArray[np.int64]) -> NDArray[np.int32]:
         """Slots of the next vectors to be copied; -1 for memories that died, perhaps before deaths were recorded."""
         died = gather(seen.attributes, ("died",), slots)["died"]
+        if (died == LIVE_EPOCH).all():
+            return slots.astype(np.int32)
         for epoch in np.unique(died[(died > seen.epoch) & (died < LIVE_EPOCH)]).tolist():
             self._due.append((self._length + np.flatnonzero(died == epoch), epoch))
         return np.where(died > seen.epoch, slots, -1).astype(np.int32)

@@ -47,10 +47,22 @@ class PinnedCopies:
                     self._here[place] = rows
                     return True
 
-    def taken(self, place: Place) -> DeviceRows | None:
-        """Hands a copy over to whoever moves it to a device; None if there is none."""
-        with self._lock:
-            return self._here.pop(place, None)
+    def returned_to(self, pool: DevicePool, place: Place) -> DeviceRows | None:
+        """Moves a copy to a device and forgets it; None if there is none.
+
+        Raises:
+            DeviceMemoryFullError: there is no room for it there; it stays, as the one that left last.
+        """
+        rows = self._taken(place)
+        if rows is None:
+            return None
+        try:
+            rows.move_to(pool)  # without the lock: other devices go on meanwhile
+        except DeviceMemoryFullError:
+            with self._lock:
+                self._here[place] = rows
+            raise
+        return rows
 
     def get(self, place: Place) -> DeviceRows | None:
         """The copy, which stays."""
@@ -58,5 +70,9 @@ class PinnedCopies:
 
     def drop(self, place: Place) -> None:
         """Zeroes a copy and frees its memory; nothing happens if there is none."""
-        if (rows := self.taken(place)) is not None:
+        if (rows := self._taken(place)) is not None:
             rows.release()
+
+    def _taken(self, place: Place) -> DeviceRows | None:
+        with self._lock:
+            return self._here.pop(place, None)
