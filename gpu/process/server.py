@@ -124,7 +124,7 @@ class GpuServer:
 
         Raises:
             zmq.ZMQError: the endpoint cannot be used.
-            RuntimeError: the device failed; clients search by themselves then.
+            DeviceLostError: no device is left; clients search by themselves then.
         """
         with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
             socket.set_hwm(0)
