@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from gpu.bench import appends, paged_search, results
+from gpu.bench import appends, paged_search, residency, results
 from gpu.bench.timing import copy_bytes_per_ms
 
 OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {
     "appends": appends.run,
     "paged_search": paged_search.run,
+    "residency": residency.run,
 }
 
 
