@@ -195,6 +195,42 @@ def test_devices_work_at_the_same_time(monkeypatch: pytest.MonkeyPatch, opened: 
     assert device.residency.lost == 0
 
 
+def test_nothing_is_missed_beside_a_writer(opened: list[DeviceBank]) -> None:
+    rng = np.random.default_rng(12)
+    numbers = list(range(40))
+    banks = [NamespaceBank(PagePool(), DIM) for _ in range(4)]
+
+    def write(bank: NamespaceBank, version: int) -> None:
+        batch = random_batch(np.random.default_rng(version), numbers, dim=DIM, versions=[version] * len(numbers))
+        views = np.random.default_rng(version).standard_normal((len(numbers), 1, DIM))
+        bank.put(with_vectors(batch, list(views)))
+
+    def keep_writing() -> None:
+        version = 2
+        while not stop.is_set():
+            for bank in banks:
+                write(bank, version)
+            version += 1
+
+    for bank in banks:
+        write(bank, 1)
+    device = DeviceBank(pool(5 << 10, 0), pool(4 << 10, 1), pinned=pinned(8 << 10))
+    opened.append(device)
+    stop = threading.Event()
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    try:
+        for _ in range(20):
+            for best in device.search([query_of(rng, bank, k=60) for bank in banks]):
+                assert len(best.scores) == len({row.tobytes() for row in best.memory_ids}) == len(numbers)
+                assert len(set(best.versions.tolist())) == 1, "a search saw half of a write"
+    finally:
+        stop.set()
+        writer.join()
+    assert device.residency.evicted > 0
+    assert device.residency.lost == 0
+
+
 @pytest.mark.parametrize("size", [1 << 20, 40_960])
 def test_what_was_on_a_device_that_fails_is_answered_by_the_others(
     size: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, opened: list[DeviceBank]
