@@ -260,6 +260,47 @@ class Container:
             self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
 
 
+class Follower:
+    """What follows the namespaces in the database, and nothing else: for a process that serves no requests.
+
+    Args:
+        settings: how to run.
+        say: told what start-up is doing, in words.
+
+    Raises:
+        StartupRefused: the database does not allow it.
+    """
+
+    def __init__(self, settings: Settings, *, say: Say = lambda text: None) -> None:
+        self.metrics = Metrics()
+        threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-untyped-call]  # as in a container
+        self._say = say
+        self.database = Database(
+            settings.url, readers=settings.request_threads + 1, commit_group_max=settings.commit_group_max
+        )
+        try:
+            say("preparing: database, compiled scans (longer the first time)")
+            applied = migrate.upgrade(self.database.engine)
+            warm_up()
+        except BaseException:
+            self.database.close()
+            raise
+        say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
+        self.bank = Bank()
+        self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set)
+        self.metrics.watch_bank(self.bank.memory_bytes, self.keeper.memories, lambda: len(self.bank.keys()))
+
+    def start(self) -> None:
+        """Load every namespace from the database."""
+        self._say("memory bank: loading memories")
+        self._say(f"memory bank: {self.keeper.load_all()} memories loaded")
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.bank.close()
+        self.database.close()
+
+
 def _weights(read: Callable[[Path | None], Weights], path: Path | None) -> Weights:
     try:
         return read(path)

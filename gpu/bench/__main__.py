@@ -8,10 +8,14 @@ from pathlib import Path
 
 import torch
 
-from gpu.bench import paged_search, results
+from gpu.bench import appends, paged_search, residency, results
 from gpu.bench.timing import copy_bytes_per_ms
 
-OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {"paged_search": paged_search.run}
+OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {
+    "appends": appends.run,
+    "paged_search": paged_search.run,
+    "residency": residency.run,
+}
 
 
 def main() -> None:

@@ -1,7 +1,13 @@
 """The bank on a device: pages in its memory with the layout that they have in the host's.
 
-`pool` hands out device memory, `mirror` keeps the pages of one namespace equal to the host's, `bank` holds the
-namespaces that fit, `searches` gathers what many threads ask into one launch, `nearest` is a namespace that asks the
-device, and `found` says whether there is one. The operations that run over these pages are in `gpu/ops`. Where there
-is no device the service loads neither these modules (but `found` and `rules`) nor torch.
+`pool` hands out device memory, or pinned memory of the host, and `staging` is the way of rows to it. `mirror` keeps the
+pages of one namespace, or of a part of one, equal to the host's; `masks` keeps which of its memories a filter lets
+through; `copies` is what one device holds of them, and searches it; `pinned` keeps what made room there. `spread` says
+which device has what, and `bank` searches all of them: `query` is what it is asked, `answers` joins what the devices
+found, `names` says which memories these are, `best` is what comes back, `residency` its figures. `searches` gathers
+what many threads ask into one search, `nearest` is a namespace that asks a device, and `found` says whether there is
+one.
+
+The operations that run over these pages are in `gpu/ops`. Where there is no device the service loads neither these
+modules (but `found`, `residency` and `rules`) nor torch.
 """

@@ -108,6 +108,24 @@ class Settings(BaseSettings):
     gpu_memory_share: float = Field(
         default=0.6, gt=0.0, le=0.95, description="Share of the free device memory that the bank takes at the start."
     )
+    gpu_devices: int = Field(
+        default=0,
+        ge=0,
+        description="Most devices that the bank spreads over, the first of those that CUDA_VISIBLE_DEVICES leaves; "
+        "0: all.",
+    )
+    gpu_pinned_bytes: int = Field(
+        default=1 << 28,
+        ge=0,
+        description="Pinned memory of the host for namespaces that make room on a device, taken at the start; 0: none, "
+        "they are copied anew.",
+    )
+    gpu_metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of `host` at which `memsvc gpu` gives its metrics, without a key; without it, it gives none.",
+    )
 
     jobs: Literal["on", "off"] = Field(
         default="on",
