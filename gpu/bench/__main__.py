@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
-from gpu.bench import channel_pass, paged_search, results
+from gpu.bench import appends, channel_pass, paged_search, residency, results
 from gpu.bench.timing import copy_bytes_per_ms
 
 OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {
+    "appends": appends.run,
     "paged_search": paged_search.run,
     "channel_pass": channel_pass.run,
+    "residency": residency.run,
 }
 
 

@@ -59,7 +59,7 @@ def make(pool: DevicePool, sizes: Sequence[int], dim: int, seed: int = 1, *, des
         for number, (bank, rows) in enumerate(zip(banks, vectors, strict=True)):
             start, end = (len(rows) * part // _ROUNDS for part in (turn, turn + 1))
             if end > start:
-                batch = _batch(rows[start:end].cpu().numpy(), start)
+                batch = batch_of(rows[start:end].cpu().numpy(), start)
                 bank.put(describe(batch, rng) if described else batch)
             with bank.pinned() as seen:
                 if turn == 0:
@@ -80,7 +80,7 @@ def filled(n: int, dim: int, seed: int) -> NamespaceBank:
     rows = np.random.default_rng(seed).standard_normal((n, dim), np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     bank = NamespaceBank(PagePool(), dim)
-    bank.put(_batch(rows.astype(np.float16), 0))
+    bank.put(batch_of(rows.astype(np.float16), 0))
     return bank
 
 
@@ -94,7 +94,7 @@ def _unit(n: int, dim: int, device: torch.device) -> torch.Tensor:
     return torch.nn.functional.normalize(torch.randn(n, dim, device=device), dim=1).half()
 
 
-def _batch(vectors: np.ndarray[tuple[int, int], np.dtype[np.float16]], first: int) -> RecordBatch:
+def batch_of(vectors: np.ndarray[tuple[int, int], np.dtype[np.float16]], first: int) -> RecordBatch:
     """New memories with one vector and nothing else."""
     n = len(vectors)
     ids = np.zeros((n, 16), np.uint8)

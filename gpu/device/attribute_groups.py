@@ -37,12 +37,14 @@ class Groups:
         starts: int64 `[g + 1]`, the unit at which each begins, and the end.
         buckets: int64 `[g]`, of each.
         rows: int64 `[g]`, of each.
+        died: int64 `[rows]`, the epochs that the rows died with.
     """
 
     units: NDArray[np.uint8]
     starts: NDArray[np.int64]
     buckets: NDArray[np.int64]
     rows: NDArray[np.int64]
+    died: NDArray[np.int64]
 
 
 def encode(seen: SegmentSnapshot, first: int, end: int) -> Groups:
@@ -60,7 +62,7 @@ def encode(seen: SegmentSnapshot, first: int, end: int) -> Groups:
         frequencies = values["freqs"] if arena is Held.TERMS else np.ones(ids[-1].size, np.uint16)
         abouts.append(frequencies.astype(np.uint32) | np.uint32(arena << ARENA_SHIFT))
     spans, span_offsets = read_ranges(seen, ARENAS["spans"], slots)
-    tiles = _tiles(seen, slots, n_groups, np.diff(span_offsets))
+    tiles, died = _tiles(seen, slots, n_groups, np.diff(span_offsets))
     # Arenas lie one behind the other for the kernel.
     offsets += np.concatenate([[0], np.cumsum(offsets[:-1, -1])])[:, None]
     rows = np.minimum(GROUP, slots.size - np.arange(n_groups) * GROUP)
@@ -74,13 +76,13 @@ def encode(seen: SegmentSnapshot, first: int, end: int) -> Groups:
         np.ascontiguousarray(spans["bounds"]).view(np.uint32).reshape(-1, UNIT // 4), span_offsets,
         buckets, OFFSETS["first_span"] // 4, GROUP, words, starts,
     )  # fmt: skip
-    return Groups(words[: starts[-1]].view(np.uint8), starts, buckets, rows)
+    return Groups(words[: starts[-1]].view(np.uint8), starts, buckets, rows, died)
 
 
 def _tiles(
     seen: SegmentSnapshot, slots: NDArray[np.int64], n_groups: int, n_spans: NDArray[np.int64]
-) -> NDArray[np.uint32]:
-    """The columns of groups, uint32 `[g, TILE_BYTES / 4]`; all but where spans begin."""
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The columns of groups, uint32 `[g, TILE_BYTES / 4]`, all but where spans begin; and when the rows died."""
     columns: dict[str, NDArray[Any]] = gather(seen.attributes, _READ, slots)
     columns["fresh_us"] = np.maximum(columns["recorded_from_us"], columns["last_recalled_us"])
     columns["slot"] = np.where(columns["died"] > seen.epoch, slots, -1)
@@ -93,4 +95,4 @@ def _tiles(
         padded[: slots.size] = columns[name].astype(dtype)
         at = OFFSETS[name]
         tiles[:, at : at + GROUP * dtype.itemsize] = padded.view(np.uint8).reshape(n_groups, -1)
-    return tiles.view(np.uint32)
+    return tiles.view(np.uint32), columns["died"]

@@ -1,36 +1,48 @@
-"""The vectors of one namespace on a device, kept equal to the host's."""
+"""The vectors of one namespace, or of a part of it, on a device, kept equal to the host's."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.layouts import LIVE_EPOCH
 from gpu.bank.pages import HEADER_BYTES
-from gpu.bank.segment import Deaths, Segment, SegmentSnapshot
+from gpu.bank.segment import Deaths, SegmentSnapshot, gather
 from gpu.device.page_mirror import UNIT, DevicePage, PageMirror
-from gpu.device.pool import DevicePool
 from gpu.ops.paged_search.op import GROUP, RECORD, PagedRows
 
 _SLOT_BYTES = 4
 _VALUE_BYTES = 2
 
 
-class DeviceRows(PageMirror):
-    """The device's copy of one segment's vectors, in pages with the layout that they have on the host.
+@dataclass(slots=True)
+class _VectorPage(DevicePage):
+    """A page of vectors: how many there is room for, and the first position."""
 
-    A row that died has slot -1. Erased vectors are overwritten with zeros.
+    capacity: int
+    start: int
+
+    def slot_at(self, local: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Bytes from the start of the pool to the slots of elements."""
+        return self.at + HEADER_BYTES + _SLOT_BYTES * local
+
+    def vector_at(self, local: NDArray[np.int64], dim: int) -> NDArray[np.int64]:
+        """The same for their vectors."""
+        return self.at + HEADER_BYTES + _SLOT_BYTES * self.capacity + _VALUE_BYTES * dim * local
+
+
+class DeviceRows(PageMirror[_VectorPage]):
+    """The copy of one segment's vectors, or of those in some of its pages, with the layout that they have there.
+
+    A part begins and ends where a page does. Erased vectors are overwritten with zeros.
+
+    Attributes:
+        rows: what a search reads.
     """
 
-    def __init__(self, pool: DevicePool, segment: Segment) -> None:
-        """Begins empty."""
-        super().__init__(pool, segment)
-        self._capacities: list[int] = []
-        self._starts: list[int] = []
-
-    @property
-    def rows(self) -> PagedRows:
-        """What a search reads."""
-        return PagedRows(self._records[: self._n_groups], self._pool.bytes, self._owner, self.segment.dim)
+    rows: PagedRows
 
     def _length_of(self, seen: SegmentSnapshot) -> int:
         return seen.n_views
@@ -38,46 +50,71 @@ class DeviceRows(PageMirror):
     def _positions_of(self, death: Deaths) -> NDArray[np.int64]:
         return death.views
 
-    def _copy(self, seen: SegmentSnapshot) -> None:
-        """Copies what is new in the first page that is not complete here."""
+    def _copy(self, seen: SegmentSnapshot, until: int) -> None:
+        """Copies what is new in the first page that is not complete here.
+
+        Slots of new rows lie together, and so do their vectors: two copies, and one for a whole page.
+        """
         table = seen.codes
         number = int(table.entries[:, 1].searchsorted(self._length, side="right")) - 1
         page = table.check(table.pages[number])
-        if number == len(self._pages):
-            self._take(page.buffer.nbytes - HEADER_BYTES)
-            self._capacities.append(page.capacity)
-            self._starts.append(page.start)
-        first, end = self._length - page.start, min(seen.n_views - page.start, page.capacity)
-        local = np.array([first])
-        self._write(int(self._slot_at(number, local)[0]), page.column("slot")[first:end])
-        self._write(int(self._vector_at(number, local)[0]), page.column("vectors")[first:end])
+        first, end = self._length - page.start, min(until - page.start, page.capacity)
+        slots = self._living(seen, page.column("slot")[first:end].astype(np.int64))
+        vectors = page.column("vectors")[first:end]
+        if first:
+            own, local = self._pages[-1], np.array(first)
+            self._pool.write(int(own.slot_at(local)), slots)
+        else:
+            size = page.buffer.nbytes
+            own = _VectorPage(self._pool.take(size), size, self._pool.new_number(), page.capacity, page.start)
+            self._pages.append(own)
+            local = np.array(0)
+            if end == page.capacity:
+                self._pool.write(own.at, self._header(own), slots, vectors)
+            else:
+                self._pool.write(own.at, self._header(own), slots)
+        if first or end < page.capacity:
+            self._pool.write(int(own.vector_at(local, vectors.shape[1])), vectors)
         self._length = page.start + end
-        self._describe_page(self._pages[number], number, first, end)
+
+    def _living(self, seen: SegmentSnapshot, slots: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Slots of the next vectors to be copied; -1 for memories that died."""
+        died = gather(seen.attributes, ("died",), slots)["died"]
+        if (died == LIVE_EPOCH).all():
+            return slots.astype(np.int32)
+        self._expect(self._length, died, seen)
+        return np.where(died > seen.epoch, slots, -1).astype(np.int32)
 
     def _mark(self, positions: NDArray[np.int64], seen: SegmentSnapshot, *, erase: bool) -> None:
-        pages = np.searchsorted(self._starts, positions, side="right") - 1
+        starts = np.array([page.start for page in self._pages])
+        pages = np.searchsorted(starts, positions, side="right") - 1
+        dim = self.segment.dim
         for number in np.unique(pages).tolist():
-            local = positions[pages == number] - self._starts[number]
-            self._fill(self._slot_at(number, local), _SLOT_BYTES, 0xFF)
+            page = self._pages[number]
+            local = positions[pages == number] - page.start
+            self._fill(page.slot_at(local), _SLOT_BYTES, 0xFF)
             if erase:
-                self._fill(self._vector_at(number, local), _VALUE_BYTES * self.segment.dim, 0)
+                self._fill(page.vector_at(local, dim), _VALUE_BYTES * dim, 0)
 
-    def _slot_at(self, number: int, local: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Bytes from the start of the pool to the slots of elements of a page."""
-        return self._pages[number].at + HEADER_BYTES + _SLOT_BYTES * local
+    def _undescribed(self) -> tuple[int, NDArray[np.int64]]:
+        first = next(i for i, page in enumerate(self._pages) if self._described < page.start + page.capacity)
+        parts = [self._records_of(page) for page in self._pages[first:] if page.start < self._length]
+        at = self._n_groups - (1 if (self._described - self._pages[first].start) % GROUP else 0)
+        return at, np.concatenate(parts)
 
-    def _vector_at(self, number: int, local: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The same for their vectors."""
-        begin = self._pages[number].at + HEADER_BYTES + _SLOT_BYTES * self._capacities[number]
-        return begin + _VALUE_BYTES * self.segment.dim * local
-
-    def _describe_page(self, page: DevicePage, number: int, first: int, end: int) -> None:
-        """Writes the records of the groups of a page that elements `first : end` lie in, the last groups of all."""
+    def _records_of(self, page: _VectorPage) -> NDArray[np.int64]:
+        """Records of the groups of a page that hold rows without one yet; int64 `[g, RECORD]`."""
+        dim = self.segment.dim
+        first = max(0, self._described - page.start)
+        end = min(self._length - page.start, page.capacity)
         local = np.arange(first // GROUP * GROUP, end, GROUP)
         part = np.zeros((local.size, RECORD), np.int64)
-        part[:, 0] = self._vector_at(number, local) // UNIT
-        part[:, 1] = self._slot_at(number, local) // UNIT
+        part[:, 0] = page.vector_at(local, dim) // UNIT
+        part[:, 1] = page.slot_at(local) // UNIT
         part[:, 2] = page.at // UNIT
         part[:, 3] = page.generation
         part[:, 4] = np.minimum(GROUP, end - local)
-        self._describe(self._n_groups - (1 if first % GROUP else 0), part)
+        return part
+
+    def _show(self) -> None:
+        self.rows = PagedRows(self._records[: self._n_groups], self._pool.bytes, self._owner, self.segment.dim)

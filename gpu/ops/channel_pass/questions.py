@@ -133,7 +133,9 @@ def pack(question: Question) -> Packed:
     Raises:
         ValueError: it asks for closed versions, or its parts do not fit together.
     """
-    _check(question)
+    if question.scan.as_of_us is not None:
+        raise ValueError("closed versions are not on a device")
+    check(question)
     ids = [
         *_groups(Held.ENTITIES, question.entities),
         *_groups(Held.PLACES, question.places),
@@ -157,9 +159,12 @@ def pack(question: Question) -> Packed:
     return Packed(question.listed, _own(question), table, n_grouped, spans)
 
 
-def _check(question: Question) -> None:
-    if question.scan.as_of_us is not None:
-        raise ValueError("closed versions are not on a device")
+def check(question: Question) -> None:
+    """Looks whether the parts of a question fit together.
+
+    Raises:
+        ValueError: they do not.
+    """
     if (terms := question.terms) is not None:
         if terms.ids.ndim != 1 or terms.ids.shape != terms.weights.shape:
             raise ValueError("term ids and weights must be [q]")

@@ -13,6 +13,7 @@ from gpu.device import host_channels
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
 from gpu.device.pool import DevicePool
+from gpu.device.query import ChannelQuery, Query
 from gpu.ops.channel_pass.questions import Question
 from tests.fixtures.bank_records import memory_id, random_batch
 from tests.fixtures.channel_questions import groups_of, random_question
@@ -31,12 +32,15 @@ def bank_of(seed: int, n: int) -> NamespaceBank:
 
 
 def check(device: DeviceBank, asked: list[tuple[NamespaceBank, Question]], k: int) -> None:
-    queries = np.random.default_rng(k).standard_normal((len(asked), DIM)).astype(np.float32)
-    for (bank, question), query, found in zip(asked, queries, device.channels(queries, asked, k), strict=True):
-        with bank.view(question.scan) as view:
+    vectors = np.random.default_rng(k).standard_normal((len(asked), DIM)).astype(np.float32)
+    queries = [ChannelQuery(*one, vector, k) for one, vector in zip(asked, vectors, strict=True)]
+    for query, found in zip(queries, device.channels(queries), strict=True):
+        with query.namespace.view(query.scan) as view:
             assert found.dense is not None
-            same(found.dense, view.memory_id(view.top(view.dense(query), k)[0]), view.top(view.dense(query), k)[1])
-            wanted = host_channels.channels(view, question, k)
+            assert query.vector is not None
+            slots, scores = view.top(view.dense(query.vector), k)
+            same(found.dense, view.memory_id(slots), scores)
+            wanted = host_channels.channels(view, query.question, k)
             assert found.lists.keys() == wanted.keys()
             for which, (slots, scores) in wanted.items():
                 same(found.lists[which], view.memory_id(slots), scores)
@@ -81,18 +85,20 @@ def test_what_does_not_fit_or_is_of_the_past_is_answered_by_the_host() -> None:
     past = Question(ScanFilter(as_of_us=900, states=frozenset(State)), now_us=2_000_000)
     check(device, [(bank, Question(EVERYTHING, now_us=5)), (small, Question(EVERYTHING)), (small, past)], 3)
     check(device, [(bank, past)], 60)
-    assert device.residency.searched_on_host >= 3
-    assert device.residency.resident <= 1
+    assert device.residency.searched_on_host == 3
+    assert device.residency.evicted == 0
+    device.search([Query(bank, EVERYTHING, np.ones(DIM, np.float32), 2)])
+    assert device.residency.searched_on_host == 3, "vectors stay where attributes find no room"
 
 
 def test_attributes_make_room_and_are_only_there_once_they_are_needed() -> None:
     banks = [bank_of(seed, 20) for seed in (5, 6, 7)]
     question = Question(EVERYTHING, now_us=5)
     alone = DeviceBank(DevicePool(DEVICE, 1 << 20))
-    alone.search(np.ones((1, DIM), np.float32), [(banks[0], EVERYTHING)], 2)
-    vectors = alone.memory_bytes()
-    assert alone.channels(None, [(banks[0], question)], 2)[0].dense is None
-    both = alone.memory_bytes()
+    alone.search([Query(banks[0], EVERYTHING, np.ones(DIM, np.float32), 2)])
+    vectors = alone.residency.device_bytes
+    assert alone.channels([ChannelQuery(banks[0], question, None, 2)])[0].dense is None
+    both = alone.residency.device_bytes
     assert both > vectors
     pool = DevicePool(DEVICE, int(2.3 * both))
     device = DeviceBank(pool)

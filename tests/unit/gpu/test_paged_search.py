@@ -114,9 +114,9 @@ def test_equal_scores_come_by_slot() -> None:
     rng = np.random.default_rng(6)
     memory = pool()
     rows = Rows(memory, rng, 300, max_views=1)
-    for number, capacity in enumerate(rows.device._capacities):
-        at = int(rows.device._vector_at(number, np.array([0]))[0])
-        memory.bytes[at : at + 2 * DIM * capacity].view(torch.float16)[:] = 0.5
+    for page in rows.device._pages:
+        at = int(page.vector_at(np.array([0]), DIM)[0])
+        memory.bytes[at : at + 2 * DIM * page.capacity].view(torch.float16)[:] = 0.5
     found = paged_search(queries_of(rng, 1), plan([rows.device.rows]), 10)
     assert found.slots[0].tolist() == sorted(rows.slots.tolist())[:10]
 
@@ -160,8 +160,7 @@ def test_a_page_of_somebody_else_is_refused() -> None:
         paged_search(queries_of(rng, 1), batch, 5)
 
 
-@pytest.mark.parametrize("count", [4, 17, 70])
-@pytest.mark.parametrize("dim", [24, 100])
+@pytest.mark.parametrize(("count", "dim"), [(4, 100), (17, 24), (70, 24)])
 def test_many_queries_of_one_namespace_beside_others(count: int, dim: int) -> None:
     rng = np.random.default_rng(count)
     memory = pool()
