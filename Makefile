@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := memsvc retrieval gpu clients/src
+SOURCES := memsvc lifecycle retrieval gpu clients/src
 CHECKED := $(SOURCES) migrations tests benchmarks
 # One thread for BLAS and friends in every test process: the processes themselves run side by side.
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false

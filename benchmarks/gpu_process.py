@@ -1,6 +1,7 @@
 """Searches through the process that has the device: questions as text in, ids and scores out, from several processes.
 
     python -m benchmarks.gpu_process [--namespaces 1000] [--rows 10000] [--clients 8] [--threads 48] [--seconds 10]
+        [--devices 1]
 
 One process holds random unit rows in many namespaces, embeds the questions with the packaged model on the device, and
 answers at a socket. Each client process has threads that ask one question after the other, of 8 to 16 words, each in a
@@ -60,16 +61,16 @@ class Held:
 def main(argv: Sequence[str] | None = None) -> None:
     """Fill, serve, ask, save."""
     options = _options(argv)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    is_cuda = torch.cuda.is_available()
+    devices = [torch.device("cuda", number) for number in range(options.devices)] if is_cuda else [torch.device("cpu")]
     begun = time.perf_counter()
     banks = {_name(number): filled(options.rows, DIM, seed=number) for number in range(options.namespaces)}
     print(
         f"{options.namespaces} namespaces of {options.rows} filled in {time.perf_counter() - begun:.0f} s", flush=True
     )
-    room = int(options.namespaces * options.rows * DIM * 2 * 1.25) + (1 << 24)
-    server = GpuServer(
-        DeviceBank(DevicePool(device, room)), Held(banks), BatchedQuestions(packaged.locate(), device=device.type)
-    )
+    room = int(options.namespaces * options.rows * DIM * 2 * 1.25 / len(devices)) + (1 << 24)
+    bank = DeviceBank(*(DevicePool(device, room) for device in devices))
+    server = GpuServer(bank, Held(banks), BatchedQuestions(packaged.locate(), device=devices[0].type))
     with tempfile.TemporaryDirectory() as folder:
         endpoint = f"ipc://{folder}/gpu"
         listening = threading.Event()
@@ -81,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         server.stop()
         thread.join()
     figures = {
+        "devices": len(devices),
         "namespaces": options.namespaces,
         "rows_each": options.rows,
         "client_processes": options.clients,
@@ -93,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "aim_p99_ms": AIM_P99_MS,
     }
     print(figures, flush=True)
-    if device.type == "cuda":
+    if is_cuda:
         print(_results.save(NAME, {**figures, "device": torch.cuda.get_device_name()}, command=COMMAND))
 
 
@@ -160,6 +162,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--threads", type=int, default=48, help="of each client process")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--devices", type=int, default=1, help="that the namespaces spread over")
     return parser.parse_args(argv)
 
 

@@ -25,6 +25,7 @@ from memsvc.http.openapi import add_schemas, add_security
 from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
 from memsvc.http.work import WorkPool
+from memsvc.jobs.endpoints import router as jobs_router
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
@@ -39,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     feedback_router,
     namespaces_router,
     entities_router,
+    jobs_router,
     keys_router,
     version_router,
 )

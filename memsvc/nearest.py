@@ -39,14 +39,14 @@ def build_searches(settings: Settings, metrics: Metrics, closing: ExitStack, say
         say(f"device: that of the process at {settings.gpu_socket}")
         return _remote(settings.gpu_socket, closing)
     try:
-        device = open_device(settings.gpu_memory_share)
+        device = open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes)
     except NoDeviceError as error:
         if settings.gpu == "on":
             raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None
         say(f"device: none, {error}; memories are compared on the processor")
         return None
     say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
-    metrics.watch_device(device.bank.residency, device.bank.memory_bytes)
+    metrics.watch_device(lambda: device.bank.residency)
     searches = device.searches()
     closing.callback(searches.close)
     return searches

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from threadpoolctl import threadpool_limits
 
 from gpu.bank.bank import Bank
@@ -15,7 +17,7 @@ from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
-from memsvc.core.errors import StartupRefused
+from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
@@ -27,10 +29,15 @@ from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
+from memsvc.jobs.kinds import every_kind
+from memsvc.jobs.runner import Runner
+from memsvc.jobs.scheduler import Scheduler
+from memsvc.jobs.service import Jobs
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
+from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_nearest
@@ -59,6 +66,8 @@ from retrieval.pipeline import Recaller, Stages
 from retrieval.ports import Channel, SeededChannel
 from retrieval.rerank.order import LearnedOrder, OrderWeights
 from retrieval.rerank.reranker import Reranker
+
+log = structlog.get_logger("memsvc")
 
 Say = Callable[[str], None]
 Weights = TypeVar("Weights")
@@ -140,6 +149,11 @@ class Container:
             self.metrics.count_writes,
         )
         self.reading = Reading(self.database, self.clock, self.cursors)
+        works = every_kind()
+        self.recalls = Recalls(self.database, self.clock)
+        runner = Runner(self.database, self.clock, works)
+        self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)
+        self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake)
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
         self.recall = RecallService(
@@ -212,9 +226,13 @@ class Container:
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
+        if self.settings.jobs == "on":
+            self.scheduler.start()
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
+        self.scheduler.close()
+        self._last_recalls()
         self.recaller.close()
         self.bank.close()
         self._closing.close()
@@ -222,6 +240,13 @@ class Container:
             self.reranker.close()
         self.embedder.close()
         self.database.close()
+
+    def _last_recalls(self) -> None:
+        """Writes which memories were used lately; not worth failing for."""
+        try:
+            self.recalls.flush()
+        except (ServiceError, SQLAlchemyError) as error:
+            log.warning("recalls_not_written", error=type(error).__name__)
 
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""
@@ -233,6 +258,47 @@ class Container:
         """Count a recall's phases."""
         for phase, ms in answer.timings_ms.items():
             self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
+
+
+class Follower:
+    """What follows the namespaces in the database, and nothing else: for a process that serves no requests.
+
+    Args:
+        settings: how to run.
+        say: told what start-up is doing, in words.
+
+    Raises:
+        StartupRefused: the database does not allow it.
+    """
+
+    def __init__(self, settings: Settings, *, say: Say = lambda text: None) -> None:
+        self.metrics = Metrics()
+        threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-untyped-call]  # as in a container
+        self._say = say
+        self.database = Database(
+            settings.url, readers=settings.request_threads + 1, commit_group_max=settings.commit_group_max
+        )
+        try:
+            say("preparing: database, compiled scans (longer the first time)")
+            applied = migrate.upgrade(self.database.engine)
+            warm_up()
+        except BaseException:
+            self.database.close()
+            raise
+        say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
+        self.bank = Bank()
+        self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set)
+        self.metrics.watch_bank(self.bank.memory_bytes, self.keeper.memories, lambda: len(self.bank.keys()))
+
+    def start(self) -> None:
+        """Load every namespace from the database."""
+        self._say("memory bank: loading memories")
+        self._say(f"memory bank: {self.keeper.load_all()} memories loaded")
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.bank.close()
+        self.database.close()
 
 
 def _weights(read: Callable[[Path | None], Weights], path: Path | None) -> Weights:

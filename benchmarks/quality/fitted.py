@@ -21,7 +21,7 @@ import orjson
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("memsvc", "retrieval", "gpu")
+PACKAGES = ("memsvc", "lifecycle", "retrieval", "gpu")
 MARK = "fitted_on"
 SETTINGS = {"fusion.json": "fusion_weights", "rerank.json": "rerank_weights", "confidence.json": "confidence_weights"}
 """Shipped files, and the setting of the server that names another one in their place."""

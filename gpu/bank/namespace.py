@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,7 @@ class NamespaceBank:
         self._pool = pool
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
+        self._index_lock = threading.Lock()  # held while the index changes, or is read by others than the writer
         self._retired: list[Segment] = []
         self._watchers: tuple[Callable[[NamespaceBank], None], ...] = ()
         self._terms = TermCounts()
@@ -76,7 +78,9 @@ class NamespaceBank:
         self._epoch = 1
         self._current = Segment(self._pool, self.dim)
         self._history = Segment(self._pool, self.dim)
-        self._index = MemoryIndex(by_version=False)
+        with self._index_lock:
+            self._index = MemoryIndex(by_version=False)
+            self._indexed: Segment | None = self._current  # None while the index is made anew
         self._versions = MemoryIndex(by_version=True)
         self._replaced = 0  # rows of the current segment that are dead and still hold their bytes
         self._total_length = 0
@@ -150,7 +154,9 @@ class NamespaceBank:
             if replaced.size:
                 self._replace(batches.take(batch, replaced), hashes[replaced], slots[replaced])
         if current:
-            self._index.add(hashes, self._current.append(batch))
+            first = self._current.append(batch)
+            with self._index_lock:
+                self._index.add(hashes, first)
             self._count_terms(batch.term_ids)
             self._total_length += int(batch.lengths.sum(dtype=np.int64))
         else:
@@ -176,7 +182,8 @@ class NamespaceBank:
 
     def _remove(self, old: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
         """Take rows out of the tables."""
-        self._index.remove(hashes, slots)
+        with self._index_lock:
+            self._index.remove(hashes, slots)
         for at in range(0, old.term_ids.shape[0], _CHUNK):
             with self._lock:
                 self._terms.subtract(old.term_ids[at : at + _CHUNK])
@@ -234,7 +241,11 @@ class NamespaceBank:
     def compact(self) -> None:
         """Rewrite the rows without the dead ones; the old pages go back to the pool when their last reader has left."""
         with self._write_lock:
+            with self._index_lock:
+                self._indexed = None
             self._current = self._rewritten(self._current, self._index)
+            with self._index_lock:
+                self._indexed = self._current
             self._replaced = 0
             self._history = self._rewritten(self._history, self._versions)
             self._publish()
@@ -359,7 +370,10 @@ class NamespaceBank:
     def view_of(self, seen: Published, scan: ScanFilter) -> Iterator[BankView]:
         """The same of what was pinned before."""
         segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
-        view = BankView(segments, scan, seen.n_memories, seen.total_length, self._document_frequency, self.nearest)
+        locate = partial(self._locate, seen.current) if scan.as_of_us is None else None
+        view = BankView(
+            segments, scan, seen.n_memories, seen.total_length, self._document_frequency, self.nearest, locate
+        )
         try:
             yield view
         finally:
@@ -368,6 +382,20 @@ class NamespaceBank:
     def _document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
         with self._lock:
             return self._terms.get(term_ids)
+
+    def _locate(self, segment: Segment, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Where memories are in a segment now, perhaps in rows that are newer than a reader; -1 for what is not known.
+
+        Args:
+            segment: the one that a reader has.
+            memory_ids: uint8 `[m, 16]`.
+        """
+        unused = np.zeros(memory_ids.shape[0], np.int32)
+        hashes = self._index.hashes(memory_ids, unused)
+        with self._index_lock:
+            if self._indexed is not segment:
+                return np.full(memory_ids.shape[0], -1)
+            return self._index.find(segment.attributes.table, hashes, memory_ids, unused)
 
     def fingerprints(self) -> Iterator[Fingerprint]:
         """Every version held, current ones first, to be compared with the database."""

@@ -70,12 +70,24 @@ class SegmentSnapshot:
     sequences: SequenceOrder
 
 
+@dataclass(frozen=True, slots=True)
+class Deaths:
+    """Rows that died together: ascending slots and positions of their vectors, and the epoch that they died with.
+
+    `ERASED_EPOCH` is that of rows that were erased.
+    """
+
+    slots: NDArray[np.int64]
+    views: NDArray[np.int64]
+    epoch: int
+
+
 class Segment:
     """Attribute pages, code pages and arenas. One writer at a time; readers use snapshots and pin the segment.
 
     Attributes:
-        deaths: None until somebody keeps a copy of the vectors elsewhere (`record_deaths`); then ascending positions of
-            those that died since, in the order of their deaths, and whether they were erased. Only ever appended to.
+        deaths: None until somebody keeps a copy of rows elsewhere (`record_deaths`); then who died since, in the order
+            of their deaths. Only ever appended to.
     """
 
     __slots__ = (
@@ -98,7 +110,7 @@ class Segment:
         self.texts = PageList(pool, TEXT, owner)
         self.tokens = PageList(pool, tokens(dim), owner)
         self.sequences = SequenceOrder()
-        self.deaths: list[tuple[NDArray[np.int64], bool]] | None = None
+        self.deaths: list[Deaths] | None = None
         self.pins = 0
         self.retired = False
 
@@ -170,7 +182,7 @@ class Segment:
         for page, local, part in _split(self.attributes.table, slots):
             page.column(name)[local] = values[part]
 
-    def record_deaths(self) -> list[tuple[NDArray[np.int64], bool]]:
+    def record_deaths(self) -> list[Deaths]:
         """Begin to write down who dies, unless that was begun before; the list of `deaths`."""
         if self.deaths is None:
             self.deaths = []
@@ -181,7 +193,7 @@ class Segment:
         self.set_column("died", slots, epoch)
         if self.deaths is not None:
             views = gather(self.attributes.table, ("first_view", "n_views"), slots)
-            self.deaths.append((_positions(views["first_view"], views["n_views"])[0], False))
+            self.deaths.append(Deaths(slots, _positions(views["first_view"], views["n_views"])[0], epoch))
 
     def read(self, slots: NDArray[np.int64]) -> RecordBatch:
         """Everything that the rows at ascending slots hold, as a batch that can be appended elsewhere."""
@@ -202,7 +214,7 @@ class Segment:
             _clear(getattr(self, arena.pages), _positions(rows[arena.first], rows[arena.count])[0])
         _clear(self.attributes, slots)
         if self.deaths is not None:
-            self.deaths.append((_positions(rows["first_view"], rows["n_views"])[0], True))
+            self.deaths.append(Deaths(slots, _positions(rows["first_view"], rows["n_views"])[0], ERASED_EPOCH))
 
     def erase_links_to(self, ids: NDArray[np.uint8]) -> None:
         """Overwrite every link that leads to one of these memories with zeros, in live and in dead rows."""

@@ -46,12 +46,14 @@ class BankView:
         total_length: int,
         document_frequency: Callable[[NDArray[np.uint32]], NDArray[np.int64]],
         nearest: Nearest = EXACT,
+        locate: Callable[[NDArray[np.uint8]], NDArray[np.int64]] | None = None,
     ) -> None:
         self.scan = scan
         self.n_documents = n_documents
         self.mean_length = total_length / n_documents if n_documents else 0.0
         self._document_frequency = document_frequency
         self._nearest = nearest
+        self._locate = locate
         self._parts: list[tuple[SegmentSnapshot, slice]] = []
         at = 0
         for segment in segments:
@@ -310,8 +312,19 @@ class BankView:
         """
         self._check_open()
         out = np.full(memory_ids.shape[0], -1, np.int64)
-        if not out.shape[0]:
-            return out
+        if self._locate is not None and out.size:
+            now = self._locate(memory_ids)
+            here = np.flatnonzero((now >= 0) & (now < self._n_slots))
+            here = here[self._holds(now[here])]
+            out[here] = now[here]
+        # What was replaced after the snapshot, or is not here at all, takes a look at every row.
+        if (missing := np.flatnonzero(out < 0)).size:
+            out[missing] = self._searched(memory_ids[missing])
+        return out
+
+    def _searched(self, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """`slots_of` by a look at every row."""
+        out = np.full(memory_ids.shape[0], -1, np.int64)
         found = np.concatenate(
             [rows_of(segment.attributes, segment.n_slots, memory_ids) + part.start for segment, part in self._parts]
         )

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import torch
 
-from gpu.bench import coarse_search, paged_search, results
+from gpu.bench import appends, channel_pass, coarse_search, paged_search, residency, results
 from gpu.bench.timing import copy_bytes_per_ms
 
 OPS: dict[str, Callable[[float], Iterator[results.Measured]]] = {
+    "appends": appends.run,
     "coarse_search": coarse_search.run,
     "paged_search": paged_search.run,
+    "channel_pass": channel_pass.run,
+    "residency": residency.run,
 }
 
 

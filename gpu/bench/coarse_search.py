@@ -98,7 +98,9 @@ class Made:
     def coded(self, tier: Tier) -> CodedRows:
         """Codes of a tier."""
         if tier not in self._coded:
-            self._coded[tier] = CodedRows(self._pool(code_bytes(tier, self.vectors.shape[1]) + 12), self._segment, tier)
+            self._coded[tier] = CodedRows(
+                self._pool(code_bytes(tier, self.vectors.shape[1]) + 12), self._segment, tier=tier
+            )
             begun = time.perf_counter()
             self._coded[tier].follow(self._seen)
             self.encoded_rows_per_s[tier] = len(self.vectors) / (time.perf_counter() - begun)

@@ -12,6 +12,8 @@ import torch
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
+from gpu.bench.descriptions import describe
+from gpu.device.attributes import DeviceAttributes
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DevicePool
 
@@ -21,36 +23,56 @@ _ROUNDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Namespaces on a device: their mirrors, their rows as plain tensors in the same order, and what mirroring took."""
+    """Namespaces on a device: their mirrors, their rows as plain tensors in the same order, and what mirroring took.
+
+    Also the namespaces in host memory, and the mirrors of their attributes if these were asked for.
+    """
 
     mirrors: list[DeviceRows]
     vectors: list[torch.Tensor]
     rows_per_s: float
+    banks: list[NamespaceBank]
+    attributes: list[DeviceAttributes]
 
 
-def make(pool: DevicePool, sizes: Sequence[int], dim: int, seed: int = 1) -> Made:
-    """Namespaces of so many random unit vectors, one for each memory, half precision."""
+def make(pool: DevicePool, sizes: Sequence[int], dim: int, seed: int = 1, *, described: bool = False) -> Made:
+    """Namespaces of so many random unit vectors, one for each memory, half precision.
+
+    Args:
+        pool: for the mirrors.
+        sizes: memories of each.
+        dim: of the vectors.
+        seed: of everything.
+        described: whether memories have words, mentions, times and so on (see `gpu.bench.descriptions`), and their
+            attributes are mirrored too.
+    """
     torch.manual_seed(seed)
-    device = pool.bytes.device
+    device = pool.device
     vectors = [_unit(n, dim, device) for n in sizes]
     host = PagePool()
     banks = [NamespaceBank(host, dim) for _ in sizes]
+    rng = np.random.default_rng(seed)
     mirrors: list[DeviceRows] = []
+    attributes: list[DeviceAttributes] = []
     spent = 0.0
     for turn in range(_ROUNDS):
         for number, (bank, rows) in enumerate(zip(banks, vectors, strict=True)):
             start, end = (len(rows) * part // _ROUNDS for part in (turn, turn + 1))
             if end > start:
-                bank.put(batch_of(rows[start:end].cpu().numpy(), start))
+                batch = batch_of(rows[start:end].cpu().numpy(), start)
+                bank.put(describe(batch, rng) if described else batch)
             with bank.pinned() as seen:
                 if turn == 0:
                     mirrors.append(DeviceRows(pool, seen.current))
+                    attributes += [DeviceAttributes(pool, seen.current)] if described else []
                 torch.cuda.synchronize()
                 begun = time.perf_counter()
                 mirrors[number].follow(seen.current_rows)
+                if described:
+                    attributes[number].follow(seen.current_rows)
                 torch.cuda.synchronize()
                 spent += time.perf_counter() - begun
-    return Made(mirrors, vectors, sum(sizes) / spent)
+    return Made(mirrors, vectors, sum(sizes) / spent, banks, attributes)
 
 
 def filled(n: int, dim: int, seed: int) -> NamespaceBank:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+NOWHERE = -1
+"""The owner of nothing: slots are not known, memories go by their ids."""
 
-@dataclass(frozen=True, slots=True)
-class Best:
+
+class Best(NamedTuple):
     """The best memories of one query.
 
     Attributes:
@@ -25,7 +27,3 @@ class Best:
     scores: NDArray[np.float32]
     slots: NDArray[np.int64]
     owner: int
-
-    def first(self, n: int) -> Best:
-        """The best `n` of them."""
-        return Best(self.memory_ids[:n], self.versions[:n], self.scores[:n], self.slots[:n], self.owner)

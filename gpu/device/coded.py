@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from gpu.bank.layouts import Tier, code_bytes
 from gpu.bank.segment import Segment, SegmentSnapshot, gather
-from gpu.device.mirror import UNIT, DevicePage, Mirror
+from gpu.device.mirror import VectorMirror, VectorPage
+from gpu.device.page_mirror import UNIT
 from gpu.device.pool import DevicePool
 from gpu.ops.coarse_search.op import RECORD, STRETCHES, CodedPages
 from gpu.ops.paged_search.op import GROUP
@@ -24,45 +25,46 @@ _PART = 512
 """Rows that one core encodes at a time."""
 
 
-class CodedRows(Mirror):
-    """The device's copy of one segment's vectors in a tier below fp16. One caller at a time.
+class CodedRows(VectorMirror):
+    """The copy of one segment's vectors, or of those in some of its pages, in a tier below fp16.
 
     Rows are rotated, and less a centre once there are enough of them: the mean of embeddings holds half of their
     squared length, says nothing about which is nearest, and would cost the code half of its accuracy.
+
+    Attributes:
+        coded: what a search reads.
     """
 
+    coded: CodedPages
     numbers_of_a_record = RECORD
 
-    def __init__(self, pool: DevicePool, segment: Segment, tier: Tier) -> None:
-        """Begins empty.
+    def __init__(self, pool: DevicePool, segment: Segment, start: int = 0, *, tier: Tier) -> None:
+        """Begins empty; see `PageMirror`.
 
         Raises:
             ValueError: the tier is fp16, which is no code.
         """
         if tier is Tier.FP16:
             raise ValueError("vectors of half precision are mirrored by DeviceRows")
-        super().__init__(pool, segment, tier)
         self.rows_of_a_record = STRETCHES[tier]
         self._rotation = rotation(segment.dim)
-        self._begin(np.zeros(segment.dim, np.float32))
+        self._centre = np.zeros(segment.dim, np.float32)
+        self._longest = self._left_out = 0.0
+        super().__init__(pool, segment, start, tier=tier)
 
-    def _begin(self, centre: NDArray[np.float32]) -> None:
-        self._centre = centre
-        self._centre_there = torch.from_numpy(centre).to(self.pool.device)
-        self._longest = 0.0
-        self._left_out = 0.0
-
-    def follow(self, seen: SegmentSnapshot) -> None:
-        """See `Mirror`; rows that were there before there was a centre are encoded anew."""
-        if not self._centre.any() and seen.n_views >= _CENTRED_FROM:
-            some = np.unique(np.linspace(0, seen.n_views - 1, _SAMPLED).astype(np.int64))
+    def follow(self, seen: SegmentSnapshot, end: int | None = None) -> None:
+        """See `PageMirror`; rows that were there before there was a centre are encoded anew."""
+        until = seen.n_views if end is None else min(end, seen.n_views)
+        if not self._centre.any() and until - self._start >= _CENTRED_FROM:
+            some = np.unique(np.linspace(self._start, until - 1, _SAMPLED).astype(np.int64))
             rows = self._rotation.turn(gather(seen.codes, ("vectors",), some)["vectors"])
+            self._centre = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+            self._longest = self._left_out = 0.0
             self._restart()
-            self._begin(rows.mean(axis=0, dtype=np.float64).astype(np.float32))
-        super().follow(seen)
+        super().follow(seen, end)
 
-    def columns_of(self, vectors: NDArray[np.float16]) -> dict[str, NDArray[np.generic]]:
-        """See `Mirror`; on all cores, as encoding is what takes the time."""
+    def _columns_of(self, vectors: NDArray[np.float16]) -> dict[str, NDArray[np.generic]]:
+        """On all cores, as encoding is what takes the time."""
         n = len(vectors)
         scales, errors, lengths = np.empty((3, n), np.float32)
         packed = np.zeros((n, code_bytes(self.tier, self.segment.dim)), np.uint8)
@@ -80,8 +82,8 @@ class CodedRows(Mirror):
         self._longest = max(self._longest, float((lengths + left_out).max()))
         return {"scale": scales, "error": errors, "codes": packed}
 
-    def records_of(self, page: DevicePage, local: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Mirror`; what the numbers mean: `gpu.ops.coarse_search.triton_kernel.RECORD`."""
+    def _records_at(self, page: VectorPage, local: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What the numbers mean: `gpu.ops.coarse_search.triton_kernel.RECORD`."""
         part = np.zeros((local.size, RECORD), np.int64)
         part[:, 0] = page.place("codes", local) // UNIT
         part[:, 1] = page.place("slot", local) // UNIT
@@ -92,10 +94,17 @@ class CodedRows(Mirror):
         part[:, 6] = page.first_group + local // GROUP
         return part
 
-    @property
-    def coded(self) -> CodedPages:
-        """What a search reads."""
-        return CodedPages(
-            self.records, self.pool.bytes, self.owner, self.segment.dim, self.tier, self.n_groups,
-            self._centre_there, self._longest, self._left_out,
+    def _show(self) -> None:
+        if not self._n_records:  # begun anew, with another centre or on another device
+            self._centre_there = torch.from_numpy(self._centre).to(self._pool.device)
+        self.coded = CodedPages(
+            self._records[: self._n_records], self._pool.bytes, self._owner, self.segment.dim, self.tier,
+            self._n_groups(), self._centre_there, self._longest, self._left_out,
         )  # fmt: skip
+
+    def _n_groups(self) -> int:
+        """Groups of `GROUP` rows that have records; none crosses a page."""
+        if not self._n_records:
+            return 0
+        last = next(page for page in reversed(self._pages) if page.start < self._described)
+        return last.first_group + -(-(self._described - last.start) // GROUP)

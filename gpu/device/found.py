@@ -1,8 +1,9 @@
-"""The device of this machine, if there is one that the kernels run on."""
+"""The devices of this machine, if there are any that the kernels run on."""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from gpu.device.bank import DeviceBank
     from gpu.device.searches import DeviceSearches
 
+logger = logging.getLogger(__name__)
 
 _DRIVER = "libcuda.so.1"
 
@@ -21,10 +23,10 @@ class NoDeviceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device in use.
+    """The devices in use.
 
     Attributes:
-        bank: what is on it.
+        bank: what is on them.
         name: of the hardware.
         memory_bytes: what the bank took of it.
     """
@@ -34,19 +36,22 @@ class Device:
     memory_bytes: int
 
     def searches(self) -> DeviceSearches:
-        """A thread that searches it for others; to be closed."""
+        """A thread that searches them for others; to be closed."""
         from gpu.device.searches import DeviceSearches
 
         return DeviceSearches(self.bank)
 
 
-def open_device(share_of_free: float) -> Device:
-    """Takes memory of the first device for a bank.
+def open_device(share_of_free: float, most_devices: int = 0, pinned_bytes: int = 0) -> Device:
+    """Takes memory of the devices for a bank.
 
     torch is imported only where there is a driver: a machine without a device does not pay seconds for it.
 
     Args:
-        share_of_free: of the device memory that is free now, in (0, 1].
+        share_of_free: of the memory that is free on each device now, in (0, 1].
+        most_devices: how many are used, the first of those that CUDA_VISIBLE_DEVICES leaves; 0: all. One that gives no
+            memory is left out.
+        pinned_bytes: memory of the host for what makes room on a device; 0: none.
 
     Raises:
         NoDeviceError: there is no driver or no device, torch or triton is not installed, or no memory is to be had.
@@ -65,11 +70,21 @@ def open_device(share_of_free: float) -> Device:
     from gpu.device.bank import DeviceBank
     from gpu.device.pool import DevicePool
 
-    device = torch.device("cuda", 0)
+    pools, why = [], "none was asked for"
+    for number in range(min(torch.cuda.device_count(), most_devices or torch.cuda.device_count())):
+        device = torch.device("cuda", number)
+        try:
+            free, _ = torch.cuda.mem_get_info(device)
+            pools.append(DevicePool(device, int(free * share_of_free)))
+        except RuntimeError as error:  # what torch raises for whatever a device refuses
+            logger.warning("device %d is not used, it gives no memory: %s", number, error)
+            why = f"the device gives no memory: {error}"
+    if not pools:
+        raise NoDeviceError(why)
     try:
-        free, _ = torch.cuda.mem_get_info(device)
-        size = int(free * share_of_free)
-        bank = DeviceBank(DevicePool(device, size))
-    except RuntimeError as error:  # what torch raises for whatever a device refuses
-        raise NoDeviceError(f"the device gives no memory: {error}") from error
-    return Device(bank, torch.cuda.get_device_name(device), size)
+        pinned = DevicePool(torch.device("cpu"), pinned_bytes, in_host_memory=True) if pinned_bytes else None
+    except RuntimeError as error:
+        raise NoDeviceError(f"there are no {pinned_bytes} bytes to be pinned: {error}") from error
+    names = [torch.cuda.get_device_name(pool.device) for pool in pools]
+    name = names[0] if len(names) == 1 else f"{len(names)} devices ({', '.join(dict.fromkeys(names))})"
+    return Device(DeviceBank(*pools, pinned=pinned), name, sum(pool.bytes.numel() for pool in pools))

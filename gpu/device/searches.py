@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from gpu.bank.namespace import NamespaceBank
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
 from gpu.device.errors import DeviceLostError
+from gpu.device.query import Query
 
 logger = logging.getLogger(__name__)
 
@@ -31,20 +31,17 @@ _MOST = 256
 class _Search:
     """One that waits."""
 
-    namespace: NamespaceBank
-    scan: ScanFilter
-    vector: NDArray[np.float32]
-    limit: int
+    query: Query
     answer: Future[Best] = field(default_factory=Future)
 
 
 class DeviceSearches:
-    """One thread that has a device to itself. Thread-safe; closed at the end.
+    """One thread that has the devices to itself. Thread-safe; closed at the end.
 
-    A device that failed once is not asked again: after most errors of a kernel nothing works in the process any more.
+    Once no device is left, or something else failed, nothing is asked any more.
 
     Attributes:
-        bank: what is on the device.
+        bank: what is on the devices.
     """
 
     def __init__(self, bank: DeviceBank) -> None:
@@ -58,13 +55,13 @@ class DeviceSearches:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the device is of no use any more."""
+        """Whether the devices are of no use any more."""
         with self._changed:
             return self._is_lost
 
     def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
         """See `gpu.device.nearest.Searches`."""
-        search = _Search(namespace, scan, vector, limit)
+        search = _Search(Query(namespace, scan, vector, limit))
         with self._changed:
             if self._is_lost:
                 raise DeviceLostError
@@ -81,6 +78,7 @@ class DeviceSearches:
         """Ends the thread; what waits is refused."""
         self._lose()
         self._thread.join()
+        self.bank.close()
 
     def _lose(self) -> None:
         with self._changed:
@@ -95,29 +93,19 @@ class DeviceSearches:
             try:
                 self._answer(searches)
             except Exception as error:  # noqa: BLE001 - the outer edge of a thread: whoever waits must not wait for ever
-                logger.warning("the device failed and is not used any more: %s", error)
+                logger.warning("the devices failed and are not used any more: %s: %s", type(error).__name__, error)
                 self._lose()
                 for search in searches:
                     if not search.answer.done():
                         search.answer.set_exception(DeviceLostError())
 
     def _next(self) -> list[_Search]:
-        """Waits for searches; none once the device is lost."""
+        """Waits for searches; none once the devices are lost."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_lost)
             searches, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             return searches
 
     def _answer(self, searches: list[_Search]) -> None:
-        """One launch for each dimension; each search gets the first of what it asked for."""
-        by_dim: defaultdict[int, list[_Search]] = defaultdict(list)
-        for search in searches:
-            by_dim[search.namespace.dim].append(search)
-        for part in by_dim.values():
-            found = self.bank.search(
-                np.stack([search.vector for search in part]),
-                [(search.namespace, search.scan) for search in part],
-                max(search.limit for search in part),
-            )
-            for search, best in zip(part, found, strict=True):
-                search.answer.set_result(best.first(search.limit))
+        for search, best in zip(searches, self.bank.search([search.query for search in searches]), strict=True):
+            search.answer.set_result(best)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 import numpy as np
 
@@ -51,21 +53,36 @@ class Scan(msgspec.Struct, array_like=True, frozen=True):
         Raises:
             ValueError: a column, a kind or a state is unknown, or the ids are cut off.
         """
-        unknown = sorted({column for column, _, _ in self.ranges} - _COLUMNS.keys())
-        if unknown:
-            raise ValueError(f"there is no column {unknown[0]}")
         allowed = None if self.allowed is None else np.frombuffer(self.allowed, np.uint8).reshape(-1, ID_BYTES)
+        said = _said(self.kinds, self.states, self.ranges)
         return ScanFilter(
-            frozenset(Kind(kind) for kind in self.kinds),
-            frozenset(State(state) for state in self.states),
+            said.kinds,
+            said.states,
             self.any_pairs,
             self.no_pairs,
-            tuple(Range(_COLUMNS[column], low, high) for column, low, high in self.ranges),
+            said.ranges,
             self.now_us,
             self.as_of_us,
             self.valid_at_us,
             allowed,
         )
+
+
+@lru_cache(maxsize=1_024)
+def _said(kinds: tuple[int, ...], states: tuple[int, ...], ranges: tuple[tuple[str, float, float], ...]) -> ScanFilter:
+    """The part of a filter that few requests say differently.
+
+    Raises:
+        ValueError: a column, a kind or a state is unknown.
+    """
+    unknown = sorted({column for column, _, _ in ranges} - _COLUMNS.keys())
+    if unknown:
+        raise ValueError(f"there is no column {unknown[0]}")
+    return ScanFilter(
+        kinds=frozenset(map(Kind, kinds)),
+        states=frozenset(map(State, states)),
+        ranges=tuple(Range(_COLUMNS[column], low, high) for column, low, high in ranges),
+    )
 
 
 class Asked(msgspec.Struct, array_like=True, frozen=True):

@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
-from gpu.device.best import Best
+from gpu.device.best import NOWHERE, Best
 from gpu.process.client import GpuClient
-
-_NOWHERE = -1
-"""Its slots are not ours: memories go by their ids."""
 
 
 class RemoteSearches:
@@ -28,8 +25,8 @@ class RemoteSearches:
         """See `gpu.device.nearest.Searches`."""
         name = self._name_of(namespace.key)
         found = self._client.search(name, namespace.applied_seq, scan, limit, vector=vector)
-        nowhere = np.full(found.scores.shape[0], _NOWHERE)
-        return Best(found.memory_ids, found.versions, found.scores, nowhere, _NOWHERE)
+        nowhere = np.full(found.scores.shape[0], NOWHERE)  # its slots are not ours
+        return Best(found.memory_ids, found.versions, found.scores, nowhere, NOWHERE)
 
     def drop(self, namespace: NamespaceBank) -> None:
         """See `gpu.device.nearest.Searches`; the process looks after its own copies."""

@@ -7,12 +7,12 @@ meanwhile is the next batch. A namespace that must be brought up to date first w
 from __future__ import annotations
 
 import logging
-import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import suppress
+from socket import socketpair
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import zmq
@@ -22,7 +22,9 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
+from gpu.device.query import Query
 from gpu.process.messages import Asked, MalformedMessageError, Told, read_asked, written
+from gpu.process.served import Served
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +53,7 @@ class Namespaces(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A search: whom it is from, what it asks, of which memories, and where."""
 
     client: bytes
@@ -61,8 +62,40 @@ class _Waiting:
     namespace: NamespaceBank
 
 
+class _Bell:
+    """Wakes a poll from another thread, or from a signal's handler. May be rung when it is closed."""
+
+    def __init__(self) -> None:
+        self._end, self._start = socketpair()
+        self._end.setblocking(False)
+        self._start.setblocking(False)
+
+    def fileno(self) -> int:
+        """What a poll waits for."""
+        return self._end.fileno()
+
+    def ring(self) -> None:
+        """Wakes it. A bell that is full rings already."""
+        with suppress(OSError):
+            self._start.send(b".")
+
+    def silence(self) -> None:
+        """Lets it sleep until it is rung again."""
+        with suppress(BlockingIOError):
+            self._end.recv(1024)
+
+    def close(self) -> None:
+        """Gives the descriptors back."""
+        self._start.close()
+        self._end.close()
+
+
 class GpuServer:
-    """Answers searches until it is stopped. `run` takes a thread; `stop` may be called from any."""
+    """Answers searches until it is stopped. `run` takes a thread, and runs once; `stop` may be called from any.
+
+    Attributes:
+        served: what it did.
+    """
 
     def __init__(self, bank: DeviceBank, namespaces: Namespaces, encode: Encode | None = None) -> None:
         """Prepares.
@@ -75,10 +108,11 @@ class GpuServer:
         self._bank = bank
         self._namespaces = namespaces
         self._encode = encode
+        self.served = Served()
         self._is_stopping = False
         self._ready: deque[_Waiting] = deque()
         self._failed: deque[tuple[bytes, Told]] = deque()
-        self._bell_end, self._bell = os.pipe()
+        self._bell = _Bell()
         self._pool = ThreadPoolExecutor(_CATCHING_UP, thread_name_prefix="catching-up")
 
     def run(self, endpoint: str, listening: Callable[[], None] = lambda: None) -> None:
@@ -90,7 +124,7 @@ class GpuServer:
 
         Raises:
             zmq.ZMQError: the endpoint cannot be used.
-            RuntimeError: the device failed; clients search by themselves then.
+            DeviceLostError: no device is left; clients search by themselves then.
         """
         with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
             socket.set_hwm(0)
@@ -99,23 +133,20 @@ class GpuServer:
             listening()
             poller = zmq.Poller()
             poller.register(socket, zmq.POLLIN)
-            poller.register(self._bell_end, zmq.POLLIN)
+            poller.register(self._bell, zmq.POLLIN)
             try:
                 while not self._is_stopping:
-                    events = dict(poller.poll(0 if self._ready else None))
-                    if self._bell_end in events:
-                        os.read(self._bell_end, 1024)
+                    poller.poll(0 if self._ready else None)
+                    self._bell.silence()
                     self._serve(socket)
             finally:
                 self._pool.shutdown(wait=True, cancel_futures=True)
+                self._bell.close()
 
     def stop(self) -> None:
-        """Ends `run` after the launch that is under way."""
+        """Ends `run` after the launch that is under way; does nothing once it has ended."""
         self._is_stopping = True
-        self._ring()
-
-    def _ring(self) -> None:
-        os.write(self._bell, b".")
+        self._bell.ring()
 
     def _serve(self, socket: zmq.Socket[bytes]) -> None:
         """One launch for what has arrived."""
@@ -133,8 +164,10 @@ class GpuServer:
                 batch.append(_Waiting(client, asked, scan, namespace))
         while self._failed:
             _tell(socket, *self._failed.popleft())
+            self.served.refused += 1
         for waiting, told in self._answers(batch):
             _tell(socket, waiting.client, told)
+            self.served.refused += told.error != ""
 
     def _bring_up(self, client: bytes, asked: Asked, scan: ScanFilter) -> None:
         try:
@@ -143,25 +176,24 @@ class GpuServer:
             self._failed.append((client, Told(asked.number, error=f"{type(error).__name__}: {error}")))
         else:
             self._ready.append(_Waiting(client, asked, scan, namespace))
-        self._ring()
+        self._bell.ring()
 
     def _answers(self, batch: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, Told]]:
-        """Answers to a batch, one launch for each dimension."""
-        by_dim: defaultdict[int, list[tuple[_Waiting, NDArray[np.float32]]]] = defaultdict(list)
+        """Answers to a batch, in one search."""
+        asked: list[_Waiting] = []
+        queries: list[Query] = []
         for waiting, vector in zip(batch, self._vectors(batch), strict=True):
             dim = waiting.namespace.dim
             if vector is None or vector.shape != (dim,):
                 yield waiting, Told(waiting.asked.number, error=f"no vector of the namespace's dimension {dim}")
             else:
-                by_dim[dim].append((waiting, vector))
-        for part in by_dim.values():
-            found = self._bank.search(
-                np.stack([vector for _, vector in part]),
-                [(waiting.namespace, waiting.scan) for waiting, _ in part],
-                max(waiting.asked.limit for waiting, _ in part),
-            )
-            for (waiting, _), best in zip(part, found, strict=True):
-                yield waiting, _told(waiting.asked, best.first(waiting.asked.limit))
+                asked.append(waiting)
+                queries.append(Query(waiting.namespace, waiting.scan, vector, waiting.asked.limit))
+        if queries:
+            self.served.launches += 1
+            self.served.searches += len(queries)
+            for waiting, best in zip(asked, self._bank.search(queries), strict=True):
+                yield waiting, _told(waiting.asked, best)
 
     def _vectors(self, batch: Sequence[_Waiting]) -> list[NDArray[np.float32] | None]:
         """The question of each search as a vector; None where there is nothing to embed it with."""
@@ -184,10 +216,12 @@ def _arrived(socket: zmq.Socket[bytes], most: int) -> Iterator[tuple[bytes, byte
     """What lies there, whom it is from and what it says; does not wait."""
     for _ in range(most):
         try:
-            client, *rest = socket.recv_multipart(zmq.NOBLOCK)
+            client = data = socket.recv(zmq.NOBLOCK, copy=False)  # frames know whether more follow: two calls less
         except zmq.Again:
             return
-        yield client, rest[-1] if rest else b""
+        while data.more:
+            data = socket.recv(copy=False)
+        yield client.bytes, data.bytes
 
 
 def _told(asked: Asked, best: Best) -> Told:
@@ -195,4 +229,5 @@ def _told(asked: Asked, best: Best) -> Told:
 
 
 def _tell(socket: zmq.Socket[bytes], client: bytes, told: Told) -> None:
-    socket.send_multipart([client, written(told)])  # dropped where the client has left
+    socket.send(client, zmq.SNDMORE)
+    socket.send(written(told))  # dropped where the client has left

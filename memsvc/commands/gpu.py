@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
+from prometheus_client import start_http_server
 from sqlalchemy.engine import make_url
 
 from gpu.bank.namespace import NamespaceBank
-from gpu.device.found import NoDeviceError, open_device
+from gpu.device.found import Device, NoDeviceError, open_device
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
+from memsvc.core.metrics import Metrics
 from memsvc.core.settings import Settings
+from memsvc.embedding import build_embedder
 from memsvc.index.keeper import Keeper
 from memsvc.index.names import namespace_key
-from memsvc.wiring import Container
+from memsvc.wiring import Follower
 from retrieval.embedders import packaged
 from retrieval.embedders.batched_questions import BatchedQuestions
 from retrieval.embedders.batching import BatchingEmbedder
@@ -48,10 +53,16 @@ class KeptNamespaces:
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
-def encoder_on_device(settings: Settings, embedder: BatchingEmbedder) -> Encode:
-    """Questions to vectors on the device, where the model is a packaged one; else with the embedder itself."""
+def build_encoder(settings: Settings, closing: ExitStack) -> Encode:
+    """Questions to vectors: on the device where the model is a packaged one, else with the embedder of the settings.
+
+    Raises:
+        StartupRefused: the model cannot be loaded.
+    """
     source, _, name = settings.embedder.partition(":")
     if source != "packaged":
+        embedder = build_embedder(settings)
+        closing.callback(embedder.close)
         return encoder(embedder)
     try:
         return BatchedQuestions(packaged.locate(name), device="cuda")
@@ -69,6 +80,30 @@ def encoder(embedder: BatchingEmbedder) -> Encode:
     return encode
 
 
+def serve_metrics(settings: Settings, metrics: Metrics, closing: ExitStack, say: Say) -> None:
+    """Give the metrics over HTTP, if a port is set.
+
+    Raises:
+        StartupRefused: the port cannot be had.
+    """
+    if settings.gpu_metrics_port is None:
+        return
+    try:
+        server, thread = start_http_server(settings.gpu_metrics_port, settings.host, metrics.registry)
+    except OSError as error:
+        raise StartupRefused(
+            f"cannot give metrics at {settings.host} port {settings.gpu_metrics_port}: {error.strerror}"
+        ) from None
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    closing.callback(stop)
+    say(f"metrics: http://{settings.host}:{server.server_port}/metrics")
+
+
 def run_gpu(settings: Settings, say: Say) -> None:
     """Answer searches at `settings.gpu_socket` until told to stop.
 
@@ -81,22 +116,28 @@ def run_gpu(settings: Settings, say: Say) -> None:
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which uses the device itself; this needs PostgreSQL")
     try:
-        device = open_device(settings.gpu_memory_share)
+        device = open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes)
     except NoDeviceError as error:
         raise StartupRefused(f"memsvc gpu needs a device, but {error}") from None
+    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank")
+    with ExitStack() as closing:
+        closing.callback(device.bank.close)
+        _answer(settings, device, settings.gpu_socket, closing, say)
+    say("stopped")
+
+
+def _answer(settings: Settings, device: Device, endpoint: str, closing: ExitStack, say: Say) -> None:
     from gpu.process.server import GpuServer
 
-    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank")
-    container = Container(settings.model_copy(update={"gpu": "off"}), say=say)
-    try:
-        container.start()
-        server = GpuServer(
-            device.bank, KeptNamespaces(container.keeper), encoder_on_device(settings, container.embedder)
-        )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: server.stop())
-        endpoint = settings.gpu_socket
-        server.run(endpoint, lambda: say(f"answering at {endpoint} (stop with Ctrl+C)"))
-    finally:
-        container.close()
-    say("stopped")
+    follower = Follower(settings, say=say)
+    closing.callback(follower.close)
+    encode = build_encoder(settings, closing)
+    server = GpuServer(device.bank, KeptNamespaces(follower.keeper), encode)
+    follower.metrics.watch_device(lambda: device.bank.residency)
+    follower.metrics.watch_server(server.served)
+    serve_metrics(settings, follower.metrics, closing, say)
+    follower.start()
+    gc.freeze()  # what is here stays: a collection that looks through it all would hold up every search
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    server.run(endpoint, lambda: say(f"answering at {endpoint} (stop with Ctrl+C)"))

@@ -56,6 +56,15 @@ def gpu(*, database_url: DatabaseUrl = None) -> None:
 
 
 @app.command()
+def worker(*, database_url: DatabaseUrl = None) -> None:
+    """Run a process that does the work on namespaces that is due (MEMSVC_JOBS=off leaves it to such a one)."""
+    from memsvc.commands.jobs import run_worker
+
+    with _refusals():
+        run_worker(_settings(None, database_url), _say)
+
+
+@app.command()
 def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Bring the database to the schema of this release. `serve` does so too."""
     with _refusals():

@@ -14,6 +14,7 @@ from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
 from memsvc.http.work import run_blocking
+from memsvc.memories.recalls import Recalls
 from memsvc.recall.asking import answer_fields, ask
 from memsvc.recall.several import Located
 from retrieval.packing.pack import BlockOrder, Packed
@@ -34,6 +35,8 @@ async def context(request: Request, principal: Reader) -> Response:
     block = await run_blocking(
         request, packed, outcome.hits, body.tokenizer, body.token_budget, BlockOrder(body.order), set(body.previous)
     )
+    recalls: Recalls = request.app.state.container.recalls
+    recalls.used(principal.tenant_id, [outcome.hits[cited.place].found.hit.memory_id for cited in block.cited])
     shown = {"context": block.text, **_fields(body, outcome.hits, block)}
     return json_answer(shown | answer_fields(body, outcome))
 

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gpu.device.residency import Residency
+from gpu.process.served import Served
 
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class Residency(Protocol):
-    """What a device holds, see `gpu.device.bank.Residency`."""
-
-    resident: int
-    evicted: int
-    searched_on_host: int
+_OF_DEVICES: tuple[tuple[str, str, Callable[[Residency], int]], ...] = (
+    ("memsvc_device_bytes", "Device memory held by bank pages.", lambda of: of.device_bytes),
+    ("memsvc_device_namespaces", "Namespaces on a device.", lambda of: of.resident),
+    (
+        "memsvc_device_evicted",
+        "Namespaces, or parts of them, that left a device for others, so far.",
+        lambda of: of.evicted,
+    ),
+    ("memsvc_device_returned", "Those that came back from pinned memory, so far.", lambda of: of.returned),
+    ("memsvc_device_pinned", "Namespaces, or parts of them, in pinned memory.", lambda of: of.pinned),
+    ("memsvc_device_pinned_bytes", "Pinned memory that they take.", lambda of: of.pinned_bytes),
+    (
+        "memsvc_device_searched_on_host",
+        "Searches that found no room on a device, so far.",
+        lambda of: of.searched_on_host,
+    ),
+    ("memsvc_device_lost", "Devices that failed and are not used any more.", lambda of: of.lost),
+)
 
 
 class Metrics:
@@ -67,23 +82,25 @@ class Metrics:
         self.bank_memories.set_function(memories)
         self.bank_namespaces.set_function(namespaces)
 
-    def watch_device(self, residency: Residency, allocated: Callable[[], float]) -> None:
-        """Read the device's figures whenever metrics are asked for; a process without a device has none of them."""
-        bytes_held = Gauge("memsvc_device_bytes", "Device memory held by bank pages.", registry=self.registry)
-        bytes_held.set_function(allocated)
-        resident = Gauge("memsvc_device_namespaces", "Namespaces on the device.", registry=self.registry)
-        resident.set_function(lambda: residency.resident)
-        evicted = Gauge(
-            "memsvc_device_evicted", "Namespaces that left the device for others, so far.", registry=self.registry
-        )
-        evicted.set_function(lambda: residency.evicted)
-        on_host = Gauge(
-            "memsvc_device_searched_on_host",
-            "Searches that found no room on the device.",
-            registry=self.registry,
-        )
-        on_host.set_function(lambda: residency.searched_on_host)
+    def watch_device(self, residency: Callable[[], Residency]) -> None:
+        """Read the devices' figures whenever metrics are asked for; a process without a device has none of them."""
+        for name, meaning, figure in _OF_DEVICES:
+            gauge = Gauge(name, meaning, registry=self.registry)
+            gauge.set_function(partial(_figure_now, residency, figure))
+
+    def watch_server(self, served: Served) -> None:
+        """Read the figures of the process of the device whenever metrics are asked for."""
+        for name, meaning, attribute in (
+            ("memsvc_gpu_searches", "Searches answered for other processes, so far.", "searches"),
+            ("memsvc_gpu_launches", "Launches that they took, so far.", "launches"),
+            ("memsvc_gpu_refused", "Searches without an answer, so far.", "refused"),
+        ):
+            Gauge(name, meaning, registry=self.registry).set_function(partial(getattr, served, attribute))
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+
+def _figure_now(residency: Callable[[], Residency], figure: Callable[[Residency], int]) -> float:
+    return figure(residency())

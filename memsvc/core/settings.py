@@ -108,6 +108,31 @@ class Settings(BaseSettings):
     gpu_memory_share: float = Field(
         default=0.6, gt=0.0, le=0.95, description="Share of the free device memory that the bank takes at the start."
     )
+    gpu_devices: int = Field(
+        default=0,
+        ge=0,
+        description="Most devices that the bank spreads over, the first of those that CUDA_VISIBLE_DEVICES leaves; "
+        "0: all.",
+    )
+    gpu_pinned_bytes: int = Field(
+        default=1 << 28,
+        ge=0,
+        description="Pinned memory of the host for namespaces that make room on a device, taken at the start; 0: none, "
+        "they are copied anew.",
+    )
+    gpu_metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of `host` at which `memsvc gpu` gives its metrics, without a key; without it, it gives none.",
+    )
+
+    jobs: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether this process does the work on namespaces that is due (fading), or leaves it to others on "
+        "the same database.",
+    )
+    jobs_every_s: float = Field(default=30.0, gt=0.0, le=3600.0, description="How often it looks what is due.")
 
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")

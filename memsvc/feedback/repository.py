@@ -36,6 +36,12 @@ def store(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     connection.execute(statement, list(rows))
 
 
+def known(connection: Connection, tenant_id: UUID, recall_id: UUID) -> set[UUID]:
+    """Memories on which there is a verdict for this recall."""
+    query = select(FEEDBACK.c.memory_id).where(FEEDBACK.c.tenant_id == tenant_id, FEEDBACK.c.recall_id == recall_id)
+    return set(connection.execute(query).scalars())
+
+
 def latest(connection: Connection, namespace: NamespaceRow, since: datetime | None, limit: int) -> list[Row[Any]]:
     """The last verdicts on memories of a namespace, oldest first: recall_id, verdict, apart.
 

@@ -16,10 +16,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
 from memsvc.core.errors import InvalidInput, NotFound
 from memsvc.db.engine import Database
 from memsvc.feedback import repository
+from memsvc.memories import recalls
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.traces import Trace, Traces
@@ -124,6 +126,10 @@ class Feedback:
         """Writes the verdicts; returns for each namespace on how many of its memories."""
         homes = repository.homes(connection, trace.tenant_id, list(verdicts))
         now = self._clock.now()
+        # A recall is one use of a memory, however often the caller changes their mind about it.
+        known = repository.known(connection, trace.tenant_id, recall_id)
+        grades = {one: Grade[verdict.name] for one, verdict in verdicts.items() if one in homes and one not in known}
+        recalls.judged(connection, trace.tenant_id, grades, now)
         repository.store(
             connection,
             [

@@ -9,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from gpu.bank.records import State
+from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound, PreconditionFailed
 from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.index.keeper import Keeper
-from memsvc.memories import repository
+from memsvc.memories import recalls, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Draft, Encoding
 from memsvc.memories.ledger import Ledger, Stored
@@ -23,6 +24,8 @@ from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
 from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise
 
+_SHOWN = frozenset({State.ACTIVE})
+_HIDDEN = frozenset({State.FORGOTTEN, State.ARCHIVED})
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
 Allowed = Callable[[str], bool]
@@ -102,7 +105,7 @@ class Changer:
                     return revise(ledger, stored, values, None, self._preparer, "edited")
                 return self._rewrite(ledger, stored, draft, read, is_last=number == ATTEMPTS)
 
-            return self._apply(author, memory_id, allowed, State.ACTIVE, change, if_match, claim, "edit")
+            return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "edit")
 
         return _tried(attempt)
 
@@ -151,18 +154,27 @@ class Changer:
             NotFound: there is no such active memory.
             PreconditionFailed: `if_match` is not its version.
         """
-        return self._move(author, memory_id, allowed, State.ACTIVE, State.FORGOTTEN, "forget", if_match, claim)
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            return self._put(ledger, stored, State.FORGOTTEN, "forget")
+
+        return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "forget")
 
     def restore(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
     ) -> Outcome:
-        """Bring a forgotten memory back.
+        """Bring a forgotten or archived memory back. That is a use of it: it does not fade away again at once.
 
         Raises:
-            NotFound: there is no such forgotten memory.
+            NotFound: there is no such memory.
             PreconditionFailed: `if_match` is not its version.
         """
-        return self._move(author, memory_id, allowed, State.FORGOTTEN, State.ACTIVE, "restore", if_match, claim)
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            recalls.judged(ledger.connection, author.tenant_id, {memory_id: Grade.USED}, ledger.now)
+            return self._put(ledger, stored, State.ACTIVE, "restore")
+
+        return self._apply(author, memory_id, allowed, _HIDDEN, change, if_match, claim, "restore")
 
     def erase(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
@@ -194,21 +206,8 @@ class Changer:
 
         return _tried(attempt)
 
-    def _move(
-        self,
-        author: Author,
-        memory_id: UUID,
-        allowed: Allowed,
-        before: State,
-        after: State,
-        op: str,
-        if_match: int | None,
-        claim: Claim | None,
-    ) -> Outcome:
-        def change(ledger: Ledger, stored: Stored) -> int:
-            return revise(ledger, stored, {**stored.described, "state": int(after)}, None, self._preparer, _REASONS[op])
-
-        return self._apply(author, memory_id, allowed, before, change, if_match, claim, op)
+    def _put(self, ledger: Ledger, stored: Stored, state: State, op: str) -> int:
+        return revise(ledger, stored, {**stored.described, "state": int(state)}, None, self._preparer, _REASONS[op])
 
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> Stored:
         with self._database.read() as connection:
@@ -222,7 +221,7 @@ class Changer:
         author: Author,
         memory_id: UUID,
         allowed: Allowed,
-        state: State | None,
+        states: frozenset[State] | None,
         change: Callable[[Ledger, Stored], int],
         if_match: int | None,
         claim: Claim | None,
@@ -239,7 +238,7 @@ class Changer:
                 raise NotFound("there is no such memory")
             stored, namespace = found
             now = self._clock.now()
-            if state is not None and (stored.row["state"] != state or stored.is_expired(now)):
+            if states is not None and (State(stored.row["state"]) not in states or stored.is_expired(now)):
                 raise NotFound("there is no such memory")
             if if_match is not None and stored.row["version"] != if_match:
                 raise PreconditionFailed("the memory has another version; read it again and repeat the change")

@@ -187,7 +187,7 @@ async def list_memories(request: Request, principal: Reader) -> Response:
         limit=query.limit,
         cursor=query.cursor,
     )
-    items = [memory_fields(m.row, m.id, m.content, query.namespace) for m in page.memories]
+    items = [_fields(found) for found in page.memories]
     return json_answer({"items": items, "next_cursor": page.next_cursor})
 
 
@@ -301,7 +301,8 @@ async def _answer(request: Request, principal: Principal, outcome: Outcome, stat
 
 
 def _fields(found: Located) -> dict[str, Any]:
-    return memory_fields(found.stored.row, found.stored.id, found.stored.content, found.path)
+    stored = found.stored
+    return memory_fields(stored.row, stored.id, stored.content, found.path, found.fading)
 
 
 def _batch_answer(outcome: Outcome, asked: Sequence[dict[str, Any]]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,26 +20,30 @@ from memsvc.filters.sql import where
 from memsvc.http.cursor import CursorCodec
 from memsvc.memories import repository
 from memsvc.memories.change import Allowed
+from memsvc.memories.fading import shown_fading
 from memsvc.memories.ledger import Stored
 from memsvc.models import Memory
+from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
 
 _ROUTE = "memories"
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A memory with the path of its namespace."""
+    """A memory with the path of its namespace, and how far it has faded (see `memsvc.memories.fading`)."""
 
     stored: Stored
     path: str
+    fading: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list."""
 
-    memories: list[Stored]
+    memories: list[Located]
     next_cursor: str | None
 
 
@@ -63,7 +68,7 @@ class Reading:
         """The memory that a write of this tenant made or changed, in whatever state, or None if it is gone."""
         with self._database.read() as connection:
             found = repository.located(connection, tenant_id, memory_id)
-        return None if found is None else Located(found[0], found[1].path)
+        return None if found is None else self._located(*found)
 
     def history(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[Any]:
         """Every version of an active memory, oldest first.
@@ -115,11 +120,15 @@ class Reading:
             )
         more = len(found) > limit
         found = found[:limit]
+        shown = [self._located(one, namespace) for one in found]
         if not more:
-            return Page(found, None)
+            return Page(shown, None)
         last = found[-1]
         position = [to_us(last.row["recorded_at"]), str(last.id)]
-        return Page(found, self._cursors.encode(position, tenant_id=tenant_id, route=_ROUTE, digest=digest))
+        return Page(
+            [self._located(one, namespace) for one in found],
+            self._cursors.encode(position, tenant_id=tenant_id, route=_ROUTE, digest=digest),
+        )
 
     def _place(self, cursor: str, tenant_id: UUID, digest: bytes) -> tuple[datetime, UUID]:
         position = self._cursors.decode(cursor, tenant_id=tenant_id, route=_ROUTE, digest=digest)
@@ -129,8 +138,12 @@ class Reading:
         except (TypeError, ValueError):
             raise BadCursor("this cursor was not made for this list; start the list again") from None
 
+    def _located(self, stored: Stored, namespace: NamespaceRow) -> Located:
+        fading = shown_fading(stored.row, policies.of(namespace), self._clock.now())
+        return Located(stored, namespace.path, fading)
+
     def _active(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
         found = repository.located(connection, tenant_id, memory_id)
         if found is None or not allowed(found[1].path) or not found[0].is_shown(self._clock.now()):
             raise NotFound("there is no such memory")
-        return Located(found[0], found[1].path)
+        return self._located(*found)

@@ -48,6 +48,19 @@ def by_id(connection: Connection, tenant_id: UUID, memory_id: UUID) -> Stored | 
     return None if row is None else _to_stored(row)
 
 
+def by_ids(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]
+) -> dict[UUID, Stored]:
+    """The namespace's memories of those ids, in whatever state."""
+    found: dict[UUID, Stored] = {}
+    for part in _chunks(list(memory_ids)):
+        query = _stored().where(
+            MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, MEMORY.c.id.in_(part)
+        )
+        found.update((row.id, _to_stored(row)) for row in connection.execute(query))
+    return found
+
+
 def located(
     connection: Connection, tenant_id: UUID, memory_id: UUID, *, lock: bool = False
 ) -> tuple[Stored, NamespaceRow] | None:
@@ -259,6 +272,12 @@ _SHOWN = (
         MEMORY.c.external_id,
         MEMORY.c.recorded_at,
         MEMORY.c.updated_at,
+        MEMORY.c.stability_s,
+        MEMORY.c.last_recalled_at,
+        MEMORY.c.recall_count,
+        MEMORY.c.level,
+        MEMORY.c.legal_hold,
+        MEMORY.c.surprise,
     )
     .join(
         _TEXT,
@@ -320,6 +339,12 @@ def matching_versions(
         .distinct()
     )
     return sorted(connection.execute(query).scalars(), key=lambda i: i.bytes)
+
+
+def count(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> int:
+    """Memories of a namespace, in whatever state."""
+    query = select(func.count()).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def counts(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> list[tuple[int, int, int]]:

@@ -24,6 +24,7 @@ from memsvc.models import Relation
 
 KindName = Literal["episodic", "semantic", "procedural"]
 StateName = Literal["active", "forgotten", "quarantined", "superseded", "archived"]
+LevelName = Literal["active", "warm", "cold", "archived", "forgotten"]
 OutcomeName = Literal["success", "failure", "partial", "unknown"]
 
 _SEGMENT = re.compile(r"[^\s/*\x00-\x1f\x7f]{1,128}")
@@ -224,6 +225,11 @@ class MemoryOut(ApiModel):
     trust: float
     pinned: bool
     state: StateName
+    level: LevelName | None = Field(description="How far it has faded; null for a memory that does not.")
+    retention: float | None = Field(description="From 1 (just written or recalled) down to 0, as its policy has it.")
+    fades_at: Instant | None = Field(description="When it falls to the next level if nobody recalls it.")
+    recall_count: int
+    last_recalled_at: Instant | None
     version: int
     source: dict[str, Any] | None
     metadata: dict[str, Any]
@@ -351,8 +357,14 @@ _VERSION = (
 )  # fmt: skip
 
 
-def memory_fields(row: Mapping[str, Any], memory_id: UUID, content: str, namespace: str) -> dict[str, Any]:
-    """The fields of `MemoryOut` from a memory row, or from a version row with the memory's own columns."""
+def memory_fields(
+    row: Mapping[str, Any], memory_id: UUID, content: str, namespace: str, fading: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields of `MemoryOut` from a memory row, or from a version row with the memory's own columns.
+
+    Args:
+        fading: see `memsvc.memories.fading.shown_fading`.
+    """
     return {
         "id": memory_id,
         "namespace": namespace,
@@ -360,6 +372,7 @@ def memory_fields(row: Mapping[str, Any], memory_id: UUID, content: str, namespa
         "content": content,
         "state": _STATE_NAMES[row["state"]],
         **{name: row[name] for name in _MEMORY},
+        **fading,
     }
 
 

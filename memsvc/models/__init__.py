@@ -6,6 +6,7 @@ from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
+from memsvc.models.job import Job, JobEffect, JobRun, Lease, RunState
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
 from memsvc.models.tenant import ApiKey, Namespace, Tenant
 
@@ -20,12 +21,17 @@ __all__ = [
     "Entity",
     "EntityAlias",
     "Idempotency",
+    "Job",
+    "JobEffect",
+    "JobRun",
+    "Lease",
     "Memory",
     "MemoryLink",
     "MemoryVersion",
     "Namespace",
     "RecallFeedback",
     "Relation",
+    "RunState",
     "Tenant",
     "TokenEmbedding",
     "Tombstone",

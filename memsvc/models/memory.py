@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,6 +83,11 @@ class Memory(Described, Base):
     stability_s: Mapped[float]
     last_recalled_at: Mapped[datetime | None]
     recall_count: Mapped[int] = mapped_column(Integer)
+    # How far it has faded, see `lifecycle.policy.Level`: active, warm or cold. Archived and forgotten are states.
+    level: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    legal_hold: Mapped[bool] = mapped_column(server_default=false())
+    # From 0 to 1, how unlike everything that was there it was. NULL: nobody has looked yet.
+    surprise: Mapped[float | None]
     # Wrapped data key of this memory. NULL while encryption at rest is off: content and vectors are plain then.
     data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
 

@@ -11,6 +11,7 @@ from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
+from memsvc.models.job import Job, JobEffect, JobRun, Lease
 from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Tombstone
 from memsvc.models.tenant import Namespace
 
@@ -22,6 +23,10 @@ ENTITY = cast(Table, Entity.__table__)
 ENTITY_ALIAS = cast(Table, EntityAlias.__table__)
 FEEDBACK = cast(Table, RecallFeedback.__table__)
 IDEMPOTENCY = cast(Table, Idempotency.__table__)
+JOB = cast(Table, Job.__table__)
+JOB_EFFECT = cast(Table, JobEffect.__table__)
+JOB_RUN = cast(Table, JobRun.__table__)
+LEASE = cast(Table, Lease.__table__)
 LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)

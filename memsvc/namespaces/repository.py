@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -15,9 +16,10 @@ from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE
 
 _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
-_COLUMNS = (_NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at)
+COLUMNS = (_NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings)
+"""Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
-_BY_PATH = select(*_COLUMNS).where(_NS.c.tenant_id == bindparam("tenant"), _NS.c.path == bindparam("path"))
+_BY_PATH = select(*COLUMNS).where(_NS.c.tenant_id == bindparam("tenant"), _NS.c.path == bindparam("path"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class NamespaceRow:
     space_id: UUID
     head_seq: int
     created_at: datetime
+    settings: Mapping[str, Any] = field(hash=False, compare=False)
 
     @property
     def key(self) -> tuple[UUID, UUID]:
@@ -59,7 +62,7 @@ def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bo
         lock: hold its row until the transaction ends, so that writers of one namespace queue up here and its `seq` has
             neither gaps nor commits out of order. SQLite has one writer anyway.
     """
-    query = select(*_COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.id == namespace_id)
+    query = select(*COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.id == namespace_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else NamespaceRow(*row)
 
@@ -101,7 +104,7 @@ def advance(connection: Connection, namespace: NamespaceRow, by: int) -> int:
 
 def every(connection: Connection) -> list[NamespaceRow]:
     """All namespaces of all tenants: for loading and verifying the bank, never for an answer."""
-    return [NamespaceRow(*row) for row in connection.execute(select(*_COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
+    return [NamespaceRow(*row) for row in connection.execute(select(*COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
 
 
 def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int) -> list[NamespaceSummary]:
@@ -112,7 +115,7 @@ def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None
         .scalar_subquery()
     )
     query = (
-        select(*_COLUMNS, count, _SPACE.c.model)
+        select(*COLUMNS, count, _SPACE.c.model)
         .join(_SPACE, _SPACE.c.id == _NS.c.space_id)
         # Not LIKE, for which SQLite takes small letters and capitals as the same.
         .where(_NS.c.tenant_id == tenant_id, func.substr(_NS.c.path, 1, len(prefix)) == prefix)
@@ -121,7 +124,7 @@ def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None
     )
     if after is not None:
         query = query.where(_NS.c.path > after)
-    return [NamespaceSummary(NamespaceRow(*row[:6]), row[6], row[7]) for row in connection.execute(query)]
+    return [NamespaceSummary(NamespaceRow(*row[:7]), row[7], row[8]) for row in connection.execute(query)]
 
 
 def paths(connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int) -> list[str]:

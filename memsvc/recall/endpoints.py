@@ -44,7 +44,7 @@ def hit_fields(hit: Located, rank: int) -> dict[str, Any]:
     return {
         "rank": rank,
         "score": hit.score,
-        "memory": memory_fields(memory._mapping, own.memory_id, memory.text, hit.path),
+        "memory": memory_fields(memory._mapping, own.memory_id, memory.text, hit.path, hit.found.fading),
         "channels": {name: {"rank": score.rank, "score": score.score} for name, score in own.channels.items()},
     }
 

@@ -20,6 +20,8 @@ from memsvc.db.engine import Database
 from memsvc.filters.ast import Node
 from memsvc.index.keeper import Keeper
 from memsvc.memories import repository
+from memsvc.memories.fading import shown_fading
+from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.scope import Scopes
@@ -49,10 +51,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A hit with the memory as the database has it."""
+    """A hit with the memory as the database has it, and how far it has faded (see `memsvc.memories.fading`)."""
 
     hit: Hit
     memory: Any
+    fading: Mapping[str, Any]
 
     @property
     def vector(self) -> NDArray[np.float32] | None:
@@ -147,7 +150,7 @@ class RecallService:
         searching = time.perf_counter()
         recall = self._recaller.recall(analysed, bank, self._factors(namespace))
         hydrating = time.perf_counter()
-        found = self._fetch(tenant_id, recall, question.as_of, scan.states)
+        found = self._fetch(namespace, recall, question.as_of, scan.states, now)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -165,18 +168,26 @@ class RecallService:
             explained(analysed.question, recall.trail),
         )
 
-    def _fetch(self, tenant_id: UUID, recall: Recall, as_of: datetime | None, states: frozenset[State]) -> list[Found]:
+    def _fetch(
+        self,
+        namespace: NamespaceRow,
+        recall: Recall,
+        as_of: datetime | None,
+        states: frozenset[State],
+        now: datetime,
+    ) -> list[Found]:
         """The memories as they were searched. One that was erased or hidden since then is left out."""
         if not recall.hits:
             return []
         with self._database.read() as connection:
-            rows = repository.versions(connection, tenant_id, [(h.memory_id, h.version) for h in recall.hits])
+            rows = repository.versions(connection, namespace.tenant_id, [(h.memory_id, h.version) for h in recall.hits])
+        policy = policies.of(namespace)
         found = []
         for hit in recall.hits:
             row = rows.get((hit.memory_id, hit.version))
             if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
-            found.append(Found(hit, row))
+            found.append(Found(hit, row, shown_fading(dict(row._mapping), policy, now)))
         return found
 
 

@@ -46,7 +46,7 @@ def test_unknown_namespace_is_an_empty_one(ada: Caller) -> None:
 
 def test_every_write_is_found_by_the_next_recall(shared: Any) -> None:
     caller = shared.tenant("pairs")
-    for i in range(rounds(200, 1_000)):
+    for i in range(rounds(60, 1_000)):
         caller.remember(f"note{i} says thing{i * 7}")
         assert caller.found(f"note{i}", top_k=1) == [f"note{i} says thing{i * 7}"]
 

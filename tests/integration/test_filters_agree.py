@@ -16,6 +16,7 @@ from memsvc.filters.grammar import parse
 from memsvc.filters.scan import split
 from memsvc.filters.sql import where
 from memsvc.models import EmbeddingSpaceRow, Memory, MemoryVersion, Namespace, Tenant
+from tests.fixtures.extent import rounds
 from tests.fixtures.filter_cases import filters, memories
 from tests.fixtures.filter_meaning import passes, scan_passes
 
@@ -91,7 +92,7 @@ def assert_agree(connection: Connection, rows: dict[UUID, dict[str, Any]], wante
 
 
 # One database serves all examples: each writes into a transaction that is rolled back.
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=rounds(30, 1_000), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(described=st.lists(memories, min_size=1, max_size=6), asked=st.lists(filters, min_size=1, max_size=6))
 def test_every_way_of_evaluating_a_filter_agrees(
     connection: Connection, described: list[dict[str, Any]], asked: list[dict[str, Any]]

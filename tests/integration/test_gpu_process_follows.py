@@ -12,22 +12,20 @@ import torch
 from gpu.device.bank import DeviceBank
 from gpu.device.pool import DevicePool
 from gpu.process.server import GpuServer
-from memsvc.commands.gpu import KeptNamespaces, encoder, run_gpu
+from memsvc.commands.gpu import KeptNamespaces, run_gpu
 from memsvc.core.errors import StartupRefused
 from memsvc.core.settings import Settings
-from tests.fixtures.storage_service import open_service, service_on
+from memsvc.wiring import Follower
+from tests.fixtures.storage_service import service_on
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_a_write_is_found_through_the_process(postgres_url: str, tmp_path: Path) -> None:
     endpoint = f"ipc://{tmp_path}/gpu"
-    follower = open_service(postgres_url, tmp_path, gpu="off")
-    server = GpuServer(
-        DeviceBank(DevicePool(DEVICE, 1 << 20)),
-        KeptNamespaces(follower.container.keeper),
-        encoder(follower.container.embedder),
-    )
+    follower = Follower(Settings(database_url=postgres_url, data_dir=tmp_path))
+    follower.start()
+    server = GpuServer(DeviceBank(DevicePool(DEVICE, 1 << 20)), KeptNamespaces(follower.keeper))
     listening = threading.Event()
     thread = threading.Thread(target=server.run, args=(endpoint, listening.set))
     thread.start()
@@ -45,19 +43,20 @@ def test_a_write_is_found_through_the_process(postgres_url: str, tmp_path: Path)
 
             searches.search = counted
             searches._client._timeout_ms = 30_000
-            for number in range(12):
+            for number in range(6):
                 memory = serving.add(f"unique{number} token", f"user/u{number % 3}")
                 assert memory in serving.found(f"unique{number}", f"user/u{number % 3}")
-            assert len(asked) == 12
+            assert len(asked) == 6
+            assert b"memsvc_bank_memories 6.0" in follower.metrics.render()
             server.stop()
             thread.join(30)
             searches._client._timeout_ms = 100
-            assert memory in serving.found("unique11", "user/u2")  # without the process, by comparing all
-            assert len(asked) == 12
+            assert memory in serving.found("unique5", "user/u2")  # without the process, by comparing all
+            assert len(asked) == 6
     finally:
         server.stop()
         thread.join(30)
-        follower.container.close()
+        follower.close()
 
 
 @pytest.mark.parametrize(

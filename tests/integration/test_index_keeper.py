@@ -155,7 +155,7 @@ def play(url: str, taken: list[tuple[str, Any]]) -> None:
 
 
 once = settings(
-    max_examples=15,
+    max_examples=rounds(8, 100),
     phases=[Phase.explicit, Phase.generate],  # an example takes a tenth of a second: no shrinking
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -203,7 +203,7 @@ def test_a_write_through_one_process_is_found_through_the_other(postgres_url: st
         for writer in writers:
             writer.start()
         missed = 0
-        for n in range(rounds(100, 1_000)):
+        for n in range(rounds(40, 1_000)):
             written, asked = (one, two) if n % 2 else (two, one)
             memory = written.add(f"unique{n} token", f"user/u{n % 7}")
             missed += memory not in asked.found(f"unique{n}", f"user/u{n % 7}")
@@ -219,7 +219,7 @@ def test_a_write_through_one_process_is_found_through_the_other(postgres_url: st
 def test_what_one_process_erases_or_hides_the_other_no_longer_finds(postgres_url: str, tmp_path: Path) -> None:
     one, two = open_service(postgres_url, tmp_path), open_service(postgres_url, tmp_path)
     try:
-        for n in range(30):
+        for n in range(rounds(12, 60)):
             memory = one.add(f"secret{n} here")
             assert memory in two.found(f"secret{n}")
             if n % 2:

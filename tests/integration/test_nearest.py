@@ -64,7 +64,7 @@ def test_the_ways_find_the_same(
 ) -> None:
     exact, by_comparing = told(sqlite_url, tmp_path, large_from=0)
     indexed, by_index = told(sqlite_url, tmp_path, large_from=50)
-    monkeypatch.setattr(memsvc.nearest, "open_device", lambda share: device)
+    monkeypatch.setattr(memsvc.nearest, "open_device", lambda *_: device)
     on_device, by_device = told(sqlite_url, tmp_path, large_from=0, gpu_from=1)
 
     assert [way["found by"] for way in (by_comparing, by_index, by_device)] == [

@@ -10,9 +10,9 @@ Example:
 """
 
 from memsvc_client._version import __version__
-from memsvc_client.async_client import AsyncKeys, AsyncMemoryClient
+from memsvc_client.async_client import AsyncJobs, AsyncKeys, AsyncMemoryClient
 from memsvc_client.batching import OnProgress, Progress
-from memsvc_client.client import Keys, MemoryClient
+from memsvc_client.client import Jobs, Keys, MemoryClient
 from memsvc_client.connection import RetryPolicy
 from memsvc_client.errors import (
     ApiError,
@@ -60,12 +60,15 @@ from memsvc_client.types import (
     Answer,
     BatchItem,
     BatchResult,
+    Care,
     ChannelHit,
     Citation,
     Context,
+    Effect,
     FieldProblem,
     FusionState,
     Hit,
+    JobRun,
     Key,
     LeftOut,
     Link,
@@ -74,10 +77,12 @@ from memsvc_client.types import (
     NewKey,
     Objective,
     Page,
+    Policy,
     Problem,
     Readiness,
     Recall,
     Revision,
+    Scheduled,
     ServerVersion,
     Stats,
     Written,
@@ -87,6 +92,7 @@ __all__ = [
     "Answer",
     "ApiError",
     "AskOptions",
+    "AsyncJobs",
     "AsyncKeys",
     "AsyncMemoryClient",
     "AsyncPager",
@@ -94,6 +100,7 @@ __all__ = [
     "BatchItem",
     "BatchResult",
     "BlockOrder",
+    "Care",
     "ChannelHit",
     "Citation",
     "Conflict",
@@ -101,6 +108,7 @@ __all__ = [
     "Context",
     "ContextOptions",
     "Described",
+    "Effect",
     "FieldProblem",
     "Filter",
     "Forbidden",
@@ -108,6 +116,8 @@ __all__ = [
     "Hit",
     "InvalidArgument",
     "InvalidRequest",
+    "JobRun",
+    "Jobs",
     "Key",
     "Keys",
     "Kind",
@@ -130,6 +140,7 @@ __all__ = [
     "Page",
     "Pager",
     "PayloadTooLarge",
+    "Policy",
     "PreconditionFailed",
     "Problem",
     "Profile",
@@ -141,6 +152,7 @@ __all__ = [
     "RetryPolicy",
     "Revision",
     "Role",
+    "Scheduled",
     "ServerError",
     "ServerVersion",
     "ServiceUnavailable",

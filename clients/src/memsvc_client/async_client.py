@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -28,8 +30,11 @@ from memsvc_client.protocol import Protocol
 from memsvc_client.transport import AsyncTransport
 from memsvc_client.types import (
     BatchResult,
+    Care,
     Context,
+    Effect,
     FusionState,
+    JobRun,
     Key,
     Link,
     Memory,
@@ -42,6 +47,9 @@ from memsvc_client.types import (
     Stats,
     Written,
 )
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+"""Between two looks at a run that is waited for."""
 
 
 class AsyncKeys:
@@ -81,6 +89,95 @@ class AsyncKeys:
         await self._transport.send(self._protocol.revoke_key(key_id))
 
 
+class AsyncJobs:
+    """Work on a namespace: how its memories fade, what was done to them, and taking it back."""
+
+    def __init__(self, transport: AsyncTransport, protocol: Protocol) -> None:
+        self._transport, self._protocol = transport, protocol
+
+    async def policy(self, *, namespace: str | None = None) -> Care:
+        """What is done to a namespace, and when."""
+        return await self._transport.send(self._protocol.care(namespace))
+
+    async def set_policy(
+        self,
+        policy: Mapping[str, Any],
+        *,
+        schedules: Mapping[str, str | None] | None = None,
+        namespace: str | None = None,
+    ) -> Care:
+        """Sets what is done to a namespace; what is not named is as by default, and off its schedule.
+
+        Args:
+            policy: See docs/lifecycle.md, such as `{"below": {"archived": 0.1}}`.
+            schedules: By kind of work: a cron line in UTC, or `every <seconds>s`.
+            namespace: Which; default the client's.
+
+        Raises:
+            InvalidRequest: The policy makes no sense; `problem.errors` says where.
+            NotFound: There is no such namespace.
+        """
+        return await self._transport.send(self._protocol.set_care(namespace, policy, schedules or {}))
+
+    async def run(
+        self,
+        kind: str,
+        *,
+        dry_run: bool = False,
+        wait_s: float = 60.0,
+        namespace: str | None = None,
+    ) -> JobRun:
+        """Does work on a namespace now, or with `dry_run` only reports what it would do (see `effects`).
+
+        Args:
+            kind: Such as `fade`.
+            dry_run: Changes nothing.
+            wait_s: Wait so long for its end, in seconds; a run that is not over goes on.
+            namespace: Which; default the client's.
+        """
+        return await self.wait(
+            await self._transport.send(self._protocol.ask_for_run(namespace, kind, dry_run)), wait_s=wait_s
+        )
+
+    async def wait(self, run: JobRun, *, wait_s: float = 60.0) -> JobRun:
+        """The run after its end, or as it is after so many seconds."""
+        by = time.monotonic() + wait_s
+        pause_s = _FIRST_PAUSE_S
+        while not run.is_over and time.monotonic() < by:
+            await asyncio.sleep(min(pause_s, max(0.0, by - time.monotonic())))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            run = await self.get(run.id)
+        return run
+
+    async def get(self, run_id: str) -> JobRun:
+        """One run.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+        return await self._transport.send(self._protocol.run(run_id))
+
+    def list(self, *, namespace: str | None = None, limit: int | None = None) -> AsyncPager[JobRun]:
+        """Runs of a namespace, the newest first; pages are fetched while iterating."""
+        return AsyncPager(self._transport.send, self._protocol.runs(namespace, None), limit=limit)
+
+    def effects(self, run_id: str, *, limit: int | None = None) -> AsyncPager[Effect]:
+        """What a run did, or would do, to each memory, and why; pages are fetched while iterating."""
+        return AsyncPager(self._transport.send, self._protocol.effects(run_id, None), limit=limit)
+
+    async def undo(self, run_id: str, *, wait_s: float = 60.0) -> JobRun:
+        """Takes back what a run did, within 30 days.
+
+        Raises:
+            Conflict: It is not over, changed nothing, or is too long ago.
+        """
+        return await self.wait(await self._transport.send(self._protocol.undo_run(run_id)), wait_s=wait_s)
+
+    async def cancel(self, run_id: str) -> JobRun:
+        """Ends a run; what it did stays until it is undone."""
+        return await self._transport.send(self._protocol.cancel_run(run_id))
+
+
 class AsyncMemoryClient:
     """A connection to a memsvc service for one event loop. Close it, or use it in an `async with` block.
 
@@ -109,6 +206,7 @@ class AsyncMemoryClient:
         self._transport = AsyncTransport(Connection.resolve(base_url, api_key, timeout_s, retry), http_transport)
         self._protocol = Protocol(namespace)
         self.keys = AsyncKeys(self._transport, self._protocol)
+        self.jobs = AsyncJobs(self._transport, self._protocol)
 
     async def remember(
         self,

@@ -21,8 +21,11 @@ from memsvc_client.inputs import (
 )
 from memsvc_client.types import (
     BatchResult,
+    Care,
     Context,
+    Effect,
     FusionState,
+    JobRun,
     Key,
     Link,
     Memory,
@@ -68,6 +71,10 @@ _read_recall = reader(Recall)
 _read_context = reader(Context)
 _read_recorded = reader(_Recorded)
 _read_fusion = reader(FusionState)
+_read_care = reader(Care)
+_read_run = reader(JobRun)
+_read_runs = reader(Page[JobRun])
+_read_effects = reader(Page[Effect])
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
@@ -99,6 +106,12 @@ def _read_readiness(reply: Reply) -> Readiness:
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Without the fields that were left at None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _run_path(run_id: str) -> str:
+    if not run_id:
+        raise InvalidArgument("the id of a run is needed")
+    return f"/v1/job-runs/{quote(run_id, safe='')}"
 
 
 def _memory_path(memory_id: str, suffix: str = "") -> str:
@@ -267,6 +280,43 @@ class Protocol:
         if not key_id:
             raise InvalidArgument("a key id is needed")
         return Call("DELETE", f"/v1/keys/{quote(key_id, safe='')}", nothing, gone_is_done=True)
+
+    def care(self, namespace: str | None) -> Call[Care]:
+        """GET /v1/policy."""
+        return Call("GET", "/v1/policy", _read_care, {"namespace": self.resolve(namespace)})
+
+    def set_care(
+        self, namespace: str | None, policy: Mapping[str, Any], schedules: Mapping[str, str | None]
+    ) -> Call[Care]:
+        """PUT /v1/policy. Setting it twice is setting it once, so it may be repeated."""
+        body = {"namespace": self.resolve(namespace), "policy": {**policy}, "schedules": {**schedules}}
+        return Call("PUT", "/v1/policy", _read_care, body=encode(body), headers=JSON)
+
+    def ask_for_run(self, namespace: str | None, kind: str, dry_run: bool) -> Call[JobRun]:
+        """POST /v1/job-runs. A second run finds nothing left to do, so it may be repeated."""
+        body = {"namespace": self.resolve(namespace), "kind": kind, "dry_run": dry_run}
+        return Call("POST", "/v1/job-runs", _read_run, body=encode(body), headers=JSON)
+
+    def run(self, run_id: str) -> Call[JobRun]:
+        """GET /v1/job-runs/{id}."""
+        return Call("GET", _run_path(run_id), _read_run)
+
+    def runs(self, namespace: str | None, page_size: int | None) -> PageCall:
+        """GET /v1/job-runs."""
+        params = {"namespace": self.resolve(namespace), "limit": page_size and str(page_size)}
+        return PageCall("/v1/job-runs", _read_runs, _given(params))
+
+    def effects(self, run_id: str, page_size: int | None) -> PageCall:
+        """GET /v1/job-runs/{id}/effects."""
+        return PageCall(f"{_run_path(run_id)}/effects", _read_effects, _given({"limit": page_size and str(page_size)}))
+
+    def undo_run(self, run_id: str) -> Call[JobRun]:
+        """POST /v1/job-runs/{id}:undo. The same run answers a second time, so it may be repeated."""
+        return Call("POST", f"{_run_path(run_id)}:undo", _read_run)
+
+    def cancel_run(self, run_id: str) -> Call[JobRun]:
+        """POST /v1/job-runs/{id}:cancel. What is over stays what it is, so it may be repeated."""
+        return Call("POST", f"{_run_path(run_id)}:cancel", _read_run)
 
     def version(self) -> Call[ServerVersion]:
         """GET /v1/version."""

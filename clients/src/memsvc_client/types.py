@@ -43,6 +43,14 @@ class Memory(Model):
     importance: float | None = None
     trust: float | None = None
     pinned: bool = False
+    level: str | None = None
+    """How far it has faded: active, warm, cold, archived, forgotten."""
+    retention: float | None = None
+    """From 1 (just written or used) down to 0."""
+    fades_at: datetime | None = None
+    """When it falls to the next level if nobody uses it."""
+    recall_count: int = 0
+    last_recalled_at: datetime | None = None
     source: dict[str, Any] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
@@ -208,6 +216,65 @@ class FusionState(Model):
     rounds: int = 0
     regret: float = 0.0
     regret_bound: float = 0.0
+
+
+class Policy(Model):
+    """What is done with memories as they fade; see docs/lifecycle.md."""
+
+    below: dict[str, float | None] = Field(default_factory=dict)
+    hysteresis: float = 0.0
+    coldest: dict[str, str] = Field(default_factory=dict)
+    factors: dict[str, float] = Field(default_factory=dict)
+    share_per_run: float = 0.0
+    protect_importance: float = 0.0
+
+
+class Scheduled(Model):
+    """A kind of work on a namespace, when it is done, and when next."""
+
+    kind: str
+    schedule: str
+    next_at: datetime
+
+
+class Care(Model):
+    """What is done to a namespace, and when."""
+
+    namespace: str
+    policy: Policy
+    schedules: tuple[Scheduled, ...] = ()
+
+
+class JobRun(Model):
+    """Work on a namespace. `counts` has to how many memories each action was done."""
+
+    id: str
+    namespace: str
+    kind: str
+    state: str
+    dry_run: bool = False
+    undoes: str | None = None
+    asked_by: str | None = None
+    asked_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state not in ("queued", "running")
+
+
+class Effect(Model):
+    """What a run did, or would do, to one memory, and the numbers that it follows from."""
+
+    memory_id: str
+    action: str
+    before: dict[str, Any] = Field(default_factory=dict)
+    after: dict[str, Any] = Field(default_factory=dict)
+    why: dict[str, Any] = Field(default_factory=dict)
 
 
 class Revision(Model):

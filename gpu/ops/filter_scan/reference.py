@@ -21,7 +21,11 @@ def filter_rows(batch: RecordBatch, scan: ScanFilter) -> NDArray[np.bool_]:
         keep &= np.isin(batch.states, [int(state) for state in scan.states])
     for item in scan.ranges:
         values = getattr(batch, item.column)
-        known = (values != UNKNOWN_US) & (values != NEVER_US) if values.dtype == np.int64 else ~np.isnan(values)
+        if values.dtype == np.int64:
+            known = (values != UNKNOWN_US) & (values != NEVER_US)
+        else:
+            values = values.astype(np.float64)  # else bounds would be rounded to the precision of the column
+            known = ~np.isnan(values)
         keep &= known & (values >= item.low) & (values <= item.high)
     if scan.now_us is not None:
         keep &= batch.expires_us > scan.now_us

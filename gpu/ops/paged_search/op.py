@@ -241,8 +241,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
     broken = torch.zeros(1, dtype=torch.int32, device=device)
-    slots = torch.empty((n, k), dtype=torch.int32, device=device)
-    best = torch.empty((n, k), device=device)
+    found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
     certain = torch.empty(n, dtype=torch.int32, device=device)
     out = (scores, group_best, chunk_best, broken)
     alone = batch.first_chunks[batch.shared[0].first if batch.shared else n]
@@ -256,11 +255,34 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
         low = ((queries - high.float()) * 2048).half()
         for run in batch.shared:
             _launch_shared(run, batch, high, low, masks, out)
+    select(pool, (tables, n_groups, first), out[:3], found, certain, batch.most_chunks)
+    return Launched(found, certain, broken, scores)
+
+
+def select(
+    pool: torch.Tensor,
+    of: tuple[torch.Tensor, ...],
+    scored: tuple[torch.Tensor, ...],
+    found: Found,
+    certain: torch.Tensor,
+    most_chunks: int,
+) -> None:
+    """Launches the choice of the best memories of each query, or of each of any other lists of scores by row.
+
+    Args:
+        pool: the memory that all pages lie in.
+        of: int64: addresses of the records of each list, `[n]` at least, numbers of groups, and first chunks `[n + 1]`.
+        scored: scores `[chunks, groups, GROUP]`, the best of each group and of each chunk; what lies in groups and
+            chunks whose best is -inf is not read.
+        found: written.
+        certain: int32 `[n]`, written: 1 where nothing was overlooked.
+        most_chunks: of one list.
+    """
+    n, k = found.slots.shape
     kernel.select[(n,)](
-        pool, tables, n_groups, first, scores, group_best, chunk_best, slots, best, certain, k,
-        GROUPS=batch.groups, CHUNKS=_power(batch.most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
+        pool, *of, *scored, found.slots, found.scores, certain, k,
+        GROUPS=scored[0].shape[1], CHUNKS=_power(most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
     )  # fmt: skip
-    return Launched(Found(slots, best), certain, broken, scores)
 
 
 def _launch_shared(

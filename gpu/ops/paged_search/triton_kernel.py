@@ -25,7 +25,7 @@ _LEAST = tl.constexpr(-(1 << 63))
 
 
 @triton.jit
-def _record(table, group):
+def record_of(table, group):
     """Where the vectors, slots and page of a group begin, its page's generation, and its rows."""
     record = table + group * _RECORD
     rows = tl.load(record + 4).to(tl.int32)
@@ -115,7 +115,7 @@ def scan(
     column = tl.arange(0, BLOCK)
     is_masked = row * 0 + mask_address != 0
     best = float("-inf")
-    vector_at, slot_at, page_at, generation, rows = _record(table, first_group)
+    vector_at, slot_at, page_at, generation, rows = record_of(table, first_group)
     for group in range(first_group, last_group):
         header = pool.to(tl.pointer_type(tl.int64)) + page_at * 2
         owned = (tl.load(header) == owner) & (tl.load(header + 1) == generation)
@@ -126,7 +126,7 @@ def scan(
         vectors = pool.to(tl.pointer_type(tl.float16)) + vector_at * 8
         slots = pool.to(tl.pointer_type(tl.int32)) + slot_at * 4
         # The next record is on its way while the vectors of this group are read.
-        vector_at, slot_at, page_at, generation, rows = _record(table, tl.minimum(group + 1, last_group - 1))
+        vector_at, slot_at, page_at, generation, rows = record_of(table, tl.minimum(group + 1, last_group - 1))
         total = tl.zeros([_GROUP, BLOCK], tl.float32)
         for block in tl.static_range(BLOCKS):
             at = block * BLOCK + column
@@ -248,7 +248,9 @@ def select(
     CHUNKS: tl.constexpr,
     WIDTH: tl.constexpr,
 ):
-    """The k best distinct memories of one query.
+    """The k best distinct memories of one query, or of one of its lists (`gpu/ops/channel_pass`).
+
+    What a group or chunk without any score (a best of -inf) holds is not read.
 
     Args:
         out_slots: int32 `[b, k]`, -1 where there are fewer; `out_scores`: float32 `[b, k]`, -inf there.
@@ -264,8 +266,8 @@ def select(
     picked = tl.arange(0, WIDTH)
 
     at = tl.arange(0, CHUNKS)
-    keys = _key(tl.load(chunk_best + first + at, at < n_chunks, float("-inf")), at)
-    keys = tl.where(at < n_chunks, keys, _LEAST)
+    best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
+    keys = tl.where(best > float("-inf"), _key(best, at), _LEAST)
     chunks = tl.full([WIDTH], -1, tl.int32)
     for i in range(WIDTH):
         top = tl.max(keys)
@@ -278,7 +280,7 @@ def select(
     group = chunks[:, None] * GROUPS + inner[None, :]
     is_group = (chunks[:, None] >= 0) & (group < groups)
     best = tl.load(group_best + first * GROUPS + group, is_group, float("-inf"))
-    group_keys = tl.where(is_group, _key(best, group), _LEAST)
+    group_keys = tl.where(best > float("-inf"), _key(best, group), _LEAST)
     chosen = tl.full([WIDTH], -1, tl.int32)
     for i in range(WIDTH):
         top = tl.max(group_keys)

@@ -37,6 +37,11 @@ MEMORY: dict[str, Any] = {
     "importance": None,
     "trust": None,
     "pinned": False,
+    "level": None,
+    "retention": None,
+    "fades_at": None,
+    "recall_count": 0,
+    "last_recalled_at": None,
     "source": None,
     "metadata": {"city": "Oslo"},
 }

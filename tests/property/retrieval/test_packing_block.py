@@ -18,6 +18,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from retrieval.packing.pack import BlockOrder, Candidate, Packed, Reason, pack
 from retrieval.packing.rendering import HEADERS, Remembered, block, labels
 from retrieval.packing.tokens import NAMES, TokenCounter, WordPieceCounter, counter
+from tests.fixtures.extent import rounds
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 WORDS = [
@@ -107,7 +108,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", COUNTERS)
-@settings(max_examples=30)
+@settings(max_examples=rounds(20, 300))
 @given(given_candidates=candidates(), budget=st.integers(1, 600), order=st.sampled_from(BlockOrder))
 def test_never_over_the_budget(name: str, given_candidates: list[Candidate], budget: int, order: BlockOrder) -> None:
     tokens = COUNTERS[name]()
@@ -120,7 +121,7 @@ def test_never_over_the_budget(name: str, given_candidates: list[Candidate], bud
     assert packed.value <= packed.bound + 1e-9
 
 
-@settings(max_examples=80)
+@settings(max_examples=rounds(30, 1_000))
 @given(candidates())
 def test_no_content_leaves_its_block_or_begins_another(given_candidates: list[Candidate]) -> None:
     packed = pack(given_candidates, counter("characters"), 100_000)
@@ -130,7 +131,7 @@ def test_no_content_leaves_its_block_or_begins_another(given_candidates: list[Ca
     assert all(line == "" or line.startswith("  ") for line in others)
 
 
-@settings(max_examples=80)
+@settings(max_examples=rounds(30, 1_000))
 @given(candidates(), st.randoms())
 def test_the_order_of_the_candidates_is_irrelevant(given_candidates: list[Candidate], random: object) -> None:
     shuffled = list(given_candidates)
@@ -139,7 +140,7 @@ def test_the_order_of_the_candidates_is_irrelevant(given_candidates: list[Candid
     assert one.text == other.text
 
 
-@settings(max_examples=100)
+@settings(max_examples=rounds(40, 1_000))
 @given(candidates(prose), prose)
 def test_what_is_remembered_later_is_added_at_the_end(given_candidates: list[Candidate], text: str) -> None:
     late = Remembered(memory_id(99), f"quite new: {text}", BEGIN + timedelta(days=9))

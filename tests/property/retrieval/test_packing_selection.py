@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from retrieval.packing import selection
 from retrieval.packing.selection import GUARANTEE, GUARANTEE_FEW, Objective, select
+from tests.fixtures.extent import rounds
 
 Case = tuple[Objective, np.ndarray, int]
 
@@ -34,7 +35,7 @@ def optimum(objective: Objective, costs: np.ndarray, budget: int) -> float:
     return max(objective.value(s) for s in within)
 
 
-@settings(max_examples=150)
+@settings(max_examples=rounds(80, 1_000))
 @given(cases())
 def test_the_choice_keeps_its_guarantee_and_its_certificate(case: Case) -> None:
     objective, costs, budget = case
@@ -48,7 +49,7 @@ def test_the_choice_keeps_its_guarantee_and_its_certificate(case: Case) -> None:
     assert chosen.value - 1e-9 <= best <= chosen.bound + 1e-9
 
 
-@settings(max_examples=150)
+@settings(max_examples=rounds(80, 1_000))
 @given(cases())
 def test_one_run_alone_keeps_the_lesser_guarantee(case: Case) -> None:
     objective, costs, budget = case
@@ -68,7 +69,7 @@ def test_the_best_single_candidate_is_not_missed() -> None:
     assert chosen.value == pytest.approx(0.98)
 
 
-@settings(max_examples=100)
+@settings(max_examples=rounds(60, 1_000))
 @given(cases(), st.data())
 def test_the_objective_is_monotone_and_submodular(case: Case, data: st.DataObject) -> None:
     objective, costs, _ = case

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 ID = "0198c5a0-0000-7000-8000-000000000001"
 RECALL_ID = "0198c5a0-0000-7000-8000-0000000000bb"
+RUN_ID = "0198c5a0-0000-7000-8000-0000000000cc"
 KEY_ID = "0198c5a0-0000-7000-8000-0000000000aa"
 
 
@@ -125,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that http.server asks for
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that http.server asks for
 
     def log_message(self, format: str, *args: Any) -> None:
         del format, args
@@ -158,7 +159,10 @@ def recording() -> Iterator[Recorder]:
 
 def plausible(seen: Seen) -> Answer:
     """What a service with one memory would answer to any good request."""
-    route = (seen.method, seen.path.replace(ID, "{id}").replace(KEY_ID, "{key}").replace(RECALL_ID, "{recall}"))
+    route = (
+        seen.method,
+        seen.path.replace(ID, "{id}").replace(KEY_ID, "{key}").replace(RECALL_ID, "{recall}").replace(RUN_ID, "{run}"),
+    )
     written = {"memory": memory(), "seq": 7}
     items = (seen.body or {}).get("memories") or (seen.body or {}).get("turns") or []
     batch = {
@@ -167,7 +171,18 @@ def plausible(seen: Seen) -> Answer:
     }
     key = {"id": KEY_ID, "name": "ci", "roles": ["read"], "namespaces": ["user/**"], "prefix": "msk_ab"}
     fusion = {"namespace": "user/ada", "adaptive": True, "factors": {}, "rounds": 0, "regret": 0.0, "regret_bound": 0.0}
+    care = {"namespace": "user/ada", "policy": {"below": {"warm": 0.6}}, "schedules": []}
+    run = {"id": RUN_ID, "namespace": "user/ada", "kind": "fade", "state": "succeeded", "counts": {"fade": 2}}
+    effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}
     answers: dict[tuple[str, str], Answer] = {
+        ("GET", "/v1/policy"): Answer(200, care),
+        ("PUT", "/v1/policy"): Answer(200, care),
+        ("POST", "/v1/job-runs"): Answer(202, {**run, "state": "queued", "counts": {}}),
+        ("GET", "/v1/job-runs"): Answer(200, {"items": [run], "next_cursor": None}),
+        ("GET", "/v1/job-runs/{run}"): Answer(200, run),
+        ("GET", "/v1/job-runs/{run}/effects"): Answer(200, {"items": [effect], "next_cursor": None}),
+        ("POST", "/v1/job-runs/{run}:undo"): Answer(202, {**run, "undoes": RUN_ID}),
+        ("POST", "/v1/job-runs/{run}:cancel"): Answer(200, run),
         ("POST", "/v1/memories"): Answer(201, written, {"ETag": '"1"'}),
         ("POST", "/v1/memories:batch"): Answer(200, batch),
         ("POST", "/v1/conversations"): Answer(200, batch),

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import memsvc_client
-from memsvc_client import AsyncKeys, AsyncMemoryClient, Keys, MemoryClient
+from memsvc_client import AsyncJobs, AsyncKeys, AsyncMemoryClient, Jobs, Keys, MemoryClient
 
-LAZY = {"list", "namespaces"}  # they give a pager, which is awaited by iterating it
-PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys)]
+LAZY = {"list", "namespaces", "effects"}  # they give a pager, which is awaited by iterating it
+PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys), (Jobs, AsyncJobs)]
 
 
 def methods(owner: type) -> dict[str, Any]:

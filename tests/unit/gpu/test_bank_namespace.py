@@ -12,6 +12,7 @@ from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PageList
 from gpu.bank.records import NEVER_US, RecordBatch, Relation
+from gpu.bank.view import BankView
 from gpu.warm_up import warm_up
 from tests.fixtures.bank_records import random_batch, with_links
 
@@ -356,6 +357,45 @@ def test_a_thousand_tiny_namespaces_cost_what_they_hold() -> None:
     allocated = sum(bank.namespace(key).memory_bytes() for key in range(20))
     assert allocated <= 1.5 * sum(bank.namespace(key).held_bytes() for key in range(20))
     assert bank.memory_bytes() >= allocated
+
+
+def test_where_memories_are_comes_from_the_index_and_is_what_a_look_at_all_rows_says(
+    namespace: NamespaceBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    namespace.put(batch_of(list(range(90))))
+    looked: list[int] = []
+    through = BankView._searched
+
+    def counted(self: BankView, memory_ids: np.ndarray) -> np.ndarray:
+        looked.append(len(memory_ids))
+        return through(self, memory_ids)
+
+    monkeypatch.setattr(BankView, "_searched", counted)
+    known, unknown = batch_of([5, 0, 89, 5]).memory_ids, batch_of([200]).memory_ids
+    with namespace.view(EVERYTHING) as view:
+
+        def check(ids: np.ndarray, looks: list[int]) -> None:
+            looked.clear()
+            slots = view.slots_of(ids)
+            assert looked == looks
+            np.testing.assert_array_equal(slots, through(view, ids))
+
+        check(known, [])
+        check(known[:0], [])
+        check(np.concatenate([known, unknown]), [1])
+        namespace.put(batch_of([0, 200], version=2))  # the view keeps the row that it had, and does not see the new one
+        check(np.concatenate([known, unknown]), [2])
+        namespace.erase(known[:1])
+        check(known, [3])
+        namespace.compact()
+        check(known, [4])
+    with namespace.view(EVERYTHING) as view:
+        check(np.concatenate([known[1:3], unknown]), [])
+        namespace.clear()
+        check(known, [4])
+        assert view.slots_of(known).tolist() == [-1] * 4
+    with namespace.view(replace(EVERYTHING, as_of_us=15)) as view:
+        check(known, [4])
 
 
 def test_warm_up_runs_every_kernel() -> None:

@@ -54,7 +54,7 @@ class Rows:
             at += step
         with self.bank.pinned() as seen:
             self.exact = DeviceRows(exact_pool or pool, seen.current)
-            self.coded = CodedRows(pool, seen.current, tier)
+            self.coded = CodedRows(pool, seen.current, tier=tier)
         self.follow()
 
     def follow(self) -> None:
@@ -171,7 +171,7 @@ def chosen_parts(batch: Plan, at: int, one: Rows) -> list[int]:
     """The numbers of the parts that were looked at; their records are what they must be."""
     count, parts, dim = int(batch.rescored.rows[1, at]), GROUP // batch.part, one.bank.dim
     wanted = {}
-    for number, (vector_at, slot_at, page, generation, rows, _) in enumerate(one.exact.records.tolist()):
+    for number, (vector_at, slot_at, page, generation, rows, _) in enumerate(one.exact.rows.records.tolist()):
         for i, first in enumerate(range(0, rows, batch.part)):
             place = vector_at + first * dim // 8
             own = [place, slot_at + first // 4, page, generation, min(batch.part, rows - first), 0]

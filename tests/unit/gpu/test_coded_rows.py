@@ -12,7 +12,8 @@ from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.device import coded
 from gpu.device.coded import CodedRows
-from gpu.device.mirror import UNIT, DeviceRows
+from gpu.device.mirror import DeviceRows
+from gpu.device.page_mirror import UNIT
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from gpu.ops.coarse_search.op import STRETCHES, coarse_search, plan
 from gpu.ops.paged_search.op import GROUP
@@ -41,14 +42,14 @@ def follow(rows: CodedRows | DeviceRows, bank: NamespaceBank) -> None:
 
 def mirrored(pool: DevicePool, bank: NamespaceBank, tier: Tier) -> CodedRows:
     with bank.pinned() as seen:
-        rows = CodedRows(pool, seen.current, tier)
+        rows = CodedRows(pool, seen.current, tier=tier)
     follow(rows, bank)
     return rows
 
 
 def held(rows: CodedRows) -> dict[str, NDArray[np.generic]]:
     """Every column of the rows that are there."""
-    memory = rows.pool.bytes.cpu().numpy()
+    memory = rows.coded.pool.cpu().numpy()
     parts: dict[str, list[NDArray[np.generic]]] = {name: [] for name in rows.layout.columns}
     for page in rows._pages:
         n = min(page.capacity, rows._length - page.start)
@@ -100,11 +101,11 @@ def test_records_say_where_rows_lie_and_which_exact_groups_they_are(tier: Tier) 
     with bank.pinned() as seen:
         exact = DeviceRows(pool, seen.current)
     follow(exact, bank)
-    records, groups = rows.records.cpu().numpy(), exact.records.cpu().numpy()
+    records, groups = rows.coded.records.cpu().numpy(), exact.rows.records.cpu().numpy()
     memory = pool.bytes.cpu().numpy()
     slots = []
     for _, slot_at, _, page, generation, n, first, _ in records.tolist():
-        assert memory[page * UNIT :][:16].view(np.int64).tolist() == [rows.owner, generation]
+        assert memory[page * UNIT :][:16].view(np.int64).tolist() == [rows.coded.owner, generation]
         assert n <= STRETCHES[tier]
         own = memory[slot_at * UNIT :][: 4 * n].view(np.int32)
         slots.append(own)
@@ -112,7 +113,7 @@ def test_records_say_where_rows_lie_and_which_exact_groups_they_are(tier: Tier) 
             _, exact_slots, _, _, count, _ = groups[first + i // GROUP].tolist()
             np.testing.assert_array_equal(memory[exact_slots * UNIT :][: 4 * count].view(np.int32), own[i : i + count])
     np.testing.assert_array_equal(np.concatenate(slots), on_host(bank)[1])
-    assert rows.n_groups == len(groups)
+    assert rows.coded.n_groups == len(groups)
 
 
 def test_every_column_begins_where_sixteen_bytes_can_be_loaded() -> None:
@@ -134,7 +135,8 @@ def test_the_dead_are_marked_and_the_erased_overwritten() -> None:
     before, (_, slots) = held(rows), on_host(bank)
     bank.put(random_batch(rng, [7], dim=24, versions=[2]))
     bank.erase(np.frombuffer(memory_id(9) + memory_id(150), np.uint8).reshape(2, 16))
-    rows.bury()
+    with bank.pinned() as seen:
+        rows.bury(seen.current_rows)
     after = held(rows)
     erased, dead = np.isin(slots, [9, 150]), np.isin(slots, [7, 9, 150])
     assert erased.any()
@@ -200,7 +202,7 @@ def test_where_there_is_no_room_the_next_call_goes_on() -> None:
     pool = DevicePool(DEVICE, 6144)
     taken = pool.take(4096)
     with bank.pinned() as seen:
-        rows = CodedRows(pool, seen.current, Tier.INT4)
+        rows = CodedRows(pool, seen.current, tier=Tier.INT4)
     with pytest.raises(DeviceMemoryFullError):
         follow(rows, bank)
     pool.give_back(taken, 4096)
@@ -216,7 +218,7 @@ def test_where_there_is_no_room_the_next_call_goes_on() -> None:
 def test_half_precision_is_no_code() -> None:
     bank = bank_of(np.random.default_rng(6), [1], 8)
     with bank.pinned() as seen, pytest.raises(ValueError, match="half precision"):
-        CodedRows(DevicePool(DEVICE, 4096), seen.current, Tier.FP16)
+        CodedRows(DevicePool(DEVICE, 4096), seen.current, tier=Tier.FP16)
 
 
 @pytest.mark.parametrize("tier", CODED)

@@ -15,6 +15,7 @@ from gpu.bank.records import State
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
+from gpu.device.query import Query
 from tests.fixtures.bank_records import memory_id, random_batch
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -22,9 +23,9 @@ DIM = 16
 EVERYTHING = ScanFilter(states=frozenset(State))
 
 
-def bank_of(rng: np.random.Generator, n: int) -> NamespaceBank:
-    bank = NamespaceBank(PagePool(), DIM)
-    bank.put(random_batch(rng, list(range(n)), dim=DIM))
+def bank_of(rng: np.random.Generator, n: int, dim: int = DIM) -> NamespaceBank:
+    bank = NamespaceBank(PagePool(), dim)
+    bank.put(random_batch(rng, list(range(n)), dim=dim))
     return bank
 
 
@@ -38,14 +39,20 @@ def ids(best: Best) -> list[bytes]:
     return [row.tobytes() for row in best.memory_ids]
 
 
-def query_of(rng: np.random.Generator) -> np.ndarray:
-    return rng.standard_normal(DIM).astype(np.float32)
+def query_of(rng: np.random.Generator, dim: int = DIM) -> np.ndarray:
+    return rng.standard_normal(dim).astype(np.float32)
+
+
+def bytes_on_device(bank: NamespaceBank) -> int:
+    device = DeviceBank(DevicePool(DEVICE, 1 << 20))
+    device.search([Query(bank, EVERYTHING, np.ones(bank.dim, np.float32), 1)])
+    return device.residency.device_bytes
 
 
 def check(device: DeviceBank, rng: np.random.Generator, banks: list[NamespaceBank], scan: ScanFilter, k: int) -> None:
-    queries = np.stack([query_of(rng) for _ in banks])
-    found = device.search(queries, [(bank, scan) for bank in banks], k)
-    assert [ids(one) for one in found] == [on_host(b, q, scan, k) for b, q in zip(banks, queries, strict=True)]
+    queries = [Query(bank, scan, query_of(rng, bank.dim), k) for bank in banks]
+    found = device.search(queries)
+    assert [ids(one) for one in found] == [on_host(q.namespace, q.vector, scan, k) for q in queries]
 
 
 @pytest.mark.parametrize("scan", [ScanFilter(), EVERYTHING, ScanFilter(now_us=500), ScanFilter(as_of_us=400)])
@@ -95,9 +102,7 @@ def held(pool: DevicePool, vectors: np.ndarray) -> bool:
 def test_namespaces_make_room_for_each_other() -> None:
     rng = np.random.default_rng(4)
     banks = [bank_of(rng, 120) for _ in range(6)]
-    alone = DeviceBank(DevicePool(DEVICE, 1 << 20))
-    check(alone, rng, banks[:1], EVERYTHING, 5)
-    device = DeviceBank(DevicePool(DEVICE, int(2.6 * alone.memory_bytes())))
+    device = DeviceBank(DevicePool(DEVICE, int(2.6 * bytes_on_device(banks[0]))))
     for _ in range(3):
         check(device, rng, banks, EVERYTHING, 5)  # more than fit at once: in several parts
     assert device.residency.evicted > 0
@@ -131,7 +136,7 @@ def test_searches_beside_a_writer_see_whole_writes() -> None:
     writer.start()
     try:
         for _ in range(12):
-            (best,) = device.search(query_of(rng)[None], [(bank, EVERYTHING)], 30)
+            (best,) = device.search([Query(bank, EVERYTHING, query_of(rng), 30)])
             assert len(set(best.versions.tolist()) - {1}) <= 1, "a search saw half of a write"
             assert len(set(ids(best))) == len(best.scores)
     finally:

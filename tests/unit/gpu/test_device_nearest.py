@@ -100,16 +100,16 @@ def test_what_is_erased_is_in_no_answer(searches: DeviceSearches) -> None:
 
 def test_many_threads_share_launches(searches: DeviceSearches) -> None:
     banks = [bank_of(searches, 60, seed) for seed in range(4)]
-    go = threading.Barrier(16)
+    go = threading.Barrier(8)
 
     def ask(number: int) -> None:
         go.wait(30)
-        for turn in range(3):
+        for turn in range(2):
             with banks[(number + turn) % len(banks)].view(EVERYTHING) as view:
                 check(view, number, 5)
 
-    with ThreadPoolExecutor(16) as pool:
-        for done in [pool.submit(ask, number) for number in range(16)]:
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(ask, number) for number in range(8)]:
             done.result(120)
 
 
@@ -137,10 +137,39 @@ def test_a_namespace_that_closes_leaves_the_device(searches: DeviceSearches) -> 
         view.nearest(query(1), 5)
     bank.nearest.close()
     assert searches.bank.residency.resident == 0
-    assert searches.bank.memory_bytes() == 0
+    assert searches.bank.residency.device_bytes == 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")
 def test_no_device_says_why() -> None:
     with pytest.raises(NoDeviceError, match="there is no driver for one"):
+        open_device(0.5)
+
+
+def test_every_device_that_gives_memory_is_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[int] = []
+
+    def free(device: torch.device) -> tuple[int, int]:
+        asked.append(device.index)
+        if device.index == 1:
+            raise RuntimeError("it is somebody else's")
+        return 1 << 20, 1 << 21
+
+    monkeypatch.setattr("gpu.device.found.ctypes.CDLL", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", free)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "made up")
+    monkeypatch.setattr("gpu.device.pool.DevicePool", lambda device, size, **_: DevicePool(torch.device("cpu"), size))
+    all_of_them = open_device(0.5)
+    assert asked == [0, 1, 2, 3]
+    assert all_of_them.memory_bytes == 3 << 19
+    assert all_of_them.name == "3 devices (made up)"
+    assert "somebody else" in caplog.text
+    assert open_device(0.5, most_devices=1, pinned_bytes=4096).name == "made up"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: free(torch.device("cuda", 1)))
+    with pytest.raises(NoDeviceError, match="gives no memory: it is somebody"):
         open_device(0.5)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from gpu.device.errors import DeviceLostError
 from gpu.device.pool import DevicePool
 from gpu.process.client import GpuClient
 from gpu.process.messages import Asked, MalformedMessageError, Scan, Told, read_asked, read_told, written
+from gpu.process.served import Served
 from gpu.process.server import GpuServer
 from tests.fixtures.bank_records import random_batch
 
@@ -104,6 +107,55 @@ def test_it_answers_vectors_and_texts(stand: Stand, client: GpuClient) -> None:
     for name, bank in stand.namespaces.banks.items():
         assert found(client, name, 7, vector=query(3)) == best_of(bank, query(3), 7)
         assert found(client, name, 5, text="what was it?") == best_of(bank, query(len("what was it?")), 5)
+
+
+def test_it_counts_what_it_did(stand: Stand, client: GpuClient) -> None:
+    for seed in range(3):
+        found(client, b"a", 2, vector=query(seed))
+    for name, vector in ((b"nowhere", query(1)), (b"a", query(1)[:-1])):
+        with pytest.raises(DeviceLostError):
+            client.search(name, 0, EVERYTHING, 3, vector=vector)
+    assert stand.server.served == Served(searches=3, launches=3, refused=2)
+
+
+def test_a_server_that_stopped_has_closed_what_it_opened_and_may_be_stopped_again(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def serve() -> None:
+        server = GpuServer(bank, Fixed({}))
+        server.stop()
+        server.run(f"ipc://{tmp_path}/gpu")
+        server.stop()
+
+    bank = DeviceBank(DevicePool(DEVICE, 4096))
+    serve()
+    before = descriptors()
+    for _ in range(3):
+        serve()
+    assert descriptors() <= before
+
+
+def test_questions_of_several_dimensions_share_a_search(stand: Stand, client: GpuClient) -> None:
+    other = NamespaceBank(PagePool(), 8)
+    other.put(random_batch(np.random.default_rng(5), list(range(30)), dim=8))
+    stand.namespaces.banks[b"c"] = other
+    vectors = {b"a": query(1), b"b": query(2), b"c": query(3)[:8]}
+    with ThreadPoolExecutor(3) as pool:
+        told = pool.map(lambda name: found(client, name, 4, vector=vectors[name]), vectors)
+    for (name, vector), ids in zip(vectors.items(), told, strict=True):
+        assert ids == best_of(stand.namespaces.banks[name], vector, 4)
+
+
+def test_frames_beyond_the_message_are_let_by(stand: Stand, client: GpuClient) -> None:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(stand.endpoint)
+        asked = written(Asked(7, b"a", 0, 1, Scan.of(EVERYTHING), query(1).tobytes()))
+        socket.send_multipart([b"one", b"two", asked])
+        assert socket.poll(30_000)
+        assert read_told(socket.recv()).number == 7
+    assert found(client, b"a", 1, vector=query(1))
 
 
 def test_many_threads_get_their_own_answers(stand: Stand, client: GpuClient) -> None:
@@ -195,6 +247,13 @@ def test_a_filter_arrives_as_it_was_sent() -> None:
     nothing = Scan.of(ScanFilter(allowed=allowed[:0])).filter().allowed
     assert nothing is not None
     assert nothing.shape == (0, 16)
+
+
+@pytest.mark.parametrize("wrong", [{"kinds": (9,)}, {"states": (77,)}, {"ranges": (("nothing", 0.0, 1.0),)}])
+def test_a_filter_of_unknown_values_is_refused(wrong: dict[str, Any]) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"not a valid|no column"):
+            msgspec.structs.replace(Scan.of(EVERYTHING), **wrong).filter()
 
 
 @pytest.mark.parametrize("data", [b"", b"\x91\x01", written(Told(1, error="no")), b"\xdf" * 40])

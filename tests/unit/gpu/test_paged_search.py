@@ -160,8 +160,7 @@ def test_a_page_of_somebody_else_is_refused() -> None:
         paged_search(queries_of(rng, 1), batch, 5)
 
 
-@pytest.mark.parametrize("count", [4, 17, 70])
-@pytest.mark.parametrize("dim", [24, 100])
+@pytest.mark.parametrize(("count", "dim"), [(4, 100), (17, 24), (70, 24)])
 def test_many_queries_of_one_namespace_beside_others(count: int, dim: int) -> None:
     rng = np.random.default_rng(count)
     memory = pool()

@@ -1,0 +1,148 @@
+"""`memsvc jobs`: how the memories of a namespace fade, what was done to them, and taking it back."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from memsvc_client.cli.output import grid, table
+from memsvc_client.cli.session import Session, command
+from memsvc_client.errors import InvalidArgument
+from memsvc_client.types import Care, JobRun
+
+app = typer.Typer(no_args_is_help=True, help="Work on a namespace: policy, runs, reports, undo.")
+
+RunId = Annotated[str, typer.Argument(help="Id of the run.", metavar="RUN")]
+
+
+@command(app)
+def policy(
+    session: Session,
+    *,
+    set_: Annotated[
+        str | None,
+        typer.Option("--set", help='The policy as JSON, such as {"below": {"archived": 0.1}}; {} is the default.'),
+    ] = None,
+    schedule: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KIND=WHEN: a cron line in UTC or `every <n>s`; with --set; repeatable.", metavar="KIND=WHEN"
+        ),
+    ] = None,
+) -> None:
+    """Show what is done to a namespace and when, or set it."""
+    with session.client() as client:
+        if set_ is None and schedule:
+            raise InvalidArgument("a schedule is set together with the policy: give --set, {} for the default")
+        if set_ is None:
+            care = client.jobs.policy()
+        else:
+            care = client.jobs.set_policy(_policy(set_), schedules=dict(map(_schedule, schedule or ())))
+    session.output.show(care.model_dump(mode="json"), lambda: grid(_care(care)))
+
+
+@command(app)
+def run(
+    session: Session,
+    kind: Annotated[str, typer.Argument(help="What to do, such as fade.", metavar="KIND")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be done.")] = False,
+    wait_s: Annotated[float, typer.Option(help="Wait so long for its end.", min=0.0)] = 60.0,
+) -> None:
+    """Do work on a namespace now."""
+    with session.client() as client:
+        done = client.jobs.run(kind, dry_run=dry_run, wait_s=wait_s)
+    _show(session, done)
+    if dry_run:
+        session.output.note(f"nothing was changed; memsvc jobs effects {done.id} shows what would be")
+
+
+@command(app, "list")
+def list_(session: Session, *, limit: Annotated[int, typer.Option(help="So many at most.", min=1)] = 20) -> None:
+    """List the runs of a namespace, the newest first."""
+    with session.client() as client:
+        runs = [*client.jobs.list(limit=limit)]
+    rows = ((run.id, run.kind, run.state, _counts(run), run.asked_by, run.ended_at) for run in runs)
+    session.output.show(
+        {"items": [run.model_dump(mode="json") for run in runs]},
+        lambda: table(("id", "kind", "state", "done", "asked by", "ended"), rows),
+    )
+
+
+@command(app)
+def show(session: Session, run_id: RunId) -> None:
+    """Show one run, and how far it is."""
+    with session.client() as client:
+        _show(session, client.jobs.get(run_id))
+
+
+@command(app)
+def effects(
+    session: Session, run_id: RunId, *, limit: Annotated[int, typer.Option(help="So many at most.", min=1)] = 100
+) -> None:
+    """Show what a run did, or would do, to each memory, and why."""
+    with session.client() as client:
+        found = [*client.jobs.effects(run_id, limit=limit)]
+    rows = ((one.memory_id, one.action, _brief(one.before), _brief(one.after), _brief(one.why)) for one in found)
+    session.output.show(
+        {"items": [one.model_dump(mode="json") for one in found]},
+        lambda: table(("memory", "action", "before", "after", "why"), rows),
+    )
+
+
+@command(app)
+def undo(
+    session: Session,
+    run_id: RunId,
+    *,
+    wait_s: Annotated[float, typer.Option(help="Wait so long for its end.", min=0.0)] = 60.0,
+) -> None:
+    """Take back what a run did, within 30 days."""
+    with session.client() as client:
+        _show(session, client.jobs.undo(run_id, wait_s=wait_s))
+
+
+@command(app)
+def cancel(session: Session, run_id: RunId) -> None:
+    """End a run; what it did stays until it is undone."""
+    with session.client() as client:
+        _show(session, client.jobs.cancel(run_id))
+
+
+def _policy(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidArgument(f"--set is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidArgument("--set is a JSON object")
+    return found
+
+
+def _schedule(text: str) -> tuple[str, str]:
+    kind, equals, when = text.partition("=")
+    if not equals:
+        raise InvalidArgument("a schedule is KIND=WHEN, such as fade='0 3 * * *'")
+    return kind, when
+
+
+def _care(care: Care) -> dict[str, Any]:
+    shown = {name: _brief(value) if isinstance(value, dict) else value for name, value in care.policy}
+    return shown | {f"schedule of {one.kind}": f"{one.schedule}, next {one.next_at}" for one in care.schedules}
+
+
+def _show(session: Session, run: JobRun) -> None:
+    facts = {"id": run.id, "kind": run.kind, "state": run.state, "dry run": run.dry_run, "done": _counts(run)}
+    facts |= {"undoes": run.undoes} if run.undoes else {}
+    facts |= {"problem": run.problem} if run.problem else {}
+    session.output.show(run.model_dump(mode="json"), lambda: grid(facts))
+
+
+def _counts(run: JobRun) -> str:
+    return _brief(run.counts) or "nothing"
+
+
+def _brief(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

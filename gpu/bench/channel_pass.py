@@ -1,0 +1,140 @@
+"""Every channel in one pass beside the vectors alone, over many namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from gpu.bank.filters import ScanFilter
+from gpu.bank.namespace import NamespaceBank
+from gpu.bench.descriptions import ask
+from gpu.bench.namespaces import make, queries
+from gpu.bench.results import Measured
+from gpu.bench.timing import events_ms, graph_ms
+from gpu.device import host_channels
+from gpu.device.pool import DevicePool
+from gpu.ops.channel_pass.layout import COLUMNS
+from gpu.ops.channel_pass.op import PagedAttributes, channel_pass, launch, plan
+from gpu.ops.channel_pass.questions import Question, pack
+from gpu.ops.paged_search import op as paged
+from gpu.ops.paged_search.op import GROUP, PagedRows
+
+DIM = 384
+K = 10
+SIZES = (10_000,) * 256
+AIM = 1.4
+"""Times the time of the vectors alone."""
+_ROW_BYTES = 1_400
+"""Of vectors and attributes on the device, room for pages that are not full included."""
+_SECTOR = 32
+"""Bytes that a device reads at least: one of the directory and one of the entries for each asked id and group."""
+_CHECKED = 4
+_CLOSE = 1e-5
+
+_COLUMNS_OF = {
+    "terms": ("lengths",),
+    "spans": ("occurred_us", "first_span", "n_spans"),
+    "now_us": ("fresh_us", "stabilities"),
+}
+_FILTERED = ("slot", "states", "expires_us", "valid_from_us", "valid_to_us", "trusts")
+_SPAN_BYTES = 16 / 3
+"""A third of the memories speaks of a time."""
+
+
+def run(bytes_per_ms: float) -> Iterator[Measured]:
+    """All channels with the vectors, and parts of it without: checked, then timed.
+
+    Raises:
+        AssertionError: an answer differs from the host's; nothing is reported.
+    """
+    device, n = torch.device("cuda"), len(SIZES)
+    pool = DevicePool(device, sum(SIZES) * _ROW_BYTES + (64 << 20))
+    made = make(pool, SIZES, DIM, described=True)
+    rng = np.random.default_rng(3)
+    asked = [ask(rng) for _ in SIZES]
+    vectors = queries(n, DIM, device)
+    rows, attributes = [one.rows for one in made.mirrors], [one.attributes for one in made.attributes]
+    check(vectors, made.banks, rows, attributes, asked)
+    alone = graph_ms(partial(paged.launch, vectors, paged.plan(rows), K))
+    batch = plan(attributes, [pack(one) for one in asked], rows)
+
+    def both() -> None:
+        launch(batch, K)
+        assert batch.rows is not None
+        paged.launch(vectors, batch.rows, K)
+
+    ms = graph_ms(both)
+    dense_bytes = sum(SIZES) * (DIM * 2 + 4)
+    yield Measured(
+        "channel_pass", f"{n} queries, all channels and the vectors of {SIZES[0]:,} memories", ms,
+        (dense_bytes + read_bytes(asked[0])) / bytes_per_ms, None,
+        {
+            "vectors_alone_ms": alone,
+            "times_vectors_alone": ms / alone,
+            "aim_times_vectors_alone": AIM,
+            "whole_call_ms": events_ms(partial(channel_pass, vectors, batch, K)),
+            "plan_ms": events_ms(lambda: plan(attributes, [pack(one) for one in asked], rows)),
+            "mirrored_rows_per_s": made.rows_per_s,
+            "attribute_bytes_per_row": sum(one.memory_bytes for one in made.attributes) / sum(SIZES),
+        },
+    )  # fmt: skip
+    for name, part in parts(asked).items():
+        yield Measured(
+            "channel_pass", f"{n} queries, {name}, without vectors",
+            graph_ms(partial(launch, plan(attributes, [pack(one) for one in part]), K)),
+            read_bytes(part[0]) / bytes_per_ms, None,
+        )  # fmt: skip
+
+
+def parts(asked: Sequence[Question]) -> dict[str, list[Question]]:
+    """All lists, and each alone without a filter."""
+    nothing = Question(ScanFilter())
+    return {
+        "all lists": list(asked),
+        "keyword": [replace(nothing, terms=one.terms) for one in asked],
+        "entity": [replace(nothing, entities=one.entities) for one in asked],
+        "temporal": [replace(nothing, spans=one.spans) for one in asked],
+        "retention": [replace(nothing, now_us=one.now_us) for one in asked],
+        "retention under the filter": [replace(nothing, now_us=one.now_us, scan=one.scan) for one in asked],
+    }
+
+
+def read_bytes(question: Question) -> float:
+    """Bytes that such questions cannot do without, all namespaces together."""
+    columns = list(_FILTERED) if question.scan.ranges else list(_FILTERED[:2])
+    for part, names in _COLUMNS_OF.items():
+        if getattr(question, part) is not None:
+            columns += names
+    row = sum(COLUMNS[name].itemsize for name in columns) + (0.0 if question.spans is None else _SPAN_BYTES)
+    return sum(SIZES) * (row + len(pack(question).ids) * 2 * _SECTOR / GROUP)
+
+
+def check(
+    vectors: torch.Tensor,
+    banks: Sequence[NamespaceBank],
+    rows: Sequence[PagedRows],
+    attributes: Sequence[PagedAttributes],
+    asked: Sequence[Question],
+) -> None:
+    """Compares some answers of a batch with those of the host's operations."""
+    found = channel_pass(vectors, plan(attributes, [pack(one) for one in asked], rows), K)
+    some = set(np.linspace(0, len(asked) - 1, min(_CHECKED, len(asked))).astype(int).tolist())
+    assert found.dense is not None
+    for i in some:
+        with banks[i].view(asked[i].scan) as view:
+            _, wanted = view.top(view.dense(vectors[i].cpu().numpy()), K)
+            np.testing.assert_allclose(_scores(found.dense.scores[i]), wanted, atol=2e-5)
+    for (query, which), best in zip(found.listed, found.best.scores, strict=True):
+        if query in some:
+            with banks[query].view(asked[query].scan) as view:
+                _, wanted = host_channels.channels(view, asked[query], K)[which]
+            np.testing.assert_allclose(_scores(best), wanted, atol=_CLOSE, rtol=_CLOSE)
+
+
+def _scores(best: torch.Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Those that were found."""
+    return best[best > float("-inf")].cpu().numpy()

@@ -1,0 +1,221 @@
+"""Every channel of many queries, each in its own namespace, in one pass over the namespaces' pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gpu.bank.errors import PageOwnershipError
+from gpu.ops.channel_pass import triton_kernel
+from gpu.ops.channel_pass.fields import FIELDS, N_LISTS, Field
+from gpu.ops.channel_pass.questions import ID_NUMBERS, SPAN_NUMBERS, Listed, Packed
+from gpu.ops.paged_search import op as paged
+from gpu.ops.paged_search.op import GROUP, Found, PagedRows
+
+kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
+_PROGRAMS = 8192
+"""One warp each: so many keep a large device busy to the end."""
+_LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
+
+
+@dataclass(frozen=True, slots=True)
+class PagedAttributes:
+    """Attributes of one namespace in pages on a device.
+
+    Attributes:
+        records: int64 `[n_groups, RECORD]`: place of the tile (see `layout`), of the slots and of the page, generation,
+            rows, number of buckets; places in 16 bytes from the start of the pool.
+        pool: uint8, the memory that the pages lie in.
+        owner: who must be named in the header of every page.
+        n_slots: rows.
+    """
+
+    records: torch.Tensor
+    pool: torch.Tensor
+    owner: int
+    n_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A batch as the kernels want it.
+
+    Attributes:
+        table: int64 on the device, see `triton_kernel.scan`.
+        as_queries: a part of it: the lists as `paged_search.select` takes queries, int64 `[3, lists + 1 or 2]`:
+            addresses of the records, numbers of groups, first chunks.
+        pool: where all pages lie.
+        n_queries, n_chunks: of the batch; chunks are programs.
+        lists: for each list that is asked for, the query and which.
+        list_chunks, most_chunks: the chunks of all lists, and the most of one.
+        groups: groups of a chunk.
+        eligible: uint8, the slots of one query after the other: what the pass lets through.
+        rows: vectors of each query's namespace.
+        masks: held as long as the plan.
+    """
+
+    table: torch.Tensor
+    as_queries: torch.Tensor
+    pool: torch.Tensor
+    n_queries: int
+    n_chunks: int
+    lists: tuple[tuple[int, Listed], ...]
+    list_chunks: int
+    most_chunks: int
+    groups: int
+    eligible: torch.Tensor
+    rows: paged.Plan | None
+    masks: tuple[torch.Tensor | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The answers of a pass, on the device.
+
+    Attributes:
+        dense: the nearest memories of each query, see `paged_search`; None if no vectors were given.
+        listed: which list of which query each row of `best` is.
+        best: slots int32 `[lists, k]`, -1 where there are fewer, and scores float32.
+    """
+
+    dense: Found | None
+    listed: tuple[tuple[int, Listed], ...]
+    best: Found
+
+
+def plan(
+    attributes: Sequence[PagedAttributes],
+    questions: Sequence[Packed],
+    rows: Sequence[PagedRows] | None = None,
+    masks: Sequence[torch.Tensor | None] | None = None,
+) -> Plan:
+    """Cuts the namespaces of a batch into chunks, and puts all that is asked into one table.
+
+    Args:
+        attributes: the namespace of each query, the same one as often as it is asked; at least one; all in one pool.
+        questions: what each asks.
+        rows: their vectors, if the nearest memories are asked for too.
+        masks: for each query uint8 `[n_slots]`, 1 for memories that count, beside its filter; None for all.
+
+    Raises:
+        ValueError: they lie in several pools, or their numbers differ.
+    """
+    pool, n = attributes[0].pool, len(attributes)
+    if any(of.pool is not pool for of in attributes) or any(of.pool is not pool for of in rows or ()):
+        raise ValueError("the namespaces of a batch must lie in one pool")
+    if len(questions) != n or (rows is not None and len(rows) != n) or (masks is not None and len(masks) != n):
+        raise ValueError("there must be a question for each namespace, and vectors and a mask if any are given")
+    of_query = (None,) * n if masks is None else tuple(masks)
+    n_groups = np.array([of.records.shape[0] for of in attributes], np.int64)
+    groups = _LARGEST_CHUNK
+    while groups > _SMALLEST_CHUNK and n_groups.sum() < _PROGRAMS * groups:
+        groups //= 2
+    chunks = -(-n_groups // groups)
+    first_slots = _starts(np.array([of.n_slots for of in attributes], np.int64))
+    eligible = torch.empty(max(int(first_slots[-1]), 1), dtype=torch.uint8, device=pool.device)
+
+    lists = tuple((query, which) for query, one in enumerate(questions) for which in sorted(one.listed))
+    of_list = np.array([query for query, _ in lists], np.int64)
+    list_starts = _starts(chunks[of_list])
+    fields = np.zeros((FIELDS, n + 1), np.int64)
+    fields[Field.RECORDS, :n] = [of.records.data_ptr() for of in attributes]
+    fields[Field.N_GROUPS, :n] = n_groups
+    fields[Field.FIRST_CHUNK] = _starts(chunks)
+    fields[Field.OWNER, :n] = [of.owner for of in attributes]
+    fields[Field.MASK_IN, :n] = [0 if mask is None else mask.data_ptr() for mask in of_query]
+    fields[Field.MASK_OUT, :n] = 0 if rows is None else eligible.data_ptr() + first_slots[:-1]
+    fields[Field.STARTS : Field.STARTS + N_LISTS, :n] = -1
+    fields[Field.STARTS + np.array([which for _, which in lists], np.int64), of_list] = list_starts[:-1]
+    as_queries = np.zeros((3, (len(lists) + 2) // 2 * 2), np.int64)  # of even length: every part starts at 16 bytes
+    as_queries[:2, : len(lists)] = fields[Field.RECORDS, of_list], n_groups[of_list]
+    as_queries[2, : len(lists) + 1] = list_starts
+    table = _table(fields, as_queries, questions, pool.device)
+    dense = None
+    if rows is not None:
+        dense = paged.plan(rows, [eligible[i:j] for i, j in pairwise(first_slots.tolist())])
+    return Plan(
+        table, table[fields.size : fields.size + as_queries.size].view(as_queries.shape), pool, n, int(chunks.sum()),
+        lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, dense, of_query,
+    )  # fmt: skip
+
+
+def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of some parts begins, and the end: int64 `[n + 1]`."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+
+def _table(
+    fields: NDArray[np.int64], as_queries: NDArray[np.int64], questions: Sequence[Packed], device: torch.device
+) -> torch.Tensor:
+    """Fields, lists, ids and spans in one piece on the device; writes to the fields what the questions say."""
+    n = len(questions)
+    ids = np.array([one.ids.shape[0] for one in questions], np.int64)
+    spans = np.array([one.spans.shape[0] for one in questions], np.int64)
+    first_ids = fields.size + as_queries.size + _starts(ids * ID_NUMBERS)
+    fields[Field.IDS, :n] = first_ids[:-1]
+    fields[Field.N_GROUPED, :n] = [one.n_grouped for one in questions]
+    fields[Field.N_IDS, :n] = ids
+    fields[Field.SPANS, :n] = first_ids[-1] + _starts(spans * SPAN_NUMBERS)[:-1]
+    fields[Field.N_SPANS, :n] = spans
+    fields[Field.KINDS :, :n] = np.stack([one.own for one in questions], axis=1)
+    parts = [fields, as_queries, *(one.ids for one in questions), *(one.spans for one in questions)]
+    table = torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
+    return table.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else table
+
+
+def channel_pass(queries: torch.Tensor | None, batch: Plan, k: int) -> Lists:
+    """The k best memories of each list that each query asks for, best first, equal scores by slot.
+
+    A list holds what its filter lets through and what scores above 0. Each byte of a namespace's vectors and columns
+    is read at most once for a query, and columns that it does not ask for are not read.
+
+    Args:
+        queries: float32 `[b, dim]`, contiguous, on the device of the pages; None if the plan has no vectors.
+        batch: what is asked, see `plan`.
+        k: how many, at least 1.
+
+    Raises:
+        PageOwnershipError: a page belongs to somebody else by now.
+        ValueError: k is less than 1, queries are given without vectors or the other way round or are no float32.
+        DimensionError: they have another dimension than a namespace.
+    """
+    if k < 1 or (queries is None) != (batch.rows is None):
+        raise ValueError("k must be at least 1, and queries are given where the plan has vectors")
+    best, broken = launch(batch, k)
+    dense = None
+    if queries is not None and batch.rows is not None:
+        dense = paged.paged_search(queries, batch.rows, k)
+    if int(broken):
+        raise PageOwnershipError("a page of the batch belongs to somebody else")
+    return Lists(dense, batch.lists, best)
+
+
+def launch(batch: Plan, k: int) -> tuple[Found, torch.Tensor]:
+    """The launches over attributes alone: what was found, and whether pages were lost. Nothing waits for the device.
+
+    Lists of attributes are certain, unlike those of vectors: a memory is one row, and rows lie in the order of their
+    slots, so that the k best rows, equal ones by slot, lie in the k best groups, equal ones by place.
+    """
+    device, n_lists = batch.pool.device, len(batch.lists)
+    scores = torch.empty((max(batch.list_chunks, 1), batch.groups, GROUP), device=device)
+    group_best = torch.empty(scores.shape[:2], device=device)
+    chunk_best = torch.empty(scores.shape[:1], device=device)
+    broken = torch.zeros(1, dtype=torch.int32, device=device)
+    found = Found(torch.empty((n_lists, k), dtype=torch.int32, device=device), torch.empty((n_lists, k), device=device))
+    certain = torch.empty(n_lists, dtype=torch.int32, device=device)
+    if batch.n_chunks:
+        kernel.scan[(batch.n_chunks,)](
+            batch.pool, batch.table, batch.n_queries, batch.n_queries.bit_length(), scores, group_best, chunk_best,
+            broken, GROUPS=batch.groups, num_warps=1,
+        )  # fmt: skip
+    if n_lists:
+        paged.select(
+            batch.pool, tuple(batch.as_queries), (scores, group_best, chunk_best), found, certain, batch.most_chunks
+        )
+    return found, broken

@@ -1,0 +1,81 @@
+"""What a namespace wants done with its memories as they fade: plain numbers with stated defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from gpu.bank.records import Kind
+
+
+class Level(IntEnum):
+    """How far a memory has faded; stored, so codes never change. Each is colder than the one before."""
+
+    ACTIVE = 0
+    WARM = 1
+    COLD = 2
+    ARCHIVED = 3
+    """Out of ordinary recalls; can be asked for."""
+    FORGOTTEN = 4
+    """Hidden; can be restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is done with memories as they fade.
+
+    The defaults take nothing out of recalls: memories grow warm and cold, and are archived or forgotten only in a
+    namespace whose owner says at which retention.
+
+    Attributes:
+        below: for each level, the retention below which a memory falls to it; None: none does.
+        hysteresis: a memory climbs back once its retention is so much above the level's bound, as a part of it.
+        coldest: for each kind, how far it may fall. What is held true is superseded, not faded away.
+        factors: for each kind, what its stability is multiplied with.
+        share_per_run: part of a namespace's memories that one run may change; one memory at least.
+        protect_importance: memories of at least this importance are not moved.
+    """
+
+    below: Mapping[Level, float | None] = field(
+        default_factory=lambda: {Level.WARM: 0.6, Level.COLD: 0.3, Level.ARCHIVED: None, Level.FORGOTTEN: None}
+    )
+    hysteresis: float = 0.1
+    coldest: Mapping[Kind, Level] = field(
+        default_factory=lambda: {
+            Kind.EPISODIC: Level.FORGOTTEN,
+            Kind.SEMANTIC: Level.WARM,
+            Kind.PROCEDURAL: Level.COLD,
+        }
+    )
+    factors: Mapping[Kind, float] = field(default_factory=lambda: dict.fromkeys(Kind, 1.0))
+    share_per_run: float = 0.05
+    protect_importance: float = 0.9
+
+    def __post_init__(self) -> None:
+        """Refuses what makes no sense.
+
+        Raises:
+            ValueError: bounds that do not fall from level to level, or a number out of its range.
+        """
+        bounds = [bound for level in sorted(self.below) if (bound := self.below[level]) is not None]
+        if any(not 0.0 < bound < 1.0 for bound in bounds) or bounds != sorted(bounds, reverse=True):
+            raise ValueError("bounds lie between 0 and 1 and fall from level to level")
+        if len(set(bounds)) < len(bounds):
+            raise ValueError("no two levels have the same bound")
+        if not 0.0 <= self.hysteresis <= 1.0:
+            raise ValueError("the hysteresis lies between 0 and 1")
+        if not 0.0 < self.share_per_run <= 1.0:
+            raise ValueError("the share of a run lies above 0 and is at most 1")
+        if any(not 0.0 < factor <= 1e6 for factor in self.factors.values()):
+            raise ValueError("factors lie above 0 and are at most a million")
+        # A memory that has just been recalled is as warm as can be.
+        if any(bound * (1.0 + self.hysteresis) >= 1.0 for bound in bounds):
+            raise ValueError("with so much hysteresis nothing ever climbs above a bound again")
+
+    def most(self, memories: int) -> int:
+        """How many of a namespace's memories one run may change."""
+        return max(1, int(self.share_per_run * memories))
+
+
+DEFAULT = Policy()

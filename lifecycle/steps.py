@@ -1,0 +1,26 @@
+"""What a run of a job does to one memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change to one memory, as a report shows it and an undo takes it back. Holds nothing of its content.
+
+    Attributes:
+        memory_id: whose.
+        action: what is done, in one word.
+        before, after: what changes, by name.
+        why: the numbers that it follows from.
+    """
+
+    memory_id: UUID
+    action: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    why: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,11 @@
+"""Every kind of work that there is."""
+
+from __future__ import annotations
+
+from memsvc.jobs.fading import Fade
+from memsvc.jobs.work import Work
+
+
+def every_kind() -> dict[str, Work]:
+    """All kinds by name."""
+    return {work.kind: work for work in (Fade(),)}

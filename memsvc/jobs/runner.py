@@ -1,0 +1,182 @@
+"""Carries out runs: one at a time for a namespace, each in effect once, whoever else tries.
+
+A run is taken with a lease on its namespace, whose fence is written into the run. Its work is planned from one read,
+then done in chunks; a chunk, what it did, and the lease's new end are one transaction, which checks the fence first. So
+a process that slept past its lease commits nothing any more, one that is killed leaves whole chunks, and whoever takes
+the run up plans again and steps over what is done.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Connection
+
+from lifecycle.policy import Policy
+from lifecycle.steps import Step
+from memsvc.core.clock import Clock
+from memsvc.db.engine import Database
+from memsvc.jobs import repository
+from memsvc.jobs.repository import LEASE_S, Run
+from memsvc.jobs.undoing import Undo
+from memsvc.jobs.work import Work
+from memsvc.memories import repository as memories
+from memsvc.memories.ledger import Ledger
+from memsvc.models import RunState
+from memsvc.namespaces import policies
+from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
+
+CHUNK = 100
+"""Memories of one transaction: other writers of the namespace wait for so many at most."""
+
+log = structlog.get_logger("memsvc.jobs")
+
+
+class LostError(Exception):
+    """Somebody else has taken the run up."""
+
+
+class CancelledError(Exception):
+    """The run was told to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A run that is ours: its namespace and fence."""
+
+    run: Run
+    namespace: NamespaceRow
+    fence: int
+
+
+class Runner:
+    """Carries out what waits. Thread-safe; several may work on one database.
+
+    Args:
+        works: by kind.
+        at: called with the name of each point that a test may end the process at.
+        chunk: memories of one transaction.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        works: Mapping[str, Work],
+        at: Callable[[str], None] = lambda point: None,
+        chunk: int = CHUNK,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._works = works
+        self._at = at
+        self._chunk_size = chunk
+        self._holder = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid4().hex[:8]}"
+
+    def run(self, tenant_id: UUID, run_id: UUID) -> bool:
+        """Carries one run out; False if somebody else is at it, or it is over."""
+        taken = self._database.write(lambda connection: self._take(connection, tenant_id, run_id))
+        if taken is None:
+            return False
+        self._at("taken")
+        try:
+            self._carry_out(taken)
+        except LostError:
+            log.info("run_lost", run=str(run_id))
+        except CancelledError:
+            self._end(taken, RunState.CANCELLED, None)
+        except Exception as error:
+            log.exception("run_failed", run=str(run_id), kind=taken.run.kind)
+            self._end(taken, RunState.FAILED, type(error).__name__)
+        else:
+            self._end(taken, RunState.SUCCEEDED, None)
+        return True
+
+    def _carry_out(self, taken: _Taken) -> None:
+        run = taken.run
+        work: Work = self._works[run.kind] if run.undoes is None else Undo(run.undoes)
+        judged_at = run.started_at or self._clock.now()
+        with self._database.read() as connection:
+            policy = policies.of(taken.namespace)
+            done = {step.memory_id for step in repository.effects(connection, run.tenant_id, run.id)}
+            plan = work.plan(connection, taken.namespace, policy, judged_at)
+            held = memories.count(connection, *taken.namespace.key)
+        self._at("planned")
+        left = [step for step in plan if step.memory_id not in done]
+        if work.is_bounded:
+            left = left[: max(0, policy.most(held) - len(done))]
+        for start in range(0, len(left), self._chunk_size):
+            part = left[start : start + self._chunk_size]
+            self._database.write(partial(self._chunk, taken=taken, work=work, steps=part, policy=policy))
+            self._at("chunk")
+
+    def _take(self, connection: Connection, tenant_id: UUID, run_id: UUID) -> _Taken | None:
+        seen = repository.run(connection, tenant_id, run_id)
+        if seen is None or not repository.is_open(seen):
+            return None
+        namespace = namespaces.get(connection, tenant_id, seen.namespace_id, lock=True)
+        run = repository.run(connection, tenant_id, run_id)  # as nobody can change it any more
+        if namespace is None or run is None or not repository.is_open(run):
+            return None
+        now = self._clock.now()
+        fence = repository.take_lease(connection, namespace, self._holder, now)
+        if fence is None:
+            return None
+        started = run.started_at or now
+        repository.change(connection, run, state=int(RunState.RUNNING), fence=fence, started_at=started)
+        again = repository.run(connection, tenant_id, run_id)
+        return None if again is None else _Taken(again, namespace, fence)
+
+    def _chunk(self, connection: Connection, taken: _Taken, work: Work, steps: Sequence[Step], policy: Policy) -> None:
+        namespace, run = self._still_ours(connection, taken)
+        now = self._clock.now()
+        if run.is_dry:
+            done: Sequence[Step] = steps
+        else:
+            ledger = Ledger(connection, namespace, now, f"job {run.kind}")
+            done = work.apply(ledger, steps, policy, run.started_at or now)
+            ledger.flush()
+        repository.record(connection, run, done)
+        counts = Counter(dict(run.counts))
+        counts.update(step.action for step in done)
+        counts["skipped"] += len(steps) - len(done)
+        repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
+
+    def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
+        """The namespace, locked, and the run as it is now.
+
+        Raises:
+            LostError: somebody else has it.
+            CancelledError: it was told to end.
+        """
+        namespace = namespaces.get(connection, *taken.namespace.key, lock=True)
+        run = repository.run(connection, taken.run.tenant_id, taken.run.id)
+        until = self._clock.now() + timedelta(seconds=LEASE_S)
+        if namespace is None or run is None or run.fence != taken.fence:
+            raise LostError
+        if not repository.keep_lease(connection, namespace, taken.fence, until):
+            raise LostError
+        if run.is_cancelled:
+            raise CancelledError
+        return namespace, run
+
+    def _end(self, taken: _Taken, state: RunState, problem: str | None) -> None:
+        def unit(connection: Connection) -> None:
+            namespaces.get(connection, *taken.namespace.key, lock=True)
+            run = repository.run(connection, taken.run.tenant_id, taken.run.id)
+            if run is None or run.fence != taken.fence:
+                return
+            now = self._clock.now()
+            repository.change(connection, run, state=int(state), ended_at=now, problem=problem)
+            repository.keep_lease(connection, taken.namespace, taken.fence, now)
+
+        self._database.write(unit)

@@ -1,0 +1,97 @@
+"""The thread that looks what is due, and does it. Any number of processes may have one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection
+
+from memsvc.core.clock import Clock
+from memsvc.db.engine import Database
+from memsvc.jobs import repository
+from memsvc.jobs.repository import Scheduled
+from memsvc.jobs.runner import Runner
+from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
+
+_AT_ONCE = 100
+"""Jobs and runs that are looked at in one round."""
+
+log = structlog.get_logger("memsvc.jobs")
+
+
+class Scheduler:
+    """Queues what is due and carries out what waits, one run after the other.
+
+    Args:
+        every_s: time between two rounds if nobody wakes it.
+        first: done at the beginning of each round.
+
+    A round that fails is logged and the next one tries again: whatever was begun is in the database.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, runner: Runner, every_s: float, first: Callable[[], None] = lambda: None
+    ) -> None:
+        self._first = first
+        self._database = database
+        self._clock = clock
+        self._runner = runner
+        self._every_s = every_s
+        self._woken = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begins to look."""
+        self._thread = threading.Thread(target=self._work, name="memsvc-jobs", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look now: something was queued."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Ends after the run that is under way."""
+        self._closing.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def round(self) -> int:
+        """Queues what is due, carries out what waits; returns how many runs it carried out."""
+        self._first()
+        now = self._clock.now()
+        with self._database.read() as connection:
+            due = repository.due(connection, now, _AT_ONCE)
+        for namespace, job in due:
+            self._queue(namespace, job)
+        with self._database.read() as connection:
+            waiting = repository.waiting(connection, _AT_ONCE)
+        return sum(self._run(tenant_id, run_id) for tenant_id, run_id in waiting)
+
+    def _run(self, tenant_id: UUID, run_id: UUID) -> bool:
+        return not self._closing.is_set() and self._runner.run(tenant_id, run_id)
+
+    def _queue(self, namespace: NamespaceRow, job: Scheduled) -> None:
+        """One run for a period, whoever else sees that it is due."""
+
+        def unit(connection: Connection) -> None:
+            locked = namespaces.get(connection, *namespace.key, lock=True)
+            now = self._clock.now()
+            if locked is not None and repository.scheduled_next(connection, locked, job, now):
+                repository.ask(connection, locked, job.kind, job.next_at.isoformat(), now, by="schedule")
+
+        self._database.write(unit)
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self.round()
+            except Exception as error:  # noqa: BLE001 - the outer edge of the thread: the next round tries again
+                log.warning("round_failed", error=type(error).__name__)
+            self._woken.wait(self._every_s)
+            self._woken.clear()

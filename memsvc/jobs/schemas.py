@@ -1,0 +1,145 @@
+"""Policies, schedules and runs on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from memsvc.http.query import QueryInt
+from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
+from memsvc.memories.schemas import KindName, NamespacePath
+
+FallName = Literal["warm", "cold", "archived", "forgotten"]
+StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
+RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
+Schedule = Annotated[str, Bytes(100)]
+
+
+class PolicyIn(ApiModel):
+    """What is done with memories as they fade; what is not named is as by default."""
+
+    below: dict[FallName, Bound | None] = Field(
+        default_factory=dict, description="Retention below which a memory falls to a level; null: none falls to it."
+    )
+    hysteresis: FiniteFloat | None = Field(None, ge=0.0, le=1.0)
+    coldest: dict[KindName, StandName] = Field(default_factory=dict, description="How far memories of a kind may fall.")
+    factors: dict[KindName, Annotated[FiniteFloat, Field(gt=0.0, le=1e6)]] = Field(
+        default_factory=dict, description="What the stability of a kind is multiplied with."
+    )
+    share_per_run: FiniteFloat | None = Field(None, gt=0.0, le=1.0)
+    protect_importance: FiniteFloat | None = Field(None, ge=0.0, le=2.0)
+
+    def named(self) -> dict[str, Any]:
+        """What was named, as it is stored."""
+        return self.model_dump(exclude_unset=True, exclude_none=False, mode="json") if self.model_fields_set else {}
+
+
+class CareIn(ApiModel):
+    """What is to be done to a namespace, and when."""
+
+    namespace: NamespacePath
+    policy: PolicyIn = Field(default_factory=PolicyIn)
+    schedules: dict[Annotated[str, Bytes(32)], Schedule | None] = Field(
+        default_factory=dict,
+        description="By kind of work: a cron line in UTC, or `every <seconds>s`; null: not on a schedule.",
+    )
+
+
+class CareQuery(ApiModel):
+    """Whose policy."""
+
+    namespace: NamespacePath
+
+
+class PolicyOut(ApiModel):
+    """A policy, whole."""
+
+    below: dict[str, float | None]
+    hysteresis: float
+    coldest: dict[str, str]
+    factors: dict[str, float]
+    share_per_run: float
+    protect_importance: float
+
+
+class ScheduledOut(ApiModel):
+    """A kind of work, when it is done, and when next."""
+
+    kind: str
+    schedule: str
+    next_at: Instant
+
+
+class CareOut(ApiModel):
+    """What is done to a namespace, and when."""
+
+    namespace: str
+    policy: PolicyOut
+    schedules: list[ScheduledOut]
+
+
+class RunIn(ApiModel):
+    """Work that is to be done now."""
+
+    namespace: NamespacePath
+    kind: Annotated[str, Bytes(32)]
+    dry_run: bool = Field(False, description="Only say what would be done; see the run's effects.")
+
+
+class RunsQuery(ApiModel):
+    """Whose runs."""
+
+    namespace: NamespacePath
+    limit: QueryInt = Field(50, ge=1)
+    cursor: Annotated[str, Bytes(4096)] | None = None
+
+
+class EffectsQuery(ApiModel):
+    """Which part of what a run did."""
+
+    limit: QueryInt = Field(50, ge=1)
+    cursor: Annotated[str, Bytes(4096)] | None = None
+
+
+class RunOut(ApiModel):
+    """A run. `counts` has how many memories each action was done to; `skipped` had changed since the plan."""
+
+    id: UUID
+    namespace: str
+    kind: str
+    state: RunStateName
+    dry_run: bool
+    undoes: UUID | None
+    asked_by: str
+    asked_at: Instant
+    started_at: Instant | None
+    ended_at: Instant | None
+    counts: dict[str, int]
+    problem: str | None
+
+
+class RunPage(ApiModel):
+    """One page of runs, the newest first."""
+
+    items: list[RunOut]
+    next_cursor: str | None
+
+
+class EffectOut(ApiModel):
+    """What a run did, or would do, to one memory, and the numbers that it follows from."""
+
+    memory_id: UUID
+    action: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    why: dict[str, Any]
+
+
+class EffectPage(ApiModel):
+    """One page of what a run did, by memory."""
+
+    items: list[EffectOut]
+    next_cursor: str | None

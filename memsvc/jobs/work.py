@@ -1,0 +1,52 @@
+"""What a kind of job is to those who run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from lifecycle.policy import Policy
+from lifecycle.steps import Step
+from memsvc.memories.ledger import Ledger
+from memsvc.namespaces.repository import NamespaceRow
+
+
+class Work(Protocol):
+    """A kind of job. Stateless: everything that it goes by is in the database.
+
+    Attributes:
+        kind: its name.
+        is_bounded: whether a run changes no more than the policy's share of a namespace.
+    """
+
+    @property
+    def kind(self) -> str:
+        """See the class."""
+        ...
+
+    @property
+    def is_bounded(self) -> bool:
+        """See the class."""
+        ...
+
+    def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Sequence[Step]:
+        """What is to be done now, in the order in which it is done; changes nothing.
+
+        Args:
+            connection: for reading.
+            namespace: whose memories.
+            policy: in force.
+            now: the moment that all is judged by.
+        """
+        ...
+
+    def apply(self, ledger: Ledger, steps: Sequence[Step], policy: Policy, now: datetime) -> Sequence[Step]:
+        """Does those of the steps that are still right, judged anew under the namespace's lock.
+
+        Returns:
+            What was really done.
+        """
+        ...

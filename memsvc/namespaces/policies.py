@@ -1,0 +1,57 @@
+"""Policies as they are stored with a namespace: only what its owner set, over the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gpu.bank.records import Kind
+from lifecycle.policy import DEFAULT, Level, Policy
+from memsvc.models.tables import NAMESPACE
+from memsvc.namespaces.repository import NamespaceRow
+
+_KEY = "policy"
+_PLAIN = ("hysteresis", "share_per_run", "protect_importance")
+
+
+def to_policy(stored: Mapping[str, Any]) -> Policy:
+    """A policy from what was set.
+
+    Raises:
+        ValueError: it makes no sense.
+    """
+    below = {**DEFAULT.below, **{Level[name.upper()]: bound for name, bound in stored.get("below", {}).items()}}
+    coldest = {
+        **DEFAULT.coldest,
+        **{Kind[kind.upper()]: Level[name.upper()] for kind, name in stored.get("coldest", {}).items()},
+    }
+    factors = {**DEFAULT.factors, **{Kind[kind.upper()]: float(by) for kind, by in stored.get("factors", {}).items()}}
+    plain = {name: stored[name] for name in _PLAIN if name in stored}
+    return Policy(below=below, coldest=coldest, factors=factors, **plain)
+
+
+def shown(policy: Policy) -> dict[str, Any]:
+    """A policy as the interface shows it, whole."""
+    return {
+        "below": {level.name.lower(): bound for level, bound in policy.below.items()},
+        "coldest": {kind.name.lower(): level.name.lower() for kind, level in policy.coldest.items()},
+        "factors": {kind.name.lower(): factor for kind, factor in policy.factors.items()},
+        **{name: getattr(policy, name) for name in _PLAIN},
+    }
+
+
+def of(namespace: NamespaceRow) -> Policy:
+    """The policy in force in a namespace."""
+    stored = namespace.settings.get(_KEY)
+    return to_policy(stored) if stored else DEFAULT
+
+
+def write(connection: Connection, namespace: NamespaceRow, stored: Mapping[str, Any]) -> None:
+    """Puts what the owner set in the place of what was set before; the namespace is locked."""
+    connection.execute(
+        NAMESPACE.update()
+        .where(NAMESPACE.c.tenant_id == namespace.tenant_id, NAMESPACE.c.id == namespace.id)
+        .values(settings={**namespace.settings, _KEY: dict(stored)})
+    )
