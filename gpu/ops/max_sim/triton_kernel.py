@@ -44,7 +44,7 @@ def score(
         starts, counts: int64 and int32 `[m]`, which codes are the memory's.
         questions: int32 `[m]`, which question is asked of it.
         first_tokens: int32 `[b + 1]`, where the tokens of each question begin.
-        high, low: float16 `[4, n_tokens, n_bytes]`: plane p has dimensions p, p + 4, ... of the tokens of all questions.
+        high, low: float16 `[4, n_tokens, n_bytes]`: plane p has dimensions p, p + 4, ... of all questions' tokens.
         scale: float32, what one step of a level is worth.
         out: float32 `[m]`; NaN for a memory without codes.
         TOKENS, QUERIES: codes, and tokens of the question, that are compared at a time: at least 16.

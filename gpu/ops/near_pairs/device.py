@@ -11,10 +11,10 @@ import torch
 from gpu.bank.errors import PageOwnershipError
 from gpu.ops.near_pairs import triton_kernel
 from gpu.ops.near_pairs.checks import check
-from gpu.ops.paged_search.op import PagedRows
+from gpu.ops.paged_search.op import GROUP, PagedRows
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
-TILE_PAIRS = (triton_kernel.GROUPS * triton_kernel.GROUP) ** 2
+TILE_PAIRS = (triton_kernel.GROUPS * GROUP) ** 2
 """Pairs of rows of one tile: so many must fit, or a tile could never be finished."""
 _ROOM = 1 << 22
 """Pairs of rows that are kept at a time: 48 MiB."""
