@@ -48,7 +48,7 @@ def main() -> None:
     figures: dict[str, Any] = {"threshold": THRESHOLD, "most": MOST}
     for size in options.size or SIZES:
         figures[str(size)] = _measured(_copied(enlarged(rows, size, SEED)))
-    print(save("bank_near_pairs", figures, command="python -m benchmarks.bank_near_pairs", seed=SEED))
+    print(save("bank_near_pairs", figures, command="OMP_NUM_THREADS=1 python -m benchmarks.bank_near_pairs", seed=SEED))
 
 
 def _copied(rows: np.ndarray) -> np.ndarray:

@@ -43,8 +43,8 @@ class Measured:
         return {
             "op": self.op,
             "shape": self.shape,
-            "ms": _shown(self.ms, ".4f"),
-            "floor_ms": _shown(self.floor_ms, ".4f"),
+            "ms": _shown(self.ms, ".4g"),
+            "floor_ms": _shown(self.floor_ms, ".4g"),
             "of_floor": _shown(ratio, ".3f"),
             "aim": _shown(self.aim, "g"),
             **shown,

@@ -113,11 +113,12 @@ def compare(
     found = tl.sum(of_row)
     if found > 0:
         start = tl.atomic_add(count, found.to(tl.int64))
-        before = tl.cumsum(of_row, 0) - of_row
-        place = start + (before[:, None] + tl.cumsum(hit, 1) - hit).to(tl.int64)
-        fits = (hit != 0) & (place < room)
-        low = tl.minimum(left_slot[:, None], right_slot[None, :])
-        high = tl.maximum(left_slot[:, None], right_slot[None, :])
-        tl.store(firsts + place, low, fits)
-        tl.store(seconds + place, high, fits)
-        tl.store(scores + place, total, fits)
+        if start < room:
+            # 32 bits are enough behind `start`, and take fewer registers.
+            place = tl.cumsum(of_row, 0)[:, None] - of_row[:, None] + tl.cumsum(hit, 1) - hit
+            fits = (hit != 0) & (place < room - start.to(tl.int32))
+            low = tl.minimum(left_slot[:, None], right_slot[None, :])
+            high = tl.maximum(left_slot[:, None], right_slot[None, :])
+            tl.store(firsts + start + place, low, fits)
+            tl.store(seconds + start + place, high, fits)
+            tl.store(scores + start + place, total, fits)

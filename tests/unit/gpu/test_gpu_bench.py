@@ -42,6 +42,8 @@ def _nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
                 monkeypatch.setattr(module, name, once)
     for module in (hopfield, near_pairs, paged_search, large_index, capacity):
         monkeypatch.setattr(module, "DIM", 16)
+    for module in (paged_search, large_index):
+        monkeypatch.setattr(module, "K", 2)
 
 
 def lines() -> list[Measured]:

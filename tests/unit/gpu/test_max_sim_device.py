@@ -33,14 +33,14 @@ def on_device(
     return found.cpu().numpy()
 
 
-@pytest.mark.parametrize("dim", [1, 4, 7, 24, 63, 132])
+@pytest.mark.parametrize("dim", [1, 7, 132])
 def test_it_is_the_reference(dim: int) -> None:
     rng = np.random.default_rng(dim)
     tokens, of = made(rng, [1, 3, 17, 35], dim)
     codes = rng.integers(0, 256, (300, token_bytes(dim))).astype(np.uint8)  # codes behind dim are anything
-    counts = np.array([0, 1, 31, 32, 33, 70, 5, 0, 2])
-    starts = np.array([0, 299, 7, 0, 40, 200, 7, 300, 7])  # in any order, over each other
-    asked = np.array([0, 1, 2, 3, 0, 1, 2, 3, 3])
+    counts = np.array([0, 1, 32, 70, 33, 0, 2])
+    starts = np.array([0, 299, 7, 200, 40, 300, 7])  # in any order, over each other
+    asked = np.array([0, 1, 2, 0, 3, 3, 1])
     found = on_device(codes, starts, counts, asked, of)
     for i in range(counts.size):
         own = codes[starts[i] : starts[i] + counts[i]]
