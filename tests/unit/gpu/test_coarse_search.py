@@ -248,7 +248,7 @@ def test_what_is_proved_to_be_all_is_all(monkeypatch: pytest.MonkeyPatch) -> Non
     query = there(rows.vectors[rows.slots >= 0][:1].copy())
     batch = planned([rows], 1, candidates=2)
     found = coarse_search(query, batch, 1)
-    assert int(batch.rescored.rows[1, 0]) < rows.coded.n_groups
+    assert int(batch.rescored.rows[1, 0]) < rows.coded.coded.n_groups
     assert found.complete.all(), "a row is its own nearest by far more than a code of 8 bits can be off"
     assert found.scores[0, 0] > 0.99
     assert not coarse_search(query, batch, 9).complete.any(), "two groups cannot be proved to hold the best nine"
@@ -319,7 +319,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(DimensionError):
         planned([rows, Rows(memory, rng, 5, Tier.INT8, dim=8)], 1)
     with pytest.raises(ValueError, match="not those"):
-        plan([other.coded.coded], [replace(rows.exact.rows, records=rows.exact.records[:0])], 1)
+        plan([other.coded.coded], [replace(rows.exact.rows, records=rows.exact.rows.records[:0])], 1)
     batch = planned([rows], 1)
     with pytest.raises(ValueError, match="float32"):
         coarse_search(queries_of(rng, 1).double(), batch, 1)
