@@ -15,7 +15,7 @@ import orjson
 
 Json = dict[str, Any]
 
-TIMEOUT_S = 300.0
+TIMEOUT_S = 600.0
 
 
 class Client:

@@ -29,7 +29,7 @@ from gpu.bank.nearest import EXACT, DenseBest
 from gpu.bank.proposed import best_among
 from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
-from gpu.large.library import one_thread
+from gpu.faiss_library import one_thread
 from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists
 from gpu.large.rules import LargeRules

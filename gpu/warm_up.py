@@ -14,6 +14,7 @@ from gpu.ops.entity_scan.op import entity_scan
 from gpu.ops.hopfield.op import complete_within
 from gpu.ops.interval_scan.op import interval_scan
 from gpu.ops.max_sim.op import max_sim
+from gpu.ops.near_pairs.op import near_pairs
 from gpu.ops.spread.op import graph, spread
 from gpu.ops.text_scan.op import count_scan, near_scan
 
@@ -52,6 +53,7 @@ def warm_up() -> None:
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
             nearest_of_newest(segment, vector, mask, 0, 1)
+            near_pairs(segment, 0.5, 1, mask)
             _warm_scans(segment, mask)
     around = graph(1, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1))
     spread(around, np.ones(1), 0.5)

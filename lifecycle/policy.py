@@ -35,6 +35,8 @@ class Policy:
         factors: for each kind, what its stability is multiplied with.
         share_per_run: part of a namespace's memories that one run may change; one memory at least.
         protect_importance: memories of at least this importance are not moved.
+        prior: standard deviations of score that a memory which has faded to nothing stands behind a fresh one, in the
+            order of the hits of a recall; from 0 to 1.
     """
 
     below: Mapping[Level, float | None] = field(
@@ -51,6 +53,7 @@ class Policy:
     factors: Mapping[Kind, float] = field(default_factory=lambda: dict.fromkeys(Kind, 1.0))
     share_per_run: float = 0.05
     protect_importance: float = 0.9
+    prior: float = 0.25
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.
@@ -69,6 +72,8 @@ class Policy:
             raise ValueError("the share of a run lies above 0 and is at most 1")
         if any(not 0.0 < factor <= 1e6 for factor in self.factors.values()):
             raise ValueError("factors lie above 0 and are at most a million")
+        if not 0.0 <= self.prior <= 1.0:
+            raise ValueError("the prior lies between 0 and 1")
         # A memory that has just been recalled is as warm as can be.
         if any(bound * (1.0 + self.hysteresis) >= 1.0 for bound in bounds):
             raise ValueError("with so much hysteresis nothing ever climbs above a bound again")

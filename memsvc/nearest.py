@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from gpu import faiss_library as library
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.device.found import NoDeviceError, open_device
 from gpu.device.nearest import DeviceNearest, Searches
 from gpu.device.rules import DeviceRules
-from gpu.large import library
 from gpu.large.namespace import LargeNamespace
 from gpu.large.rules import LargeRules
 from memsvc.core.errors import StartupRefused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,42 +13,66 @@ from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 from gpu.bench.descriptions import describe
+from gpu.bench.timing import wait_for
 from gpu.device.attributes import DeviceAttributes
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DevicePool
 
 _ROUNDS = 4
 """Namespaces are written in turns, so that the pages of one do not lie together."""
+_BATCH = 1 << 20
+"""Rows that are written at a time."""
+Rows = Callable[[int, int, torch.device], torch.Tensor]
+"""Makes unit rows, half precision `[n, dim]`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Namespaces on a device: their mirrors, their rows as plain tensors in the same order, and what mirroring took.
+    """Namespaces on a device.
 
-    Also the namespaces in host memory, and the mirrors of their attributes if these were asked for.
+    Attributes:
+        banks: the namespaces in host memory.
+        mirrors: copies of their vectors.
+        attributes: the same of their attributes, if these were asked for.
+        vectors: their rows as plain tensors in the same order.
+        rows_per_s: rows that were copied in a second.
     """
 
+    banks: list[NamespaceBank]
     mirrors: list[DeviceRows]
+    attributes: list[DeviceAttributes]
     vectors: list[torch.Tensor]
     rows_per_s: float
-    banks: list[NamespaceBank]
-    attributes: list[DeviceAttributes]
 
 
-def make(pool: DevicePool, sizes: Sequence[int], dim: int, seed: int = 1, *, described: bool = False) -> Made:
-    """Namespaces of so many random unit vectors, one for each memory, half precision.
+def random_rows(n: int, dim: int, device: torch.device) -> torch.Tensor:
+    """Unit rows of no particular direction: none is near another."""
+    return torch.nn.functional.normalize(torch.randn(n, dim, device=device), dim=1).half()
+
+
+def make(
+    pool: DevicePool,
+    sizes: Sequence[int],
+    dim: int,
+    seed: int = 1,
+    rows: Rows = random_rows,
+    *,
+    described: bool = False,
+) -> Made:
+    """Namespaces of so many memories with one vector each.
 
     Args:
         pool: for the mirrors.
         sizes: memories of each.
         dim: of the vectors.
         seed: of everything.
+        rows: makes the vectors.
         described: whether memories have words, mentions, times and so on (see `gpu.bench.descriptions`), and their
             attributes are mirrored too.
     """
     torch.manual_seed(seed)
     device = pool.bytes.device
-    vectors = [_unit(n, dim, device) for n in sizes]
+    vectors = [rows(n, dim, device) for n in sizes]
     host = PagePool()
     banks = [NamespaceBank(host, dim) for _ in sizes]
     rng = np.random.default_rng(seed)
@@ -56,23 +80,23 @@ def make(pool: DevicePool, sizes: Sequence[int], dim: int, seed: int = 1, *, des
     attributes: list[DeviceAttributes] = []
     spent = 0.0
     for turn in range(_ROUNDS):
-        for number, (bank, rows) in enumerate(zip(banks, vectors, strict=True)):
-            start, end = (len(rows) * part // _ROUNDS for part in (turn, turn + 1))
-            if end > start:
-                batch = batch_of(rows[start:end].cpu().numpy(), start)
+        for number, (bank, own) in enumerate(zip(banks, vectors, strict=True)):
+            start, end = (len(own) * part // _ROUNDS for part in (turn, turn + 1))
+            for at in range(start, end, _BATCH):
+                batch = batch_of(own[at : min(end, at + _BATCH)].cpu().numpy(), at)
                 bank.put(describe(batch, rng) if described else batch)
             with bank.pinned() as seen:
                 if turn == 0:
                     mirrors.append(DeviceRows(pool, seen.current))
                     attributes += [DeviceAttributes(pool, seen.current)] if described else []
-                torch.cuda.synchronize()
+                wait_for(device)
                 begun = time.perf_counter()
                 mirrors[number].follow(seen.current_rows)
                 if described:
                     attributes[number].follow(seen.current_rows)
-                torch.cuda.synchronize()
+                wait_for(device)
                 spent += time.perf_counter() - begun
-    return Made(mirrors, vectors, sum(sizes) / spent, banks, attributes)
+    return Made(banks, mirrors, attributes, vectors, sum(sizes) / spent)
 
 
 def filled(n: int, dim: int, seed: int) -> NamespaceBank:
@@ -88,10 +112,6 @@ def queries(n: int, dim: int, device: torch.device, seed: int = 2) -> torch.Tens
     """Random unit queries, float32 `[n, dim]`."""
     torch.manual_seed(seed)
     return torch.nn.functional.normalize(torch.randn(n, dim, device=device), dim=1)
-
-
-def _unit(n: int, dim: int, device: torch.device) -> torch.Tensor:
-    return torch.nn.functional.normalize(torch.randn(n, dim, device=device), dim=1).half()
 
 
 def batch_of(vectors: np.ndarray[tuple[int, int], np.dtype[np.float16]], first: int) -> RecordBatch:

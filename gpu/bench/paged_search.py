@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from gpu.bench.namespaces import Made, make, queries
+from gpu.bench.peers import faiss_flat_ms
 from gpu.bench.results import Measured
 from gpu.bench.timing import events_ms, graph_ms
 from gpu.device.pool import DevicePool
@@ -49,27 +50,30 @@ def run(bytes_per_ms: float) -> Iterator[Measured]:
     Raises:
         AssertionError: an answer differs from the reference's; nothing of that shape is reported.
     """
-    device = torch.device("cuda")
     for shape in shapes():
-        pool = DevicePool(device, int(sum(shape.sizes) * (DIM * 2 + 8) * 1.4) + (64 << 20))
-        made = make(pool, shape.sizes, DIM)
-        asked = queries(len(shape.asked), DIM, device)
-        batch = plan([made.mirrors[i].rows for i in shape.asked])
-        check(asked, made, shape.asked)
-        read = sum(shape.sizes[i] for i in set(shape.asked)) * (DIM * 2 + 4)
-        floor = read / bytes_per_ms
-        yield Measured(
-            "paged_search", shape.name, graph_ms(partial(launch, asked, batch, K)), floor, shape.aim,
-            {
-                "whole_call_ms": events_ms(partial(paged_search, asked, batch, K)),
-                "plan_ms": events_ms(partial(plan, [made.mirrors[i].rows for i in shape.asked])),
-                "torch_ms": _torch(asked, made, shape.asked),
-                "mirrored_rows_per_s": made.rows_per_s,
-                "device_bytes_per_row": sum(one.memory_bytes for one in made.mirrors) / sum(shape.sizes),
-            },
-        )  # fmt: skip
-        del batch, made, pool, asked
+        yield measured(shape, torch.device("cuda"), bytes_per_ms)
         torch.cuda.empty_cache()
+
+
+def measured(shape: Shape, device: torch.device, bytes_per_ms: float) -> Measured:
+    """One shape: checked, then timed."""
+    pool = DevicePool(device, int(sum(shape.sizes) * (DIM * 2 + 8) * 1.4) + (64 << 20))
+    made = make(pool, shape.sizes, DIM)
+    asked = queries(len(shape.asked), DIM, device)
+    batch = plan([made.mirrors[i].rows for i in shape.asked])
+    check(asked, made, shape.asked)
+    read = sum(shape.sizes[i] for i in set(shape.asked)) * (DIM * 2 + 4)
+    return Measured(
+        "paged_search", shape.name, graph_ms(partial(launch, asked, batch, K)), read / bytes_per_ms, shape.aim,
+        {
+            "whole_call_ms": events_ms(partial(paged_search, asked, batch, K)),
+            "plan_ms": events_ms(partial(plan, [made.mirrors[i].rows for i in shape.asked])),
+            "torch_ms": _torch(asked, made, shape.asked),
+            "faiss_gpu_ms": faiss_flat_ms(made.vectors, asked, shape.asked, K),
+            "mirrored_rows_per_s": made.rows_per_s,
+            "device_bytes_per_row": sum(one.memory_bytes for one in made.mirrors) / sum(shape.sizes),
+        },
+    )  # fmt: skip
 
 
 def check(asked: torch.Tensor, made: Made, of: Sequence[int]) -> None:

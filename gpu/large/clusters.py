@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank import rows
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large import rows
-from gpu.large.library import one_thread
+from gpu.faiss_library import one_thread
+from gpu.ops.k_means.op import train
 
 _LISTS_PER_ROOT = 4
 """Lists for each square root of the rows: with twice as few, the same recall needs twice the rows (measured)."""
@@ -42,20 +43,10 @@ def trained(library: Any, segment: SegmentSnapshot, positions: NDArray[np.int64]
     if not positions.shape[0]:
         return np.zeros((lists, segment.dim), np.float32)
     looked_at = rows.vectors(segment, sample(positions, lists))
-    with one_thread(library):
-        kmeans = library.Kmeans(
-            segment.dim,
-            lists,
-            niter=_ROUNDS,
-            spherical=True,
-            seed=_SEED,
-            min_points_per_centroid=1,
-            max_points_per_centroid=max(_SAMPLE, looked_at.shape[0]),
-        )
-        kmeans.train(looked_at)
+    centroids = train(library, looked_at, lists, rounds=_ROUNDS, seed=_SEED)
     # What is left of them must not outlive an erasure by chance.
     looked_at.fill(0)
-    return np.array(kmeans.centroids, np.float32)
+    return centroids
 
 
 def assigned(

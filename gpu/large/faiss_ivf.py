@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank import rows
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large import clusters, rows
-from gpu.large.library import graphics_cards, one_thread
+from gpu.faiss_library import graphics_cards, one_thread
+from gpu.large import clusters
 
 _AT_FIRST = 4
 """Rows that are asked for, for each memory that is wanted: some are not eligible, some memories have several."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large.library import graphics_cards
+from gpu.faiss_library import graphics_cards
 
 
 class VectorIndex(Protocol):

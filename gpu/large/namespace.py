@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu import faiss_library as library
 from gpu.bank.errors import DimensionError, NamespaceFullError, PageOwnershipError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
@@ -29,10 +30,13 @@ from gpu.bank.nearest import EXACT, DenseBest
 from gpu.bank.proposed import best_among
 from gpu.bank.segment import SegmentSnapshot
 from gpu.bank.view import BankView
-from gpu.large import library
 from gpu.large.index import VectorIndex, build
+from gpu.large.near_pairs import near_pairs_in_lists
+from gpu.large.position_lists import PositionLists
 from gpu.large.rules import LargeRules
 from gpu.large.scans import nearest_of_all, nearest_of_newest
+from gpu.ops.near_pairs.op import near_pairs
+from gpu.ops.near_pairs.partners import NearPairs
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +127,26 @@ class LargeNamespace:
             *(part.start + nearest_of_all(segment, vector, own, limit) for segment, part, own in others),
         ]
         return best_among(view, vector, limit, np.unique(np.concatenate(found)), self.rules.sampled)
+
+    def near_pairs(self, view: BankView, threshold: float, most: int) -> NearPairs:
+        """Pairs of current memories of a view that are nearly the same; see `gpu.ops.near_pairs`.
+
+        With an index only rows of near lists are compared, and the answer says that it is not exact; else all are.
+
+        Args:
+            view: an open view of this bank; closed versions in it are left out.
+            threshold: least score, finite.
+            most: partners that a memory keeps, at least 1.
+
+        Raises:
+            ValueError: the threshold is not finite, or `most` is less than 1.
+        """
+        (current, _, mask), *_ = view.segments()
+        with self._lock:
+            index = self._index
+        if isinstance(index, PositionLists) and index.owner == current.codes.owner:
+            return near_pairs_in_lists(index, current, threshold, most, mask)
+        return near_pairs(current, threshold, most, mask)
 
     def refresh(self, view: BankView | None = None) -> None:
         """Start the background thread if there is something for it to do. Costs microseconds if there is not.

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank import rows
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large import clusters, lists_kernel, rows
+from gpu.large import clusters, lists_kernel
 from gpu.large.scans import nearest_in_lists
 from gpu.native import plain
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank import rows
 from gpu.bank.errors import PageOwnershipError
 from gpu.bank.pages import PageTable
 from gpu.bank.segment import SegmentSnapshot
-from gpu.large import lists_kernel, rows
+from gpu.large import lists_kernel
 from gpu.native import all_owned, plain
 from gpu.ops.dense_scan.op import dense_scan
 from gpu.ops.top_memories.op import top_memories

@@ -31,6 +31,9 @@ class PolicyIn(ApiModel):
     )
     share_per_run: FiniteFloat | None = Field(None, gt=0.0, le=1.0)
     protect_importance: FiniteFloat | None = Field(None, ge=0.0, le=2.0)
+    prior: FiniteFloat | None = Field(
+        None, ge=0.0, le=1.0, description="Standard deviations of score that a faded memory stands behind a fresh one."
+    )
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
@@ -63,6 +66,7 @@ class PolicyOut(ApiModel):
     factors: dict[str, float]
     share_per_run: float
     protect_importance: float
+    prior: float
 
 
 class ScheduledOut(ApiModel):

@@ -13,7 +13,7 @@ from memsvc.models.tables import NAMESPACE
 from memsvc.namespaces.repository import NamespaceRow
 
 _KEY = "policy"
-_PLAIN = ("hysteresis", "share_per_run", "protect_importance")
+_PLAIN = ("hysteresis", "share_per_run", "protect_importance", "prior")
 
 
 def to_policy(stored: Mapping[str, Any]) -> Policy:

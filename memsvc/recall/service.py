@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.records import Kind, State
+from lifecycle.policy import Policy
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
@@ -75,6 +76,9 @@ class Answer:
     eligible: int
     explained: dict[str, Any] = field(default_factory=dict)
 
+
+_NOTHING_LOST = 1e-3
+"""Standard deviations: memories of one day do not change places for having been written in the morning."""
 
 Factors = Callable[[NamespaceRow], Mapping[str, float]]
 """What feedback taught about the weights of channels in a namespace."""
@@ -188,7 +192,21 @@ class RecallService:
             if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
             found.append(Found(hit, row, shown_fading(dict(row._mapping), policy, now)))
-        return found
+        return found if as_of is not None else _with_prior(found, policy)
+
+
+def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
+    """Hits in the order of their scores, less what they lose for having faded; ties stay as they are.
+
+    Which memories are hits is not changed by it, and none moves past another that stands further ahead than the prior.
+    """
+    lost = [policy.prior * (1.0 - (one.fading["retention"] or 0.0)) for one in found]
+    if not found or max(lost) - min(lost) < _NOTHING_LOST:
+        return found  # as good as equally fresh: the scores stay what the channels made of them
+    moved = [
+        replace(one, hit=replace(one.hit, score=one.hit.score - loss)) for one, loss in zip(found, lost, strict=True)
+    ]
+    return sorted(moved, key=lambda one: -one.hit.score)
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:

@@ -120,6 +120,19 @@ def test_by_default_nothing_is_hidden_however_late_it_is(service: Service, clock
     assert {row.level for row in rows(service).values()} == {0}
 
 
+def test_of_memories_that_fit_as_well_the_one_that_is_used_stands_first(service: Service, clock: HeldClock) -> None:
+    first, used, last = (service.add("a walk in the park", kind=int(Kind.EPISODIC)) for _ in range(3))
+    assert [hit[0] for hit in service.recall("walk park")] == [first, used, last]
+    clock.move(20 * DAY)
+    service.container.recalls.used(service.tenant_id, [used])
+    service.container.recalls.flush()
+    ranked = service.recall("walk park")
+    assert [hit[0] for hit in ranked] == [used, first, last]
+    assert 0.2 < ranked[0][2] - ranked[1][2] <= 0.25
+    care(service, {"prior": 0.0})
+    assert [hit[0] for hit in service.recall("walk park")] == [first, used, last]
+
+
 def test_a_clock_that_jumps_ahead_hides_a_share_at_most_and_that_comes_back(service: Service, clock: HeldClock) -> None:
     memories = episodes(service, 40)
     policy = {**FADES, "below": {"archived": 0.1}, "share_per_run": 0.05}

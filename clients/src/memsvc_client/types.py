@@ -227,6 +227,7 @@ class Policy(Model):
     factors: dict[str, float] = Field(default_factory=dict)
     share_per_run: float = 0.0
     protect_importance: float = 0.0
+    prior: float = 0.0
 
 
 class Scheduled(Model):

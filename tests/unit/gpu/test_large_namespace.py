@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpu import faiss_library as library
 from gpu.bank.errors import DimensionError
 from gpu.bank.filters import ScanFilter, pair_hash
 from gpu.bank.nearest import EXACT
 from gpu.bank.proposed import sample
-from gpu.large import library, position_lists
 from gpu.large import namespace as large_namespace
+from gpu.large import position_lists
 from gpu.large.namespace import LargeNamespace
 from gpu.large.position_lists import PositionLists
 from gpu.large.rules import LargeRules
