@@ -18,7 +18,7 @@ from gpu.bench.timing import copy_bytes_per_ms
 OPS: dict[str, tuple[str, ...]] = {
     "appends": ("unit/gpu/test_bench_of_the_bank.py", "unit/gpu/test_device_copies.py"),
     "capacity": ("unit/gpu/test_device_bank.py",),
-    "channel_pass": ("unit/gpu/test_channel_pass.py",),
+    "channel_pass": ("unit/gpu/test_channel_pass.py", "unit/gpu/test_device_attributes.py"),
     "coarse_search": ("unit/gpu/test_coarse_search.py",),
     "hopfield": ("unit/gpu/test_hopfield.py", "unit/gpu/test_hopfield_device.py"),
     "large_index": ("unit/gpu/test_faiss_ivf.py", "unit/gpu/test_paged_search.py"),

@@ -51,11 +51,16 @@ def run(bytes_per_ms: float) -> Iterator[Measured]:
     Raises:
         AssertionError: an answer differs from the host's; nothing is reported.
     """
-    device, n = torch.device("cuda"), len(SIZES)
-    pool = DevicePool(device, sum(SIZES) * _ROW_BYTES + (64 << 20))
-    made = make(pool, SIZES, DIM, described=True)
+    yield from measured(SIZES, torch.device("cuda"), bytes_per_ms)
+
+
+def measured(sizes: Sequence[int], device: torch.device, bytes_per_ms: float) -> Iterator[Measured]:
+    """The same of one query in each of some namespaces of these sizes."""
+    n, total = len(sizes), sum(sizes)
+    pool = DevicePool(device, total * _ROW_BYTES + (64 << 20))
+    made = make(pool, sizes, DIM, described=True)
     rng = np.random.default_rng(3)
-    asked = [ask(rng) for _ in SIZES]
+    asked = [ask(rng) for _ in sizes]
     vectors = queries(n, DIM, device)
     rows, attributes = [one.rows for one in made.mirrors], [one.attributes for one in made.attributes]
     check(vectors, made.banks, rows, attributes, asked)
@@ -68,10 +73,10 @@ def run(bytes_per_ms: float) -> Iterator[Measured]:
         paged.launch(vectors, batch.rows, K)
 
     ms = graph_ms(both)
-    dense_bytes = sum(SIZES) * (DIM * 2 + 4)
+    dense_bytes = total * (DIM * 2 + 4)
     yield Measured(
-        "channel_pass", f"{n} queries, all channels and the vectors of {SIZES[0]:,} memories", ms,
-        (dense_bytes + read_bytes(asked[0])) / bytes_per_ms, None,
+        "channel_pass", f"{n} queries, all channels and the vectors of {sizes[0]:,} memories", ms,
+        (dense_bytes + read_bytes(asked[0], total)) / bytes_per_ms, None,
         {
             "vectors_alone_ms": alone,
             "times_vectors_alone": ms / alone,
@@ -79,14 +84,14 @@ def run(bytes_per_ms: float) -> Iterator[Measured]:
             "whole_call_ms": events_ms(partial(channel_pass, vectors, batch, K)),
             "plan_ms": events_ms(lambda: plan(attributes, [pack(one) for one in asked], rows)),
             "mirrored_rows_per_s": made.rows_per_s,
-            "attribute_bytes_per_row": sum(one.memory_bytes for one in made.attributes) / sum(SIZES),
+            "attribute_bytes_per_row": sum(one.memory_bytes for one in made.attributes) / total,
         },
     )  # fmt: skip
     for name, part in parts(asked).items():
         yield Measured(
             "channel_pass", f"{n} queries, {name}, without vectors",
             graph_ms(partial(launch, plan(attributes, [pack(one) for one in part]), K)),
-            read_bytes(part[0]) / bytes_per_ms, None,
+            read_bytes(part[0], total) / bytes_per_ms, None,
         )  # fmt: skip
 
 
@@ -103,14 +108,14 @@ def parts(asked: Sequence[Question]) -> dict[str, list[Question]]:
     }
 
 
-def read_bytes(question: Question) -> float:
-    """Bytes that such questions cannot do without, all namespaces together."""
+def read_bytes(question: Question, n_rows: int) -> float:
+    """Bytes that such questions cannot do without, of so many memories together."""
     columns = list(_FILTERED) if question.scan.ranges else list(_FILTERED[:2])
     for part, names in _COLUMNS_OF.items():
         if getattr(question, part) is not None:
             columns += names
     row = sum(COLUMNS[name].itemsize for name in columns) + (0.0 if question.spans is None else _SPAN_BYTES)
-    return sum(SIZES) * (row + len(pack(question).ids) * 2 * _SECTOR / GROUP)
+    return n_rows * (row + len(pack(question).ids) * 2 * _SECTOR / GROUP)
 
 
 def check(

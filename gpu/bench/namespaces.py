@@ -32,8 +32,8 @@ class Made:
 
     Attributes:
         banks: the namespaces in host memory.
-        mirrors: their copies.
-        attributes: the copies of what their memories hold beside vectors, if these were asked for.
+        mirrors: copies of their vectors.
+        attributes: the same of their attributes, if these were asked for.
         vectors: their rows as plain tensors in the same order.
         rows_per_s: rows that were copied in a second.
     """

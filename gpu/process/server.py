@@ -163,11 +163,11 @@ class GpuServer:
             else:
                 batch.append(_Waiting(client, asked, scan, namespace))
         while self._failed:
-            _tell(socket, *self._failed.popleft())
             self.served.refused += 1
+            _tell(socket, *self._failed.popleft())
         for waiting, told in self._answers(batch):
-            _tell(socket, waiting.client, told)
             self.served.refused += told.error != ""
+            _tell(socket, waiting.client, told)
 
     def _bring_up(self, client: bytes, asked: Asked, scan: ScanFilter) -> None:
         try:

@@ -196,6 +196,52 @@ def test_what_lies_beside_the_rows_is_never_counted() -> None:
     torch.testing.assert_close(found.scores, clean.scores)
 
 
+def test_codes_move_to_host_memory_and_back_and_are_searched_as_before() -> None:
+    rng = np.random.default_rng(8)
+    pool = DevicePool(DEVICE, 1 << 20)
+    aside = DevicePool(torch.device("cpu"), 1 << 20, in_host_memory=True)
+    bank = bank_of(rng, [20, 40], 24)
+    rows = mirrored(pool, bank, Tier.INT4)
+    before = rows.coded
+    rows.move_to(aside)
+    assert not pool.bytes.any()
+    assert (len(rows.coded.records), rows.coded.n_groups) == (0, 0)
+    bank.erase(np.frombuffer(memory_id(9), np.uint8).reshape(1, 16))
+    with bank.pinned() as seen:
+        rows.bury(seen.current_rows)
+    rows.move_to(pool)
+    follow(rows, bank)
+    assert rows.coded.centre.device == pool.bytes.device
+    assert rows.coded.n_groups == before.n_groups
+    vectors, slots = on_host(bank)
+    wanted, found = encoded(vectors, Tier.INT4, np.zeros(24, np.float32)), held(rows)
+    kept = slots != 9
+    np.testing.assert_array_equal(found["slot"], np.where(kept, slots, -1))
+    np.testing.assert_array_equal(found["codes"][kept][:, :12], wanted.values[kept])
+    assert not any(found[name][~kept].any() for name in ("scale", "error", "codes"))
+
+
+def test_a_part_of_a_namespace_has_codes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coded, "_CENTRED_FROM", 64)
+    rng = np.random.default_rng(9)
+    pool = DevicePool(DEVICE, 1 << 20)
+    bank = bank_of(rng, [16, 100, 100], 24)
+    with bank.pinned() as seen:
+        table = seen.current_rows.codes
+        start, end = (table.pages[number].start for number in (1, -1))
+        rows, exact = CodedRows(pool, seen.current, start, tier=Tier.INT8), DeviceRows(pool, seen.current, start)
+        for mirror in (rows, exact):
+            mirror.follow(seen.current_rows, end)
+    vectors, slots = (of[start:end] for of in on_host(bank))
+    centre = rotation(24).turn(vectors).mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(rows.coded.centre.cpu(), centre, atol=1e-6)
+    wanted, found = encoded(vectors, Tier.INT8, rows.coded.centre.cpu().numpy()), held(rows)
+    np.testing.assert_array_equal(found["slot"], slots)
+    np.testing.assert_array_equal(found["codes"][:, :24], wanted.values.view(np.uint8))
+    assert rows.coded.records[0, 6] == 0
+    assert rows.coded.n_groups == len(exact.rows.records)
+
+
 def test_where_there_is_no_room_the_next_call_goes_on() -> None:
     rng = np.random.default_rng(5)
     bank = bank_of(rng, [600], 24)

@@ -176,6 +176,48 @@ def test_a_death_counts_from_the_snapshot_on_that_shows_it() -> None:
     assert on_device(pool, device)[7][0]["slot"] == -1
 
 
+def test_a_death_before_deaths_were_recorded_is_known_to_a_later_snapshot() -> None:
+    rng = np.random.default_rng(7)
+    pool, bank = DevicePool(DEVICE, 1 << 20), NamespaceBank(PagePool(), DIM)
+    bank.put(records(rng, list(range(40))))
+    with bank.pinned() as before:
+        bank.put(records(rng, [7], 2))
+        device = DeviceAttributes(pool, before.current)
+        device.follow(before.current_rows)
+        bank.erase(ids_of(8))
+        device.follow(before.current_rows)  # the group is written anew, and row 7 is still to die
+        assert [row[0]["slot"] for row in on_device(pool, device)[6:9]] == [6, 7, -1]
+    check(pool, device, bank)
+
+
+def test_it_moves_to_other_memory_and_is_looked_after_there() -> None:
+    rng = np.random.default_rng(8)
+    home, away, bank = (
+        DevicePool(DEVICE, 1 << 20),
+        DevicePool(torch.device("cpu"), 1 << 20),
+        NamespaceBank(PagePool(), DIM),
+    )
+    device = copy_of(home, bank)
+    for at in (0, 70, 140):
+        bank.put(records(rng, list(range(at, at + 70))))
+        check(home, device, bank)
+    assert len(device._pages) > 1
+    away.take(512)
+    with pytest.raises(DeviceMemoryFullError):
+        device.move_to(DevicePool(torch.device("cpu"), 1 << 10))
+    check(home, device, bank)
+    device.move_to(away)
+    assert not home.bytes.any()
+    bank.erase(ids_of(5, 80))
+    bank.put(records(rng, [6, 90], 2))
+    with bank.pinned() as seen:
+        device.bury(seen.current_rows)
+    home.take(256)
+    device.move_to(home)
+    assert not away.bytes.any()
+    check(home, device, bank)
+
+
 def test_it_goes_on_where_the_memory_was_full() -> None:
     rng = np.random.default_rng(5)
     pool, bank = DevicePool(DEVICE, 1 << 16), NamespaceBank(PagePool(), DIM)

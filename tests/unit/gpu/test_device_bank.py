@@ -68,7 +68,7 @@ def test_writes_are_seen_by_the_next_search() -> None:
     rng = np.random.default_rng(2)
     bank = bank_of(rng, 40)
     device = DeviceBank(DevicePool(DEVICE, 1 << 20))
-    for step in range(8):
+    for step in range(6):
         check(device, rng, [bank], EVERYTHING, 10)
         numbers = sorted(rng.choice(80, 12, replace=False).tolist())
         bank.put(random_batch(rng, numbers, dim=DIM, versions=[step + 2] * len(numbers)))
@@ -101,9 +101,9 @@ def held(pool: DevicePool, vectors: np.ndarray) -> bool:
 
 def test_namespaces_make_room_for_each_other() -> None:
     rng = np.random.default_rng(4)
-    banks = [bank_of(rng, 120) for _ in range(6)]
+    banks = [bank_of(rng, 60) for _ in range(5)]
     device = DeviceBank(DevicePool(DEVICE, int(2.6 * bytes_on_device(banks[0]))))
-    for _ in range(3):
+    for _ in range(2):
         check(device, rng, banks, EVERYTHING, 5)  # more than fit at once: in several parts
     assert device.residency.evicted > 0
     assert device.residency.searched_on_host == 0
@@ -135,7 +135,7 @@ def test_searches_beside_a_writer_see_whole_writes() -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(12):
+        for _ in range(8):
             (best,) = device.search([Query(bank, EVERYTHING, query_of(rng), 30)])
             assert len(set(best.versions.tolist()) - {1}) <= 1, "a search saw half of a write"
             assert len(set(ids(best))) == len(best.scores)

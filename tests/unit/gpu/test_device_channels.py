@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
 import numpy as np
+import pytest
 import torch
 
+from gpu.bank.errors import DimensionError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import State
-from gpu.device import host_channels
+from gpu.device import copies, host_channels
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
+from gpu.device.copies import DeviceCopies, Hits, Task
 from gpu.device.pool import DevicePool
 from gpu.device.query import ChannelQuery, Query
-from gpu.ops.channel_pass.questions import Question
+from gpu.ops.channel_pass import op as channel_pass
+from gpu.ops.channel_pass.questions import Groups, Question
 from tests.fixtures.bank_records import memory_id, random_batch
 from tests.fixtures.channel_questions import groups_of, random_question
 
@@ -22,6 +31,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DIM = 8
 EVERYTHING = ScanFilter(states=frozenset(State))
 CLOSE = 2e-6
+T = TypeVar("T")
 
 
 def bank_of(seed: int, n: int) -> NamespaceBank:
@@ -108,3 +118,84 @@ def test_attributes_make_room_and_are_only_there_once_they_are_needed() -> None:
     for bank in banks:
         bank.clear()
     assert not pool.bytes.any(), "nothing of a cleared namespace may be left"
+
+
+def locked(lock: threading.Lock, function: Callable[..., T]) -> Callable[..., T]:
+    def alone(*arguments: object) -> T:
+        with lock:
+            return function(*arguments)
+
+    return alone
+
+
+def pinned_pool(size: int) -> DevicePool:
+    return DevicePool(torch.device("cpu"), size, is_pinned=torch.cuda.is_available())
+
+
+def test_attributes_come_back_from_pinned_memory_and_are_erased_there() -> None:
+    rng = np.random.default_rng(8)
+    banks = [bank_of(seed, 20) for seed in (8, 9, 13)]
+    asked = [(bank, Question(EVERYTHING, places=groups_of(rng, np.arange(1, 20)), now_us=5)) for bank in banks]
+    alone = DeviceBank(DevicePool(DEVICE, 1 << 20))
+    check(alone, asked[:1], 2)
+    waiting = pinned_pool(1 << 20)
+    device = DeviceBank(DevicePool(DEVICE, int(2.6 * alone.residency.device_bytes)), pinned=waiting)
+    check(device, asked, 2)
+    assert (device.residency.pinned, device.residency.evicted) == (1, 1)
+    (copy,) = device._copies(banks[0], 0)
+    assert copy.attributes is not None, "they left with the vectors"
+    before = waiting.bytes.clone()
+    banks[0].erase(np.frombuffer(memory_id(3), np.uint8).reshape(1, 16))
+    assert not torch.equal(waiting.bytes, before), "the group was written anew"
+    banks[0].put(random_batch(rng, [5, 40], dim=DIM, versions=[2, 2]))
+    check(device, asked[:1], 2)
+    assert device.residency.returned == 1
+    assert device.residency.searched_on_host == 0
+    for bank in banks:
+        bank.clear()
+    assert not waiting.bytes.any()
+
+
+def test_many_devices_and_a_namespace_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():  # the interpreter of kernels is for one thread
+        lock = threading.Lock()
+        monkeypatch.setattr(channel_pass, "channel_pass", locked(lock, channel_pass.channel_pass))
+        monkeypatch.setattr(copies, "paged_search", locked(lock, copies.paged_search))
+    banks = [bank_of(seed, 20) for seed in (10, 11)]
+    huge = NamespaceBank(PagePool(), DIM)
+    for at in range(0, 600, 60):
+        huge.put(random_batch(np.random.default_rng(at), list(range(at, at + 60)), dim=DIM))
+    device = DeviceBank(*(DevicePool(DEVICE, 32 << 10) for _ in range(2)))
+    question = Question(EVERYTHING, now_us=5)
+    check(device, [(bank, question) for bank in (*banks, huge)], 3)
+    assert device.residency.searched_on_host == 1, "the host answers for a namespace in parts"
+    assert [len(set(one.places())) for one in device._devices] == [1, 1]
+    device.search([Query(huge, EVERYTHING, np.ones(DIM, np.float32), 2)])
+    assert device.residency.searched_on_host == 1
+    assert len(device._spread.starts(huge)) > 1
+    assert device.channels([]) == []
+    device.close()
+
+
+def test_a_device_that_fails_is_left_out_and_a_wrong_question_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, bank = DeviceBank(*(DevicePool(DEVICE, 1 << 20) for _ in range(2))), bank_of(12, 8)
+    question = Question(EVERYTHING, now_us=5)
+    with pytest.raises(ValueError, match="weight for each group"):
+        ChannelQuery(
+            bank, replace(question, places=Groups([np.array([1], np.uint64)], np.empty(0, np.float32))), None, 2
+        )
+    with pytest.raises(DimensionError):
+        ChannelQuery(bank, question, np.zeros(DIM + 1, np.float32), 2)
+    broken = device._devices[0]
+    works = DeviceCopies._launch_channels
+
+    def fails(self: DeviceCopies, tasks: Sequence[Task[ChannelQuery]]) -> list[Hits]:
+        if self is broken:
+            raise RuntimeError("an illegal memory access was encountered")
+        return works(self, tasks)
+
+    monkeypatch.setattr(DeviceCopies, "_launch_channels", fails)
+    check(device, [(bank, question)], 2)
+    assert device.residency.lost == 1
+    assert device.residency.searched_on_host == 0
+    device.close()

@@ -57,9 +57,9 @@ def check(view: BankView, seed: int, limit: int) -> None:
     np.testing.assert_array_equal(found.score_of(some), true.score_of(some))
 
 
-@pytest.mark.parametrize("limit", [1, 7, 300])
+@pytest.mark.parametrize("limit", [1, 7, 50])
 def test_it_finds_what_comparing_all_finds(searches: DeviceSearches, limit: int) -> None:
-    bank = bank_of(searches, 200)
+    bank = bank_of(searches, 40)
     with bank.view(EVERYTHING) as view:
         check(view, 3, limit)
         assert not view.nearest(query(3), limit).is_exact  # the device was asked
@@ -99,7 +99,7 @@ def test_what_is_erased_is_in_no_answer(searches: DeviceSearches) -> None:
 
 
 def test_many_threads_share_launches(searches: DeviceSearches) -> None:
-    banks = [bank_of(searches, 60, seed) for seed in range(4)]
+    banks = [bank_of(searches, 40, seed) for seed in range(3)]
     go = threading.Barrier(8)
 
     def ask(number: int) -> None:

@@ -14,6 +14,7 @@ from gpu.bench import (
 )
 from gpu.bench import (
     capacity,
+    channel_pass,
     hopfield,
     large_index,
     max_sim,
@@ -36,13 +37,13 @@ def once(run: Callable[[], object]) -> float:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (hopfield, large_index, max_sim, near_pairs, paged_search, spread):
+    for module in (channel_pass, hopfield, large_index, max_sim, near_pairs, paged_search, spread):
         for name in ("graph_ms", "events_ms", "wall_ms"):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, once)
-    for module in (hopfield, near_pairs, paged_search, large_index, capacity):
+    for module in (channel_pass, hopfield, near_pairs, paged_search, large_index, capacity):
         monkeypatch.setattr(module, "DIM", 16)
-    for module in (paged_search, large_index):
+    for module in (channel_pass, paged_search, large_index):
         monkeypatch.setattr(module, "K", 2)
 
 
@@ -85,6 +86,12 @@ def test_the_index_is_compared_with_the_exact_search(monkeypatch: pytest.MonkeyP
     exact, index = large_index.measured(120, DEVICE, 1e6)
     assert exact.shape == "exact, 1 query, one of 120"
     assert index.more["recall_at_10"] == 1.0, "so few rows are all compared"
+
+
+def test_the_pass_is_measured_whole_and_in_parts() -> None:
+    whole, *parts = channel_pass.measured((5,), DEVICE, 1e6)
+    assert whole.more["times_vectors_alone"] == 1.0
+    assert len({whole.shape, *(part.shape for part in parts)}) == 7
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
