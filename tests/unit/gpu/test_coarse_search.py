@@ -185,7 +185,7 @@ def chosen_parts(batch: Plan, at: int, one: Rows) -> list[int]:
 def test_it_equals_the_reference(tier: Tier) -> None:
     rng = np.random.default_rng(1)
     memory = pool()
-    some, few, none = (Rows(memory, rng, n, tier) for n in (80, 6, 0))
+    some, few, none = (Rows(memory, rng, n, tier) for n in (40, 6, 0))
     mask = there(rng.integers(0, 2, 100).astype(np.uint8))
     check(queries_of(rng, 3), [some, none, few], 3, 6, [mask, None, None], part=4)
 

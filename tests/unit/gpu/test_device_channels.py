@@ -129,7 +129,7 @@ def locked(lock: threading.Lock, function: Callable[..., T]) -> Callable[..., T]
 
 
 def pinned_pool(size: int) -> DevicePool:
-    return DevicePool(torch.device("cpu"), size, is_pinned=torch.cuda.is_available())
+    return DevicePool(torch.device("cpu"), size, in_host_memory=True)
 
 
 def test_attributes_come_back_from_pinned_memory_and_are_erased_there() -> None:
