@@ -23,7 +23,7 @@ class Clock:
 
 def hits(n: int, path: str = "a") -> list[Located]:
     return [
-        Located(path, Found(Hit(i + 1, 1.0, uuid4(), 1, {"keyword": ChannelScore(i, float(i))}), None), 1.0)
+        Located(path, Found(Hit(i + 1, 1.0, uuid4(), 1, {"keyword": ChannelScore(i, float(i))}), None, {}), 1.0)
         for i in range(n)
     ]
 
