@@ -51,7 +51,7 @@ SINGLE_NOUNS: Mapping[str, str] = _table(
     spouse: spouse | wife | husband
     employer: employer
     address: address | home address | street address
-    phone number: phone number | phone | telephone number | mobile number | cell number | cell phone number
+    phone number: phone number | phone | telephone number | mobile number | cell number | cell phone number | number
     e-mail address: e-mail address | email address | e-mail | email
     age: age
     birth date: birthday | date of birth | birth date | birthdate
@@ -105,7 +105,7 @@ LOOKS: Mapping[str, Look] = {
     ),
     **dict.fromkeys(
         ("religion", "status", "user name", "password", "blood type", "marital status", "genre", "sport", "position",
-         "e-mail address", "occupation", "currency", "version", "field of work"),
+         "e-mail address", "occupation", "currency", "version", "field of work", "being"),
         Look.ANY,
     ),
 }  # fmt: skip
@@ -173,7 +173,7 @@ DOUBT = frozenset(
     """
     if would could might may should maybe perhaps probably possibly presumably supposedly apparently allegedly
     reportedly think thinks thought believe believes believed guess guesses suppose imagine wonder hope hopes hoped
-    wish wishes want wants wanted plan plans planned planning considering consider considered dream dreams dreamed
+    wish wishes want wants wanted planned planning considering consider considered dream dreams dreamed
     dreamt pretend seems seem appears looks sounds rumour rumor rumours rumors heard hear say says said saying tells
     told asks asked unless whether almost nearly never not no none nobody nothing neither nor hardly barely will
     won't can't cannot going gonna hopefully someday eventually soon ought must unsure unlikely likely assume

@@ -25,7 +25,7 @@ Time grows with the length of the text: every look is at a stretch of bounded le
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
@@ -220,10 +220,15 @@ _VERBS: tuple[tuple[str, bool, str], ...] = (
     ("creator", False, r"\s+(?:is|was|were)\s+(?:created|invented|designed|developed|written|composed|directed)\s+by"),
     ("founder", False, r"\s+(?:is|was|were)\s+(?:founded|established)\s+by"),
     ("performer", False, r"\s+(?:is|was|were)\s+performed\s+by"),
+    ("manager", False, rf"{_JUST}*\s+(?:reports|report)\s+to"),
+    ("school", False, rf"{_JUST}*\s+(?:studies|study)\s+at|{_BE}{_JUST}*\s+(?:a\s+student|enrolled)\s+at"),
+    ("employer", True, r"\s+(?P<left>(?:left|quit|resigned\s+from|retired\s+from)(?:\s+(?:my|his|her)\s+job\s+at)?)"),
+    ("tool?", False, rf"{_JUST}*\s+(?:uses|use)|{_BE}{_JUST}*\s+using"),
+    ("tool?", True, rf"{_HAVE}?{_JUST}*\s+(?:switched|migrated)\s+from\s+(?P<from1>.{{1,40}}?)\s+to"),
     ("price", False, rf"{_JUST}*\s+(?:costs|cost)"),
     ("age", False, rf"{_BE}{_JUST}*(?=\s+\d{{1,3}}\s+years?\s+old\b)|\s+(?:has\s+)?{_JUST}*turned(?=\s+\d{{1,3}}\b)"),
 )
-_MOVES = "residence"
+_ONE_OF_US = regex.compile(r"\AWe\Z|\Awe\Z")
 _VERB = regex.compile(
     "|".join(f"(?P<v{number}>{verb})\\b" for number, (_, _, verb) in enumerate(_VERBS)), regex.VERSION1
 )
@@ -244,12 +249,16 @@ _OF = regex.compile(
     rf"(?:the\s+name\s+of\s+)?(?:the\s+)?{_QUALIFIED}\s+(?:of|for|in)\s+(?P<s>.{{1,{_LONGEST_SUBJECT}}}?){_IS}\s+(?P<v>.+)",
     regex.VERSION1,
 )
+_COMPOUND = regex.compile(
+    rf"the\s+(?P<more>(?:new\s+|current\s+)?)(?P<s>(?:[\p{{L}}\p{{N}}-]+\s+){{1,3}}?)(?P<noun>{_NOUNS}){_IS}\s+(?P<v>.+)",
+    regex.VERSION1,
+)
 _POSSESSIVE_FORM = rf"(?P<s>[Mm]y|[Oo]ur|.{{1,{_LONGEST_SUBJECT}}}?['’]s?)\s+{{noun}}{_IS}\s+(?P<v>.+)"
 _POSSESSIVE = regex.compile(_POSSESSIVE_FORM.replace("{noun}", _QUALIFIED), regex.VERSION1)
 _POSSESSIVE_NEW = regex.compile(_POSSESSIVE_FORM.replace("{noun}", _FREE), regex.VERSION1)
 _POSSESSIVE_OLD = regex.compile(
     rf"(?P<s>[Mm]y|[Oo]ur|.{{1,{_LONGEST_SUBJECT}}}?['’]s?)\s+(?P<more>(?:[\p{{L}}\p{{N}}-]+\s+){{0,2}}?)(?P<noun>[\p{{L}}-]+)"
-    rf"(?:{_BE}|\s+(?P<mark>changed)\s+(?:from\s+(?P<from>.{{1,40}}?)\s+)?to)\s+(?P<v>.+)",
+    rf"(?:{_BE}(?P<now>\s+now)?|\s+(?P<mark>changed)\s+(?:from\s+(?P<from>.{{1,40}}?)\s+)?to)\s+(?P<v>.+)",
     regex.VERSION1,
 )
 _ROLE = regex.compile(
@@ -268,8 +277,8 @@ _SET = regex.compile(
     regex.VERSION1,
 )
 _TIMED = regex.compile(
-    rf"(?P<s>.{{1,60}}?)(?:{_BE}(?P<now>\s+now)?(?:\s+held|\s+scheduled\s+for)?|\s+(?:takes\s+place|happens|starts|begins)"
-    rf"(?P<now2>\s+now)?|\s+{_CHANGED_TO})\s+(?P<v>.+)",
+    rf"(?P<s>.{{1,60}}?)(?:{_BE}(?P<now>\s+now)?(?:\s+held|\s+scheduled\s+for)?|(?P<now2>\s+now)?\s+(?:takes\s+place|happens|starts|begins)"
+    rf"(?P<now3>\s+now)?|\s+{_CHANGED_TO})\s+(?P<v>.+)",
     regex.VERSION1,
 )
 _HELD = regex.compile(
@@ -343,7 +352,14 @@ class _Clause:
     length: int
 
     def claim(
-        self, subject: str | None, attribute: str, value: str, *, marks: bool, old: str | None = None
+        self,
+        subject: str | None,
+        attribute: str,
+        value: str,
+        *,
+        marks: bool,
+        old: str | None = None,
+        look: Look | None = None,
     ) -> Claim | None:
         """The claim, if subject and value are such."""
         about = _subject(subject, self.who) if subject is not None else None
@@ -351,7 +367,7 @@ class _Clause:
             return None
         name, is_common = about
         base = attribute.split("/")[-1].rstrip("?")
-        look = LOOKS.get(base, Look.NAME)
+        look = look or LOOKS.get(base, Look.NAME)
         over = None
         if self.is_over and (but := _BUT.search(value)) is not None:
             value, over = value[but.end() :], value[: but.start()]
@@ -378,7 +394,7 @@ class _Clause:
 
 def _forms(clause: _Clause) -> Iterator[Claim]:
     """The claims of the first form that a clause has."""
-    for form in (_description, _nouns, _role, _verb, _times, _other):
+    for form in (_description, _nouns, _role, _verb, _times, _other, _being):
         found = [claim for claim in form(clause) if claim is not None]
         if found:
             yield from found
@@ -387,9 +403,10 @@ def _forms(clause: _Clause) -> Iterator[Claim]:
 
 def _nouns(clause: _Clause) -> Iterator[Claim | None]:
     text = clause.text[:1].lower() + clause.text[1:]
-    match = _OF.fullmatch(text) or _POSSESSIVE.fullmatch(clause.text) or _POSSESSIVE.fullmatch(text)
+    match = _OF.fullmatch(text) or _POSSESSIVE.fullmatch(clause.text) or _COMPOUND.fullmatch(text)
     if match is not None:
-        yield _of_noun(clause, match)
+        owner = f"the {match['s']}" if match.re is _COMPOUND else match["s"]
+        yield _of_noun(clause, match, owner)
         return
     match = _SET.fullmatch(clause.text)
     if match is None:
@@ -402,9 +419,9 @@ def _nouns(clause: _Clause) -> Iterator[Claim | None]:
         yield clause.claim(inner["s"], attribute, match["v"], marks=True, old=match["from"])
 
 
-def _of_noun(clause: _Clause, match: regex.Match[str]) -> Claim | None:
+def _of_noun(clause: _Clause, match: regex.Match[str], subject: str) -> Claim | None:
     attribute, is_new = _attribute(match)
-    noun, subject, value = match["noun"], match["s"], match["v"]
+    noun, value = match["noun"], match["v"]
     if noun == "job":  # "my new job is at ...": a job is told of in many ways
         at = regex.match(r"(?:at|with|for)\s+", value)
         if at is None:
@@ -463,9 +480,11 @@ def _verb(clause: _Clause) -> Iterator[Claim | None]:
             continue
         marks = is_change or regex.search(r"\bnow\b", match.group()) is not None
         marks = marks or regex.search(r"\bnow\Z|\bthese days\Z", value) is not None
-        old = match["from0"] if attribute == _MOVES else None
         subject = clause.text[: match.start()]
-        made = clause.claim(subject, attribute, value, marks=marks, old=old)
+        if attribute == "tool?":
+            subject = _ONE_OF_US.sub("I", subject)
+        told = replace(clause, is_over=True) if match["left"] is not None else clause
+        made = told.claim(subject, attribute, value, marks=marks, old=match["from0"] or match["from1"])
         if made is not None:
             yield made
             return
@@ -495,7 +514,7 @@ def _times(clause: _Clause) -> Iterator[Claim | None]:
         return
     groups = match.groupdict()
     value, old = match["v"].casefold(), (groups.get("from") or "").casefold()
-    marks = match.re is _SET or any(groups.get(name) for name in ("now", "now2", "mark", "from"))
+    marks = match.re is _SET or any(groups.get(name) for name in ("now", "now2", "now3", "mark", "from"))
     about = _subject(match["s"], clause.who)
     if about is None or len(value.split()) > 8 or not regex.match(r"(?:on|at|every|to)\s|\S*\d|\S+days?\b", value):
         return
@@ -514,18 +533,43 @@ def _other(clause: _Clause) -> Iterator[Claim | None]:
     match = _POSSESSIVE_NEW.fullmatch(clause.text)
     is_new = match is not None
     match = match or _POSSESSIVE_OLD.fullmatch(clause.text)
-    if match is None or _is_many(folded_text(match["noun"])):
-        return
-    if match["noun"] in SINGLE_NOUNS or regex.match(r"(?:in|at|on|to|a|an|the|not|so|very)\s", match["v"]):
+    if match is None or match["noun"] in SINGLE_NOUNS or _NO_NAME.match(match["v"]):
         return
     attribute, _ = _attribute(match)
-    yield clause.claim(
-        match["s"], f"{OTHER}/{attribute}?", match["v"], marks=is_new or bool(match["mark"]), old=match["from"]
-    )
+    is_favourite, noun = _FAVOURITE.search(attribute) is not None, folded_text(match["noun"])
+    if _is_plural(noun) or (noun in MANY_NOUNS and not is_favourite):
+        return
+    groups = match.groupdict()
+    marks = is_new or bool(groups.get("now") or groups.get("mark"))
+    name = f"{OTHER}/{_FAVOURITE.sub('favourite', attribute)}?"
+    look = Look.ANY if is_favourite else Look.NAME
+    yield clause.claim(match["s"], name, match["v"], marks=marks, old=groups.get("from"), look=look)
+
+
+_NO_NAME = regex.compile(r"(?:in|at|on|to|a|an|the|not|so|very)\s")
+_FAVOURITE = regex.compile(r"\bfavou?rite\b", regex.IGNORECASE)
+_COMPLEMENT = regex.compile(
+    rf"(?P<s>.{{1,{_LONGEST_SUBJECT}}}?){_BE}\s+(?P<v>(?:an?\s+)?[\p{{L}}\p{{N}}-]+(?:\s+[\p{{L}}\p{{N}}-]+){{0,2}})",
+    regex.VERSION1,
+)
+
+
+def _being(clause: _Clause) -> Iterator[Claim | None]:
+    """What somebody or something is: many things at once, each until the text says that it is so no longer."""
+    match = _COMPLEMENT.fullmatch(clause.text)
+    about = None if match is None else _subject(match["s"], clause.who)
+    if match is not None and about is not None and not about[1]:
+        made = clause.claim(match["s"], "being?", match["v"], marks=False)
+        if made is not None:
+            yield replace(made, marks_change=clause.is_over)
 
 
 def _is_many(noun: str) -> bool:
-    return noun in MANY_NOUNS or (noun.endswith("s") and not noun.endswith("ss"))
+    return noun in MANY_NOUNS or _is_plural(noun)
+
+
+def _is_plural(noun: str) -> bool:
+    return noun.endswith("s") and not noun.endswith(("ss", "us"))
 
 
 _KIN_BEFORE = regex.compile(r"(?:my|our|his|her|their)\s+(?:\p{Ll}+\s+){1,2}(?=\p{Lu})", regex.IGNORECASE * 0)

@@ -69,6 +69,7 @@ def test_what_a_text_claims(text: str, expected: tuple[str, str, str]) -> None:
         "We are moving to Oslo next year, hopefully.",
         "I will work at Fjord Labs.",
         "I want to live in Oslo.",
+        "I plan to work at Fjord Labs.",
         "I used to live in Oslo.",
         "I lived in Oslo.",
         "I live in a small flat.",
