@@ -130,7 +130,7 @@ _BREAK = regex.compile(
     regex.VERSION1,
 )
 _OPENING = regex.compile(
-    r"(?:(?:hi|hello|hey|oh|ok|okay|yes|yeah|yep|well|so|and|but|actually|btw|by\s+the\s+way|fyi|update|note|reminder"
+    r"(?:(?:anyway|hi|hello|hey|oh|ok|okay|yes|yeah|yep|well|so|and|but|actually|btw|by\s+the\s+way|fyi|update|note|reminder"
     r"|just\s+so\s+you\s+know|for\s+the\s+record|as\s+of\s+(?:today|now)|good\s+news|big\s+news|guess\s+what|great|thanks"
     r"|currently|nowadays|these\s+days|since\s+\p{L}+|last\s+(?:week|month|year)|this\s+(?:week|month|year)"
     r"|today|recently|finally|in\s+(?:\p{L}+\s+)?(?:1[0-9]|20)\d\d|(?P<now>now|from\s+now\s+on))\b(?:\s+\p{Lu}\p{L}+(?=[,!]))?"
@@ -481,6 +481,8 @@ def _verb(clause: _Clause) -> Iterator[Claim | None]:
         marks = is_change or regex.search(r"\bnow\b", match.group()) is not None
         marks = marks or regex.search(r"\bnow\Z|\bthese days\Z", value) is not None
         subject = clause.text[: match.start()]
+        if subject.casefold() in ("my", "our"):  # "my work at ..."
+            continue
         if attribute == "tool?":
             subject = _ONE_OF_US.sub("I", subject)
         told = replace(clause, is_over=True) if match["left"] is not None else clause
@@ -572,7 +574,7 @@ def _is_plural(noun: str) -> bool:
     return noun.endswith("s") and not noun.endswith(("ss", "us"))
 
 
-_KIN_BEFORE = regex.compile(r"(?:my|our|his|her|their)\s+(?:\p{Ll}+\s+){1,2}(?=\p{Lu})", regex.IGNORECASE * 0)
+_KIN_BEFORE = regex.compile(r"(?:my|our)\s+(?:(?!(?:at|in|of|for|with|from|to|on|by)\s)\p{Ll}+\s+){1,2}(?=\p{Lu})")
 _DETERMINER = regex.compile(r"(the|my|our|your|his|her|their|this|that|a|an)\s+", regex.IGNORECASE)
 _POSSESSIVE_END = regex.compile(r"['’]s?\Z")
 
@@ -612,12 +614,15 @@ def _name(raw: str, *, opens: bool) -> tuple[str, bool] | None:
         return None
     if lower & OPENS_NO_SUBJECT and not any(word[0].isupper() for word in words[1:]):
         return None
+    if words[-1] in OPENS_NO_SUBJECT or words[-1] in DOUBT or words[-1] == "can" or _NO_NAME_IN.search(raw):
+        return None
     last = folded_text(words[-1])
     if _POSSESSED.search(raw) and last in MANY_NOUNS:
         return None
     return _bare(folded_text(raw)), False
 
 
+_NO_NAME_IN = regex.compile(r",\s+(?:the\s+)?\p{Ll}|\s(?:the|a|an)\s+\p{Ll}")
 _POSSESSED = regex.compile(r"['’]s?\s")
 
 
