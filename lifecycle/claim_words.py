@@ -111,8 +111,16 @@ LOOKS: Mapping[str, Look] = {
 }  # fmt: skip
 """What values look like; names where nothing is said."""
 
-PLACES = frozenset({"residence", "birthplace", "place of death", "location", "headquarters", "home town", "origin"})
+PLACES = frozenset(
+    {"residence", "birthplace", "place of death", "location", "headquarters", "home town", "origin", "team"}
+)
 """Attributes whose values nest: who lives in Oslo lives in Norway too."""
+
+PERSONAL = frozenset({
+    "spouse", "manager", "captain", "coach", "chief executive", "chairperson", "president", "prime minister",
+    "chancellor", "head of state", "head of government", "head", "mayor", "governor", "director", "principal", "author",
+})  # fmt: skip
+"""Attributes whose values are people: "my wife is Norwegian" names none."""
 
 MANY_NOUNS = frozenset(
     """

@@ -41,6 +41,7 @@ from lifecycle.claim_words import (
     NO_SUBJECT,
     OPENS_NO_SUBJECT,
     OWN_RELATIVES,
+    PERSONAL,
     PLACES,
     SCOPED_ROLES,
     SINGLE_NOUNS,
@@ -222,11 +223,20 @@ _VERBS: tuple[tuple[str, bool, str], ...] = (
     ("performer", False, r"\s+(?:is|was|were)\s+performed\s+by"),
     ("manager", False, rf"{_JUST}*\s+(?:reports|report)\s+to"),
     ("school", False, rf"{_JUST}*\s+(?:studies|study)\s+at|{_BE}{_JUST}*\s+(?:a\s+student|enrolled)\s+at"),
-    ("employer", True, r"\s+(?P<left>(?:left|quit|resigned\s+from|retired\s+from)(?:\s+(?:my|his|her)\s+job\s+at)?)"),
+    (
+        "employer",
+        True,
+        rf"{_HAVE}?{_JUST}*\s+(?P<left>(?:left|quit|resigned\s+from|retired\s+from)(?:\s+(?:my|his|her)\s+job\s+at)?)",
+    ),
     ("tool?", False, rf"{_JUST}*\s+(?:uses|use)|{_BE}{_JUST}*\s+using"),
     ("tool?", True, rf"{_HAVE}?{_JUST}*\s+(?:switched|migrated)\s+from\s+(?P<from1>.{{1,40}}?)\s+to"),
     ("price", False, rf"{_JUST}*\s+(?:costs|cost)"),
-    ("age", False, rf"{_BE}{_JUST}*(?=\s+\d{{1,3}}\s+years?\s+old\b)|\s+(?:has\s+)?{_JUST}*turned(?=\s+\d{{1,3}}\b)"),
+    ("due date?", False, rf"{_BE}{_JUST}*\s+due(?:\s+(?:on|by|at))?"),
+    (
+        "age",
+        False,
+        rf"{_BE}{_JUST}*(?=\s+\d{{1,3}}(?:\s+now)?\Z)|{_BE}{_JUST}*(?=\s+\d{{1,3}}\s+years?\s+old\b)|\s+(?:has\s+)?{_JUST}*turned(?=\s+\d)",
+    ),
 )
 _ONE_OF_US = regex.compile(r"\AWe\Z|\Awe\Z")
 _VERB = regex.compile(
@@ -373,7 +383,7 @@ class _Clause:
             value, over = value[but.end() :], value[: but.start()]
         elif self.is_over:
             value, over = "", value
-        told, was = _value(value, look) if value else None, _value(over or old or "", look)
+        told, was = _told(value, base, look) if value else None, _told(over or old or "", base, look)
         if (told is None and value) or (self.is_over and was is None):
             return None
         level = _level(base, told or was)
@@ -480,6 +490,8 @@ def _verb(clause: _Clause) -> Iterator[Claim | None]:
             continue
         marks = is_change or regex.search(r"\bnow\b", match.group()) is not None
         marks = marks or regex.search(r"\bnow\Z|\bthese days\Z", value) is not None
+        if is_change and _DATED.search(value):
+            continue
         subject = clause.text[: match.start()]
         if subject.casefold() in ("my", "our"):  # "my work at ..."
             continue
@@ -487,6 +499,8 @@ def _verb(clause: _Clause) -> Iterator[Claim | None]:
             subject = _ONE_OF_US.sub("I", subject)
         told = replace(clause, is_over=True) if match["left"] is not None else clause
         made = told.claim(subject, attribute, value, marks=marks, old=match["from0"] or match["from1"])
+        if made is not None and attribute == "tool?":  # many at once: only what it is said to replace
+            made = replace(made, marks_change=made.instead_of is not None)
         if made is not None:
             yield made
             return
@@ -628,7 +642,9 @@ _POSSESSED = regex.compile(r"['’]s?\s")
 
 def _common(determiner: str, noun: str, who: str | None) -> tuple[str, bool] | None:
     words = noun.split()
-    if not words or len(words) > 4 or set(words) & (CLAUSE_WORDS | NO_SUBJECT) or _is_many(words[-1]):
+    if not words or len(words) > 4 or set(words) & (CLAUSE_WORDS | NO_SUBJECT) or _is_plural(words[-1]):
+        return None
+    if determiner != "the" and words[-1] in MANY_NOUNS:
         return None
     if determiner == "my":
         return None if who is None else (f"{folded_text(who)}'s {noun}", words[-1] not in OWN_RELATIVES)
@@ -660,6 +676,25 @@ _VALUE_END = regex.compile(
     r"|,\s+(?!\p{Lu}(?!\s))|,\s*\Z",
     regex.VERSION1,
 )
+_YEAR_AFTER = regex.compile(r"\s+(?:in|since|on|for|by|from|at|around)\s+(?:\p{Lu}\p{L}+\s+)?\d.*\Z")
+_DATED = regex.compile(r"\b(?:in|since|around)\s+(?:\p{Lu}\p{L}+\s+)?(?:19|20)\d\d\b|\bago\b|\bback\s+(?:in|when)\b")
+"""When something was, told beside it: when the text was written says nothing then about which of two is newer."""
+_NO_PLACE = regex.compile(
+    rf"\d|(?:{_MONTHS}|{_WEEKDAY.pattern}|christmas|easter|thanksgiving|new\s+year|night|noon|room|building|apartment|flat"
+    r"|unit|pier|block|house|floor|plan|version|phase|step|page|part|chapter|level)\b",
+    regex.IGNORECASE,
+)
+_NATIONALITY = regex.compile(
+    r"\S+(?:ian|ish|ese|ican|ean)|German|French|Dutch|Greek|Swiss|Thai|Czech|Catholic|Jewish|Muslim"
+)
+_CHECKS = {
+    "e-mail address": regex.compile(r"\S+@\S+"),
+    "phone number": regex.compile(r"(?:\D*\d){5}"),
+    "birth date": regex.compile(r".*\d"),
+    "age": regex.compile(r"\d{1,3}(?:\s+years?\s+old)?\Z"),
+}
+"""What a value of an attribute must begin with, beside its look."""
+_AT_PLACES = PLACES | {"employer", "school", "team"}
 _NO_VALUE = frozenset(
     """
     a an my our his her their your its this that these those some any it him them me us you he she they i we one there
@@ -687,6 +722,19 @@ def _value(raw: str, look: Look) -> _Value | None:
         return None
     folded = _bare(" ".join(words).removeprefix("a ").removeprefix("an "))
     return _Value(folded, kind["kind"] if kind is not None else "", len(cut)) if folded else None
+
+
+def _told(raw: str, attribute: str, look: Look) -> _Value | None:
+    """A value of an attribute; None if the words can be none."""
+    made = _value(_YEAR_AFTER.sub("", raw) if look is Look.NAME else raw, look)
+    if made is None:
+        return None
+    if attribute in _AT_PLACES and _NO_PLACE.match(made.folded):
+        return None
+    if attribute in PERSONAL and _NATIONALITY.fullmatch(raw[: made.length]):
+        return None
+    check = _CHECKS.get(attribute)
+    return made if check is None or check.match(made.folded) else None
 
 
 def _looks(plain: str, look: Look) -> bool:
