@@ -112,7 +112,17 @@ LOOKS: Mapping[str, Look] = {
 """What values look like; names where nothing is said."""
 
 PLACES = frozenset(
-    {"residence", "birthplace", "place of death", "location", "headquarters", "home town", "origin", "team"}
+    {
+        "residence",
+        "birthplace",
+        "place of death",
+        "location",
+        "headquarters",
+        "home town",
+        "origin",
+        "team",
+        "place of founding",
+    }
 )
 """Attributes whose values nest: who lives in Oslo lives in Norway too."""
 

@@ -86,7 +86,7 @@ class Claim:
     @property
     def label(self) -> str:
         """The attribute for a report, without words of the text."""
-        return OTHER if self.attribute.startswith(OTHER) else self.attribute.split("/")[-1]
+        return OTHER if self.attribute.startswith(OTHER) else self.attribute.split("/")[-1].split("#")[0]
 
 
 OTHER = "other"
@@ -235,7 +235,7 @@ _VERBS: tuple[tuple[str, bool, str], ...] = (
     (
         "age",
         False,
-        rf"{_BE}{_JUST}*(?=\s+\d{{1,3}}(?:\s+now)?\Z)|{_BE}{_JUST}*(?=\s+\d{{1,3}}\s+years?\s+old\b)|\s+(?:has\s+)?{_JUST}*turned(?=\s+\d)",
+        rf"(?<=\AI){_BE}{_JUST}*(?=\s+\d{{1,3}}(?:\s+now)?\Z)|{_BE}{_JUST}*(?=\s+\d{{1,3}}\s+years?\s+old\b)|\s+(?:has\s+)?{_JUST}*turned(?=\s+\d)",
     ),
 )
 _ONE_OF_US = regex.compile(r"\AWe\Z|\Awe\Z")
