@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.conflict import Dated, begins, dated, same_value, supersessions
+from lifecycle.conflict import Dated, begins, dated, same_value, supersession, supersessions
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -206,6 +207,16 @@ def test_newer_is_by_validity_then_happening_then_recording() -> None:
     ]:
         assert {m.int: s.newer.id.int for m, s in supersessions([newer, older]).items()} == {1: 2}
     assert supersessions([made(1, None, first, first), made(2, None, first, first)]) == {}
+
+
+def test_two_memories_are_judged_as_many_are() -> None:
+    oslo, bergen = memory(1, "I live in Oslo.", 1), memory(2, "I moved to Bergen.", 2)
+    assert supersession(bergen, oslo) is not None
+    assert supersession(oslo, bergen) is None
+    assert supersession(memory(2, "I moved to Bergen.", 1), oslo) is None
+    assert supersession(bergen, memory(1, "I live in Oslo. We saw a whale in the harbour.", 1)) is None
+    assert supersession(bergen, replace(oslo, is_fixed=True)) is None
+    assert supersessions([bergen, replace(oslo, is_fixed=True)]) == {}
 
 
 def test_begins_of_what_takes_a_place_and_says_nothing_else() -> None:
