@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+BY = "by"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -16,7 +18,7 @@ class Step:
         memory_id: whose.
         action: what is done, in one word.
         before, after: what changes, by name.
-        why: the numbers that it follows from.
+        why: what it follows from: numbers, and under `BY` the id of another memory, if it is because of one.
     """
 
     memory_id: UUID

@@ -19,7 +19,7 @@ from lifecycle.policy import Level, Policy
 from lifecycle.retention import NO_SURPRISE
 from lifecycle.steps import Step
 from memsvc.memories import repository as memories
-from memsvc.memories.fading import faded, seconds, since_s
+from memsvc.memories.fading import faded, level_of, seconds, since_s
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.repository import unexpired
 from memsvc.memories.write import pair_bytes
@@ -74,12 +74,25 @@ class Fade:
                 continue
             if due_level(known, policy, seconds(now)).name.lower() != step.after["level"]:
                 continue
-            move(ledger, memory, Level[step.after["level"].upper()])
+            _move(ledger, memory, Level[step.after["level"].upper()])
+            done.append(step)
+        return done
+
+    def revert(self, ledger: Ledger, steps: Sequence[Step]) -> Sequence[Step]:
+        """See `Work`."""
+        stored = memories.by_ids(ledger.connection, *ledger.namespace.key, [step.memory_id for step in steps])
+        done = []
+        for step in steps:
+            memory = stored.get(step.memory_id)
+            level = None if memory is None else level_of(memory.row)
+            if memory is None or level is None or level.name.lower() != step.before["level"]:
+                continue
+            _move(ledger, memory, Level[step.after["level"].upper()])
             done.append(step)
         return done
 
 
-def move(ledger: Ledger, memory: Stored, to: Level) -> None:
+def _move(ledger: Ledger, memory: Stored, to: Level) -> None:
     """Puts a memory at a level. How warm it is is no matter of its history; that it was hidden is."""
     kept = min(to, Level.COLD)
     if memory.row["level"] != kept:

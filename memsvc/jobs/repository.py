@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lifecycle.steps import Step
+from lifecycle.steps import BY, Step
 from memsvc.core.ids import new_id
 from memsvc.jobs import schedules
 from memsvc.models import RunState
@@ -136,7 +136,7 @@ def of_period(connection: Connection, namespace: NamespaceRow, kind: str, period
 
 
 def record(connection: Connection, run: Run, steps: Sequence[Step]) -> None:
-    """Writes what a run did, or would do."""
+    """Writes what a run did, or would do. The memory that a step follows from (`by`) has a column of its own."""
     rows = [
         {
             "tenant_id": run.tenant_id,
@@ -145,7 +145,8 @@ def record(connection: Connection, run: Run, steps: Sequence[Step]) -> None:
             "action": step.action,
             "before": dict(step.before),
             "after": dict(step.after),
-            "why": dict(step.why),
+            "why": {name: value for name, value in step.why.items() if name != BY},
+            "because_of": UUID(step.why[BY]) if BY in step.why else None,
         }
         for step in steps
     ]
@@ -161,7 +162,14 @@ def effects(
     if after is not None:
         query = query.where(JOB_EFFECT.c.memory_id > after)
     found = connection.execute(query.order_by(JOB_EFFECT.c.memory_id).limit(limit))
-    return [Step(row.memory_id, row.action, row.before, row.after, row.why) for row in found]
+    return [
+        Step(row.memory_id, row.action, row.before, row.after, dict(row.why) | _because_of(row.because_of))
+        for row in found
+    ]
+
+
+def _because_of(memory_id: UUID | None) -> dict[str, str]:
+    return {} if memory_id is None else {BY: str(memory_id)}
 
 
 def take_lease(connection: Connection, namespace: NamespaceRow, holder: str, now: datetime) -> int | None:

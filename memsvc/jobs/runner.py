@@ -27,7 +27,7 @@ from memsvc.db.engine import Database
 from memsvc.jobs import repository
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.undoing import Undo
-from memsvc.jobs.work import Work
+from memsvc.jobs.work import Task, Work
 from memsvc.memories import repository as memories
 from memsvc.memories.ledger import Ledger
 from memsvc.models import RunState
@@ -103,20 +103,21 @@ class Runner:
 
     def _carry_out(self, taken: _Taken) -> None:
         run = taken.run
-        work: Work = self._works[run.kind] if run.undoes is None else Undo(run.undoes)
+        work = self._works[run.kind]
+        task: Task = work if run.undoes is None else Undo(run.undoes, work)
         judged_at = run.started_at or self._clock.now()
         with self._database.read() as connection:
             policy = policies.of(taken.namespace)
             done = {step.memory_id for step in repository.effects(connection, run.tenant_id, run.id)}
-            plan = work.plan(connection, taken.namespace, policy, judged_at)
+            plan = task.plan(connection, taken.namespace, policy, judged_at)
             held = memories.count(connection, *taken.namespace.key)
         self._at("planned")
         left = [step for step in plan if step.memory_id not in done]
-        if work.is_bounded:
+        if task.is_bounded:
             left = left[: max(0, policy.most(held) - len(done))]
         for start in range(0, len(left), self._chunk_size):
             part = left[start : start + self._chunk_size]
-            self._database.write(partial(self._chunk, taken=taken, work=work, steps=part, policy=policy))
+            self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
             self._at("chunk")
 
     def _take(self, connection: Connection, tenant_id: UUID, run_id: UUID) -> _Taken | None:
@@ -136,14 +137,14 @@ class Runner:
         again = repository.run(connection, tenant_id, run_id)
         return None if again is None else _Taken(again, namespace, fence)
 
-    def _chunk(self, connection: Connection, taken: _Taken, work: Work, steps: Sequence[Step], policy: Policy) -> None:
+    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> None:
         namespace, run = self._still_ours(connection, taken)
         now = self._clock.now()
         if run.is_dry:
             done: Sequence[Step] = steps
         else:
             ledger = Ledger(connection, namespace, now, f"job {run.kind}")
-            done = work.apply(ledger, steps, policy, run.started_at or now)
+            done = task.apply(ledger, steps, policy, run.started_at or now)
             ledger.flush()
         repository.record(connection, run, done)
         counts = Counter(dict(run.counts))

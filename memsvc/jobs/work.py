@@ -14,8 +14,8 @@ from memsvc.memories.ledger import Ledger
 from memsvc.namespaces.repository import NamespaceRow
 
 
-class Work(Protocol):
-    """A kind of job. Stateless: everything that it goes by is in the database.
+class Task(Protocol):
+    """What a run carries out. Stateless: everything that it goes by is in the database.
 
     Attributes:
         kind: its name.
@@ -48,5 +48,21 @@ class Work(Protocol):
 
         Returns:
             What was really done.
+        """
+        ...
+
+
+class Work(Task, Protocol):
+    """A kind of job, which can take back what it did."""
+
+    def revert(self, ledger: Ledger, steps: Sequence[Step]) -> Sequence[Step]:
+        """Takes steps of this kind back.
+
+        Args:
+            ledger: of the namespace, locked.
+            steps: turned round: from what they made of a memory back to what it was.
+
+        Returns:
+            What was taken back; a memory that became something else since then stays what it became.
         """
         ...

@@ -24,6 +24,7 @@ from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
     EMBEDDING,
+    JOB_EFFECT,
     LINK,
     MEMORY,
     TOKEN_EMBEDDING,
@@ -162,6 +163,21 @@ class Ledger:
         """`later` comes after `earlier`."""
         self.link(later, [LinkDraft(Relation.FOLLOWS, earlier)])
 
+    def unlink(self, from_id: UUID, link: LinkDraft) -> None:
+        """Takes a link between memories that are there away, at once; without it, nothing."""
+        tenant = self.namespace.tenant_id
+        gone = self.connection.execute(
+            LINK.delete().where(
+                LINK.c.tenant_id == tenant,
+                LINK.c.from_id == from_id,
+                LINK.c.relation == link.relation.value,
+                LINK.c.to_id == link.to_id,
+            )
+        )
+        if gone.rowcount and not any(change["memory_id"] == from_id for change in self._changes):
+            version = select(MEMORY.c.version).where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == from_id)
+            self._change(ChangeOp.PUT, from_id, self.connection.execute(version).scalar_one())
+
     def encoding(self, stored: Stored) -> Encoding:
         """What the model made of a memory's text, as it stands in the namespace's active space."""
         vectors, tokens = (
@@ -210,6 +226,7 @@ class Ledger:
         )
         for table in (TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
             run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
+        run(JOB_EFFECT.delete().where(JOB_EFFECT.c.tenant_id == tenant, JOB_EFFECT.c.because_of == memory_id))
         run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
         run(
             CHANGE.update()

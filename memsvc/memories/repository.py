@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
+from memsvc.models import Relation
 from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.tables import LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 _CHUNK = 400  # bound parameters of one statement stay far below SQLite's limit
+_PAGE = 1_000  # memories whose texts are read at once
 _TEXT = VERSION.alias("text")  # the version that holds the text
 
 
@@ -241,6 +243,87 @@ def page(
         query = query.where(or_(beyond, and_(MEMORY.c.recorded_at == at, within)))
     order = [c.desc() if newest_first else c.asc() for c in place.clauses]
     return [_to_stored(row) for row in connection.execute(query.order_by(*order).limit(limit))]
+
+
+_STATEMENTS = ("id", "state", "speaker", "occurred_at", "valid_from", "valid_to", "recorded_at", "pinned", "legal_hold")
+
+
+def statements(
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, states: Iterable[State], now: datetime
+) -> Iterator[Stored]:
+    """What a namespace's memories in these states say now, by id; read in pages, so that few texts are held at once.
+
+    Returns:
+        Of their rows id, state, speaker, the times, pinned, legal_hold, and the `reason` of the version that stands.
+    """
+    current = VERSION.alias("current")
+    columns = [MEMORY.c[name] for name in _STATEMENTS]
+    query = (
+        select(*columns, _TEXT.c.content, current.c.reason)
+        .outerjoin(
+            _TEXT,
+            and_(
+                _TEXT.c.tenant_id == MEMORY.c.tenant_id,
+                _TEXT.c.memory_id == MEMORY.c.id,
+                _TEXT.c.version == MEMORY.c.content_version,
+            ),
+        )
+        .outerjoin(
+            current,
+            and_(
+                current.c.tenant_id == MEMORY.c.tenant_id,
+                current.c.memory_id == MEMORY.c.id,
+                current.c.version == MEMORY.c.version,
+            ),
+        )
+        .where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.namespace_id == namespace_id,
+            MEMORY.c.state.in_([int(state) for state in states]),
+            unexpired(now),
+        )
+        .order_by(MEMORY.c.id)
+        .limit(_PAGE)
+    )
+    after: UUID | None = None
+    while True:
+        found: Iterable[Row[Any]] = connection.execute(query if after is None else query.where(MEMORY.c.id > after))
+        rows = [_to_stored(row) for row in found]
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].id
+
+
+def superseders(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """For memories that others supersede, which ones."""
+    found: dict[UUID, set[UUID]] = {}
+    for part in _chunks(list(memory_ids)):
+        query = select(LINK.c.to_id, LINK.c.from_id).where(
+            LINK.c.tenant_id == tenant_id, LINK.c.to_id.in_(part), LINK.c.relation == Relation.SUPERSEDES.value
+        )
+        for older, newer in connection.execute(query):
+            found.setdefault(older, set()).add(newer)
+    return found
+
+
+def before_superseded(
+    connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]
+) -> dict[UUID, datetime | None]:
+    """Until when superseded memories were valid by the last version in which they were not."""
+    found: dict[UUID, datetime | None] = {}
+    for part in _chunks(list(memory_ids)):
+        query = (
+            select(VERSION.c.memory_id, VERSION.c.valid_to)
+            .where(
+                VERSION.c.tenant_id == tenant_id,
+                VERSION.c.memory_id.in_(part),
+                VERSION.c.state != int(State.SUPERSEDED),
+            )
+            .order_by(VERSION.c.memory_id, VERSION.c.version)
+        )
+        found.update((memory_id, valid_to) for memory_id, valid_to in connection.execute(query))
+    return found
 
 
 def history(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[Row[Any]]:

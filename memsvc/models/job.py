@@ -70,13 +70,17 @@ class JobRun(Base):
 
 
 class JobEffect(Base):
-    """What a run did, or would do, to one memory; goes with its memory. Holds nothing of its content."""
+    """What a run did, or would do, to one memory; goes with its memory. Holds nothing of its content.
+
+    `because_of` is the other memory that it follows from, if there is one: goes with that one too.
+    """
 
     __tablename__ = "job_effect"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "run_id"], ["job_run.tenant_id", "job_run.id"]),
         ForeignKeyConstraint(["tenant_id", "memory_id"], ["memory.tenant_id", "memory.id"], ondelete="CASCADE"),
         Index("ix_job_effect_tenant_id_memory_id", "tenant_id", "memory_id"),
+        Index("ix_job_effect_tenant_id_because_of", "tenant_id", "because_of"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -86,6 +90,7 @@ class JobEffect(Base):
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
     why: Mapped[dict[str, Any]]
+    because_of: Mapped[UUID | None]
 
 
 class Lease(Base):

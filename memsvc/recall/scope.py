@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from gpu.bank.filters import ScanFilter
-from gpu.bank.records import Kind
+from gpu.bank.records import Kind, State
 from memsvc.core.clock import to_us
-from memsvc.filters.ast import ONLY_ACTIVE, Node
+from memsvc.filters.ast import ONLY_ACTIVE, And, Node
 from memsvc.filters.scan import split
 from memsvc.filters.sql import where
 from memsvc.memories import repository
@@ -25,6 +25,7 @@ from memsvc.namespaces.repository import NamespaceRow
 
 _KEPT = 256
 _EVERY_KIND = frozenset(Kind)
+_ONCE_TRUE = frozenset({State.SUPERSEDED})
 
 
 class Scopes:
@@ -51,13 +52,16 @@ class Scopes:
         Args:
             condition: the parsed filter, or None.
             raw_condition: the same as JSON: names it in the cache.
+            valid_at: what was true then is found though something newer is true by now.
             now: memories whose time to live ended by then are not found.
         """
-        scan, rest = split(condition or ONLY_ACTIVE)
+        condition = condition or ONLY_ACTIVE
+        scan, rest = split(condition)
         wanted = (scan.kinds or _EVERY_KIND) & (kinds or _EVERY_KIND)
         scan = replace(
             scan,
             kinds=frozenset() if wanted == _EVERY_KIND else wanted,
+            states=scan.states | _ONCE_TRUE if valid_at is not None and _names_no_state(condition) else scan.states,
             now_us=to_us(as_of or now),
             as_of_us=None if as_of is None else to_us(as_of),
             valid_at_us=None if valid_at is None else to_us(valid_at),
@@ -92,3 +96,8 @@ class Scopes:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return allowed
+
+
+def _names_no_state(condition: Node) -> bool:
+    """Whether it is the grammar that restricted a filter to active memories, and not whoever asks."""
+    return condition is ONLY_ACTIVE or (isinstance(condition, And) and any(p is ONLY_ACTIVE for p in condition.parts))

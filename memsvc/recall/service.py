@@ -185,6 +185,8 @@ class RecallService:
             return []
         with self._database.read() as connection:
             rows = repository.versions(connection, namespace.tenant_id, [(h.memory_id, h.version) for h in recall.hits])
+            outdated = [row.memory_id for row in rows.values() if row.state_now == State.SUPERSEDED]
+            newer = repository.superseders(connection, namespace.tenant_id, outdated) if as_of is None else {}
         policy = policies.of(namespace)
         found = []
         for hit in recall.hits:
@@ -192,7 +194,7 @@ class RecallService:
             if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
             found.append(Found(hit, row, shown_fading(dict(row._mapping), policy, now)))
-        return found if as_of is not None else _with_prior(found, policy)
+        return found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
@@ -207,6 +209,27 @@ def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
         replace(one, hit=replace(one.hit, score=one.hit.score - loss)) for one, loss in zip(found, lost, strict=True)
     ]
     return sorted(moved, key=lambda one: -one.hit.score)
+
+
+def _newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Found]:
+    """Hits with each outdated one behind what supersedes it, which takes its place if it was found further behind.
+
+    Args:
+        found: best first.
+        newer: for outdated memories, what supersedes them; it need not be among the hits.
+    """
+    ordered: dict[UUID, Found] = {}
+    for one in found:
+        ahead, looked_at = [one], {one.hit.memory_id}
+        for older in ahead:  # grows: what supersedes may be superseded itself
+            by = newer.get(older.hit.memory_id, set()) - looked_at
+            ahead += [other for other in found if other.hit.memory_id in by]
+            looked_at |= by
+        for other in reversed(ahead):
+            score = max(one.hit.score, other.hit.score)
+            placed = other if other is one else replace(other, hit=replace(other.hit, score=score))
+            ordered.setdefault(other.hit.memory_id, placed)
+    return list(ordered.values())
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:
