@@ -148,6 +148,19 @@ GOOD = (
     Good("GET", "/v1/entities/{id}", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("POST", "/v1/entities:merge", lambda r, t, i: {"namespace": "fuzz", "entity_ids": [t, i]}),
     Good("POST", "/v1/entities:split", lambda r, t, i: {"namespace": "fuzz", "entity_id": t}),
+    Good("GET", "/v1/policy", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("PUT", "/v1/policy", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "policy": {"below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5},
+        "schedules": {"fade": "every 3600s", "conflict": None},
+    }, "namespace")),
+    Good("POST", "/v1/job-runs", lambda r, t, i: _some(
+        r, {"namespace": "fuzz", "kind": r.choice(("fade", "conflict")), "dry_run": True}, "namespace", "kind")),
+    Good("GET", "/v1/job-runs", query=lambda r, t, c: _some(
+        r, {"namespace": "fuzz", "limit": "3", "cursor": c}, "namespace")),
+    Good("GET", "/v1/job-runs/{id}"),
+    Good("GET", "/v1/job-runs/{id}/effects", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
+    Good("POST", "/v1/job-runs/{id}:undo"),
+    Good("POST", "/v1/job-runs/{id}:cancel"),
     Good("GET", "/v1/namespaces", query=lambda r, t, c: _some(r, {"prefix": "f", "limit": "3", "cursor": c})),
     Good("GET", "/v1/stats", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("POST", "/v1/keys", lambda r, t, i: _some(

@@ -91,7 +91,7 @@ class Fuzzer:
         self.app = create_app(container, is_started=True)
         self.rng = random.Random(seed)
         self.report = Report()
-        self._ids: dict[str, list[str]] = {"memory": [], "key": []}
+        self._ids: dict[str, list[str]] = {"memory": [], "key": [], "run": []}
         self._cursors = [""]
         made = create_tenant_with_admin_key(container.database, container.secrets, container.clock, "fuzz")
         self._secret = made[1]
@@ -147,18 +147,20 @@ class Fuzzer:
             self._learn(good, got)
 
     def _identifier(self, good: Good) -> str:
-        known = self._ids["key" if "/keys" in good.template else "memory"]
+        known = self._ids[_named(good)]
         if known and self.rng.random() < 0.85:
             return self.rng.choice(known)
         return str(UUID(int=self.rng.getrandbits(128), version=4))
 
     def _learn(self, good: Good, got: Got) -> None:
         """Ids and cursors of an answer, for requests to come."""
-        if got.status not in (200, 201) or not got.body.startswith(b"{") or good.template == "/openapi.json":
+        if got.status not in (200, 201, 202) or not got.body.startswith(b"{") or good.template == "/openapi.json":
             return
         answer = orjson.loads(got.body)
         made = [answer.get("memory") or {}] if good.template == "/v1/memories" else answer.get("items", [])
-        if good.method == "POST" and isinstance(made, list) and "/keys" not in good.template:
+        if good.method == "POST" and good.template == "/v1/job-runs":
+            self._ids["run"].append(answer["id"])
+        elif good.method == "POST" and isinstance(made, list) and _named(good) == "memory":
             self._ids["memory"] += [item["id"] for item in made if item.get("id")]
         if "secret" in answer:
             self._ids["key"].append(answer["id"])
@@ -192,6 +194,11 @@ class Fuzzer:
         headers = {name.decode().lower(): value.decode("latin-1") for name, value in messages[0]["headers"]}
         body = b"".join(message.get("body", b"") for message in messages[1:])
         return Got(messages[0]["status"], headers, body, seconds)
+
+
+def _named(good: Good) -> str:
+    """What the id of a route names."""
+    return "key" if "/keys" in good.template else "run" if "/job-runs" in good.template else "memory"
 
 
 def _fault(sent: Sent, got: Got, text: str) -> str:

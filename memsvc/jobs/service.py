@@ -16,6 +16,7 @@ from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, InvalidInput, NotFound
 from memsvc.core.ids import new_id
 from memsvc.db.engine import Database
+from memsvc.http.strict_json import pointer
 from memsvc.jobs import repository, schedules
 from memsvc.jobs.repository import Run, Scheduled
 from memsvc.jobs.work import Work
@@ -82,7 +83,7 @@ class Jobs:
         except ValueError as error:
             raise InvalidInput(f"the policy makes no sense: {error}") from None
         for kind, when in wanted.items():
-            self._check_kind(kind, f"/schedules/{kind}")
+            self._check_kind(kind, pointer(("schedules", kind)))
             if when is not None:
                 _check_schedule(kind, when)
 
@@ -219,13 +220,13 @@ class Jobs:
             raise NotFound("there is no such namespace; it is made by the first memory that is written")
         return locked
 
-    def _check_kind(self, kind: str, pointer: str) -> None:
+    def _check_kind(self, kind: str, at: str) -> None:
         if kind not in self._works:
-            raise InvalidInput.field(pointer, "unknown_kind", f"is none of: {', '.join(sorted(self._works))}")
+            raise InvalidInput.field(at, "unknown_kind", f"is none of: {', '.join(sorted(self._works))}")
 
 
 def _check_schedule(kind: str, when: str) -> None:
     try:
         schedules.check(when)
     except ValueError as error:
-        raise InvalidInput.field(f"/schedules/{kind}", "schedule", str(error)) from None
+        raise InvalidInput.field(pointer(("schedules", kind)), "schedule", str(error)) from None

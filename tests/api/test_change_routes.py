@@ -122,7 +122,8 @@ def test_forgotten_memory_is_nowhere_and_restore_brings_it_back_whole(ada: Calle
     restored = ada.restore(memory["id"])
 
     after = restored.json()["memory"]
-    changing = {"version", "updated_at"}
+    assert after["recall_count"] == 1  # to bring it back is to use it
+    changing = {"version", "updated_at", "recall_count", "last_recalled_at", "retention", "fades_at"}
     assert {k: v for k, v in after.items() if k not in changing} == {
         k: v for k, v in memory.items() if k not in changing
     }

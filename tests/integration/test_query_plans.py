@@ -18,7 +18,7 @@ from memsvc.memories import repository
 from memsvc.namespaces.repository import NamespaceRow
 
 KEYS = [(UUID(int=i), 1 + i % 3) for i in range(25)]
-NAMESPACE = NamespaceRow(UUID(int=1), UUID(int=2), "a", UUID(int=3), 0, datetime(2026, 1, 1, tzinfo=UTC))
+NAMESPACE = NamespaceRow(UUID(int=1), UUID(int=2), "a", UUID(int=3), 0, datetime(2026, 1, 1, tzinfo=UTC), {})
 BY_MEMORY = ("memory_version", "text", "analysis", "embedding", "token_embedding", "memory_link")
 
 
