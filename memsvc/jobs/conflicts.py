@@ -50,7 +50,7 @@ class Conflicts:
         found = supersessions(claiming)
         hidden = [memory for memory, row in rows.items() if row["state"] == State.SUPERSEDED]
         was_valid_to = memories.before_superseded(connection, namespace.tenant_id, hidden)
-        newer = memories.superseders(connection, namespace.tenant_id, hidden)
+        newer = memories.superseders(connection, namespace.tenant_id, hidden, by_jobs=True)
         starts = begins(found)
         steps = [_revived(memory, rows[memory], was_valid_to.get(memory)) for memory in hidden if memory not in found]
         begun = set()
@@ -154,8 +154,9 @@ def _put(ledger: Ledger, memory: Stored, after: Mapping[str, Any], reason: str) 
 
 
 def _relink(ledger: Ledger, older: UUID, newer: UUID | None) -> None:
-    """Leaves an older memory with one link from what supersedes it, or none."""
-    there = memories.superseders(ledger.connection, ledger.namespace.tenant_id, [older]).get(older, set())
+    """Leaves an older memory with one link of this job's from what supersedes it, or none; a user's own links stay."""
+    tenant = ledger.namespace.tenant_id
+    there = memories.superseders(ledger.connection, tenant, [older], by_jobs=True).get(older, set())
     link = LinkDraft(Relation.SUPERSEDES, older)
     for other in sorted(there - {newer}):
         ledger.unlink(other, link)

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, or_, select, tuple_
 
 from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
 from memsvc.models import Relation
 from memsvc.models.conditions import VERSION_AMONG, among
-from memsvc.models.tables import LINK, MEMORY, TOKEN_EMBEDDING, VERSION
+from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -295,12 +295,26 @@ def statements(
         after = rows[-1].id
 
 
-def superseders(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    """For memories that others supersede, which ones."""
+def superseders(
+    connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID], *, by_jobs: bool = False
+) -> dict[UUID, set[UUID]]:
+    """For memories that others supersede, which ones.
+
+    Args:
+        by_jobs: only those of which a job says so, not those that a user linked.
+    """
     found: dict[UUID, set[UUID]] = {}
+    of_a_job = exists().where(
+        JOB_EFFECT.c.tenant_id == LINK.c.tenant_id,
+        JOB_EFFECT.c.memory_id == LINK.c.to_id,
+        JOB_EFFECT.c.because_of == LINK.c.from_id,
+    )
     for part in _chunks(list(memory_ids)):
         query = select(LINK.c.to_id, LINK.c.from_id).where(
-            LINK.c.tenant_id == tenant_id, LINK.c.to_id.in_(part), LINK.c.relation == Relation.SUPERSEDES.value
+            LINK.c.tenant_id == tenant_id,
+            LINK.c.to_id.in_(part),
+            LINK.c.relation == Relation.SUPERSEDES.value,
+            *((of_a_job,) if by_jobs else ()),
         )
         for older, newer in connection.execute(query):
             found.setdefault(older, set()).add(newer)

@@ -17,6 +17,8 @@ from memsvc.filters.grammar import parse
 from memsvc.jobs.conflicts import Conflicts
 from memsvc.jobs.repository import Run
 from memsvc.jobs.runner import Runner
+from memsvc.memories.draft import Draft, LinkDraft
+from memsvc.models import Relation
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY
 from memsvc.recall.service import Question
 from retrieval.types import Profile
@@ -246,3 +248,18 @@ def test_what_changed_since_the_plan_is_left(service: Service, clock: HeldClock)
     assert hidden == {"Finn"}
     assert conflict(service).counts == {}
     assert service.differences() == 0
+
+
+def test_a_link_that_a_user_made_stays(service: Service) -> None:
+    oslo = told(service, "I live in Oslo.", 1)
+    note = UUID(
+        service.remember([Draft("A note of mine.", {"speaker": "Ada"}, links=(LinkDraft(Relation.SUPERSEDES, oslo),))])[
+            "items"
+        ][0]["id"]
+    )
+    bergen = told(service, "I moved to Bergen.", 2)
+    done = conflict(service)
+    assert links(service) == {(note, oslo), (bergen, oslo)}
+    assert conflict(service).counts == {}
+    undo(service, done)
+    assert links(service) == {(note, oslo)}
