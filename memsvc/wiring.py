@@ -226,8 +226,7 @@ class Container:
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
-        if self.settings.jobs == "on":
-            self.scheduler.start()
+        self.scheduler.start(with_runs=self.settings.jobs == "on")
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""

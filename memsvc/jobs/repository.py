@@ -91,10 +91,10 @@ def ask(
     return None if made is None else run_id
 
 
-def run(connection: Connection, tenant_id: UUID, run_id: UUID, *, lock: bool = False) -> Run | None:
+def run(connection: Connection, tenant_id: UUID, run_id: UUID) -> Run | None:
     """The tenant's run of that id, or None."""
     query = select(*_RUN).where(JOB_RUN.c.tenant_id == tenant_id, JOB_RUN.c.id == run_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else _run(row)
 
 

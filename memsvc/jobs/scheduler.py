@@ -41,12 +41,14 @@ class Scheduler:
         self._clock = clock
         self._runner = runner
         self._every_s = every_s
+        self._with_runs = True
         self._woken = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begins to look."""
+    def start(self, *, with_runs: bool = True) -> None:
+        """Begins to look; without runs it only does what is first in a round, and leaves the rest to others."""
+        self._with_runs = with_runs
         self._thread = threading.Thread(target=self._work, name="memsvc-jobs", daemon=True)
         self._thread.start()
 
@@ -90,7 +92,10 @@ class Scheduler:
     def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                self.round()
+                if not self._with_runs:
+                    self._first()
+                elif self.round():
+                    continue  # there may be more than one round looks at
             except Exception as error:  # noqa: BLE001 - the outer edge of the thread: the next round tries again
                 log.warning("round_failed", error=type(error).__name__)
             self._woken.wait(self._every_s)

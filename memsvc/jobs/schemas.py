@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from lifecycle.policy import DEFAULT
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
 from memsvc.memories.schemas import KindName, NamespacePath
@@ -24,20 +25,23 @@ class PolicyIn(ApiModel):
     below: dict[FallName, Bound | None] = Field(
         default_factory=dict, description="Retention below which a memory falls to a level; null: none falls to it."
     )
-    hysteresis: FiniteFloat | None = Field(None, ge=0.0, le=1.0)
+    hysteresis: FiniteFloat = Field(DEFAULT.hysteresis, ge=0.0, le=1.0)
     coldest: dict[KindName, StandName] = Field(default_factory=dict, description="How far memories of a kind may fall.")
     factors: dict[KindName, Annotated[FiniteFloat, Field(gt=0.0, le=1e6)]] = Field(
         default_factory=dict, description="What the stability of a kind is multiplied with."
     )
-    share_per_run: FiniteFloat | None = Field(None, gt=0.0, le=1.0)
-    protect_importance: FiniteFloat | None = Field(None, ge=0.0, le=2.0)
-    prior: FiniteFloat | None = Field(
-        None, ge=0.0, le=1.0, description="Standard deviations of score that a faded memory stands behind a fresh one."
+    share_per_run: FiniteFloat = Field(DEFAULT.share_per_run, gt=0.0, le=1.0)
+    protect_importance: FiniteFloat = Field(DEFAULT.protect_importance, ge=0.0, le=2.0)
+    prior: FiniteFloat = Field(
+        DEFAULT.prior,
+        ge=0.0,
+        le=1.0,
+        description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
-        return self.model_dump(exclude_unset=True, exclude_none=False, mode="json") if self.model_fields_set else {}
+        return self.model_dump(exclude_unset=True, mode="json")
 
 
 class CareIn(ApiModel):

@@ -42,7 +42,8 @@ def judged(connection: Connection, tenant_id: UUID, grades: Mapping[UUID, Grade]
         query = select(MEMORY).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part)).order_by(MEMORY.c.id)
         rows = [dict(row._mapping) for row in connection.execute(query.with_for_update())]
         changes = []
-        of = {row["namespace_id"]: namespaces.get(connection, tenant_id, row["namespace_id"]) for row in rows}
+        homes = {row["namespace_id"] for row in rows}
+        of = {home: namespaces.get(connection, tenant_id, home) for home in homes}
         for row in rows:
             known, namespace = faded(row), of[row["namespace_id"]]
             if known is None or namespace is None:

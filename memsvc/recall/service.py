@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
@@ -186,14 +186,16 @@ class RecallService:
         with self._database.read() as connection:
             rows = repository.versions(connection, namespace.tenant_id, [(h.memory_id, h.version) for h in recall.hits])
             outdated = [row.memory_id for row in rows.values() if row.state_now == State.SUPERSEDED]
-            newer = repository.superseders(connection, namespace.tenant_id, outdated) if as_of is None else {}
+            newer = (
+                repository.superseders(connection, namespace.tenant_id, outdated) if outdated and as_of is None else {}
+            )
         policy = policies.of(namespace)
         found = []
         for hit in recall.hits:
             row = rows.get((hit.memory_id, hit.version))
             if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
-            found.append(Found(hit, row, shown_fading(dict(row._mapping), policy, now)))
+            found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
         return found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
 
 
@@ -218,6 +220,8 @@ def _newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Fo
         found: best first.
         newer: for outdated memories, what supersedes them; it need not be among the hits.
     """
+    if not newer:
+        return found
     ordered: dict[UUID, Found] = {}
     for one in found:
         ahead, looked_at = [one], {one.hit.memory_id}

@@ -83,6 +83,8 @@ def test_a_policy_is_kept_whole(ada: Caller) -> None:
         ({"policy": {"below": {"warm": 0.2}}}, None),
         ({"policy": {"below": {"warm": 1.0}}}, "/policy/below/warm"),
         ({"policy": {"below": {"tepid": 0.5}}}, "/policy/below/tepid"),
+        ({"policy": {"hysteresis": None}}, "/policy/hysteresis"),
+        ({"policy": {"prior": None}}, "/policy/prior"),
         ({"policy": {"share_per_run": 0.0}}, "/policy/share_per_run"),
         ({"policy": {"erase_everything": True}}, "/policy/erase_everything"),
         ({"schedules": {"fade": "every 1s"}}, "/schedules/fade"),
