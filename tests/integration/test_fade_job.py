@@ -358,3 +358,13 @@ def test_next_runs_follow_the_schedule(service: Service, clock: HeldClock) -> No
     care(service, FADES, fade="0 3 * * *")
     (job,) = service.container.jobs.care(service.tenant_id, PATH).scheduled
     assert job.next_at == datetime.fromisoformat("2026-03-02T03:00:00+00:00")
+
+
+def test_uses_are_written_where_others_do_the_work(service: Service) -> None:
+    (memory,) = episodes(service, 1)
+    run_id = ask(service)
+    service.container.recalls.used(service.tenant_id, [memory])
+    service.container.scheduler.start(with_runs=False)
+    service.container.scheduler.close()
+    assert rows(service)[memory].recall_count == 1
+    assert seen(service, run_id).state is RunState.QUEUED
