@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     is_cuda = torch.cuda.is_available()
     devices = [torch.device("cuda", number) for number in range(options.devices)] if is_cuda else [torch.device("cpu")]
     begun = time.perf_counter()
-    banks = {_name(number): filled(options.rows, DIM, seed=number) for number in range(options.namespaces)}
+    with ThreadPoolExecutor() as filling:
+        made = filling.map(lambda number: filled(options.rows, DIM, seed=number), range(options.namespaces))
+        banks = {_name(number): bank for number, bank in enumerate(made)}
     print(
         f"{options.namespaces} namespaces of {options.rows} filled in {time.perf_counter() - begun:.0f} s", flush=True
     )

