@@ -9,6 +9,7 @@ from itertools import accumulate
 from math import ceil
 from typing import Any
 
+import numpy as np
 import torch
 
 from gpu.bank.errors import DimensionError
@@ -164,36 +165,36 @@ def plan(
     chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
     per_query = -(-wanted // _RESCORED_AT_ONCE)
     first_chunks = [i * per_query for i in range(b + 1)]
-    table = torch.tensor(
-        [
-            [of.records.data_ptr() for of in coded] + [0],
-            first,
-            [of.owner for of in coded] + [0],
-            [of.records.data_ptr() for of in rows] + [0],
-            [of.centre.data_ptr() for of in coded] + [0],
-            [chosen[i].data_ptr() for i in range(b)] + [0],
-            [0] * (b + 1),
-            first_chunks,
-            [of.owner for of in rows] + [0],
-            [0 if mask is None else mask.data_ptr() for mask in masks] + [0],
-        ],
-        dtype=torch.int64,
-    )
+    table = np.zeros((10, b + 1), np.int64)
+    table[1], table[7] = first, first_chunks
+    table[[0, 2, 3, 4, 5, 8, 9], :b] = [
+        [of.records.data_ptr() for of in coded],
+        [of.owner for of in coded],
+        [of.records.data_ptr() for of in rows],
+        [of.centre.data_ptr() for of in coded],
+        [chosen[i].data_ptr() for i in range(b)],
+        [of.owner for of in rows],
+        [0 if mask is None else mask.data_ptr() for mask in masks],
+    ]
+    lines = exact.programs_of(table[5:], _RESCORED_AT_ONCE, b)
+    there = exact.sent(device, np.concatenate([table.ravel(), lines.ravel(), np.array(order)]))
+    tables, programs = there[: table.size].view(table.shape), there[table.size : -b].view(lines.shape)
     bounds = torch.tensor([[of.longest for of in coded], [of.left_out for of in coded]], dtype=torch.float32)
-    places = torch.tensor(order)
     if device.type == "cuda":
-        table, bounds, places = (of.pin_memory().to(device, non_blocking=True) for of in (table, bounds, places))
+        bounds = bounds.pin_memory().to(device, non_blocking=True)
     of_chosen = [replace(of, records=chosen[i]) for i, of in enumerate(rows)]
     return Plan(
         tuple(coded),
-        None if order == sorted(order) else places,
+        None if order == sorted(order) else there[-b:],
         first,
-        table[:5],
+        tables[:5],
         bounds,
         part,
         wanted,
         chosen,
-        exact.Plan(tuple(of_chosen), None, table[5:], first_chunks, per_query, _RESCORED_AT_ONCE, (), tuple(masks)),
+        exact.Plan(
+            tuple(of_chosen), None, tables[5:], first_chunks, per_query, _RESCORED_AT_ONCE, (), tuple(masks), programs
+        ),
         shared,
     )
 

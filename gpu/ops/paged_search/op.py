@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from gpu.bank.errors import DimensionError, PageOwnershipError
 from gpu.ops.paged_search import triton_kernel
@@ -95,6 +96,7 @@ class Plan:
         groups: groups of a chunk.
         shared: runs of queries, behind all the others.
         masks: held as long as the plan.
+        programs: int64 `[n, triton_kernel.PROGRAM]` on the device, a line for each chunk of a query in no run.
     """
 
     namespaces: tuple[PagedRows, ...]
@@ -105,6 +107,7 @@ class Plan:
     groups: int
     shared: tuple[Run, ...]
     masks: tuple[torch.Tensor | None, ...]
+    programs: torch.Tensor
 
 
 def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None = None) -> Plan:
@@ -127,31 +130,49 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     programs = _SHARED_PROGRAMS if shared else _PROGRAMS
     while groups > _SMALLEST_CHUNK and _work(n_groups, shared) < programs * groups:
         groups //= 2
-    first = list(accumulate((-(-count // groups) for count in n_groups), initial=0))
-    table = torch.tensor(
-        [
-            [of.records.data_ptr() for of in rows] + [0],
-            [*n_groups, 0],
-            first,
-            [of.owner for of in rows] + [0],
-            [0 if mask is None else mask.data_ptr() for mask in masks] + [0],
-        ],
-        dtype=torch.int64,
-    )
-    places = torch.tensor(order)
-    device = rows[0].records.device
-    if device.type == "cuda":
-        table, places = (of.pin_memory().to(device, non_blocking=True) for of in (table, places))
+    b = len(rows)
+    table = np.zeros((5, b + 1), np.int64)
+    table[0, :b] = [of.records.data_ptr() for of in rows]
+    table[1, :b] = n_groups
+    np.cumsum(-(-table[1, :b] // groups), out=table[2, 1:])
+    table[3, :b] = [of.owner for of in rows]
+    table[4, :b] = [0 if mask is None else mask.data_ptr() for mask in masks]
+    alone = programs_of(table, groups, shared[0].first if shared else b)
+    there = sent(rows[0].records.device, np.concatenate([table.ravel(), alone.ravel(), np.array(order)]))
     return Plan(
         tuple(rows),
-        None if order == sorted(order) else places,
-        table,
-        first,
+        None if order == sorted(order) else there[table.size + alone.size :],
+        there[: table.size].view(table.shape),
+        table[2].tolist(),
         -(-max(n_groups) // groups),
         groups,
         shared,
         tuple(masks),
+        there[table.size : table.size + alone.size].view(alone.shape),
     )
+
+
+def programs_of(table: NDArray[np.int64], groups: int, n: int) -> NDArray[np.int64]:
+    """A line for each chunk of the first n queries, see `triton_kernel.PROGRAM`.
+
+    Args:
+        table: int64 `[5, b + 1]`, see `Plan.rows`.
+        groups: of a chunk.
+        n: how many queries.
+    """
+    first = table[2, : n + 1]
+    query = np.repeat(np.arange(n), np.diff(first))
+    lines = np.empty((query.size, triton_kernel.PROGRAM), np.int64)
+    lines[:, 0] = query
+    lines[:, 1] = (np.arange(query.size) - first[query]) * groups
+    lines[:, 2:] = table[[0, 3, 4]][:, query].T
+    return lines
+
+
+def sent(device: torch.device, numbers: NDArray[np.int64]) -> torch.Tensor:
+    """A copy on the device, which nobody waits for."""
+    here = torch.from_numpy(numbers)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here
 
 
 def ordered(
@@ -235,7 +256,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
     device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
     if batch.order is not None:
         queries = queries[batch.order]
-    tables, n_groups, first, owners, masks = batch.rows
+    tables, n_groups, first, _, masks = batch.rows
     pool = batch.namespaces[0].pool
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
@@ -244,10 +265,9 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
     found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
     certain = torch.empty(n, dtype=torch.int32, device=device)
     out = (scores, group_best, chunk_best, broken)
-    alone = batch.first_chunks[batch.shared[0].first if batch.shared else n]
-    if alone:
+    if alone := batch.programs.shape[0]:
         kernel.scan[(alone,)](
-            pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
+            pool, queries, batch.programs, n_groups, *out, dim,
             GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS,
         )  # fmt: skip
     if batch.shared:
@@ -281,7 +301,7 @@ def select(
     n, k = found.slots.shape
     kernel.select[(n,)](
         pool, *of, *scored, found.slots, found.scores, certain, k,
-        GROUPS=scored[0].shape[1], CHUNKS=_power(most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
+        GROUPS=scored[0].shape[1], CHUNKS=_power_of_four(most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
     )  # fmt: skip
 
 
@@ -328,3 +348,8 @@ def _sorted(query: int, batch: Plan, scores: torch.Tensor, found: Found) -> None
 def _power(count: int) -> int:
     """The least power of two that is no less, at least 2."""
     return max(2, 1 << (count - 1).bit_length())
+
+
+def _power_of_four(count: int) -> int:
+    """The least power of four that is no less, at least 16: fewer kernels to compile than with powers of two."""
+    return max(16, 1 << 2 * -(-(count - 1).bit_length() // 2))
