@@ -1,6 +1,6 @@
 """Searches through the process that has the device: questions as text in, ids and scores out, from several processes.
 
-    python -m benchmarks.gpu_process [--namespaces 1000] [--rows 10000] [--clients 8] [--threads 48] [--seconds 10]
+    python -m benchmarks.gpu_process [--namespaces 1000] [--rows 10000] [--clients 8] [--threads 24] [--seconds 10]
         [--devices 1]
 
 One process holds random unit rows in many namespaces, embeds the questions with the packaged model on the device, and
@@ -73,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     room = int(options.namespaces * options.rows * DIM * 2 * 1.25 / len(devices)) + (1 << 24)
     bank = DeviceBank(*(DevicePool(device, room) for device in devices))
+    bank.warm_up([DIM], [TOP_K])
     server = GpuServer(bank, Held(banks), BatchedQuestions(packaged.locate(), device=devices[0].type))
     with tempfile.TemporaryDirectory() as folder:
         endpoint = f"ipc://{folder}/gpu"
@@ -163,7 +164,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--namespaces", type=int, default=1_000)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=48, help="of each client process")
+    parser.add_argument("--threads", type=int, default=24, help="of each client process")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--devices", type=int, default=1, help="that the namespaces spread over")
     return parser.parse_args(argv)

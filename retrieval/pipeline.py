@@ -56,7 +56,7 @@ Resolve = Callable[[Sequence[str]], Sequence[Resolved]]
 _EMBED_SHARE = 0.6
 """Share of the deadline that the embedder may use up: the other channels need some of it too."""
 _EMBED_WORKERS = 8
-_FEWEST_CANDIDATES = 100
+FEWEST_CANDIDATES = 100
 _CANDIDATES_PER_HIT = 4
 _HOPS_FROM = 100
 """Candidates that hops start from: the last one's score is the zero of their scale."""
@@ -181,7 +181,7 @@ class Recaller:
             question could not be embedded, and `rerank` when not all that should have been read was read.
         """
         query = analysed.query
-        limit = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.top_k)
+        limit = max(FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.top_k)
         weighing = Weighing(analysed.question.type, factors or {})
         with self._runner.open(analysed, bank, limit) as searching:
             searching.begin(self._stages.worded)

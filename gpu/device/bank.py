@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from gpu.device.query import ChannelQuery, Query
 from gpu.device.residency import Residency
 from gpu.device.segment_copy import SegmentCopy
 from gpu.device.spread import Spread, parts_of
+from gpu.device.warm_up import warm_up
 from gpu.ops.channel_pass.questions import Listed
 
 logger = logging.getLogger(__name__)
@@ -73,6 +75,17 @@ class DeviceBank:
                 searched_on_host=self._searched_on_host,
                 lost=sum(device.is_lost for device in self._devices),
             )
+
+    def warm_up(self, dims: Iterable[int], limits: Sequence[int]) -> None:
+        """Compiles the kernels of searches, so that none waits for them; takes seconds the first time.
+
+        Args:
+            dims: of the vectors that will be searched.
+            limits: how many memories will be asked for.
+        """
+        with self._lock:
+            for device, dim in product(self._devices, dims):
+                warm_up(device.pool.device, dim, limits)
 
     def search(self, queries: Sequence[Query]) -> list[Best]:
         """The best memories of each query's namespace that its filter lets through, equal scores by slot.

@@ -263,5 +263,7 @@ def _halved(
 
 
 def _read(found: Found) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Slots and scores on the host; waits for the device."""
-    return found.slots.cpu().numpy().astype(np.int64), found.scores.cpu().numpy()
+    """Slots and scores on the host; waits for the device, once for both."""
+    both = torch.cat([found.slots, found.scores.view(torch.int32)]).cpu()
+    slots, scores = both.chunk(2)
+    return slots.numpy().astype(np.int64), scores.view(torch.float32).numpy()

@@ -26,6 +26,7 @@ from retrieval.embedders import packaged
 from retrieval.embedders.batched_questions import BatchedQuestions
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
+from retrieval.pipeline import FEWEST_CANDIDATES
 
 Say = Callable[[str], None]
 
@@ -137,6 +138,9 @@ def _answer(settings: Settings, device: Device, endpoint: str, closing: ExitStac
     follower.metrics.watch_server(server.served)
     serve_metrics(settings, follower.metrics, closing, say)
     follower.start()
+    say("device: compiling kernels (longer the first time)")
+    keys = follower.bank.keys()
+    device.bank.warm_up({follower.bank.namespace(key).dim for key in keys}, [FEWEST_CANDIDATES])
     gc.freeze()  # what is here stays: a collection that looks through it all would hold up every search
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())

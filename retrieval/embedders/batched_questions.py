@@ -9,7 +9,6 @@ much they differ), and in half precision a question's vector depends a little on
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,12 +18,10 @@ from tokenizers import Tokenizer
 
 from retrieval.embedders._text import encodable
 from retrieval.embedders._vectors import unit_rows
+from retrieval.embedders.bert import Bert
 from retrieval.embedders.onnx import OnnxModel, Pooling
+from retrieval.embedders.recorded import Recorded
 from retrieval.errors import EmbedderUnavailableError
-
-_HEAD_WIDTH = 32
-"""Of the small BERT models: 384 numbers in twelve heads."""
-_LAYER = re.compile(r"^encoder\.layer\.(\d+)\.")
 
 
 class BatchedQuestions:
@@ -38,36 +35,44 @@ class BatchedQuestions:
             device: of torch; on `cuda` it runs in half precision.
 
         Raises:
-            EmbedderUnavailableError: torch, transformers or onnx is not installed (the extra `gpu`), a file cannot be
-                read, or the model is none that this can run.
+            EmbedderUnavailableError: torch or onnx is not installed (the extra `gpu`), a file cannot be read, or the
+                model is none that this can run.
         """
         self._torch = _import("torch")
-        self._device = device
         self._model = model
+        is_recorded = device.startswith("cuda")
         try:
             self._tokenizer = Tokenizer.from_file(str(model.tokenizer_file))
-            self._bert = _bert(self._torch, _weights(model)).to(device).eval()
+            self._bert = Bert(self._torch, _weights(model), device, half=is_recorded)
         except EmbedderUnavailableError:
             raise
         except Exception as error:  # what the libraries raise for an unreadable file shares no base class
             raise EmbedderUnavailableError(f"{model.name} cannot be loaded into torch: {error}") from error
         self._tokenizer.enable_truncation(model.window_tokens)
         self._tokenizer.enable_padding(pad_to_multiple_of=8)
-        if device.startswith("cuda"):
-            self._bert = self._bert.half()
+        self._embed = Recorded(self._torch, self._pooled, device) if is_recorded else self._at_once
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, float32 `[n, dim]`."""
         encodings = self._tokenizer.encode_batch([self._model.query_prefix + encodable(text) for text in texts])
-        ids = self._torch.tensor([one.ids for one in encodings], device=self._device)
-        mask = self._torch.tensor([one.attention_mask for one in encodings], device=self._device)
+        ids = np.array([one.ids for one in encodings], np.int64)
+        mask = np.array([one.attention_mask for one in encodings], np.bool_)
+        return unit_rows(self._embed(ids, mask), self._model.dim)
+
+    def _pooled(self, ids: Any, mask: Any) -> Any:
+        """One vector for each row, float32, on the device."""
+        states = self._bert(ids, mask).float()
+        if self._model.pooling is Pooling.CLS:
+            return states[:, 0]
+        return (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+
+    def _at_once(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """The same of arrays, without a record."""
         with self._torch.inference_mode():
-            states = self._bert(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-            if self._model.pooling is Pooling.CLS:
-                pooled = states[:, 0]
-            else:
-                pooled = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-        return unit_rows(pooled.cpu().numpy(), self._model.dim)
+            pooled: NDArray[np.float32] = self._pooled(
+                self._torch.from_numpy(ids), self._torch.from_numpy(mask)
+            ).numpy()
+        return pooled
 
 
 def _import(name: str) -> Any:
@@ -102,22 +107,3 @@ def _weights(model: OnnxModel) -> dict[str, NDArray[np.float32]]:
             owner = node.name.rpartition("/")[0].strip("/").replace("/", ".")
             found[f"{owner}.weight"] = value(node.input[1]).T
     return found
-
-
-def _bert(torch: Any, weights: dict[str, NDArray[np.float32]]) -> Any:
-    """BERT without a pooler, with these parameters."""
-    transformers = _import("transformers")
-    words, dim = weights["embeddings.word_embeddings.weight"].shape
-    layers = 1 + max(int(found[1]) for name in weights if (found := _LAYER.match(name)))
-    config = transformers.BertConfig(
-        vocab_size=words,
-        hidden_size=dim,
-        num_hidden_layers=layers,
-        num_attention_heads=dim // _HEAD_WIDTH,
-        intermediate_size=weights["encoder.layer.0.intermediate.dense.bias"].shape[0],
-        max_position_embeddings=weights["embeddings.position_embeddings.weight"].shape[0],
-        type_vocab_size=weights["embeddings.token_type_embeddings.weight"].shape[0],
-    )
-    bert = transformers.BertModel(config, add_pooling_layer=False)
-    bert.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
-    return bert

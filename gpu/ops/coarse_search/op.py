@@ -97,8 +97,8 @@ class Plan:
         coded: of each query, in the plan's order.
         order: place in the plan -> place in the batch.
         first_stretches: those of each query, and the number of all.
-        table: int64 `[5, b + 1]` on the device: addresses of the records of codes, first stretches, owners, addresses
-            of the records of exact rows, addresses of the centres.
+        table: int64 `[5, exact.width_of(b)]` on the device: addresses of the records of codes, first stretches, owners,
+            addresses of the records of exact rows, addresses of the centres.
         bounds: float32 `[2, b]`: `longest` and `left_out`.
         part: rows that are candidates together.
         candidates: parts that are scored exactly for a query, at most.
@@ -165,8 +165,8 @@ def plan(
     chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
     per_query = -(-wanted // _RESCORED_AT_ONCE)
     first_chunks = [i * per_query for i in range(b + 1)]
-    table = np.zeros((10, b + 1), np.int64)
-    table[1], table[7] = first, first_chunks
+    table = np.zeros((10, exact.width_of(b)), np.int64)
+    table[[1, 7], : b + 1] = first, first_chunks
     table[[0, 2, 3, 4, 5, 8, 9], :b] = [
         [of.records.data_ptr() for of in coded],
         [of.owner for of in coded],

@@ -27,6 +27,8 @@ SHARED_FROM = 4
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
 """Queries that one program takes: the matrix units want 16 at least."""
 _DOT_BLOCK, _DOT_WARPS = 64, 4
+_MOST_CHUNKS_COMPILED = 4096
+"""Of one query, that kernels are compiled for before anybody asks: a million rows alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +62,24 @@ class Launched:
 
     Attributes:
         found: the best of what was looked into.
-        certain: int32 `[b]`, 1 where that is the answer.
-        broken: int32 `[1]`, 1 if a page belonged to somebody else.
+        flags: int32 `[1 + b]`, `broken` and `certain` in one piece: waiting for the device once is enough.
         scores: float32 `[n_chunks, groups, GROUP]`, in the order of the records; entries behind the last group of a
             query are not written.
     """
 
     found: Found
-    certain: torch.Tensor
-    broken: torch.Tensor
+    flags: torch.Tensor
     scores: torch.Tensor
+
+    @property
+    def certain(self) -> torch.Tensor:
+        """Int32 `[b]`, 1 where what was found is the answer."""
+        return self.flags[1:]
+
+    @property
+    def broken(self) -> torch.Tensor:
+        """Int32 `[1]`, 1 if a page belonged to somebody else."""
+        return self.flags[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class Plan:
     Attributes:
         namespaces: of each query, in the plan's order.
         order: place in the plan -> place in the batch; None where they are the same.
-        rows: int64 `[5, b + 1]` on the device: addresses of the records, numbers of groups, first chunks, owners,
+        rows: int64 `[5, width_of(b)]` on the device: addresses of the records, numbers of groups, first chunks, owners,
             addresses of the masks.
         first_chunks: those of each query, and the number of all.
         most_chunks: of one query.
@@ -131,10 +141,10 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     while groups > _SMALLEST_CHUNK and _work(n_groups, shared) < programs * groups:
         groups //= 2
     b = len(rows)
-    table = np.zeros((5, b + 1), np.int64)
+    table = np.zeros((5, width_of(b)), np.int64)
     table[0, :b] = [of.records.data_ptr() for of in rows]
     table[1, :b] = n_groups
-    np.cumsum(-(-table[1, :b] // groups), out=table[2, 1:])
+    np.cumsum(-(-table[1, :b] // groups), out=table[2, 1 : b + 1])
     table[3, :b] = [of.owner for of in rows]
     table[4, :b] = [0 if mask is None else mask.data_ptr() for mask in masks]
     alone = programs_of(table, groups, shared[0].first if shared else b)
@@ -143,7 +153,7 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
         tuple(rows),
         None if order == sorted(order) else there[table.size + alone.size :],
         there[: table.size].view(table.shape),
-        table[2].tolist(),
+        table[2, : b + 1].tolist(),
         -(-max(n_groups) // groups),
         groups,
         shared,
@@ -152,11 +162,19 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     )
 
 
+def width_of(b: int) -> int:
+    """Numbers of a line of a table for b queries: one more than they are, and an even count.
+
+    So each line begins at a multiple of 16 bytes; Triton would compile a kernel for those that do not.
+    """
+    return b + 1 + (b + 1) % 2
+
+
 def programs_of(table: NDArray[np.int64], groups: int, n: int) -> NDArray[np.int64]:
     """A line for each chunk of the first n queries, see `triton_kernel.PROGRAM`.
 
     Args:
-        table: int64 `[5, b + 1]`, see `Plan.rows`.
+        table: int64 `[5, width_of(b)]`, see `Plan.rows`.
         groups: of a chunk.
         n: how many queries.
     """
@@ -244,9 +262,10 @@ def settle(launched: Launched, batch: Plan) -> Found:
     Raises:
         PageOwnershipError: a page belonged to somebody else.
     """
-    if int(launched.broken):
+    broken, *certain = launched.flags.tolist()
+    if broken:
         raise PageOwnershipError("a page of the batch belongs to somebody else")
-    for query in torch.nonzero(launched.certain == 0).flatten().tolist():
+    for query in (at for at, is_certain in enumerate(certain) if not is_certain):
         _sorted(query, batch, launched.scores, launched.found)
     return launched.found
 
@@ -261,10 +280,9 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
-    broken = torch.zeros(1, dtype=torch.int32, device=device)
     found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
-    certain = torch.empty(n, dtype=torch.int32, device=device)
-    out = (scores, group_best, chunk_best, broken)
+    launched = Launched(found, torch.zeros(n + 1, dtype=torch.int32, device=device), scores)
+    out = (scores, group_best, chunk_best, launched.broken)
     if alone := batch.programs.shape[0]:
         kernel.scan[(alone,)](
             pool, queries, batch.programs, n_groups, *out, dim,
@@ -275,8 +293,48 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
         low = ((queries - high.float()) * 2048).half()
         for run in batch.shared:
             _launch_shared(run, batch, high, low, masks, out)
-    select(pool, (tables, n_groups, first), out[:3], found, certain, batch.most_chunks)
-    return Launched(found, certain, broken, scores)
+    select(pool, (tables, n_groups, first), out[:3], found, launched.certain, batch.most_chunks)
+    return launched
+
+
+def compiled(device: torch.device, dim: int, k: int) -> None:
+    """Compiles the kernels for every way in which a batch is cut, and launches none.
+
+    Args:
+        device: the current one.
+        dim: of the queries.
+        k: how many are asked for.
+    """
+    pool = torch.zeros(64, dtype=torch.uint8, device=device)
+    numbers = torch.zeros((8, 8), dtype=torch.int64, device=device)
+    queries = torch.zeros((1, dim), device=device)
+    half = queries.half()
+    found = Found(torch.empty((1, k), dtype=torch.int32, device=device), torch.empty((1, k), device=device))
+    flags = torch.zeros(2, dtype=torch.int32, device=device)
+    broken, certain = flags[:1], flags[1:]
+    groups = _LARGEST_CHUNK
+    while groups >= _SMALLEST_CHUNK:
+        scored = torch.empty((1, groups, GROUP), device=device), queries[0], queries[0]
+        kernel.scan.warmup(
+            pool, queries, numbers, numbers[0], *scored, broken, dim,
+            GROUPS=groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS, grid=(1,),
+        )  # fmt: skip
+        at_once = _FEWEST_QUERIES
+        while at_once <= _MOST_QUERIES:
+            kernel.scan_shared.warmup(
+                pool, half, half, numbers, 0, 0, numbers[0], 0, 0, 0, 0, *scored, broken, dim,
+                GROUPS=groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=_DOT_WARPS,
+                grid=(1,),
+            )  # fmt: skip
+            at_once *= 2
+        chunks = _power_of_four(1)
+        while chunks <= _MOST_CHUNKS_COMPILED:
+            kernel.select.warmup(
+                pool, *numbers[:3], *scored, found.slots, found.scores, certain, k,
+                GROUPS=groups, CHUNKS=chunks, WIDTH=_power(k + _SPARE), num_warps=4, grid=(1,),
+            )  # fmt: skip
+            chunks *= 4
+        groups //= 2
 
 
 def select(
