@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
 from itertools import accumulate
 from math import ceil
 from typing import Any
@@ -16,7 +15,7 @@ from gpu.bank.layouts import BITS, Tier, code_bytes
 from gpu.ops.coarse_search import triton_kernel
 from gpu.ops.paged_search import op as exact
 from gpu.ops.paged_search.op import GROUP, PagedRows, Run
-from gpu.tiers.rotation import rotation
+from gpu.tiers.device_codecs import turning
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
 RECORD = triton_kernel.RECORD
@@ -24,23 +23,25 @@ STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 """Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
 _TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
-_LARGEST_BLOCK, _WARPS = 128, 4
-_SHARED_TILE = 128
-_MATRIX_UNITS_FROM = {Tier.INT8: 2_048, Tier.INT4: 2_048, Tier.BIT1: None}
-"""Groups of a namespace from which one query alone goes to the matrix units: they take bytes as they come, from copies
-that run ahead, where other units convert each. It must be worth a launch of its own. Bits are only counted."""
+_LEAST_WORDS, _MOST_WORDS, _WARPS = 16, 32, 4
+"""Words of a row that neighbouring threads read at a time: 64 bytes at the least, 128 if that divides the row."""
+_SHARED_TILE, _SHARED_BLOCK, _SHARED_STAGES = 64, 128, 3
+"""Rows and bytes that the matrix units take at a time, and tiles that are on their way."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 32}
 """Queries that one program takes: the matrix units want 16 at least; what a program unpacks shares its registers."""
 _SMALLEST_BLOCK = 32
 """Bytes of a code that the matrix units take at a time at the least."""
 _WHOLE = 127
-_RESCORED_AT_ONCE = 4
-"""Parts that one program scores exactly: few, since there are few in all and each is a wait."""
+_RESCORED_AT_ONCE, _RESCORING_PROGRAMS = 4, 256
+"""Parts that one program scores exactly: few, since each is a wait; and one alone unless there is that many programs'
+work."""
+_PARTS = {Tier.INT8: GROUP, Tier.INT4: GROUP, Tier.BIT1: 8}
+"""Rows that are candidates together. Where many parts must be looked at smaller ones are read for the same bytes in
+greater number, which finds more; few are read fastest as whole groups."""
 _PART_OF_HOST_ROWS = 4
-"""Rows that are scored for each candidate where the exact rows lie in host memory, which is slow to read; as many as a
-group has where they are near."""
+"""The same where the exact rows lie in host memory, which is slow to read."""
 _FEWEST_CANDIDATES = 3.2
-_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.02, Tier.BIT1: 0.13}
+_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.02, Tier.BIT1: 0.4}
 """Parts that are scored exactly for each memory that is asked for: at the least, and times all groups to the power
 of two thirds. README.md says what recall they were chosen for, and on what rows."""
 _STEP = 16
@@ -142,19 +143,19 @@ def plan(
         masks: for each query uint8 by slot, 1 for memories that count; None for all.
         candidates: parts to score exactly for each query, at least 1; None for the rule.
         part: rows that are candidates together, 4, 8, 16 or 32, or 8 at the least if the dimension is odd; None for 32,
-            or the fewest where the exact rows lie in host memory.
+            8 at one bit, or the fewest where the exact rows lie in host memory.
 
     Raises:
         ValueError: they lie in several pools or tiers, the exact rows are not those of the codes, or no such parts.
         DimensionError: they have several dimensions.
     """
     _check(coded, rows)
-    order, shared = exact.ordered(rows, partial(_shared_from, coded[0].tier))
+    order, shared = exact.ordered(rows)
     coded = [coded[i] for i in order]
     rows = [rows[i] for i in order]
     masks = [None if masks is None else masks[i] for i in order]
     most = max(of.n_groups for of in coded)
-    part = part or _fewest_rows(rows[0], coded[0].records.device)
+    part = part or _rows_of_a_part(coded[0], rows[0])
     if part * rows[0].dim % 8 or part not in (4, 8, 16, 32):
         raise ValueError(f"parts of {part} rows of dimension {rows[0].dim} do not begin at multiples of 16 bytes")
     wanted = candidates_of(coded[0].tier, k, most) if candidates is None else candidates
@@ -162,7 +163,8 @@ def plan(
     first = list(accumulate((of.records.shape[0] for of in coded), initial=0))
     device, b = coded[0].records.device, len(coded)
     chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
-    per_query = -(-wanted // _RESCORED_AT_ONCE)
+    at_once = _RESCORED_AT_ONCE if wanted * b >= _RESCORED_AT_ONCE * _RESCORING_PROGRAMS else 1
+    per_query = -(-wanted // at_once)
     first_chunks = [i * per_query for i in range(b + 1)]
     table = torch.tensor(
         [
@@ -193,21 +195,15 @@ def plan(
         part,
         wanted,
         chosen,
-        exact.Plan(tuple(of_chosen), None, table[5:], first_chunks, per_query, _RESCORED_AT_ONCE, (), tuple(masks)),
+        exact.Plan(tuple(of_chosen), None, table[5:], first_chunks, per_query, at_once, (), tuple(masks)),
         shared,
     )
 
 
-def _shared_from(tier: Tier, rows: PagedRows) -> int:
-    """How many queries of a namespace go to the matrix units."""
-    large = _MATRIX_UNITS_FROM[tier]
-    return 1 if large is not None and rows.records.shape[0] >= large else exact.SHARED_FROM
-
-
-def _fewest_rows(rows: PagedRows, device: torch.device) -> int:
-    """Rows that are candidates together: as few as can be where they are slow to read."""
-    if rows.pool.device == device:
-        return GROUP
+def _rows_of_a_part(coded: CodedPages, rows: PagedRows) -> int:
+    """Rows that are candidates together."""
+    if rows.pool.device == coded.records.device:
+        return _PARTS[coded.tier]
     return _PART_OF_HOST_ROWS if rows.dim % 2 == 0 else 2 * _PART_OF_HOST_ROWS
 
 
@@ -226,10 +222,10 @@ def _check(coded: Sequence[CodedPages], rows: Sequence[PagedRows]) -> None:
 def coarse_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
     """The k best distinct memories of each query among its candidates, best first, equal scores by slot.
 
-    Codes give an estimate of every dot product; the parts of 32 rows with the best estimates are candidates, as many as
-    `candidates_of` says (parts of 4 rows where the exact rows are in host memory), and all their rows are scored as
-    `paged_search` scores them. So scores are exact, and what can be missing is a memory none of whose vectors lies in a
-    candidate part.
+    Codes give an estimate of every dot product; the parts with the best estimates are candidates (32 rows each, 8 at
+    one bit, 4 where the exact rows are in host memory), as many as `candidates_of` says, and all their rows are scored
+    as `paged_search` scores them. So scores are exact, and what can be missing is a memory none of whose vectors lies
+    in a candidate part.
 
     Args:
         queries: float32 `[b, dim]`, contiguous, on the device of the pages.
@@ -264,7 +260,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
     tables, first, _, exact_tables, centres = batch.table
     tier, stretches = batch.coded[0].tier, batch.first_stretches[-1]
     parts = STRETCHES[tier] // batch.part
-    turned = queries @ _turn(dim, device)
+    turned = queries @ turning(dim, device)
     asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
     levels = torch.empty((max(stretches, 1), parts), dtype=torch.int16, device=device)
     zeros = torch.zeros(b * (triton_kernel.LEVELS + 1) + 1, dtype=torch.int32, device=device)
@@ -278,8 +274,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
             tables, first, b, b.bit_length(), levels, last, exact_tables, batch.chosen, taken, batch.candidates,
             dim, PARTS=parts, PART=batch.part, num_warps=1 if parts <= 32 else 4,
         )  # fmt: skip
-    launched = exact.launch(queries, batch.rescored, k)
-    launched.broken.add_(broken)
+    launched = exact.launch(queries, batch.rescored, k, broken)
     complete = torch.empty(b, dtype=torch.int32, device=device)
     kernel.judge[(b,)](
         turned, centres, *batch.bounds, asked.steps, asked.lost, unseen, launched.found.scores, launched.certain,
@@ -315,27 +310,35 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
     one, (b, dim) = batch.coded[0], turned.shape
     tier, width = one.tier, code_bytes(one.tier, dim)
     n_alone = batch.shared[0].first if batch.shared else b
-    block = min(_LARGEST_BLOCK, _power(width))
     sizes = {"BITS": BITS[tier], "PARTS": STRETCHES[tier] // batch.part, "PART": batch.part}
     if batch.first_stretches[n_alone]:
         planes = _planes(turned[:n_alone], tier, asked.of(0, n_alone))
+        words = width // 4
+        block = max(_LEAST_WORDS, min(_MOST_WORDS, words & -words))  # a power of two that divides the row, if one does
         kernel.scan[(batch.first_stretches[n_alone],)](
             one.pool, planes, asked.factors, asked.shifts, asked.steps, tables, first, owners, masks,
-            n_alone, n_alone.bit_length(), *out, width // 16,
-            ROWS=_TILES[tier], PIECES=width // 16, BLOCK=block, BLOCKS=-(-width // block), num_warps=_WARPS, **sizes,
+            n_alone, n_alone.bit_length(), *out, width // 16, ROWS=_TILES[tier], PIECES=width // 16,
+            BLOCK=block, BLOCKS=-(-words // block), DP4A=_has_dp4a(one.pool), num_warps=_WARPS, **sizes,
         )  # fmt: skip
-    block = max(block, _SMALLEST_BLOCK)
+    block = min(_SHARED_BLOCK, max(_SMALLEST_BLOCK, _power(width)))
     for run in batch.shared:
+        members = slice(run.first, run.first + run.count)
         of, own = batch.coded[run.first], asked.of(run.first, run.count)
-        planes = _whole_planes(turned[run.first : run.first + run.count], tier, own)
+        planes = _whole_planes(turned[members], tier, own)
         at_once = min(_MOST_QUERIES[tier], max(_FEWEST_QUERIES, _power(run.count)))
         stretches = of.records.shape[0]
         kernel.scan_shared[(stretches, -(-run.count // at_once))](
             of.pool, planes, own.factors, own.shifts, own.steps, of.records, of.owner, masks[run.first :],
             run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
             ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block),
-            num_warps=_shared_warps(tier, at_once), **sizes,
+            MASKED=any(mask is not None for mask in batch.rescored.masks[members]),
+            num_warps=_shared_warps(tier, at_once), num_stages=_SHARED_STAGES, **sizes,
         )  # fmt: skip
+
+
+def _has_dp4a(pool: torch.Tensor) -> bool:
+    """Whether four products are one instruction where the codes lie; an interpreter takes them one by one."""
+    return pool.is_cuda and torch.version.hip is None
 
 
 def _shared_warps(tier: Tier, at_once: int) -> int:
@@ -344,35 +347,25 @@ def _shared_warps(tier: Tier, at_once: int) -> int:
 
 
 def _planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
-    """What `scan` takes of each query; the numbers beside it are written."""
+    """What `scan` takes of each query, int32; the numbers beside it are written."""
     n, dim = turned.shape
-    width = code_bytes(tier, dim)
+    words = code_bytes(tier, dim) // 4
     if tier is not Tier.BIT1:
-        return _spread(turned, tier, asked, torch.float32, whole=0)
-    planes = torch.empty((n, triton_kernel.PLANES, width // 4), dtype=torch.int32, device=turned.device)
-    kernel.prepare_bits[(n,)](turned, planes, *asked.parts(), dim, width // 4, WORDS=_power(width // 4), num_warps=1)
+        return _whole_planes(turned, tier, asked).view(torch.int32)
+    planes = torch.empty((n, triton_kernel.PLANES, words), dtype=torch.int32, device=turned.device)
+    kernel.prepare_bits[(n,)](turned, planes, *asked.parts(), dim, words, WORDS=_power(words), num_warps=1)
     return planes
 
 
 def _whole_planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
-    """The same for `scan_shared`."""
-    return _spread(turned, tier, asked, torch.int8, whole=_WHOLE)
-
-
-def _spread(turned: torch.Tensor, tier: Tier, asked: _Asked, dtype: torch.dtype, *, whole: int) -> torch.Tensor:
+    """The same for `scan_shared`, int8."""
     n, dim = turned.shape
     width, bits = code_bytes(tier, dim), BITS[tier]
-    planes = torch.empty((n, 8 // bits, width), dtype=dtype, device=turned.device)
+    planes = torch.empty((n, 8 // bits, width), dtype=torch.int8, device=turned.device)
     kernel.prepare[(n,)](
-        turned, planes, *asked.parts(), dim, width, BITS=bits, WHOLE=whole, COLUMNS=_power(width), num_warps=1
+        turned, planes, *asked.parts(), dim, width, BITS=bits, WHOLE=_WHOLE, COLUMNS=_power(width), num_warps=1
     )
     return planes
-
-
-@lru_cache(maxsize=16)
-def _turn(dim: int, device: torch.device) -> torch.Tensor:
-    """The rotation as a matrix on the device: `queries @ _turn` is rotated."""
-    return torch.from_numpy(rotation(dim).matrix().T.copy()).to(device)
 
 
 def _power(count: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -154,14 +154,11 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     )
 
 
-def ordered(
-    rows: Sequence[PagedRows], shared_from: Callable[[PagedRows], int] = lambda _: SHARED_FROM
-) -> tuple[list[int], tuple[Run, ...]]:
+def ordered(rows: Sequence[PagedRows]) -> tuple[list[int], tuple[Run, ...]]:
     """An order in which queries of one namespace that are many stand together at the end, and their runs.
 
     Args:
         rows: the namespace of each query.
-        shared_from: how many are many for a namespace.
     """
     asked: dict[int, list[int]] = {}
     for place, of in enumerate(rows):
@@ -169,7 +166,7 @@ def ordered(
     runs: list[list[int]] = []
     order: list[int] = []
     for places in asked.values():
-        if len(places) >= shared_from(rows[places[0]]):
+        if len(places) >= SHARED_FROM:
             runs.append(places)
         else:
             order += places
@@ -230,8 +227,13 @@ def settle(launched: Launched, batch: Plan) -> Found:
     return launched.found
 
 
-def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
-    """The launches alone: nothing waits for the device."""
+def launch(queries: torch.Tensor, batch: Plan, k: int, broken: torch.Tensor | None = None) -> Launched:
+    """The launches alone: nothing waits for the device.
+
+    Args:
+        queries, batch, k: see `paged_search`.
+        broken: int32 `[1]`, 0 unless an earlier launch found a page that belongs to somebody else; None for a new one.
+    """
     device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
     if batch.order is not None:
         queries = queries[batch.order]
@@ -240,7 +242,8 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
-    broken = torch.zeros(1, dtype=torch.int32, device=device)
+    if broken is None:
+        broken = torch.zeros(1, dtype=torch.int32, device=device)
     found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
     certain = torch.empty(n, dtype=torch.int32, device=device)
     out = (scores, group_best, chunk_best, broken)
