@@ -1,10 +1,10 @@
 """Codes of rows that lie on a device, made there: what a host takes minutes for takes seconds.
 
-The reference is `gpu.tiers.codecs.encode` with `gpu.tiers.ranking.corrected`. Here sums are formed in float32 and in
-another order, and the rotation is one product with its matrix. So a code may differ from the reference's by a step
-where a coordinate lies within rounding of the border between two, and a row may have another of two widths of clipping
-that are equally good but for rounding (errors 1 % apart were seen). What a row says of itself stays true: its scale
-fits its own code, and its error is measured on it.
+The reference is `gpu.tiers.codecs.encode` with `gpu.tiers.ranking.corrected`. Here the rotation is one
+product with its matrix and products are rounded to float32. So a code may differ from the reference's by a step where a
+coordinate lies within rounding of the border between two, and a row may have another of two widths of clipping that are
+equally good but for rounding. What a row says of itself stays true: its scale fits its own code, and its error is
+measured on it.
 """
 
 from __future__ import annotations
@@ -73,18 +73,23 @@ def _least_squares(rows: torch.Tensor, tier: Tier) -> tuple[torch.Tensor, torch.
     """Levels float32 `[n, dim]` and scales, looked for as `gpu.tiers.codecs` looks for them."""
     nearest = _NEAREST[tier]
     largest = rows.abs().amax(dim=1) / LARGEST[tier]
-    best = torch.full_like(largest, -1)
+    best = torch.full_like(largest, -1, dtype=torch.float64)
     levels, scales = torch.zeros_like(rows), torch.zeros_like(largest)
     for turn in range(len(WIDTHS[tier]) + TURNS):
         steps = largest * WIDTHS[tier][turn] if turn < len(WIDTHS[tier]) else scales
         found = nearest(rows / torch.where(steps > 0, steps, 1)[:, None])
-        products, lengths = (rows * found).sum(dim=1), found.square().sum(dim=1)
+        # Sums at double precision: the cosines of two codes of 8 bits differ in the seventh digit.
+        products, lengths = _sum(rows * found), _sum(found.square())
         cosines = _quotient(products, lengths.sqrt())
         better = cosines > best
         best = torch.where(better, cosines, best)
         levels = torch.where(better[:, None], found, levels)
-        scales = torch.where(better, _quotient(products, lengths), scales)
+        scales = torch.where(better, _quotient(products, lengths).float(), scales)
     return levels, scales
+
+
+def _sum(products: torch.Tensor) -> torch.Tensor:
+    return products.sum(dim=1, dtype=torch.float64)
 
 
 def _quotient(above: torch.Tensor, below: torch.Tensor) -> torch.Tensor:

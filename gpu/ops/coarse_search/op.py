@@ -26,7 +26,9 @@ _TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
 _LEAST_WORDS, _MOST_WORDS, _WARPS = 16, 32, 4
 """Words of a row that neighbouring threads read at a time: 64 bytes at the least, 128 if that divides the row."""
 _SHARED_TILE, _SHARED_BLOCK, _SHARED_STAGES = 64, 128, 3
-"""Rows and bytes that the matrix units take at a time, and tiles that are on their way."""
+"""Rows and bytes that the matrix units take at a time, and tiles that are on their way where there is room for them."""
+_SHARED_SPARE = 8 << 10
+"""Bytes of a multiprocessor's own memory that a program needs beside these tiles, at most."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 32}
 """Queries that one program takes: the matrix units want 16 at least; what a program unpacks shares its registers."""
 _SMALLEST_BLOCK = 32
@@ -332,8 +334,19 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
             run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
             ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block),
             MASKED=any(mask is not None for mask in batch.rescored.masks[members]),
-            num_warps=_shared_warps(tier, at_once), num_stages=_SHARED_STAGES, **sizes,
+            num_warps=_shared_warps(tier, at_once),
+            num_stages=_stages((_SHARED_TILE + at_once * 8 // BITS[tier]) * -(-width // block) * block, of.pool.device),
+            **sizes,
         )  # fmt: skip
+
+
+def _stages(tile_bytes: int, device: torch.device) -> int:
+    """How many tiles are on their way: rows of many dimensions leave no room for a second."""
+    if device.type != "cuda":
+        return 1
+    properties: Any = torch.cuda.get_device_properties(device)
+    room = properties.shared_memory_per_block_optin - _SHARED_SPARE
+    return max(1, min(_SHARED_STAGES, room // tile_bytes))
 
 
 def _has_dp4a(pool: torch.Tensor) -> bool:
