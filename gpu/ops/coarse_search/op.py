@@ -345,7 +345,7 @@ def _stages(tile_bytes: int, device: torch.device) -> int:
     if device.type != "cuda":
         return 1
     properties: Any = torch.cuda.get_device_properties(device)
-    room = properties.shared_memory_per_block_optin - _SHARED_SPARE
+    room: int = properties.shared_memory_per_block_optin - _SHARED_SPARE
     return max(1, min(_SHARED_STAGES, room // tile_bytes))
 
 
