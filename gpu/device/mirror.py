@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from bisect import bisect_right
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from gpu.bank.layouts import LIVE_EPOCH, Tier, codes
@@ -14,6 +17,9 @@ from gpu.bank.segment import Deaths, Segment, SegmentSnapshot, gather
 from gpu.device.page_mirror import UNIT, DevicePage, PageMirror
 from gpu.device.pool import DevicePool
 from gpu.ops.paged_search.op import GROUP, RECORD, PagedRows
+
+Column = NDArray[np.generic] | torch.Tensor
+"""Values of one column: of the host, or on the device already."""
 
 
 @dataclass(slots=True)
@@ -52,8 +58,13 @@ class VectorMirror(PageMirror[VectorPage]):
         super().__init__(pool, segment, start)
 
     @abstractmethod
-    def _columns_of(self, vectors: NDArray[np.float16]) -> dict[str, NDArray[np.generic]]:
-        """What pages hold of vectors, all columns but the slot, in the order of the layout."""
+    def _columns_of(self, vectors: NDArray[np.float16], at: int) -> dict[str, Column]:
+        """What pages hold of vectors, all columns but the slot, in the order of the layout.
+
+        Args:
+            vectors: those of the host.
+            at: position of the first of them; all lie in one page.
+        """
 
     @abstractmethod
     def _records_at(self, page: VectorPage, local: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -74,17 +85,20 @@ class VectorMirror(PageMirror[VectorPage]):
         number = int(table.entries[:, 1].searchsorted(self._length, side="right")) - 1
         page = table.check(table.pages[number])
         first, end = self._length - page.start, min(until - page.start, page.capacity)
-        columns: dict[str, NDArray[np.generic]] = {
-            "slot": self._living(seen, page.column("slot")[first:end].astype(np.int64)),
-            **self._columns_of(page.column("vectors")[first:end].astype(np.float16, copy=False)),
-        }
-        if first:
-            own = self._pages[-1]
-        else:
-            own = self._new_page(page.capacity, page.start)
-            together = list(columns) if end == page.capacity else ["slot"]
-            self._pool.write(own.at, self._header(own), *(columns.pop(name) for name in together))
+        slots = self._living(seen, page.column("slot")[first:end].astype(np.int64))
+        vectors = page.column("vectors")[first:end].astype(np.float16, copy=False)
+        columns = self._columns_of(vectors, self._length)
+        own = self._pages[-1] if first else self._new_page(page.capacity, page.start)
+        written: dict[str, NDArray[np.generic]] = {"slot": slots}
         for name, values in columns.items():
+            if isinstance(values, torch.Tensor):  # made where it belongs
+                self._pool.place(int(own.place(name, np.array(first))), values)
+            else:
+                written[name] = values
+        if not first:
+            together = list(written) if end == page.capacity else ["slot"]
+            self._pool.write(own.at, self._header(own), *(written.pop(name) for name in together))
+        for name, values in written.items():
             self._pool.write(int(own.place(name, np.array(first))), values)
         self._length = page.start + end
 
@@ -147,7 +161,20 @@ class DeviceRows(VectorMirror):
         """Begins empty; see `PageMirror`."""
         super().__init__(pool, segment, start, tier=Tier.FP16)
 
-    def _columns_of(self, vectors: NDArray[np.float16]) -> dict[str, NDArray[np.generic]]:
+    def vectors_at(self, at: int, count: int) -> torch.Tensor | None:
+        """Vectors where they lie, half precision `[count, dim]`; None if they have not all been copied.
+
+        Args:
+            at: position of the first.
+            count: how many; all lie in one page.
+        """
+        if not self._start <= at <= self._length - count:
+            return None
+        page = self._pages[bisect_right(self._pages, at, key=attrgetter("start")) - 1]
+        first, end = page.place("vectors", np.array([at, at + count]) - page.start).tolist()
+        return self._pool.bytes[first:end].view(torch.float16).reshape(count, self.segment.dim)
+
+    def _columns_of(self, vectors: NDArray[np.float16], at: int) -> dict[str, Column]:
         return {"vectors": vectors}
 
     def _records_at(self, page: VectorPage, local: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -134,6 +134,11 @@ class DevicePool:
         size = sum(one.nbytes for one in values)
         self.write_to(self.bytes[at : at + size], *values)
 
+    def place(self, at: int, values: torch.Tensor) -> None:
+        """The same for values that are on the pool's device, in any shape."""
+        raw = values.contiguous().view(torch.uint8).reshape(-1)
+        self.bytes[at : at + raw.numel()].copy_(raw)
+
     def write_to(self, target: torch.Tensor, *values: NDArray[np.generic]) -> None:
         """Copies values to a tensor on the pool's device, or to a part of the pool; see `Staging.write`."""
         self._staging.write(target, values)

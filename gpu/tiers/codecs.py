@@ -40,15 +40,15 @@ from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import BITS, Tier
 from gpu.tiers import packing
 
-_WIDTHS = {Tier.INT8: (1.0, 0.95, 0.9), Tier.INT4: (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.56)}
+WIDTHS = {Tier.INT8: (1.0, 0.95, 0.9), Tier.INT4: (1.0, 0.93, 0.86, 0.8, 0.74, 0.68, 0.62, 0.56)}
 """Widths of clipping that are tried, as parts of the largest coordinate. Sixty widths in place of these lower the
 error by 1 % at 384 dimensions."""
-_LARGEST = {Tier.INT8: 127, Tier.INT4: 15}
-_TURNS = 3
+LARGEST = {Tier.INT8: 127, Tier.INT4: 15}
+TURNS = 3
 """Refinements by turns; ten in place of three lower the error by 1 % (int8) and 0.1 % (int4) at 384 dimensions."""
 _BLOCK = 1024
 """Rows that are encoded at a time: some megabytes of scratch, whatever the number of rows."""
-_SHORTEST = 1e-12
+SHORTEST = 1e-12
 """A row with a smaller squared length is kept as zero."""
 
 
@@ -147,7 +147,7 @@ def step_down(codes: Codes, tier: Tier, squares: float | NDArray[np.float32] = 1
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows float32 `[n, dim]` at unit length; those that are nearly zero become zero."""
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    out = np.divide(rows, lengths, out=np.zeros(rows.shape, np.float64), where=lengths > np.sqrt(_SHORTEST))
+    out = np.divide(rows, lengths, out=np.zeros(rows.shape, np.float64), where=lengths > np.sqrt(SHORTEST))
     return np.asarray(out, np.float32)
 
 
@@ -157,7 +157,7 @@ def _encode_block(
     if not np.isfinite(rows).all():
         raise ValueError("rows must be finite")
     squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-    rows = np.where(squares[:, None] > _SHORTEST, rows, np.float32(0))
+    rows = np.where(squares[:, None] > SHORTEST, rows, np.float32(0))
     values, scales = _ENCODERS[tier](rows)
     codes = Codes(tier, rows.shape[1], values, scales, scales)
     return values, scales, _squared_residuals(rows, _levels(codes), scales).astype(np.float32)
@@ -212,7 +212,7 @@ def _least_squares(
 
     The best scale of given levels leaves |x|^2 - <x, v>^2 / |v|^2, so that the largest <x, v> / |v| wins.
     """
-    largest = np.abs(rows).max(axis=1) / np.float32(_LARGEST[tier])
+    largest = np.abs(rows).max(axis=1) / np.float32(LARGEST[tier])
     best = np.full(len(rows), -1.0)
     levels, scales = np.zeros_like(rows), np.zeros(len(rows), np.float32)
 
@@ -228,9 +228,9 @@ def _least_squares(
         fitted = np.divide(products, squares, out=np.zeros_like(products), where=squares > 0)
         scales[better] = fitted[better]
 
-    for width in _WIDTHS[tier]:
+    for width in WIDTHS[tier]:
         offer((largest * width).astype(np.float32))
-    for _ in range(_TURNS):
+    for _ in range(TURNS):
         offer(scales.copy())
     return levels, scales
 

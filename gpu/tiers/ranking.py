@@ -35,7 +35,7 @@ CAUTION = 1.0
 """Standard errors that are taken off. On mixed tiers recall@10 rises up to 1, is as good at 1.5 and falls beyond;
 chosen among six values on the rows and questions that it is reported on, none held out."""
 _UNBIASED = frozenset({Tier.FP16, Tier.BIT1})
-_LEAST_SHRINKAGE = 0.05
+LEAST_SHRINKAGE = 0.05
 """Below this a row has next to nothing in common with its code, and a quotient would be noise."""
 _DEVIATES = 4.0
 """Copies are told apart at this many standard deviations: one true pair in 30,000 is missed."""
@@ -110,7 +110,7 @@ def corrected(codes: Codes, squares: float | NDArray[np.float32] = 1.0) -> Codes
 
 def _shrinkages(lost: NDArray[np.float64], tier: Tier, kept: np.float64 | NDArray[np.float64]) -> NDArray[np.float64]:
     """The module's c: how much shorter an estimate is before it is corrected."""
-    return np.ones_like(lost) if tier in _UNBIASED else np.maximum(1 - lost / kept, _LEAST_SHRINKAGE)
+    return np.ones_like(lost) if tier in _UNBIASED else np.maximum(1 - lost / kept, LEAST_SHRINKAGE)
 
 
 def exact_first(rows: NDArray[np.float32], errors: NDArray[np.float32]) -> NDArray[np.int64]:

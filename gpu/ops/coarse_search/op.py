@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
 from itertools import accumulate
 from math import ceil
 from typing import Any
@@ -17,7 +16,7 @@ from gpu.bank.layouts import BITS, Tier, code_bytes
 from gpu.ops.coarse_search import triton_kernel
 from gpu.ops.paged_search import op as exact
 from gpu.ops.paged_search.op import GROUP, PagedRows, Run
-from gpu.tiers.rotation import rotation
+from gpu.tiers.device_codecs import turning
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
 RECORD = triton_kernel.RECORD
@@ -25,23 +24,27 @@ STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 """Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
 _TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
-_LARGEST_BLOCK, _WARPS = 128, 4
-_SHARED_TILE = 128
-_MATRIX_UNITS_FROM = {Tier.INT8: 2_048, Tier.INT4: 2_048, Tier.BIT1: None}
-"""Groups of a namespace from which one query alone goes to the matrix units: they take bytes as they come, from copies
-that run ahead, where other units convert each. It must be worth a launch of its own. Bits are only counted."""
+_LEAST_WORDS, _MOST_WORDS, _WARPS = 16, 32, 4
+"""Words of a row that neighbouring threads read at a time: 64 bytes at the least, 128 if that divides the row."""
+_SHARED_TILE, _SHARED_BLOCK, _SHARED_STAGES = 64, 128, 3
+"""Rows and bytes that the matrix units take at a time, and tiles that are on their way where there is room for them."""
+_SHARED_SPARE = 8 << 10
+"""Bytes of a multiprocessor's own memory that a program needs beside these tiles, at most."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 32}
 """Queries that one program takes: the matrix units want 16 at least; what a program unpacks shares its registers."""
 _SMALLEST_BLOCK = 32
 """Bytes of a code that the matrix units take at a time at the least."""
 _WHOLE = 127
-_RESCORED_AT_ONCE = 4
-"""Parts that one program scores exactly: few, since there are few in all and each is a wait."""
+_RESCORED_AT_ONCE, _RESCORING_PROGRAMS = 4, 256
+"""Parts that one program scores exactly: few, since each is a wait; and one alone unless there is that many programs'
+work."""
+_PARTS = {Tier.INT8: GROUP, Tier.INT4: GROUP, Tier.BIT1: 8}
+"""Rows that are candidates together. Where many parts must be looked at smaller ones are read for the same bytes in
+greater number, which finds more; few are read fastest as whole groups."""
 _PART_OF_HOST_ROWS = 4
-"""Rows that are scored for each candidate where the exact rows lie in host memory, which is slow to read; as many as a
-group has where they are near."""
+"""The same where the exact rows lie in host memory, which is slow to read."""
 _FEWEST_CANDIDATES = 3.2
-_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.02, Tier.BIT1: 0.13}
+_CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.02, Tier.BIT1: 0.4}
 """Parts that are scored exactly for each memory that is asked for: at the least, and times all groups to the power
 of two thirds. README.md says what recall they were chosen for, and on what rows."""
 _STEP = 16
@@ -143,19 +146,19 @@ def plan(
         masks: for each query uint8 by slot, 1 for memories that count; None for all.
         candidates: parts to score exactly for each query, at least 1; None for the rule.
         part: rows that are candidates together, 4, 8, 16 or 32, or 8 at the least if the dimension is odd; None for 32,
-            or the fewest where the exact rows lie in host memory.
+            8 at one bit, or the fewest where the exact rows lie in host memory.
 
     Raises:
         ValueError: they lie in several pools or tiers, the exact rows are not those of the codes, or no such parts.
         DimensionError: they have several dimensions.
     """
     _check(coded, rows)
-    order, shared = exact.ordered(rows, partial(_shared_from, coded[0].tier))
+    order, shared = exact.ordered(rows)
     coded = [coded[i] for i in order]
     rows = [rows[i] for i in order]
     masks = [None if masks is None else masks[i] for i in order]
     most = max(of.n_groups for of in coded)
-    part = part or _fewest_rows(rows[0], coded[0].records.device)
+    part = part or _rows_of_a_part(coded[0], rows[0])
     if part * rows[0].dim % 8 or part not in (4, 8, 16, 32):
         raise ValueError(f"parts of {part} rows of dimension {rows[0].dim} do not begin at multiples of 16 bytes")
     wanted = candidates_of(coded[0].tier, k, most) if candidates is None else candidates
@@ -163,7 +166,8 @@ def plan(
     first = list(accumulate((of.records.shape[0] for of in coded), initial=0))
     device, b = coded[0].records.device, len(coded)
     chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
-    per_query = -(-wanted // _RESCORED_AT_ONCE)
+    at_once = _RESCORED_AT_ONCE if wanted * b >= _RESCORED_AT_ONCE * _RESCORING_PROGRAMS else 1
+    per_query = -(-wanted // at_once)
     first_chunks = [i * per_query for i in range(b + 1)]
     table = np.zeros((10, exact.width_of(b)), np.int64)
     table[[1, 7], : b + 1] = first, first_chunks
@@ -176,7 +180,7 @@ def plan(
         [of.owner for of in rows],
         [0 if mask is None else mask.data_ptr() for mask in masks],
     ]
-    lines = exact.programs_of(table[5:], _RESCORED_AT_ONCE, b)
+    lines = exact.programs_of(table[5:], at_once, b)
     there = exact.sent(device, np.concatenate([table.ravel(), lines.ravel(), np.array(order)]))
     tables, programs = there[: table.size].view(table.shape), there[table.size : -b].view(lines.shape)
     bounds = torch.tensor([[of.longest for of in coded], [of.left_out for of in coded]], dtype=torch.float32)
@@ -192,23 +196,15 @@ def plan(
         part,
         wanted,
         chosen,
-        exact.Plan(
-            tuple(of_chosen), None, tables[5:], first_chunks, per_query, _RESCORED_AT_ONCE, (), tuple(masks), programs
-        ),
+        exact.Plan(tuple(of_chosen), None, tables[5:], first_chunks, per_query, at_once, (), tuple(masks), programs),
         shared,
     )
 
 
-def _shared_from(tier: Tier, rows: PagedRows) -> int:
-    """How many queries of a namespace go to the matrix units."""
-    large = _MATRIX_UNITS_FROM[tier]
-    return 1 if large is not None and rows.records.shape[0] >= large else exact.SHARED_FROM
-
-
-def _fewest_rows(rows: PagedRows, device: torch.device) -> int:
-    """Rows that are candidates together: as few as can be where they are slow to read."""
-    if rows.pool.device == device:
-        return GROUP
+def _rows_of_a_part(coded: CodedPages, rows: PagedRows) -> int:
+    """Rows that are candidates together."""
+    if rows.pool.device == coded.records.device:
+        return _PARTS[coded.tier]
     return _PART_OF_HOST_ROWS if rows.dim % 2 == 0 else 2 * _PART_OF_HOST_ROWS
 
 
@@ -227,10 +223,10 @@ def _check(coded: Sequence[CodedPages], rows: Sequence[PagedRows]) -> None:
 def coarse_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
     """The k best distinct memories of each query among its candidates, best first, equal scores by slot.
 
-    Codes give an estimate of every dot product; the parts of 32 rows with the best estimates are candidates, as many as
-    `candidates_of` says (parts of 4 rows where the exact rows are in host memory), and all their rows are scored as
-    `paged_search` scores them. So scores are exact, and what can be missing is a memory none of whose vectors lies in a
-    candidate part.
+    Codes give an estimate of every dot product; the parts with the best estimates are candidates (32 rows each, 8 at
+    one bit, 4 where the exact rows are in host memory), as many as `candidates_of` says, and all their rows are scored
+    as `paged_search` scores them. So scores are exact, and what can be missing is a memory none of whose vectors lies
+    in a candidate part.
 
     Args:
         queries: float32 `[b, dim]`, contiguous, on the device of the pages.
@@ -265,12 +261,12 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
     tables, first, _, exact_tables, centres = batch.table
     tier, stretches = batch.coded[0].tier, batch.first_stretches[-1]
     parts = STRETCHES[tier] // batch.part
-    turned = queries @ _turn(dim, device)
+    turned = queries @ turning(dim, device)
     asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
     levels = torch.empty((max(stretches, 1), parts), dtype=torch.int16, device=device)
-    zeros = torch.zeros(b * (triton_kernel.LEVELS + 1) + 1, dtype=torch.int32, device=device)
-    histogram, taken, broken = zeros[: -b - 1], zeros[-b - 1 : -1], zeros[-1:]
-    _scan(turned, batch, asked, (levels, histogram, broken))
+    zeros = torch.zeros(b * (triton_kernel.LEVELS + 2) + 1, dtype=torch.int32, device=device)
+    histogram, flags, taken = zeros.split((b * triton_kernel.LEVELS, 1 + b, b))
+    _scan(turned, batch, asked, (levels, histogram, flags[:1]))
     last = torch.empty(b, dtype=torch.int32, device=device)
     unseen = torch.empty(b, device=device)
     kernel.choose[(b,)](histogram, last, unseen, batch.rescored.rows[1], batch.candidates, num_warps=4)
@@ -279,8 +275,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
             tables, first, b, b.bit_length(), levels, last, exact_tables, batch.chosen, taken, batch.candidates,
             dim, PARTS=parts, PART=batch.part, num_warps=1 if parts <= 32 else 4,
         )  # fmt: skip
-    launched = exact.launch(queries, batch.rescored, k)
-    launched.broken.add_(broken)
+    launched = exact.launch(queries, batch.rescored, k, flags)
     complete = torch.empty(b, dtype=torch.int32, device=device)
     kernel.judge[(b,)](
         turned, centres, *batch.bounds, asked.steps, asked.lost, unseen, launched.found.scores, launched.certain,
@@ -316,27 +311,46 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
     one, (b, dim) = batch.coded[0], turned.shape
     tier, width = one.tier, code_bytes(one.tier, dim)
     n_alone = batch.shared[0].first if batch.shared else b
-    block = min(_LARGEST_BLOCK, _power(width))
     sizes = {"BITS": BITS[tier], "PARTS": STRETCHES[tier] // batch.part, "PART": batch.part}
     if batch.first_stretches[n_alone]:
         planes = _planes(turned[:n_alone], tier, asked.of(0, n_alone))
+        words = width // 4
+        block = max(_LEAST_WORDS, min(_MOST_WORDS, words & -words))  # a power of two that divides the row, if one does
         kernel.scan[(batch.first_stretches[n_alone],)](
             one.pool, planes, asked.factors, asked.shifts, asked.steps, tables, first, owners, masks,
-            n_alone, n_alone.bit_length(), *out, width // 16,
-            ROWS=_TILES[tier], PIECES=width // 16, BLOCK=block, BLOCKS=-(-width // block), num_warps=_WARPS, **sizes,
+            n_alone, n_alone.bit_length(), *out, width // 16, ROWS=_TILES[tier], PIECES=width // 16,
+            BLOCK=block, BLOCKS=-(-words // block), DP4A=_has_dp4a(one.pool), num_warps=_WARPS, **sizes,
         )  # fmt: skip
-    block = max(block, _SMALLEST_BLOCK)
+    block = min(_SHARED_BLOCK, max(_SMALLEST_BLOCK, _power(width)))
     for run in batch.shared:
+        members = slice(run.first, run.first + run.count)
         of, own = batch.coded[run.first], asked.of(run.first, run.count)
-        planes = _whole_planes(turned[run.first : run.first + run.count], tier, own)
+        planes = _whole_planes(turned[members], tier, own)
         at_once = min(_MOST_QUERIES[tier], max(_FEWEST_QUERIES, _power(run.count)))
         stretches = of.records.shape[0]
         kernel.scan_shared[(stretches, -(-run.count // at_once))](
             of.pool, planes, own.factors, own.shifts, own.steps, of.records, of.owner, masks[run.first :],
             run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
             ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block),
-            num_warps=_shared_warps(tier, at_once), **sizes,
+            MASKED=any(mask is not None for mask in batch.rescored.masks[members]),
+            num_warps=_shared_warps(tier, at_once),
+            num_stages=_stages((_SHARED_TILE + at_once * 8 // BITS[tier]) * -(-width // block) * block, of.pool.device),
+            **sizes,
         )  # fmt: skip
+
+
+def _stages(tile_bytes: int, device: torch.device) -> int:
+    """How many tiles are on their way: rows of many dimensions leave no room for a second."""
+    if device.type != "cuda":
+        return 1
+    properties: Any = torch.cuda.get_device_properties(device)
+    room: int = properties.shared_memory_per_block_optin - _SHARED_SPARE
+    return max(1, min(_SHARED_STAGES, room // tile_bytes))
+
+
+def _has_dp4a(pool: torch.Tensor) -> bool:
+    """Whether four products are one instruction where the codes lie; an interpreter takes them one by one."""
+    return pool.is_cuda and torch.version.hip is None
 
 
 def _shared_warps(tier: Tier, at_once: int) -> int:
@@ -345,35 +359,25 @@ def _shared_warps(tier: Tier, at_once: int) -> int:
 
 
 def _planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
-    """What `scan` takes of each query; the numbers beside it are written."""
+    """What `scan` takes of each query, int32; the numbers beside it are written."""
     n, dim = turned.shape
-    width = code_bytes(tier, dim)
+    words = code_bytes(tier, dim) // 4
     if tier is not Tier.BIT1:
-        return _spread(turned, tier, asked, torch.float32, whole=0)
-    planes = torch.empty((n, triton_kernel.PLANES, width // 4), dtype=torch.int32, device=turned.device)
-    kernel.prepare_bits[(n,)](turned, planes, *asked.parts(), dim, width // 4, WORDS=_power(width // 4), num_warps=1)
+        return _whole_planes(turned, tier, asked).view(torch.int32)
+    planes = torch.empty((n, triton_kernel.PLANES, words), dtype=torch.int32, device=turned.device)
+    kernel.prepare_bits[(n,)](turned, planes, *asked.parts(), dim, words, WORDS=_power(words), num_warps=1)
     return planes
 
 
 def _whole_planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
-    """The same for `scan_shared`."""
-    return _spread(turned, tier, asked, torch.int8, whole=_WHOLE)
-
-
-def _spread(turned: torch.Tensor, tier: Tier, asked: _Asked, dtype: torch.dtype, *, whole: int) -> torch.Tensor:
+    """The same for `scan_shared`, int8."""
     n, dim = turned.shape
     width, bits = code_bytes(tier, dim), BITS[tier]
-    planes = torch.empty((n, 8 // bits, width), dtype=dtype, device=turned.device)
+    planes = torch.empty((n, 8 // bits, width), dtype=torch.int8, device=turned.device)
     kernel.prepare[(n,)](
-        turned, planes, *asked.parts(), dim, width, BITS=bits, WHOLE=whole, COLUMNS=_power(width), num_warps=1
+        turned, planes, *asked.parts(), dim, width, BITS=bits, WHOLE=_WHOLE, COLUMNS=_power(width), num_warps=1
     )
     return planes
-
-
-@lru_cache(maxsize=16)
-def _turn(dim: int, device: torch.device) -> torch.Tensor:
-    """The rotation as a matrix on the device: `queries @ _turn` is rotated."""
-    return torch.from_numpy(rotation(dim).matrix().T.copy()).to(device)
 
 
 def _power(count: int) -> int:

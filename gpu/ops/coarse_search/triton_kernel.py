@@ -49,7 +49,7 @@ def prepare(
     WHOLE: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """One query as `scan` wants it at 8 and 4 bits, and `scan_shared` at any.
+    """One query in whole numbers as `scan` wants it at 8 and 4 bits, and `scan_shared` at any.
 
     The sum that a scan forms of a row with levels u is `sum_j u_j p_j` over numbers p that stand for the query,
     `q = unit * p`. With the values of codes in `gpu.tiers.codecs` (u itself at 8 bits, 2u - (2^b - 1) below) the dot
@@ -58,11 +58,11 @@ def prepare(
     Args:
         turned: float32 `[b, dim]`, rotated.
         longest: float32 `[b]`, the most that a corrected code of the query's namespace is long.
-        planes: float32 or int8 `[b, 8 / BITS, width]`, 0 beyond the last dimension.
+        planes: int8 `[b, 8 / BITS, width]`, 0 beyond the last dimension.
         factors, shifts: float32 `[b]`.
         steps: float32 `[b]`, one over the most that an estimate can be.
         lost: float32 `[b]`, length of what rounding took of each.
-        WHOLE: the largest whole number that p is rounded to; 0 to leave the query as it is.
+        WHOLE: the largest whole number that p is rounded to.
         COLUMNS: a power of two, at least `width`.
     """
     query = tl.program_id(0).to(tl.int64)
@@ -110,12 +110,8 @@ def prepare_bits(turned, planes, longest, factors, shifts, steps, lost, dim, wor
 @triton.jit
 def _rounded(value, largest, WHOLE: tl.constexpr):
     """Whole numbers as float32, and what one of them stands for."""
-    unit = largest * 0.0 + 1.0
-    number = value
-    if WHOLE > 0:
-        unit = tl.maximum(largest, 1e-30) / WHOLE  # a query of zeros must still give numbers
-        number = tl.floor(value / unit + 0.5)
-    return number, unit
+    unit = tl.maximum(largest, 1e-30) / WHOLE  # a query of zeros must still give numbers
+    return tl.floor(value / unit + 0.5), unit
 
 
 @triton.jit
@@ -166,42 +162,56 @@ def _dot_bits(codes, here, planes, pieces, ROWS: tl.constexpr, PIECES: tl.conste
 
 
 @triton.jit
-def _float(byte, BIAS: tl.constexpr):
-    """A uint8 as float32: written into the last bits of 2^23, which is then taken off.
-
-    The instruction that converts runs at an eighth of the speed of these two, and would take as long as the memory.
+def _dot_fours(a, b, total, DP4A: tl.constexpr):
+    """`total` plus the sum of four products of whole numbers of 8 bits, for each pair of int32.
 
     Args:
-        BIAS: 0, or 128 for the bits of an int8: with the highest one turned over they are the number plus 128.
+        DP4A: whether there is the one instruction that does it (any NVIDIA device has it; an interpreter does not).
     """
-    bits = byte.to(tl.uint32) ^ (0x4B000000 + BIAS)
-    return bits.to(tl.float32, bitcast=True) - (8388608.0 + BIAS)
+    if DP4A:
+        found = tl.inline_asm_elementwise(
+            "dp4a.s32.s32 $0, $1, $2, $3;", "=r,r,r,r", [a, b, total], dtype=tl.int32, is_pure=True, pack=1
+        )
+    else:
+        found = total
+        for place in tl.static_range(4):
+            found += ((a << (24 - 8 * place)) >> 24) * ((b << (24 - 8 * place)) >> 24)
+    return found
 
 
 @triton.jit
 def _dot_levels(
-    codes, here, planes, width, ROWS: tl.constexpr, BITS: tl.constexpr, BLOCK: tl.constexpr, BLOCKS: tl.constexpr
+    codes,
+    here,
+    planes,
+    words,
+    ROWS: tl.constexpr,
+    BITS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    DP4A: tl.constexpr,
 ):
-    """Sums of the query's numbers times the levels of rows: float32 `[ROWS]`.
+    """Sums of the query's whole numbers times the levels of rows: float32 `[ROWS]`.
+
+    Four bytes meet four numbers at a time. To make a float of each byte takes as long as the memory for it.
 
     Args:
-        codes: pointer to uint8 `[ROWS, width]`, levels of 8 bits or 4.
-        planes: pointer to float32 `[8 / BITS, width]`, 0 beyond the last dimension.
-        BLOCK, BLOCKS: `BLOCK * BLOCKS >= width`.
+        codes: pointer to int32 `[ROWS, words]`, levels of 8 bits or 4.
+        planes: pointer to int32 `[8 / BITS, words]`, four numbers in each, 0 beyond the last dimension.
+        BLOCK, BLOCKS: `BLOCK * BLOCKS >= words`.
     """
     row = tl.arange(0, ROWS)
-    column = tl.arange(0, BLOCK)
-    total = tl.zeros([ROWS, BLOCK], tl.float32)
+    word = tl.arange(0, BLOCK)
+    total = tl.zeros([ROWS, BLOCK], tl.int32)
     for block in tl.static_range(BLOCKS):
-        at = block * BLOCK + column
-        inside = at < width
-        part = tl.load(codes + (row[:, None] * width + at[None, :]), here[:, None] & inside[None, :], 0)
-        if BITS == 8:
-            total += _float(part, 128) * tl.load(planes + at, inside, 0.0)[None, :]
-        else:
-            total += _float(part & 15, 0) * tl.load(planes + at, inside, 0.0)[None, :]
-            total += _float(part >> 4, 0) * tl.load(planes + width + at, inside, 0.0)[None, :]
-    return tl.sum(total, axis=1)
+        at = block * BLOCK + word
+        inside = at < words
+        part = tl.load(codes + (row[:, None] * words + at[None, :]), here[:, None] & inside[None, :], 0)
+        for plane in tl.static_range(8 // BITS):
+            asked = tl.broadcast_to(tl.load(planes + plane * words + at, inside, 0)[None, :], [ROWS, BLOCK])
+            held = part if BITS == 8 else (part >> (plane * BITS)) & 0x0F0F0F0F
+            total = _dot_fours(held, asked, total, DP4A)
+    return tl.sum(total, axis=1).to(tl.float32)
 
 
 @triton.jit
@@ -235,6 +245,7 @@ def scan(
     PIECES: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
+    DP4A: tl.constexpr,
 ):
     """Estimate the rows of one stretch of one query's namespace.
 
@@ -242,7 +253,7 @@ def scan(
 
     Args:
         pool: the start of the memory that all pages lie in, a multiple of 16.
-        planes: of each query, in its order in the batch.
+        planes: int32, whole numbers that stand for each query: see `_dot_bits` and `_dot_levels`.
         factors, shifts, steps: float32 `[b]`; a step is one over the most that an estimate can be.
         tables: int64 `[b]`, address of each namespace's records, int64 `[n_stretches, RECORD]`.
         first_stretches: int64 `[b + 1]`, ascending.
@@ -285,15 +296,13 @@ def scan(
         # Places and scales first: they are needed last, and are on their way while the codes are read.
         slot = tl.load(slots + row, here, -1)
         scale = tl.load(scales + row, here, 0.0)
+        codes = (pool + code_at).to(tl.pointer_type(tl.int32)) + first * pieces * 4
         if BITS == 1:
-            codes = (pool + code_at).to(tl.pointer_type(tl.int32)) + first * pieces * 4
             asked = planes + query.to(tl.int64) * (_PLANES * PIECES * 4)
             total = _dot_bits(codes, here, asked, pieces, ROWS, PIECES)
         else:
-            width = pieces * 16
-            asked = planes + query.to(tl.int64) * (8 // BITS * width)
-            codes = pool + code_at + first * width
-            total = _dot_levels(codes, here, asked, width, ROWS, BITS, BLOCK, BLOCKS)
+            asked = planes + query.to(tl.int64) * (8 // BITS * pieces * 4)
+            total = _dot_levels(codes, here, asked, pieces * 4, ROWS, BITS, BLOCK, BLOCKS, DP4A)
         alive = here & (slot >= 0)
         alive = alive & (tl.load(mask + slot, alive & is_masked, 1) != 0)
         level = tl.where(alive, _level((factor * total - shift) * scale, step), -1)
@@ -328,6 +337,7 @@ def scan_shared(
     QUERIES: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
+    MASKED: tl.constexpr,
 ):
     """Estimate the rows of one stretch of one namespace for up to `QUERIES` queries, on the matrix units.
 
@@ -339,6 +349,7 @@ def scan_shared(
         first_query, n_queries: the first query of this namespace in the batch, and how many there are.
         first_stretch, n_stretches: where their stretches begin, and how many each has.
         width: bytes of a row's code, a multiple of 16.
+        MASKED: whether any of the queries has a mask: who asks for none does without an address for each product.
         Everything else as in `scan`.
     """
     stretch = tl.program_id(0)
@@ -369,7 +380,8 @@ def scan_shared(
         scale = tl.load(scales + row, here, 0.0)
         codes = pool + code_at + first * width
         total = tl.zeros([ROWS, QUERIES], tl.int32)
-        for block in range(BLOCKS):
+        # Unrolled, so that the codes of the next tile are on their way while this one is scored.
+        for block in tl.static_range(BLOCKS):
             at = block * BLOCK + column
             inside = at < width
             part = tl.load(codes + (tile[:, None] * width + at[None, :]), here[:, None] & inside[None, :], 0)
@@ -382,12 +394,14 @@ def scan_shared(
                     held = ((part >> (plane * BITS)) & ((1 << BITS) - 1)).to(tl.int8, bitcast=True)
                 total = tl.dot(held, asked, total, out_dtype=tl.int32)
         alive = (here & (slot >= 0))[:, None] & is_query[None, :]
-        is_masked = alive & (mask_address != 0)[None, :]
-        mask = (mask_address[None, :] + slot[:, None]).to(tl.pointer_type(tl.uint8))
-        alive = alive & (tl.load(mask, is_masked, 1) != 0)
+        if MASKED:
+            is_masked = alive & (mask_address != 0)[None, :]
+            mask = (mask_address[None, :] + slot[:, None]).to(tl.pointer_type(tl.uint8))
+            alive = alive & (tl.load(mask, is_masked, 1) != 0)
         estimate = (factor[None, :] * total.to(tl.float32) - shift[None, :]) * scale[:, None]
-        level = tl.where(alive, _level(estimate, step[None, :]), -1)
-        best = tl.max(tl.reshape(level, [ROWS // PART, PART, QUERIES]), axis=1)
+        estimate = tl.where(alive, estimate, float("-inf"))
+        top = tl.max(tl.reshape(estimate, [ROWS // PART, PART, QUERIES]), axis=1)
+        best = tl.where(top > float("-inf"), _level(tl.where(top > float("-inf"), top, 0.0), step[None, :]), -1)
         part = first // PART + tl.arange(0, ROWS // PART)
         is_part = (part * PART < rows)[:, None] & is_query[None, :]
         tl.store(own_levels[None, :] + part[:, None], best.to(tl.int16), is_part)

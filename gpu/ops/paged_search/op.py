@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,14 +193,11 @@ def sent(device: torch.device, numbers: NDArray[np.int64]) -> torch.Tensor:
     return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here
 
 
-def ordered(
-    rows: Sequence[PagedRows], shared_from: Callable[[PagedRows], int] = lambda _: SHARED_FROM
-) -> tuple[list[int], tuple[Run, ...]]:
+def ordered(rows: Sequence[PagedRows]) -> tuple[list[int], tuple[Run, ...]]:
     """An order in which queries of one namespace that are many stand together at the end, and their runs.
 
     Args:
         rows: the namespace of each query.
-        shared_from: how many are many for a namespace.
     """
     asked: dict[int, list[int]] = {}
     for place, of in enumerate(rows):
@@ -208,7 +205,7 @@ def ordered(
     runs: list[list[int]] = []
     order: list[int] = []
     for places in asked.values():
-        if len(places) >= shared_from(rows[places[0]]):
+        if len(places) >= SHARED_FROM:
             runs.append(places)
         else:
             order += places
@@ -270,8 +267,14 @@ def settle(launched: Launched, batch: Plan) -> Found:
     return launched.found
 
 
-def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
-    """The launches alone: nothing waits for the device."""
+def launch(queries: torch.Tensor, batch: Plan, k: int, flags: torch.Tensor | None = None) -> Launched:
+    """The launches alone: nothing waits for the device.
+
+    Args:
+        queries, batch, k: see `paged_search`.
+        flags: those of `Launched`, zeros unless an earlier launch found a page that belongs to somebody else; None for
+            new ones.
+    """
     device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
     if batch.order is not None:
         queries = queries[batch.order]
@@ -281,7 +284,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> Launched:
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
     found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
-    launched = Launched(found, torch.zeros(n + 1, dtype=torch.int32, device=device), scores)
+    launched = Launched(found, torch.zeros(1 + n, dtype=torch.int32, device=device) if flags is None else flags, scores)
     out = (scores, group_best, chunk_best, launched.broken)
     if alone := batch.programs.shape[0]:
         kernel.scan[(alone,)](

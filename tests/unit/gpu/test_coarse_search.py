@@ -81,15 +81,14 @@ class Rows:
             first += -(-capacity // GROUP) * (GROUP // size)
         return np.concatenate(numbers)
 
-    def estimates(self, query: NDArray[np.float32], whole: int = 0) -> NDArray[np.float32]:
-        """Of every row, with a query that is rounded to whole numbers up to `whole`, or as it is."""
+    def estimates(self, query: NDArray[np.float32], whole: int = 127) -> NDArray[np.float32]:
+        """Of every row, with a query that is rounded to whole numbers up to `whole`."""
         turned = rotation(self.bank.dim)
         rows = turned.turn(self.vectors) - self.coded.coded.centre.cpu().numpy()
         codes = corrected(encode(rows, self.coded.tier), np.einsum("ij,ij->i", rows, rows))
         asked = turned.turn(query)
-        if whole:
-            unit = np.abs(asked).max() / np.float32(whole)
-            asked = np.floor(asked / unit + np.float32(0.5)) * unit
+        unit = np.abs(asked).max() / np.float32(whole)
+        asked = np.floor(asked / unit + np.float32(0.5)) * unit
         return dot(asked, codes).astype(np.float32)
 
 
@@ -139,7 +138,7 @@ def check(
     for i, one in enumerate(rows):
         at = order.index(i)
         is_alone = not any(run.first <= at < run.first + run.count for run in batch.shared)
-        whole = (7 if one.coded.tier is Tier.BIT1 else 0) if is_alone else 127
+        whole = 7 if is_alone and one.coded.tier is Tier.BIT1 else 127
         estimates = one.estimates(queries[i].cpu().numpy(), whole)
         best = group_bests(
             torch.from_numpy(estimates), slots[i].cpu(), torch.from_numpy(one.parts(part)),
@@ -203,8 +202,8 @@ def test_levels_are_those_of_the_best_estimates(tier: Tier, count: int) -> None:
     histogram = torch.zeros((count, triton_kernel.LEVELS), dtype=torch.int32, device=DEVICE)
     broken = torch.zeros(1, dtype=torch.int32, device=DEVICE)
     asked = op._Asked(batch.bounds[0], *torch.empty((4, count), device=DEVICE))
-    op._scan(queries @ op._turn(DIM, DEVICE), batch, asked, (levels, histogram, broken))
-    whole = (7 if tier is Tier.BIT1 else 0) if count == 1 else 127
+    op._scan(queries @ op.turning(DIM, DEVICE), batch, asked, (levels, histogram, broken))
+    whole = 7 if count == 1 and tier is Tier.BIT1 else 127
     for i, query in enumerate(queries.cpu().numpy()):
         best = group_bests(
             torch.from_numpy(rows.estimates(query, whole)),
@@ -229,7 +228,9 @@ def test_many_queries_of_one_namespace_beside_others() -> None:
     check(queries_of(rng, 5), rows, 2, 2, [None, mask, None, None, mask])
 
 
-@pytest.mark.parametrize(("tier", "dim"), [(Tier.BIT1, 1), (Tier.INT8, 7), (Tier.INT4, 60), (Tier.BIT1, 300)])
+@pytest.mark.parametrize(
+    ("tier", "dim"), [(Tier.BIT1, 1), (Tier.INT8, 7), (Tier.INT8, 200), (Tier.INT4, 300), (Tier.BIT1, 300)]
+)
 def test_dimensions_that_fill_no_word_and_no_block(tier: Tier, dim: int) -> None:
     rng = np.random.default_rng(dim)
     check(queries_of(rng, 1, dim), [Rows(pool(), rng, 30, tier, dim=dim)], 1, 1)
@@ -338,8 +339,7 @@ def test_the_rule_asks_for_more_where_there_is_more_to_confuse() -> None:
     assert wanted == sorted(wanted)
 
 
-def test_one_query_alone_may_go_to_the_matrix_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(op._MATRIX_UNITS_FROM, Tier.INT8, 1)
+def test_one_part_is_the_one_that_the_reference_takes() -> None:
     rng = np.random.default_rng(10)
     rows = Rows(pool(), rng, 60, Tier.INT8)
     query = queries_of(rng, 1)
@@ -348,7 +348,6 @@ def test_one_query_alone_may_go_to_the_matrix_units(monkeypatch: pytest.MonkeyPa
         query, [there(rows.vectors)], [there(rows.slots)], [there(rows.parts(GROUP))], [estimates], 3, 1
     )
     batch = planned([rows], 3, candidates=1)
-    assert batch.shared
     found = coarse_search(query, batch, 3)
     assert is_same(found.slots, slots, scores)
 
