@@ -67,12 +67,7 @@ def measured(sizes: Sequence[int], device: torch.device, bytes_per_ms: float) ->
     alone = graph_ms(partial(paged.launch, vectors, paged.plan(rows), K))
     batch = plan(attributes, [pack(one) for one in asked], rows)
 
-    def both() -> None:
-        launch(batch, K)
-        assert batch.rows is not None
-        paged.launch(vectors, batch.rows, K)
-
-    ms = graph_ms(both)
+    ms = graph_ms(partial(launch, vectors, batch, K))
     dense_bytes = total * (DIM * 2 + 4)
     yield Measured(
         "channel_pass", f"{n} queries, all channels and the vectors of {sizes[0]:,} memories", ms,
@@ -90,7 +85,7 @@ def measured(sizes: Sequence[int], device: torch.device, bytes_per_ms: float) ->
     for name, part in parts(asked).items():
         yield Measured(
             "channel_pass", f"{n} queries, {name}, without vectors",
-            graph_ms(partial(launch, plan(attributes, [pack(one) for one in part]), K)),
+            graph_ms(partial(launch, None, plan(attributes, [pack(one) for one in part]), K)),
             read_bytes(part[0], total) / bytes_per_ms, None,
         )  # fmt: skip
 
