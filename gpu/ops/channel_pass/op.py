@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gpu.bank.errors import PageOwnershipError
 from gpu.ops.channel_pass import triton_kernel
 from gpu.ops.channel_pass.fields import FIELDS, N_LISTS, Field
 from gpu.ops.channel_pass.questions import ID_NUMBERS, SPAN_NUMBERS, Listed, Packed
+from gpu.ops.interval_scan.op import decay_widths
 from gpu.ops.paged_search import op as paged
 from gpu.ops.paged_search.op import GROUP, Found, PagedRows
 from gpu.ops.streams import Beside
@@ -29,17 +30,25 @@ class PagedAttributes:
     """Attributes of one namespace in pages on a device.
 
     Attributes:
-        records: int64 `[n_groups, RECORD]`: place of the tile (see `layout`), of the slots and of the page, generation,
-            rows, number of buckets; places in 16 bytes from the start of the pool.
+        records: int64 `[n_groups, RECORD]`: place of the group, its form, place of the page, generation, rows, and the
+            rest of the form (see `layout`); places in 16 bytes from the start of the pool.
         pool: uint8, the memory that the pages lie in.
         owner: who must be named in the header of every page.
         n_slots: rows.
+        address, n_groups: where the records begin, and how many there are.
     """
 
     records: torch.Tensor
     pool: torch.Tensor
     owner: int
     n_slots: int
+    address: int = field(init=False)
+    n_groups: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Notes what each plan needs of the records."""
+        object.__setattr__(self, "address", self.records.data_ptr())
+        object.__setattr__(self, "n_groups", self.records.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def plan(
     if len(questions) != n or (rows is not None and len(rows) != n) or (masks is not None and len(masks) != n):
         raise ValueError("there must be a question for each namespace, and vectors and a mask if any are given")
     of_query = (None,) * n if masks is None else tuple(masks)
-    n_groups = np.array([of.records.shape[0] for of in attributes], np.int64)
+    n_groups = np.array([of.n_groups for of in attributes], np.int64)
     groups = _LARGEST_CHUNK
     while groups > _SMALLEST_CHUNK and n_groups.sum() < _PROGRAMS * groups:
         groups //= 2
@@ -141,11 +150,11 @@ def plan(
     first_slots = _starts(np.array([of.n_slots for of in attributes], np.int64))
     eligible = torch.empty(max(int(first_slots[-1]), 1), dtype=torch.uint8, device=pool.device)
 
-    lists = tuple((query, which) for query, one in enumerate(questions) for which in sorted(one.listed))
+    lists = tuple((query, which) for query, one in enumerate(questions) for which in one.listed)
     of_list = np.array([query for query, _ in lists], np.int64)
     list_starts = _starts(chunks[of_list])
     fields = np.zeros((FIELDS, n + 1), np.int64)
-    fields[Field.RECORDS, :n] = [of.records.data_ptr() for of in attributes]
+    fields[Field.RECORDS, :n] = [of.address for of in attributes]
     fields[Field.N_GROUPS, :n] = n_groups
     fields[Field.FIRST_CHUNK] = _starts(chunks)
     fields[Field.OWNER, :n] = [of.owner for of in attributes]
@@ -175,18 +184,30 @@ def _table(
 ) -> torch.Tensor:
     """Fields, lists, ids and spans in one piece on the device; writes to the fields what the questions say."""
     n = len(questions)
-    ids = np.array([one.ids.shape[0] for one in questions], np.int64)
-    spans = np.array([one.spans.shape[0] for one in questions], np.int64)
-    first_ids = fields.size + as_queries.size + _starts(ids * ID_NUMBERS)
-    fields[Field.IDS, :n] = first_ids[:-1]
+    ids = np.array([len(one.ids) for one in questions], np.int64)
+    spans = np.array([len(one.spans) for one in questions], np.int64)
+    n_ids, n_spans = int(ids.sum()), int(spans.sum())
+    at_ids = fields.size + as_queries.size
+    at_spans = at_ids + n_ids * ID_NUMBERS
+    fields[Field.IDS, :n] = at_ids + _starts(ids * ID_NUMBERS)[:-1]
     fields[Field.N_GROUPED, :n] = [one.n_grouped for one in questions]
     fields[Field.N_IDS, :n] = ids
-    fields[Field.SPANS, :n] = first_ids[-1] + _starts(spans * SPAN_NUMBERS)[:-1]
+    fields[Field.SPANS, :n] = at_spans + _starts(spans * SPAN_NUMBERS)[:-1]
     fields[Field.N_SPANS, :n] = spans
-    fields[Field.KINDS :, :n] = np.stack([one.own for one in questions], axis=1)
-    parts = [fields, as_queries, *(one.ids for one in questions), *(one.spans for one in questions)]
-    table = torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
-    return table.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else table
+    fields[Field.KINDS :, :n] = np.array([one.own for one in questions], np.int64).T
+    table = np.empty(at_spans + n_spans * SPAN_NUMBERS, np.int64)
+    table[: fields.size] = fields.ravel()
+    table[fields.size : at_ids] = as_queries.ravel()
+    asked = table[at_ids:at_spans].reshape(-1, ID_NUMBERS)
+    asked[:, 0] = np.array([i for one in questions for i in one.ids], np.uint64).view(np.int64)
+    asked[:, 1] = [role for one in questions for role in one.roles]
+    asked[:, 2] = [worth for one in questions for worth in one.worths]
+    if n_spans:
+        wanted = table[at_spans:].reshape(-1, SPAN_NUMBERS)
+        wanted[:, :2] = np.concatenate([one.spans for one in questions])
+        wanted[:, 2] = (1.0 / decay_widths(wanted)).astype(np.float32).view(np.int32)
+    sent = torch.from_numpy(table)
+    return sent.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else sent
 
 
 def channel_pass(queries: torch.Tensor | None, batch: Plan, k: int) -> Lists:
