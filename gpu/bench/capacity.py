@@ -14,12 +14,17 @@ import numpy as np
 import torch
 
 from gpu.bank.filters import ScanFilter
-from gpu.bank.layouts import token_bytes
+from gpu.bank.layouts import Tier, token_bytes
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
+from gpu.bench.descriptions import describe
 from gpu.bench.namespaces import batch_of, queries
 from gpu.bench.results import Measured
+from gpu.device.attributes import DeviceAttributes
 from gpu.device.bank import DeviceBank
+from gpu.device.coded import CodedRows
+from gpu.device.mirror import DeviceRows
+from gpu.device.page_mirror import Mirror
 from gpu.device.pool import DevicePool
 from gpu.device.query import Query
 
@@ -50,6 +55,8 @@ def measured(n: int, device: torch.device) -> Measured:
     on_device = there.residency.device_bytes / n
     there.close()
     everything = sum(held.values())
+    there_are = on_device_bytes(n, device)
+    attributes = there_are.pop("attributes")
     return Measured(
         "capacity", f"namespaces of {n:,}", None, None, None,
         {
@@ -57,8 +64,36 @@ def measured(n: int, device: torch.device) -> Measured:
             "extrapolated_rows_in_80_gb_as_on_device": _DEVICE_BYTES / on_device,
             "extrapolated_rows_in_80_gb_all_columns": _DEVICE_BYTES / everything,
             "extrapolated_rows_in_80_gb_without_tokens": _DEVICE_BYTES / (everything - held["tokens_bytes"]),
+            "device_attributes_bytes": attributes,
+            **{f"device_{tier}_bytes": size for tier, size in there_are.items()},
+            **{
+                f"extrapolated_rows_in_80_gb_with_attributes_at_{tier}": _DEVICE_BYTES / (attributes + size)
+                for tier, size in there_are.items()
+            },
         },
     )  # fmt: skip
+
+
+def on_device_bytes(n: int, device: torch.device) -> dict[str, float]:
+    """Bytes on a device for each of `n` memories as they are spoken of (`gpu.bench.descriptions`).
+
+    Of their attributes, and of their vectors in each tier; of the coarsest, which proposes what others rank, the exact
+    ones lie in pinned memory of the host.
+    """
+    bank = NamespaceBank(PagePool(), DIM)
+    vectors = queries(n, DIM, torch.device("cpu")).numpy().astype(np.float16)
+    bank.put(describe(batch_of(vectors, 0), np.random.default_rng(1)))
+    pool = DevicePool(device, n * (DIM * 4 + 1_000) + (16 << 20))
+    with bank.pinned() as seen:
+        mirrors: dict[str, Mirror] = {
+            "attributes": DeviceAttributes(pool, seen.current),
+            "fp16": DeviceRows(pool, seen.current),
+            "int8": CodedRows(pool, seen.current, tier=Tier.INT8),
+            "bit1": CodedRows(pool, seen.current, tier=Tier.BIT1),
+        }
+        for mirror in mirrors.values():
+            mirror.follow(seen.current_rows)
+    return {name: mirror.memory_bytes / n for name, mirror in mirrors.items()}
 
 
 def memories(n: int) -> Any:

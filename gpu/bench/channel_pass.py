@@ -14,10 +14,10 @@ from gpu.bank.namespace import NamespaceBank
 from gpu.bench.descriptions import ask
 from gpu.bench.namespaces import make, queries
 from gpu.bench.results import Measured
-from gpu.bench.timing import events_ms, graph_ms
+from gpu.bench.timing import events_ms, graph_ms, wall_ms
 from gpu.device import host_channels
 from gpu.device.pool import DevicePool
-from gpu.ops.channel_pass.layout import COLUMNS
+from gpu.ops.channel_pass.layout import COLUMNS, RECORD_FORM, RECORD_MORE
 from gpu.ops.channel_pass.op import PagedAttributes, channel_pass, launch, plan
 from gpu.ops.channel_pass.questions import Question, pack
 from gpu.ops.paged_search import op as paged
@@ -37,10 +37,11 @@ _CLOSE = 1e-5
 
 _COLUMNS_OF = {
     "terms": ("lengths",),
-    "spans": ("occurred_us", "first_span", "n_spans"),
-    "now_us": ("fresh_us", "stabilities"),
+    "spans": ("occurred_us", "n_spans"),
+    "now_us": ("recorded_from_us", "recalled_after_us", "stabilities"),
 }
-_FILTERED = ("slot", "states", "expires_us", "valid_from_us", "valid_to_us", "trusts")
+_FILTERED = ("expires_us", "valid_from_us", "valid_to_us", "trusts")
+_STATE_BYTES = 1
 _SPAN_BYTES = 16 / 3
 """A third of the memories speaks of a time."""
 
@@ -65,24 +66,21 @@ def measured(sizes: Sequence[int], device: torch.device, bytes_per_ms: float) ->
     rows, attributes = [one.rows for one in made.mirrors], [one.attributes for one in made.attributes]
     check(vectors, made.banks, rows, attributes, asked)
     alone = graph_ms(partial(paged.launch, vectors, paged.plan(rows), K))
-    batch = plan(attributes, [pack(one) for one in asked], rows)
+    packed = [pack(one) for one in asked]
+    batch = plan(attributes, packed, rows)
 
-    def both() -> None:
-        launch(batch, K)
-        assert batch.rows is not None
-        paged.launch(vectors, batch.rows, K)
-
-    ms = graph_ms(both)
+    ms = graph_ms(partial(launch, vectors, batch, K))
     dense_bytes = total * (DIM * 2 + 4)
     yield Measured(
         "channel_pass", f"{n} queries, all channels and the vectors of {sizes[0]:,} memories", ms,
-        (dense_bytes + read_bytes(asked[0], total)) / bytes_per_ms, None,
+        (dense_bytes + read_bytes(asked[0], attributes)) / bytes_per_ms, None,
         {
             "vectors_alone_ms": alone,
             "times_vectors_alone": ms / alone,
             "aim_times_vectors_alone": AIM,
             "whole_call_ms": events_ms(partial(channel_pass, vectors, batch, K)),
-            "plan_ms": events_ms(lambda: plan(attributes, [pack(one) for one in asked], rows)),
+            "pack_ms": wall_ms(lambda: [pack(one) for one in asked]),
+            "plan_ms": events_ms(lambda: plan(attributes, packed, rows)),
             "mirrored_rows_per_s": made.rows_per_s,
             "attribute_bytes_per_row": sum(one.memory_bytes for one in made.attributes) / total,
         },
@@ -90,8 +88,8 @@ def measured(sizes: Sequence[int], device: torch.device, bytes_per_ms: float) ->
     for name, part in parts(asked).items():
         yield Measured(
             "channel_pass", f"{n} queries, {name}, without vectors",
-            graph_ms(partial(launch, plan(attributes, [pack(one) for one in part]), K)),
-            read_bytes(part[0], total) / bytes_per_ms, None,
+            graph_ms(partial(launch, None, plan(attributes, [pack(one) for one in part]), K)),
+            read_bytes(part[0], attributes) / bytes_per_ms, None,
         )  # fmt: skip
 
 
@@ -108,14 +106,27 @@ def parts(asked: Sequence[Question]) -> dict[str, list[Question]]:
     }
 
 
-def read_bytes(question: Question, n_rows: int) -> float:
-    """Bytes that such questions cannot do without, of so many memories together."""
-    columns = list(_FILTERED) if question.scan.ranges else list(_FILTERED[:2])
+def read_bytes(question: Question, attributes: Sequence[PagedAttributes]) -> float:
+    """Bytes of some namespaces' attributes that such questions cannot do without."""
+    columns = list(_FILTERED) if question.scan.ranges else []
     for part, names in _COLUMNS_OF.items():
         if getattr(question, part) is not None:
             columns += names
-    row = sum(COLUMNS[name].itemsize for name in columns) + (0.0 if question.spans is None else _SPAN_BYTES)
-    return n_rows * (row + len(pack(question).ids) * 2 * _SECTOR / GROUP)
+    asked = len(pack(question).ids) * 2 * _SECTOR
+    total = 0.0
+    for of in attributes:
+        widths = column_bytes(of)
+        group = sum(widths[name] for name in dict.fromkeys(columns)) + asked + _STATE_BYTES * GROUP
+        total += of.n_groups * group + (0.0 if question.spans is None else _SPAN_BYTES * of.n_slots)
+    return total
+
+
+def column_bytes(attributes: PagedAttributes) -> dict[str, float]:
+    """Bytes that each column takes in a group on average, with its base."""
+    records = attributes.records.cpu().numpy()
+    numbers = np.ascontiguousarray(records[:, [RECORD_FORM, RECORD_MORE]]).view(np.uint8)
+    means = numbers[:, : len(COLUMNS)].mean(axis=0).tolist() if len(records) else [0.0] * len(COLUMNS)
+    return {name: 8 + 4 * bits for name, bits in zip(COLUMNS, means, strict=True)}
 
 
 def check(

@@ -1,4 +1,4 @@
-"""Entries of groups sorted into buckets, compiled."""
+"""Rows packed into groups, compiled: see `gpu.ops.channel_pass.layout`."""
 
 from __future__ import annotations
 
@@ -8,66 +8,149 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.native import jit
-from gpu.ops.channel_pass.layout import FEWEST_BUCKETS
+from gpu.ops.channel_pass.layout import ENTRIES_OF_A_BUCKET, FEWEST_BUCKETS, MOST_BUCKETS
 
-_FEWEST = FEWEST_BUCKETS
+_FEWEST, _MOST, _LOAD = FEWEST_BUCKETS, MOST_BUCKETS, ENTRIES_OF_A_BUCKET
+_GROUP = 32
+_FIRST_SHIFT = 16
+"""Bits of an offset in the directory."""
 
 
 @jit
-def buckets_of(held: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Buckets of groups whose rows hold so many ids: the least power of two that is no less."""
-    buckets = np.full(held.shape[0], _FEWEST, np.int64)
-    for g in range(held.shape[0]):
-        while buckets[g] < held[g]:
-            buckets[g] *= 2
-    return buckets
+def frames(
+    values: NDArray[np.int64],
+    counts: NDArray[np.uint8],
+    absent: NDArray[np.int64],
+    has_absent: NDArray[np.bool_],
+    bases: NDArray[np.int64],
+    widths: NDArray[np.int64],
+) -> None:
+    """Find the frames of reference of columns.
+
+    Args:
+        values: int64 `[columns, n]`, changed to codes.
+        counts: uint8 `[n]`, 0 for rows of which nothing may be told; their codes are 0.
+        absent, has_absent: `[columns]`, the value that the highest code stands for, and whether there is one.
+        bases, widths: int64 `[g, columns]`, written.
+    """
+    n = values.shape[1]
+    for g in range(bases.shape[0]):
+        first, end = g * _GROUP, min((g + 1) * _GROUP, n)
+        for c in range(values.shape[0]):
+            own = values[c, first:end]
+            bases[g, c], widths[g, c] = _frame(own, counts[first:end], absent[c], has_absent[c])
+            highest = np.int64(-1) if widths[g, c] == 64 else (np.int64(1) << widths[g, c]) - 1
+            for i in range(own.shape[0]):
+                if counts[first + i] == 0 or widths[g, c] == 0:
+                    own[i] = 0
+                elif has_absent[c] and own[i] == absent[c]:
+                    own[i] = highest
+                else:
+                    own[i] = np.int64(np.uint64(own[i]) - np.uint64(bases[g, c]))
+
+
+@jit
+def _frame(values: NDArray[np.int64], counts: NDArray[np.uint8], absent: Any, has_absent: Any) -> Any:
+    """The base of the values that count, and the bits that their codes take."""
+    low: Any = np.int64(0)
+    high: Any = np.int64(0)
+    n_known = n_absent = 0
+    for i in range(values.shape[0]):
+        if counts[i] == 0:
+            continue
+        if has_absent and values[i] == absent:
+            n_absent += 1
+            continue
+        low = values[i] if n_known == 0 else min(low, values[i])
+        high = values[i] if n_known == 0 else max(high, values[i])
+        n_known += 1
+    if n_known == 0 and n_absent > 0:
+        low = absent
+        high = absent
+    span = np.uint64(high) - np.uint64(low)
+    if has_absent and n_known > 0 and (span > 0 or n_absent > 0):
+        span += np.uint64(1)
+    width: Any = np.int64(0)
+    while width < 64 and (span >> np.uint64(width)) > 0:
+        width += 1
+    return low, width
+
+
+@jit
+def _pack(codes: NDArray[np.int64], width: Any, words: NDArray[np.uint32], at: Any) -> None:
+    """Write the codes of a column of a group, `width` bits each, to the words from `at` on."""
+    for i in range(codes.shape[0]):
+        bit = i * width
+        left = width
+        code = np.uint64(codes[i])
+        while left > 0:
+            shift = bit & 31
+            words[at + (bit >> 5)] |= np.uint32((code << np.uint64(shift)) & np.uint64(0xFFFFFFFF))
+            taken = min(left, 32 - shift)
+            code >>= np.uint64(taken)
+            bit += taken
+            left -= taken
 
 
 @jit
 def encode(
-    tiles: NDArray[np.uint32],
+    states: NDArray[np.uint8],
+    bases: NDArray[np.int64],
+    widths: NDArray[np.int64],
+    codes: NDArray[np.int64],
     ids: NDArray[np.uint64],
     abouts: NDArray[np.uint32],
     offsets: NDArray[np.int64],
     spans: NDArray[np.uint32],
     span_offsets: NDArray[np.int64],
-    buckets: NDArray[np.int64],
-    first_span: int,
-    group_rows: int,
     out: NDArray[np.uint32],
     starts: NDArray[np.int64],
+    forms: NDArray[np.int64],
 ) -> None:
     """Write groups one after the other.
 
     Args:
-        tiles: uint32 `[g, TILE_BYTES / 4]`, columns; those of where spans begin are not looked at.
-        ids, abouts: what the rows hold, arena after arena, and the last word of its entry.
+        states: uint8 `[g * 32]`.
+        bases, widths: int64 `[g, columns]`; codes: int64 `[columns, n]`, see `frames`.
+        ids, abouts: what the rows hold, arena after arena, and the last word of its long entry.
         offsets: int64 `[arenas, n + 1]`, where what each row holds begins.
         spans: uint32 `[s, 4]`; `span_offsets` int64 `[n + 1]`.
-        buckets: int64 `[g]`.
-        first_span: word of a tile at which the column begins that says where spans begin.
-        group_rows: rows of a group.
-        out: uint32 `[units, 4]`, zeros, large enough.
+        out: uint32 `[words]`, zeros, large enough.
         starts: int64 `[g + 1]`, written: the first unit of each group, and the end.
+        forms: int64 `[g, 4]`, written: spans, logarithms of long and short buckets, shift.
     """
     n = span_offsets.shape[0] - 1
-    words = out.reshape(-1)
+    raw = out.view(np.uint8)
     at: Any = np.int64(0)
-    for g in range(tiles.shape[0]):
-        low, high = g * group_rows, min((g + 1) * group_rows, n)
-        starts[g] = at
-        tile = words[4 * at :]
-        for i in range(tiles.shape[1]):
-            tile[i] = tiles[g, i]
-        at += tiles.shape[1] // 4
-        begin = at
-        at = _entries(ids, abouts, offsets, low, high, buckets[g], out, words, at)
-        for row in range(low, high):
-            tile[first_span + row - low] = at - begin
-            for s in range(span_offsets[row], span_offsets[row + 1]):
-                out[at] = spans[s]
-                at += 1
-    starts[tiles.shape[0]] = at
+    for g in range(bases.shape[0]):
+        low, high = g * _GROUP, min((g + 1) * _GROUP, n)
+        starts[g] = at // 4
+        raw[4 * at : 4 * at + _GROUP] = states[g * _GROUP : (g + 1) * _GROUP]
+        at += _GROUP // 4
+        for c in range(bases.shape[1]):
+            base = np.uint64(bases[g, c])
+            out[at] = np.uint32(base & np.uint64(0xFFFFFFFF))
+            out[at + 1] = np.uint32(base >> np.uint64(32))
+            at += 2
+        for c in range(bases.shape[1]):
+            _pack(codes[c, low:high], widths[g, c], out, at)
+            at += widths[g, c]
+        at = (at + 3) // 4 * 4
+        forms[g, 0] = span_offsets[high] - span_offsets[low]
+        for s in range(span_offsets[low], span_offsets[high]):
+            out[at : at + 4] = spans[s]
+            at += 4
+        at = _entries(ids, abouts, offsets, low, high, out, at, forms[g])
+    starts[bases.shape[0]] = at // 4
+
+
+@jit
+def _buckets(count: Any) -> Any:
+    """Buckets of so many distinct entries: a power of two, few enough for the directory's 16 bits."""
+    buckets: Any = np.int64(_FEWEST)
+    while buckets * _LOAD < count and buckets < _MOST:
+        buckets *= 2
+    return buckets
 
 
 @jit
@@ -77,68 +160,114 @@ def _entries(
     offsets: NDArray[np.int64],
     low: int,
     high: int,
-    buckets: int,
     out: NDArray[np.uint32],
-    words: NDArray[np.uint32],
     at: Any,
+    form: NDArray[np.int64],
 ) -> Any:
-    """Write the directory and entries of one group from unit `at` on; the unit behind them."""
-    room, ends, sources, rows = _sorted(ids, abouts, offsets, low, high, buckets)
-    directory = words[4 * at :]
-    first = at + buckets // 4 + 1
-    n: Any = np.int64(0)
-    for b in range(buckets):
-        directory[b] = n
-        for e in range(room[b], ends[b]):
-            entry, source = out[first + n], sources[e]
-            entry[0] = np.uint32(ids[source] & np.uint64(0xFFFFFFFF))
-            entry[1] = np.uint32(ids[source] >> np.uint64(32))
-            entry[2] = rows[e]
-            entry[3] = abouts[source]
-            n += 1
-    directory[buckets] = n
-    return first + n
+    """Write the directory and entries of one group from word `at` on; the word behind them, and its form."""
+    sources, rows, n_long = _distinct(ids, abouts, offsets, low, high)
+    n = sources.shape[0]
+    longs, shorts = _buckets(n_long), _buckets(n - n_long)
+    n_directory = longs + shorts + 2
+    directory = out[at:].view(np.uint16)
+    at += (n_directory * 2 + 15) // 16 * 4
+    bucket = np.empty(n, np.int64)
+    for e in range(n):
+        bucket[e] = np.int64(ids[sources[e]] & np.uint64((longs if e < n_long else shorts) - 1))
+    shift: Any = np.int64(0)
+    places = np.empty(n, np.int64)
+    begins = np.empty(n_directory, np.int64)
+    while True:  # in a huge group buckets begin at multiples of 2 ** shift, so that offsets have 16 bits
+        end = _placed(bucket[:n_long], longs, shift, np.int64(0), begins[: longs + 1], places[:n_long])
+        end = _placed(bucket[n_long:], shorts, shift, 2 * end, begins[longs + 1 :], places[n_long:])
+        if end >> shift < 1 << _FIRST_SHIFT:
+            break
+        shift += 1
+    for b in range(n_directory):
+        directory[b] = np.uint16(begins[b] >> shift)
+    for e in range(n):
+        source = sources[e]
+        lower, upper = np.uint32(ids[source] & np.uint64(0xFFFFFFFF)), np.uint32(ids[source] >> np.uint64(32))
+        if e < n_long:
+            entry = out[at + 4 * places[e] : at + 4 * places[e] + 4]
+            entry[0], entry[1], entry[2], entry[3] = lower, upper, rows[e], abouts[source]
+        else:
+            entry = out[at + 2 * places[e] : at + 2 * places[e] + 2]
+            entry[0], entry[1] = lower, rows[e]
+    form[1], form[2] = 0, 0
+    while np.int64(1) << form[1] < longs:
+        form[1] += 1
+    while np.int64(1) << form[2] < shorts:
+        form[2] += 1
+    form[3] = shift
+    return (at + 2 * end + 3) // 4 * 4
 
 
 @jit
-def _sorted(
-    ids: NDArray[np.uint64], abouts: NDArray[np.uint32], offsets: NDArray[np.int64], low: int, high: int, buckets: int
+def _placed(
+    bucket: NDArray[np.int64],
+    buckets: Any,
+    shift: Any,
+    first: Any,
+    begins: NDArray[np.int64],
+    places: NDArray[np.int64],
 ) -> Any:
-    """The distinct entries of a group by bucket.
+    """Where each entry comes to stand, bucket after bucket, and where buckets begin; where the last one ends."""
+    step = np.int64(1) << shift
+    counts = np.zeros(buckets, np.int64)
+    for e in range(bucket.shape[0]):
+        counts[bucket[e]] += 1
+    at: Any = (first + step - 1) // step * step
+    for b in range(buckets):
+        begins[b] = at
+        at += (counts[b] + step - 1) // step * step
+    begins[buckets] = at
+    following = begins[:buckets].copy()
+    for e in range(bucket.shape[0]):
+        places[e] = following[bucket[e]]
+        following[bucket[e]] += 1
+    return at
+
+
+@jit
+def _distinct(
+    ids: NDArray[np.uint64], abouts: NDArray[np.uint32], offsets: NDArray[np.int64], low: int, high: int
+) -> Any:
+    """The distinct entries of a group, long ones first.
 
     Returns:
-        Where those of each bucket begin and end, int64; for each where its id stands, int64, and its rows, uint32.
+        Where the id of each stands, int64 `[n]`; its rows, uint32 `[n]`; and how many are long.
     """
-    mask = np.uint64(buckets - 1)
-    room = np.zeros(buckets + 1, np.int64)  # enough for all, though equal ones become one
+    held = np.int64(0)
     for a in range(offsets.shape[0]):
-        for i in range(offsets[a, low], offsets[a, high]):
-            room[np.int64(ids[i] & mask) + 1] += 1
-    for b in range(buckets):
-        room[b + 1] += room[b]
-    ends = room[:-1].copy()
-    sources = np.empty(room[buckets], np.int64)
-    rows = np.empty(room[buckets], np.uint32)
+        held += offsets[a, high] - offsets[a, low]
+    size = _buckets(held)
+    heads, following = np.full(size, -1, np.int64), np.empty(held, np.int64)
+    sources, rows = np.empty(held, np.int64), np.empty(held, np.uint32)
+    n = n_long = np.int64(0)
     for a in range(offsets.shape[0]):
         for row in range(low, high):
             bit = np.uint32(1) << np.uint32(row - low)
             for i in range(offsets[a, row], offsets[a, row + 1]):
-                bucket = np.int64(ids[i] & mask)
-                e = _find(ids, abouts, sources, room[bucket], ends[bucket], i)
-                if e == ends[bucket]:
-                    sources[e], rows[e] = i, bit
-                    ends[bucket] += 1
-                else:
+                at = np.int64(ids[i] & np.uint64(size - 1))
+                e = heads[at]
+                while e >= 0 and (ids[sources[e]] != ids[i] or abouts[sources[e]] != abouts[i]):
+                    e = following[e]
+                if e >= 0:
                     rows[e] |= bit
-    return room, ends, sources, rows
-
-
-@jit
-def _find(
-    ids: NDArray[np.uint64], abouts: NDArray[np.uint32], sources: NDArray[np.int64], first: Any, end: Any, wanted: Any
-) -> Any:
-    """The entry from `first` to `end` that is equal to what stands at a place, or `end`."""
-    for e in range(first, end):
-        if ids[sources[e]] == ids[wanted] and abouts[sources[e]] == abouts[wanted]:
-            return e
-    return end
+                    continue
+                sources[n], rows[n] = i, bit
+                following[n], heads[at] = heads[at], n
+                n += 1
+                n_long += 0 if abouts[i] == 1 else 1
+    order = np.empty(n, np.int64)
+    long: Any = np.int64(0)
+    short: Any = n_long
+    for e in range(n):
+        if abouts[sources[e]] == 1:  # a term, once
+            order[short] = e
+            short += 1
+        else:
+            order[long] = e
+            long += 1
+    return sources[order], rows[order], n_long

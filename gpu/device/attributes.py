@@ -10,7 +10,7 @@ from gpu.bank.segment import Deaths, Segment, SegmentSnapshot
 from gpu.device.attribute_groups import Groups, encode
 from gpu.device.page_mirror import UNIT, DevicePage, PageMirror
 from gpu.device.pool import DevicePool
-from gpu.ops.channel_pass.layout import OFFSETS, RECORD_BUCKETS
+from gpu.ops.channel_pass.layout import DEAD, RECORD_FORM, RECORD_MORE, RECORD_ROWS, STATES_AT
 from gpu.ops.channel_pass.op import PagedAttributes
 from gpu.ops.paged_search.op import GROUP, RECORD
 
@@ -18,9 +18,10 @@ _CHUNK = 8192
 """Rows that are encoded at a time."""
 _SMALLEST_PAGE, _LARGEST_PAGE = 1 << 12, 1 << 22
 """Bytes; a page is as large as what is to be written at once, or a quarter of what is there already."""
-_SLOT_BYTES = 4
-_PAGE, _OFFSET, _SIZE, _BUCKETS = range(4)
-"""What is known of a group: the number of its page, where it begins there in bytes, its bytes, and its buckets."""
+_PAGE, _OFFSET, _SIZE = range(3)
+_FORM = slice(3, 6)
+"""What is known of a group: the number of its page, where it begins there in bytes, its bytes, and `Groups.forms`."""
+_KNOWN = 6
 
 
 class DeviceAttributes(PageMirror[DevicePage]):
@@ -38,7 +39,7 @@ class DeviceAttributes(PageMirror[DevicePage]):
     def __init__(self, pool: DevicePool, segment: Segment) -> None:
         """Begins empty."""
         super().__init__(pool, segment)
-        self._groups = np.empty((0, 4), np.int64)
+        self._groups = np.empty((0, _KNOWN), np.int64)
         self._used = 0  # bytes of the last page up to the end of the last group
 
     def _length_of(self, seen: SegmentSnapshot) -> int:
@@ -93,28 +94,34 @@ class DeviceAttributes(PageMirror[DevicePage]):
         self._pool.write(self._pages[-1].at + self._used, groups.units[starts[0] : starts[-1]])
         last = number + end - first
         if last > self._groups.shape[0]:
-            self._groups = np.concatenate([self._groups[:number], np.empty((2 * last - number, 4), np.int64)])
+            self._groups = np.concatenate([self._groups[:number], np.empty((2 * last - number, _KNOWN), np.int64)])
         own = self._groups[number:last]
         own[:, _PAGE] = len(self._pages) - 1
         own[:, _OFFSET] = self._used + (starts[:-1] - starts[0]) * UNIT
         own[:, _SIZE] = np.diff(starts) * UNIT
-        own[:, _BUCKETS] = groups.buckets[first:end]
+        own[:, _FORM] = groups.forms[first:end]
         self._used += int(starts[-1] - starts[0]) * UNIT
 
     def _mark(self, positions: NDArray[np.int64], seen: SegmentSnapshot, *, erase: bool) -> None:
         numbers, rows = np.divmod(positions, GROUP)
         if not erase:
-            self._fill(self._at(numbers) + OFFSETS["slot"] + _SLOT_BYTES * rows, _SLOT_BYTES, 0xFF)
+            self._fill(self._at(numbers) + STATES_AT + rows, 1, DEAD)
             return
         for number in np.unique(numbers).tolist():
             self._put_again(number, seen)
 
     def _put_again(self, number: int, seen: SegmentSnapshot) -> None:
-        """Writes a group as it is now, with less in it than before."""
+        """Writes a group as it is now, with less in it than before.
+
+        Raises:
+            RuntimeError: it has become larger; nothing was written over the next one.
+        """
         groups = self._encoded(seen, number * GROUP, min(self._length, (number + 1) * GROUP))
+        if groups.units.nbytes > self._groups[number, _SIZE]:
+            raise RuntimeError("a group has become larger by an erasure")
         self._zero(number)
         self._pool.write(int(self._at(np.array([number]))[0]), groups.units)
-        self._groups[number, _BUCKETS] = groups.buckets[0]
+        self._groups[number, _FORM] = groups.forms[0]
         if number < self._n_records:
             self._pool.write_to(self._records[number], self._records_of(number, number + 1))
 
@@ -139,11 +146,12 @@ class DeviceAttributes(PageMirror[DevicePage]):
         at = self._at(numbers)
         records = np.empty((numbers.size, RECORD), np.int64)
         records[:, 0] = at // UNIT
-        records[:, 1] = (at + OFFSETS["slot"]) // UNIT
+        records[:, RECORD_FORM] = self._groups[numbers, _FORM.start]
         records[:, 2] = pages[:, 0] // UNIT
         records[:, 3] = pages[:, 1]
-        records[:, 4] = np.minimum(GROUP, self._length - numbers * GROUP)
-        records[:, RECORD_BUCKETS] = self._groups[numbers, _BUCKETS]
+        records[:, RECORD_ROWS] = np.minimum(GROUP, self._length - numbers * GROUP)
+        records[:, RECORD_ROWS] |= self._groups[numbers, _FORM.start + 1]
+        records[:, RECORD_MORE] = self._groups[numbers, _FORM.start + 2]
         return records
 
     def _show(self) -> None:

@@ -17,7 +17,7 @@ from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from gpu.device.query import ChannelQuery, Query
 from gpu.device.segment_copy import SegmentCopy
 from gpu.ops.channel_pass import op as channel_pass
-from gpu.ops.channel_pass.questions import Listed, pack
+from gpu.ops.channel_pass.questions import Listed
 from gpu.ops.paged_search.op import Found, paged_search, plan
 
 _FULL = (DeviceMemoryFullError, torch.OutOfMemoryError)
@@ -160,7 +160,7 @@ class DeviceCopies:
         vectors = [task.query.vector for task in tasks if task.query.vector is not None]  # all have one, or none has
         batch = channel_pass.plan(
             [copy.attributes.attributes for copy in copies if copy.attributes is not None],
-            [pack(task.query.question) for task in tasks],
+            [task.query.packed for task in tasks if task.query.packed is not None],
             [copy.rows.rows for copy in copies] if vectors else None,
             [self._set_of(task) for task in tasks],
         )

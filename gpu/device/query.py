@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gpu.bank.errors import DimensionError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
-from gpu.ops.channel_pass.questions import Question, check
+from gpu.ops.channel_pass.questions import Packed, Question, check, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,15 @@ class ChannelQuery:
         question: what is asked, and the filter.
         vector: float32 `[dim]` for the nearest memories beside; None if they are not asked for.
         limit: how many of each list at most, at least 1.
+        packed: the question as numbers, made by whoever asks so that a batch need not; None for closed versions, which
+            the host answers for.
     """
 
     namespace: NamespaceBank
     question: Question
     vector: NDArray[np.float32] | None
     limit: int
+    packed: Packed | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuses a vector that is none of the namespace, and a question that is none.
@@ -61,7 +64,11 @@ class ChannelQuery:
             DimensionError: it has another dimension.
             ValueError: the parts of the question do not fit together.
         """
-        check(self.question)
+        if self.scan.as_of_us is None:
+            object.__setattr__(self, "packed", pack(self.question))
+        else:
+            check(self.question)
+            object.__setattr__(self, "packed", None)
         if self.vector is not None:
             _check_vector(self.namespace, self.vector)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,10 @@ from gpu.bank.errors import PageOwnershipError
 from gpu.ops.channel_pass import triton_kernel
 from gpu.ops.channel_pass.fields import FIELDS, N_LISTS, Field
 from gpu.ops.channel_pass.questions import ID_NUMBERS, SPAN_NUMBERS, Listed, Packed
+from gpu.ops.interval_scan.op import decay_widths
 from gpu.ops.paged_search import op as paged
 from gpu.ops.paged_search.op import GROUP, Found, PagedRows
+from gpu.ops.streams import Beside
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
 _PROGRAMS = 8192
@@ -29,17 +30,25 @@ class PagedAttributes:
     """Attributes of one namespace in pages on a device.
 
     Attributes:
-        records: int64 `[n_groups, RECORD]`: place of the tile (see `layout`), of the slots and of the page, generation,
-            rows, number of buckets; places in 16 bytes from the start of the pool.
+        records: int64 `[n_groups, RECORD]`: place of the group, its form, place of the page, generation, rows, and the
+            rest of the form (see `layout`); places in 16 bytes from the start of the pool.
         pool: uint8, the memory that the pages lie in.
         owner: who must be named in the header of every page.
         n_slots: rows.
+        address, n_groups: where the records begin, and how many there are.
     """
 
     records: torch.Tensor
     pool: torch.Tensor
     owner: int
     n_slots: int
+    address: int = field(init=False)
+    n_groups: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Notes what each plan needs of the records."""
+        object.__setattr__(self, "address", self.records.data_ptr())
+        object.__setattr__(self, "n_groups", self.records.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Plan:
         list_chunks, most_chunks: the chunks of all lists, and the most of one.
         groups: groups of a chunk.
         eligible: uint8, the slots of one query after the other: what the pass lets through.
+        eligible_at: int64 `[n_queries]`, a part of `table`: where those of each query begin.
         rows: vectors of each query's namespace.
         masks: held as long as the plan.
     """
@@ -70,8 +80,28 @@ class Plan:
     most_chunks: int
     groups: int
     eligible: torch.Tensor
+    eligible_at: torch.Tensor
     rows: paged.Plan | None
     masks: tuple[torch.Tensor | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What the launches leave on the device: the lists, 1 if a page was lost, and the nearest memories to settle."""
+
+    best: Found
+    broken: torch.Tensor
+    dense: paged.Launched | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What the scan of attributes and the choice write: see `triton_kernel.scan` and `paged_search.select`."""
+
+    scored: tuple[torch.Tensor, ...]
+    best: Found
+    certain: torch.Tensor
+    broken: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +142,7 @@ def plan(
     if len(questions) != n or (rows is not None and len(rows) != n) or (masks is not None and len(masks) != n):
         raise ValueError("there must be a question for each namespace, and vectors and a mask if any are given")
     of_query = (None,) * n if masks is None else tuple(masks)
-    n_groups = np.array([of.records.shape[0] for of in attributes], np.int64)
+    n_groups = np.array([of.n_groups for of in attributes], np.int64)
     groups = _LARGEST_CHUNK
     while groups > _SMALLEST_CHUNK and n_groups.sum() < _PROGRAMS * groups:
         groups //= 2
@@ -120,11 +150,11 @@ def plan(
     first_slots = _starts(np.array([of.n_slots for of in attributes], np.int64))
     eligible = torch.empty(max(int(first_slots[-1]), 1), dtype=torch.uint8, device=pool.device)
 
-    lists = tuple((query, which) for query, one in enumerate(questions) for which in sorted(one.listed))
+    lists = tuple((query, which) for query, one in enumerate(questions) for which in one.listed)
     of_list = np.array([query for query, _ in lists], np.int64)
     list_starts = _starts(chunks[of_list])
     fields = np.zeros((FIELDS, n + 1), np.int64)
-    fields[Field.RECORDS, :n] = [of.records.data_ptr() for of in attributes]
+    fields[Field.RECORDS, :n] = [of.address for of in attributes]
     fields[Field.N_GROUPS, :n] = n_groups
     fields[Field.FIRST_CHUNK] = _starts(chunks)
     fields[Field.OWNER, :n] = [of.owner for of in attributes]
@@ -136,12 +166,11 @@ def plan(
     as_queries[:2, : len(lists)] = fields[Field.RECORDS, of_list], n_groups[of_list]
     as_queries[2, : len(lists) + 1] = list_starts
     table = _table(fields, as_queries, questions, pool.device)
-    dense = None
-    if rows is not None:
-        dense = paged.plan(rows, [eligible[i:j] for i, j in pairwise(first_slots.tolist())])
+    at_masks = Field.MASK_OUT * (n + 1)
     return Plan(
         table, table[fields.size : fields.size + as_queries.size].view(as_queries.shape), pool, n, int(chunks.sum()),
-        lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, dense, of_query,
+        lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, table[at_masks : at_masks + n],
+        None if rows is None else paged.plan(rows), of_query,
     )  # fmt: skip
 
 
@@ -155,18 +184,30 @@ def _table(
 ) -> torch.Tensor:
     """Fields, lists, ids and spans in one piece on the device; writes to the fields what the questions say."""
     n = len(questions)
-    ids = np.array([one.ids.shape[0] for one in questions], np.int64)
-    spans = np.array([one.spans.shape[0] for one in questions], np.int64)
-    first_ids = fields.size + as_queries.size + _starts(ids * ID_NUMBERS)
-    fields[Field.IDS, :n] = first_ids[:-1]
+    ids = np.array([len(one.ids) for one in questions], np.int64)
+    spans = np.array([len(one.spans) for one in questions], np.int64)
+    n_ids, n_spans = int(ids.sum()), int(spans.sum())
+    at_ids = fields.size + as_queries.size
+    at_spans = at_ids + n_ids * ID_NUMBERS
+    fields[Field.IDS, :n] = at_ids + _starts(ids * ID_NUMBERS)[:-1]
     fields[Field.N_GROUPED, :n] = [one.n_grouped for one in questions]
     fields[Field.N_IDS, :n] = ids
-    fields[Field.SPANS, :n] = first_ids[-1] + _starts(spans * SPAN_NUMBERS)[:-1]
+    fields[Field.SPANS, :n] = at_spans + _starts(spans * SPAN_NUMBERS)[:-1]
     fields[Field.N_SPANS, :n] = spans
-    fields[Field.KINDS :, :n] = np.stack([one.own for one in questions], axis=1)
-    parts = [fields, as_queries, *(one.ids for one in questions), *(one.spans for one in questions)]
-    table = torch.from_numpy(np.concatenate([part.ravel() for part in parts]))
-    return table.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else table
+    fields[Field.KINDS :, :n] = np.array([one.own for one in questions], np.int64).T
+    table = np.empty(at_spans + n_spans * SPAN_NUMBERS, np.int64)
+    table[: fields.size] = fields.ravel()
+    table[fields.size : at_ids] = as_queries.ravel()
+    asked = table[at_ids:at_spans].reshape(-1, ID_NUMBERS)
+    asked[:, 0] = np.array([i for one in questions for i in one.ids], np.uint64).view(np.int64)
+    asked[:, 1] = [role for one in questions for role in one.roles]
+    asked[:, 2] = [worth for one in questions for worth in one.worths]
+    if n_spans:
+        wanted = table[at_spans:].reshape(-1, SPAN_NUMBERS)
+        wanted[:, :2] = np.concatenate([one.spans for one in questions])
+        wanted[:, 2] = (1.0 / decay_widths(wanted)).astype(np.float32).view(np.int32)
+    sent = torch.from_numpy(table)
+    return sent.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else sent
 
 
 def channel_pass(queries: torch.Tensor | None, batch: Plan, k: int) -> Lists:
@@ -187,35 +228,68 @@ def channel_pass(queries: torch.Tensor | None, batch: Plan, k: int) -> Lists:
     """
     if k < 1 or (queries is None) != (batch.rows is None):
         raise ValueError("k must be at least 1, and queries are given where the plan has vectors")
-    best, broken = launch(batch, k)
-    dense = None
     if queries is not None and batch.rows is not None:
-        dense = paged.paged_search(queries, batch.rows, k)
-    if int(broken):
+        paged.check(queries, batch.rows, k)
+    launched = launch(queries, batch, k)
+    if int(launched.broken):
         raise PageOwnershipError("a page of the batch belongs to somebody else")
-    return Lists(dense, batch.lists, best)
+    dense = None
+    if launched.dense is not None and batch.rows is not None:
+        dense = paged.answer(launched.dense, batch.rows)
+    return Lists(dense, batch.lists, launched.best)
 
 
-def launch(batch: Plan, k: int) -> tuple[Found, torch.Tensor]:
-    """The launches over attributes alone: what was found, and whether pages were lost. Nothing waits for the device.
+def launch(queries: torch.Tensor | None, batch: Plan, k: int) -> Launched:
+    """The launches alone: nothing waits for the device, so that they can be captured into a graph.
 
-    Lists of attributes are certain, unlike those of vectors: a memory is one row, and rows lie in the order of their
-    slots, so that the k best rows, equal ones by slot, lie in the k best groups, equal ones by place.
+    The scan of attributes waits for memory to answer, that of vectors for its bandwidth: on a device they run side by
+    side, on two streams, and what is eligible is taken into account once both are done.
     """
+    out = _room(batch, k)
+    if queries is None or batch.rows is None:
+        _scan(batch, out)
+        _choose(batch, out)
+        return Launched(out.best, out.broken, None)
+    beside = Beside(batch.pool.device)
+    with beside.active():  # first, for it is small
+        _scan(batch, out)
+        is_scanned = beside.mark()
+        _choose(batch, out)
+        is_chosen = beside.mark()
+    scored = paged.score(queries, batch.rows)
+    beside.wait_for(is_scanned)
+    paged.restrict(scored, batch.rows, batch.eligible_at)
+    dense = paged.choose(scored, batch.rows, k)
+    beside.wait_for(is_chosen)
+    return Launched(out.best, out.broken, dense)
+
+
+def _room(batch: Plan, k: int) -> _Room:
     device, n_lists = batch.pool.device, len(batch.lists)
     scores = torch.empty((max(batch.list_chunks, 1), batch.groups, GROUP), device=device)
-    group_best = torch.empty(scores.shape[:2], device=device)
-    chunk_best = torch.empty(scores.shape[:1], device=device)
-    broken = torch.zeros(1, dtype=torch.int32, device=device)
-    found = Found(torch.empty((n_lists, k), dtype=torch.int32, device=device), torch.empty((n_lists, k), device=device))
-    certain = torch.empty(n_lists, dtype=torch.int32, device=device)
+    return _Room(
+        (scores, torch.empty(scores.shape[:2], device=device), torch.empty(scores.shape[:1], device=device)),
+        Found(torch.empty((n_lists, k), dtype=torch.int32, device=device), torch.empty((n_lists, k), device=device)),
+        torch.empty(n_lists, dtype=torch.int32, device=device),
+        torch.zeros(1, dtype=torch.int32, device=device),
+    )
+
+
+def _scan(batch: Plan, out: _Room) -> None:
     if batch.n_chunks:
         kernel.scan[(batch.n_chunks,)](
-            batch.pool, batch.table, batch.n_queries, batch.n_queries.bit_length(), scores, group_best, chunk_best,
-            broken, GROUPS=batch.groups, num_warps=1,
+            batch.pool, batch.table, batch.n_queries, batch.n_queries.bit_length(), *out.scored, out.broken,
+            GROUPS=batch.groups, num_warps=1,
         )  # fmt: skip
-    if n_lists:
+
+
+def _choose(batch: Plan, out: _Room) -> None:
+    """Makes the lists. Those of attributes are certain, unlike those of vectors.
+
+    A memory is one row, and rows lie in the order of their slots: the k best rows, equal ones by slot, lie in the k
+    best groups, equal ones by place.
+    """
+    if batch.lists:
         paged.select(
-            batch.pool, tuple(batch.as_queries), (scores, group_best, chunk_best), found, certain, batch.most_chunks
+            batch.pool, tuple(batch.as_queries), out.scored, out.best, out.certain, batch.most_chunks, in_order=True
         )
-    return found, broken

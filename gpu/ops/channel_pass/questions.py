@@ -5,18 +5,19 @@ Without torch: whoever asks need not have a device.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
-from gpu.bank.layouts import ATTRIBUTES
-from gpu.ops.filter_scan.op import FilterPlan
-from gpu.ops.filter_scan.op import plan as filter_plan
-from gpu.ops.interval_scan.op import decay_widths
+from gpu.ops.filter_scan.op import bounds, code_bits
 
 
 class Held(IntEnum):
@@ -37,10 +38,13 @@ ID_NUMBERS = 3
 """Numbers of an asked id: the id, its arena with the two flags, what its group is worth (float32 bits)."""
 SPAN_NUMBERS = 3
 """Numbers of an asked span: start, end, and the inverse of the width over which a miss decays (float32 bits)."""
-LAST, FORBIDDEN = 1 << 8, 1 << 9
-"""Flags of an asked id: the last of its group; a pair that a row must not carry."""
-_COLUMN_AT = {int(ATTRIBUTES.prefix(name)): column for column, name in enumerate((*TIMES, *NUMBERS))}
-"""Columns that a filter may bound, by where they are in the host's pages."""
+LAST, FORBIDDEN, SHORT = 1 << 8, 1 << 9, 1 << 10
+"""Flags of an asked id: the last of its group; a pair that a row must not carry; a term that is looked for among those
+that rows hold once."""
+_COLUMN_AT = {name: column for column, name in enumerate((*TIMES, *NUMBERS))}
+"""Columns that a filter may bound."""
+_NO_SPANS = np.empty((0, 2), np.int64)
+_as_bits, _as_float = struct.Struct("<i"), struct.Struct("<f")
 
 
 class Listed(IntEnum):
@@ -96,33 +100,35 @@ class Question:
     now_us: int | None = None
 
     @property
-    def listed(self) -> frozenset[Listed]:
-        """The lists that it asks for."""
-        parts = {
-            Listed.KEYWORD: self.terms,
-            Listed.ENTITY: self.entities,
-            Listed.TEMPORAL: self.spans,
-            Listed.PLACE: self.places,
-            Listed.RETENTION: self.now_us,
-        }
-        return frozenset(which for which, part in parts.items() if part is not None)
+    def listed(self) -> tuple[Listed, ...]:
+        """The lists that it asks for, in their order."""
+        parts = (self.terms, self.entities, self.spans, self.places, self.now_us)  # in the order of the lists
+        return tuple(which for which, part in zip(_LISTS, parts, strict=True) if part is not None)
+
+
+_LISTS = tuple(Listed)
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A question as numbers.
+    """A question as numbers; plain lists, for arrays of a few numbers take longer than the numbers do.
 
     Attributes:
         listed: see `Question.listed`.
-        own: int64, the fields of a query from `Field.KINDS` on.
-        ids: int64 `[m, ID_NUMBERS]`, those that come in groups first, then terms.
+        own: the fields of a query from `Field.KINDS` on.
+        ids: the asked ids, those that come in groups first, then terms, each of these twice: for what holds it once,
+            and for what holds it more often.
+        roles: of each its arena and flags.
+        worths: what its group is worth, bits of float32.
         n_grouped: how many of them are no terms.
-        spans: int64 `[w, SPAN_NUMBERS]`.
+        spans: int64 `[w, 2]`.
     """
 
-    listed: frozenset[Listed]
-    own: NDArray[np.int64]
-    ids: NDArray[np.int64]
+    listed: tuple[Listed, ...]
+    own: list[int]
+    ids: list[int]
+    roles: list[int]
+    worths: list[int]
     n_grouped: int
     spans: NDArray[np.int64]
 
@@ -136,27 +142,21 @@ def pack(question: Question) -> Packed:
     if question.scan.as_of_us is not None:
         raise ValueError("closed versions are not on a device")
     check(question)
-    ids = [
-        *_groups(Held.ENTITIES, question.entities),
-        *_groups(Held.PLACES, question.places),
-        *(one for group in question.scan.any_pairs for one in _group(Held.PAIRS, group, 0)),
-        *((pair, Held.PAIRS | LAST | FORBIDDEN, 0) for pair in question.scan.no_pairs),
-    ]
-    n_grouped = len(ids)
+    asked = _Asked([], [], [])
+    asked.add_groups(int(Held.ENTITIES), question.entities)
+    asked.add_groups(int(Held.PLACES), question.places)
+    for group in question.scan.any_pairs:
+        asked.add(group, int(Held.PAIRS), LAST, 0)
+    for pair in question.scan.no_pairs:
+        asked.add((pair,), int(Held.PAIRS), LAST | FORBIDDEN, 0)
+    n_grouped = len(asked.ids)
     if (terms := question.terms) is not None:
-        ids += [
-            (term, int(Held.TERMS), weight)
-            for term, weight in zip(terms.ids.tolist(), _bits(terms.weights).tolist(), strict=True)
-        ]
-    table = np.empty((len(ids), ID_NUMBERS), np.int64)
-    if ids:
-        held, roles, worths = zip(*ids, strict=True)
-        table[:, 0] = np.array(held, np.uint64).view(np.int64)
-        table[:, 1], table[:, 2] = roles, worths
-    spans = np.empty((0, SPAN_NUMBERS), np.int64)
-    if question.spans is not None:
-        spans = np.column_stack([question.spans, _bits(1.0 / decay_widths(question.spans))])
-    return Packed(question.listed, _own(question), table, n_grouped, spans)
+        ids, worths = terms.ids.tolist(), _bits_of(terms.weights)
+        asked.ids.extend(ids + ids)
+        asked.roles.extend([int(Held.TERMS) | SHORT] * len(ids) + [int(Held.TERMS)] * len(ids))
+        asked.worths.extend(worths + worths)
+    spans = _NO_SPANS if question.spans is None else question.spans
+    return Packed(question.listed, _own(question), asked.ids, asked.roles, asked.worths, n_grouped, spans)
 
 
 def check(question: Question) -> None:
@@ -174,66 +174,84 @@ def check(question: Question) -> None:
         if groups is not None and groups.weights.shape != (len(groups.ids),):
             raise ValueError("there must be a weight for each group")
     if (spans := question.spans) is not None and (
-        spans.ndim != 2 or spans.shape[1] != 2 or not (spans[:, 0] < spans[:, 1]).all()
+        spans.ndim != 2 or spans.shape[1] != 2 or not all(start < end for start, end in spans.tolist())
     ):
         raise ValueError("spans must be [w, 2], each with a start before its end")
 
 
-def _groups(arena: Held, groups: Groups | None) -> Iterator[tuple[int, int, int]]:
-    """The asked ids of groups, those of one group together; an id that stands in several is in the first."""
-    if groups is None:
-        return
-    seen: set[int] = set()
-    for group, weight in zip(groups.ids, _bits(groups.weights).tolist(), strict=True):
-        own = [one for one in dict.fromkeys(np.asarray(group, np.uint64).tolist()) if one not in seen]
-        seen.update(own)
-        yield from _group(arena, own, weight)
+class _Asked(NamedTuple):
+    """Asked ids as they are gathered, see `Packed`."""
+
+    ids: list[int]
+    roles: list[int]
+    worths: list[int]
+
+    def add_groups(self, arena: int, groups: Groups | None) -> None:
+        """Adds the asked ids of groups, those of one group together; an id that stands in several is in the first."""
+        if groups is None:
+            return
+        seen: set[int] = set()
+        for group, worth in zip(groups.ids, _bits_of(groups.weights), strict=True):
+            own = [one for one in dict.fromkeys(np.asarray(group, np.uint64).tolist()) if one not in seen]
+            seen.update(own)
+            self.add(own, arena, LAST, worth)
+
+    def add(self, ids: Sequence[int], arena: int, flags: int, worth: int) -> None:
+        """Adds the asked ids of one group, the last of them with the flags."""
+        if ids:
+            self.ids.extend(ids)
+            self.roles.extend([arena] * (len(ids) - 1))
+            self.roles.append(arena | flags)
+            self.worths.extend([worth] * len(ids))
 
 
-def _group(arena: Held, ids: Sequence[int], weight: int) -> Iterator[tuple[int, int, int]]:
-    """The asked ids of one group: each with its arena, the last marked as such, and what the group is worth."""
-    for place, one in enumerate(ids):
-        yield one, int(arena) | (LAST if place == len(ids) - 1 else 0), weight
-
-
-def _own(question: Question) -> NDArray[np.int64]:
+def _own(question: Question) -> list[int]:
     """The fields from `Field.KINDS` on, in their order."""
-    wanted = filter_plan(question.scan)
-    used, low, high = _bounds(wanted)
-    kinds, states = wanted.kind_bits, wanted.state_bits
-    if not all(question.scan.any_pairs):  # no row carries one of no pairs
-        kinds = 0
+    scan = question.scan
+    used, low, high = _bounds(scan)
+    # No row carries one of no pairs.
+    kinds = code_bits(scan.kinds) if all(scan.any_pairs) else 0
     flat, slope = 0.0, 0.0
     if (terms := question.terms) is not None:
         flat, slope = terms.k1 * (1 - terms.b), terms.k1 * terms.b / max(terms.mean_length, 1e-9)
     now = 0 if question.now_us is None else question.now_us
-    return np.array([kinds, states, used, *low, *high, *_bits([flat, slope]).tolist(), now], np.int64)
+    return [kinds, code_bits(scan.states), used, *low, *high, _bits(flat), _bits(slope), now]
 
 
-def _bounds(wanted: FilterPlan) -> tuple[int, list[int], list[int]]:
+def _bounds(scan: ScanFilter) -> tuple[int, list[int], list[int]]:
     """Bits of the columns that a filter bounds, and the bounds of all: int64, or bits of float32."""
-    bounds: dict[int, tuple[float, float]] = {}
-    for prefix, low, high in (*wanted.times.tolist(), *wanted.numbers.tolist()):
-        column = _COLUMN_AT[int(prefix)]
-        lowest, highest = bounds.get(column, (low, high))
-        bounds[column] = max(low, lowest), min(high, highest)
-    used = sum(1 << column for column in bounds)
+    found: dict[int, tuple[float, float]] = {}
+    times, numbers = bounds(scan)
+    for name, low, high in (*times, *numbers):
+        column = _COLUMN_AT[name]
+        lowest, highest = found.get(column, (low, high))
+        found[column] = max(low, lowest), min(high, highest)
     lows, highs = [0] * len(_COLUMN_AT), [0] * len(_COLUMN_AT)
-    for column, (low, high) in bounds.items():
+    used = 0
+    for column, (low, high) in found.items():
+        used |= 1 << column
         if column < len(TIMES):
             lows[column], highs[column] = int(low), int(high)
         else:
-            lows[column], highs[column] = _bits([_inside(low, np.inf), _inside(high, -np.inf)]).tolist()
+            lows[column], highs[column] = _bound_bits(low, math.inf), _bound_bits(high, -math.inf)
     return used, lows, highs
 
 
-def _inside(bound: float, towards: float) -> np.float32:
+@lru_cache(maxsize=256)
+def _bound_bits(bound: float, towards: float) -> int:
     """The float32 next to a bound that is not outside of it: columns of float32 are compared with that."""
     nearest = np.float32(bound)
     is_outside = float(nearest) < bound if towards > 0 else float(nearest) > bound
-    return np.nextafter(nearest, np.float32(towards)) if is_outside else nearest
+    return _bits(float(np.nextafter(nearest, np.float32(towards)) if is_outside else nearest))
 
 
-def _bits(values: ArrayLike) -> NDArray[np.int64]:
-    """The bits of numbers as float32, in the lower half of an int64."""
-    return np.asarray(values, np.float32).view(np.int32).astype(np.int64)
+def _bits(value: float) -> int:
+    """The bits of a number as float32."""
+    bits: int = _as_bits.unpack(_as_float.pack(value))[0]
+    return bits
+
+
+def _bits_of(values: NDArray[np.float32]) -> list[int]:
+    """The same of many."""
+    bits: list[int] = np.asarray(values, np.float32).view(np.int32).tolist()
+    return bits

@@ -5,10 +5,21 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from gpu.bank.records import UNKNOWN_US
+from gpu.bank.records import NEVER_US, UNKNOWN_US
 from gpu.ops.channel_pass.fields import N_LISTS, N_NUMBERS, N_TIMES, Field
-from gpu.ops.channel_pass.layout import ARENA_SHIFT, OFFSETS, TILE_UNITS
-from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SPAN_NUMBERS, Held, Listed
+from gpu.ops.channel_pass.layout import (
+    ARENA_SHIFT,
+    BASES_AT,
+    COLUMNS,
+    COLUMNS_AT,
+    DEAD,
+    FORM_COLUMNS,
+    LONG_AT,
+    SHIFT_AT,
+    SHORT_AT,
+    STATES_AT,
+)
+from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SHORT, SPAN_NUMBERS, Held, Listed
 from gpu.ops.paged_search.triton_kernel import GROUP, RECORD, query_of, record_of
 
 IDS = 8
@@ -18,7 +29,6 @@ DEPTH = 4
 
 _GROUP = tl.constexpr(GROUP)
 _RECORD = tl.constexpr(RECORD)
-_TILE_UNITS = tl.constexpr(TILE_UNITS)
 _IDS = tl.constexpr(IDS)
 _DEPTH = tl.constexpr(DEPTH)
 _ID_NUMBERS = tl.constexpr(ID_NUMBERS)
@@ -66,54 +76,148 @@ _N_LISTS = tl.constexpr(N_LISTS)
 _LISTS = tl.constexpr(8)
 """A power of two, no fewer than the lists."""
 
-_FRESH = tl.constexpr(OFFSETS["fresh_us"] // (8 * GROUP))
-_IMPORTANCES = tl.constexpr(OFFSETS["importances"] // 4)
-_STABILITIES = tl.constexpr(OFFSETS["stabilities"] // 4)
-_SLOT = tl.constexpr(OFFSETS["slot"] // 4)
-_LENGTHS = tl.constexpr(OFFSETS["lengths"] // 4)
-_FIRST_SPAN = tl.constexpr(OFFSETS["first_span"] // 4)
-_N_SPANS_OF = tl.constexpr(OFFSETS["n_spans"] // 4)
-_KINDS_OF = tl.constexpr(OFFSETS["kinds"])
-_STATES_OF = tl.constexpr(OFFSETS["states"])
+_NAMES = list(COLUMNS)
+_OCCURRED = tl.constexpr(_NAMES.index("occurred_us"))
+_RECORDED = tl.constexpr(_NAMES.index("recorded_from_us"))
+_AFTER = tl.constexpr(_NAMES.index("recalled_after_us"))
+_IMPORTANCE = tl.constexpr(_NAMES.index("importances"))
+_STABILITY = tl.constexpr(_NAMES.index("stabilities"))
+_LENGTH = tl.constexpr(_NAMES.index("lengths"))
+_SPANS_OF = tl.constexpr(_NAMES.index("n_spans"))
+_KIND = tl.constexpr(_NAMES.index("kinds"))
+_STATES_AT = tl.constexpr(STATES_AT)
+_BASES_AT = tl.constexpr(BASES_AT)
+_COLUMNS_AT = tl.constexpr(COLUMNS_AT)
+_N_COLUMNS = tl.constexpr(len(COLUMNS))
+_FORM_COLUMNS = tl.constexpr(FORM_COLUMNS)
+_LONG_AT = tl.constexpr(LONG_AT)
+_SHORT_AT = tl.constexpr(SHORT_AT)
+_SHIFT_AT = tl.constexpr(SHIFT_AT)
+_DEAD = tl.constexpr(DEAD)
+_SHORT = tl.constexpr(SHORT)
+_NEVER_US = tl.constexpr(int(NEVER_US))
 
 
 @triton.jit
-def _eligible(tile, fields, width, row, here):
+def _form_of(records, group):
+    """What a record says of the bytes of a group: widths of columns, number of spans, and the rest (see `layout`)."""
+    record = records + group * _RECORD
+    return tl.load(record + 1), (tl.load(record + 4) >> 32).to(tl.int32), tl.load(record + 5)
+
+
+@triton.jit
+def _width(form, more, column: tl.constexpr):
+    """Bits of a value of a column, int32."""
+    if column < _FORM_COLUMNS:  # noqa: SIM108 - a choice of constants has to be a statement to be made when compiled
+        width = (form >> (8 * column)) & 0xFF
+    else:
+        width = (more >> (8 * (column - _FORM_COLUMNS))) & 0xFF
+    return width.to(tl.int32)
+
+
+@triton.jit
+def _word_of(form, more, column: tl.constexpr):
+    """The word at which a column begins, int32; for the number of columns: the words of all."""
+    at = 0
+    for before in tl.static_range(column):
+        at += _width(form, more, before)
+    return at
+
+
+@triton.jit
+def _values(tile, form, more, row, wanted, column: tl.constexpr, absent: tl.constexpr, LONG: tl.constexpr):
+    """The values of a column, int64 `[32]`; the base of the column, or anything, for rows that are not wanted.
+
+    Args:
+        wanted: bool `[32]`.
+        absent: what the highest code stands for; None if it is a code as any other.
+        LONG: whether codes may have more than 32 bits.
+    """
+    width = row * 0 + _width(form, more, column)
+    bit = row * width
+    shift = (bit & 31).to(tl.int64)
+    words = (tile + _COLUMNS_AT).to(tl.pointer_type(tl.uint32)) + _word_of(form, more, column) + (bit >> 5)
+    base = tl.load((tile + _BASES_AT).to(tl.pointer_type(tl.int64)) + column + row * 0, wanted, 0)
+    code = tl.load(words, wanted & (width > 0), 0).to(tl.int64) >> shift
+    code |= tl.load(words + 1, wanted & (shift + width > 32), 0).to(tl.int64) << (32 - shift)
+    if LONG:
+        code |= tl.load(words + 2, wanted & (shift + width > 64), 0).to(tl.int64) << ((64 - shift) & 63)
+    one = row.to(tl.int64) * 0 + 1
+    highest = tl.where(width >= 64, -one, (one << (width & 63)) - 1)
+    code &= highest
+    value = base + code
+    if absent is not None:
+        value = tl.where((code == highest) & (width > 0), absent, value)
+    return value
+
+
+@triton.jit
+def _bounds_of(fields, width, column: tl.constexpr):
+    """What a filter lets a column be, int64 or the bits of float32."""
+    return tl.load(fields + (_LOWEST + column) * width), tl.load(fields + (_HIGHEST + column) * width)
+
+
+@triton.jit
+def _inside(tile, form, more, fields, width, row, here, used, column: tl.constexpr, absent: tl.constexpr):
+    """Which rows have a time between the bounds of a filter, or one that it does not bound."""
+    is_used = ((used >> column) & 1) != 0
+    low, high = _bounds_of(fields, width, column)
+    value = _values(tile, form, more, row, here & is_used, column, absent, True)
+    return ((value >= low) & (value <= high)) | ~is_used
+
+
+@triton.jit
+def _eligible(tile, form, more, fields, width, row, here):
     """Which rows the columns let through: alive, of the kinds and states, and between the bounds."""
-    slots = tile.to(tl.pointer_type(tl.int32)) + _SLOT + row
-    times = tile.to(tl.pointer_type(tl.int64)) + row
-    numbers = tile.to(tl.pointer_type(tl.float32)) + _IMPORTANCES + row
     kinds = row * 0 + tl.load(fields + _KINDS * width)
     states = row * 0 + tl.load(fields + _STATES * width)
     used = row * 0 + tl.load(fields + _BOUNDED * width).to(tl.int32)
-    kind = tl.load(tile + _KINDS_OF + row, here & (kinds != _EVERYTHING), 0).to(tl.int64)
-    state = tl.load(tile + _STATES_OF + row, here & (states != _EVERYTHING), 0).to(tl.int64)
-    passes = here & (tl.load(slots, here, -1) >= 0) & ((((kinds >> kind) & (states >> state)) & 1) != 0)
-    for column in tl.static_range(_N_TIMES):
-        is_used = ((used >> column) & 1) != 0
-        low = tl.load(fields + (_LOWEST + column) * width)
-        value = tl.load(times + column * _GROUP, here & is_used, 0)
-        inside = (value >= low) & (value <= tl.load(fields + (_HIGHEST + column) * width))
-        passes = passes & (inside | ~is_used)
-    for column in tl.static_range(_N_NUMBERS):
-        is_used = ((used >> (_N_TIMES + column)) & 1) != 0
-        low = tl.load((fields + (_LOWEST + _N_TIMES + column) * width).to(tl.pointer_type(tl.float32)))
-        value = tl.load(numbers + column * _GROUP, here & is_used, 0.0)
-        inside = (value >= low) & (
-            value <= tl.load((fields + (_HIGHEST + _N_TIMES + column) * width).to(tl.pointer_type(tl.float32)))
-        )
-        passes = passes & (inside | ~is_used)
+    state = tl.load(tile + _STATES_AT + row, here, _DEAD).to(tl.int64)
+    kind = _values(tile, form, more, row, here & (kinds != _EVERYTHING), _KIND, None, False)
+    passes = here & (state != _DEAD) & ((((kinds >> (kind & 63)) & (states >> (state & 63))) & 1) != 0)
+    passes = passes & _inside(tile, form, more, fields, width, row, here, used, 0, _UNKNOWN_US)
+    passes = passes & _inside(tile, form, more, fields, width, row, here, used, 1, _UNKNOWN_US)
+    passes = passes & _inside(tile, form, more, fields, width, row, here, used, 2, _NEVER_US)
+    passes = passes & _inside(tile, form, more, fields, width, row, here, used, 3, None)
+    passes = passes & _inside(tile, form, more, fields, width, row, here, used, 4, _NEVER_US)
+    for number in tl.static_range(_N_NUMBERS):
+        is_used = ((used >> (_N_TIMES + number)) & 1) != 0
+        low, high = _bounds_of(fields, width, _N_TIMES + number)
+        value = _values(tile, form, more, row, here & is_used, _IMPORTANCE + number, None, False)
+        value = value.to(tl.int32).to(tl.float32, bitcast=True)
+        least = low.to(tl.int32).to(tl.float32, bitcast=True)
+        most = high.to(tl.int32).to(tl.float32, bitcast=True)
+        passes = passes & (((value >= least) & (value <= most)) | ~is_used)
     return passes
 
 
 @triton.jit
-def _buckets(directory, buckets, table, asked, n_asked, block):
+def _directory_of(tile, form, more, n_spans):
+    """The directory of a group, which lies behind its spans."""
+    units = (_word_of(form, more, _N_COLUMNS) + 3) // 4 + n_spans
+    return (tile + _COLUMNS_AT + units.to(tl.int64) * 16).to(tl.pointer_type(tl.uint16))
+
+
+@triton.jit
+def _buckets_of(more):
+    """The numbers of buckets of long and of short entries."""
+    return 1 << ((more >> _LONG_AT) & 0xFF).to(tl.int32), 1 << ((more >> _SHORT_AT) & 0xFF).to(tl.int32)
+
+
+@triton.jit
+def _buckets(directory, more, table, asked, n_asked, block):
     """Where the entries begin and end that `IDS` asked ids can be among, int32 `[IDS * DEPTH]`, `DEPTH` times each."""
     number = block + tl.arange(0, _IDS * _DEPTH) // _DEPTH
     is_asked = number < n_asked
-    wanted = tl.load(table + asked + number * _ID_NUMBERS, is_asked, 0)
-    bucket = directory + (wanted & (buckets - 1))
-    return tl.load(bucket, is_asked, 0), tl.load(bucket + 1, is_asked, 0)
+    about = table + asked + number * _ID_NUMBERS
+    wanted = tl.load(about, is_asked, 0)
+    is_short = (tl.load(about + 1, is_asked, 0) & _SHORT) != 0
+    longs, shorts = _buckets_of(more)
+    bucket = tl.where(is_short, longs + 1 + (wanted & (shorts - 1)), wanted & (longs - 1))
+    shift = ((more >> _SHIFT_AT) & 0xFF).to(tl.int32)
+    first = tl.load(directory + bucket, is_asked, 0).to(tl.int32)
+    end = tl.load(directory + bucket + 1, is_asked, 0).to(tl.int32)
+    return first << shift, end << shift
 
 
 @triton.jit
@@ -129,31 +233,37 @@ def _matches(entries, first, end, table, asked, n_asked, block, penalty, keyword
     is_asked = number < n_asked
     about = table + asked + number * _ID_NUMBERS
     wanted = tl.load(about, is_asked, 0)
-    arena = tl.load(about + 1, is_asked, 0) & _ARENA
+    role = tl.load(about + 1, is_asked, 0)
+    arena = role & _ARENA
+    is_short = (role & _SHORT) != 0
+    step = tl.where(is_short, 1, 2)
     held = tl.zeros([_IDS * _DEPTH], tl.int32)
     at = first + lane % _DEPTH
     for _ in range(0, tl.max(end - first), _DEPTH):
         inside = at < end
-        found = tl.load(entries + 2 * at, inside, 0)
-        rest = tl.load(entries + 2 * at + 1, inside, 0)
-        is_it = inside & (found == wanted) & ((rest >> _ARENA_AT) == arena)
-        held = held | tl.where(is_it, rest.to(tl.int32), 0)
+        found = tl.load(entries + step * at, inside, 0)
+        rest = tl.load(entries + 2 * at + 1, inside & ~is_short, 0)
+        is_it = tl.where(is_short, (found & 0xFFFFFFFF) == wanted, (found == wanted) & ((rest >> _ARENA_AT) == arena))
+        is_it = is_it & inside
+        rows = tl.where(is_short, found >> 32, rest).to(tl.int32)
+        often = tl.where(is_short, 1, ((rest >> 32) & _FREQUENCY).to(tl.int32))
+        held = held | tl.where(is_it, rows, 0)
         hits = is_it & (arena == _TERMS)
         waiting = tl.where(hits, lane, _IDS * _DEPTH)
         for _ in range(tl.sum(hits.to(tl.int32))):  # few: a loop over them takes fewer registers than all at once
             hit = tl.min(waiting)
-            waiting = tl.where(lane == hit, _IDS * _DEPTH, waiting)
-            entry = tl.load(entries + 2 * tl.sum(tl.where(lane == hit, at, 0)) + 1)
+            is_hit = lane == hit
+            waiting = tl.where(is_hit, _IDS * _DEPTH, waiting)
             worth = tl.load((table + asked + (block + hit // _DEPTH) * _ID_NUMBERS + 2).to(tl.pointer_type(tl.float32)))
-            frequency = ((entry >> 32) & _FREQUENCY).to(tl.float32)
-            holds = ((entry.to(tl.int32) >> row) & 1) != 0
+            frequency = tl.sum(tl.where(is_hit, often, 0)).to(tl.float32)
+            holds = ((tl.sum(tl.where(is_hit, rows, 0)) >> row) & 1) != 0
             keyword += tl.where(holds, worth * (frequency / (frequency + penalty)), 0.0)
         at += _DEPTH
     return keyword, held
 
 
 @triton.jit
-def _held(directory, buckets, first, end, table, asked, n_asked, n_grouped, penalty, row):
+def _held(directory, more, first, end, table, asked, n_asked, n_grouped, penalty, row):
     """What the rows of a group hold of the asked ids.
 
     Args:
@@ -162,7 +272,8 @@ def _held(directory, buckets, first, end, table, asked, n_asked, n_grouped, pena
     Returns:
         Keyword, entity and place scores, float32 `[32]`, and whether the pairs of a row are as the filter wants them.
     """
-    entries = directory.to(tl.pointer_type(tl.int64)) + (buckets // 4 + 1) * 2
+    longs, shorts = _buckets_of(more)
+    entries = directory.to(tl.pointer_type(tl.int64)) + (longs + shorts + 2 + 7) // 8 * 2
     lane = tl.arange(0, _IDS * _DEPTH)
     keyword = tl.zeros([_GROUP], tl.float32)
     entity = tl.zeros([_GROUP], tl.float32)
@@ -171,7 +282,7 @@ def _held(directory, buckets, first, end, table, asked, n_asked, n_grouped, pena
     holders = row * 0  # of the group of ids that is being walked through: a bit for each row, the same in all
     for block in range(0, n_asked, _IDS):
         keyword, held = _matches(entries, first, end, table, asked, n_asked, block, penalty, keyword, row)
-        first, end = _buckets(directory, buckets, table, asked, n_asked, block + _IDS)
+        first, end = _buckets(directory, more, table, asked, n_asked, block + _IDS)
         for number in range(block, tl.minimum(block + _IDS, n_grouped)):
             about = table + asked + number * _ID_NUMBERS
             role = row * 0 + tl.load(about + 1).to(tl.int32)
@@ -213,16 +324,23 @@ def _nearer(table, spans, n_spans, first, last, known, best, miss):
 
 
 @triton.jit
-def _temporal(occurred, first_span, count, directory, table, fields, width):
-    """How well the times of rows fit the asked spans, float32 `[32]`; 0 where no time is known."""
+def _temporal(occurred, count, all_spans, table, fields, width):
+    """How well the times of rows fit the asked spans, float32 `[32]`; 0 where no time is known.
+
+    Args:
+        occurred: int64 `[32]`.
+        count: int32 `[32]`, how many spans each row speaks of.
+        all_spans: where those of the group begin.
+    """
     spans = tl.load(fields + _SPANS_AT * width)
     n_spans = tl.load(fields + _N_SPANS * width).to(tl.int32)
     best = tl.zeros([_GROUP], tl.float32)
     miss = tl.full([_GROUP], float("inf"), tl.float32)
     best, miss = _nearer(table, spans, n_spans, occurred, occurred, occurred != _UNKNOWN_US, best, miss)
+    first_span = tl.cumsum(count) - count
     for number in range(tl.max(count)):
         known = number < count
-        bounds = directory.to(tl.pointer_type(tl.int64)) + (first_span + number) * 2
+        bounds = all_spans + (first_span + number) * 2
         first = tl.load(bounds, known, 0)
         last = tl.load(bounds + 1, known, 0)
         best, miss = _nearer(table, spans, n_spans, first, last, known, best, miss)
@@ -268,7 +386,7 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
     best = tl.full([_LISTS], float("-inf"), tl.float32)
     row = tl.arange(0, _GROUP)
     tile_at, _, page_at, generation, rows = record_of(records, first_group)
-    buckets = tl.load(records + first_group * _RECORD + 5)
+    form, all_spans, more = _form_of(records, first_group)
     for group in range(first_group, last_group):
         header = pool.to(tl.pointer_type(tl.int64)) + page_at * 2
         owned = (tl.load(header) == owner) & (tl.load(header + 1) == generation)
@@ -278,37 +396,39 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
         here = row < rows
         n_asked = tl.where(rows > 0, tl.load(fields + _N_IDS * width).to(tl.int32), 0)
         tile = pool + tile_at * 16
-        directory = (tile + _TILE_UNITS * 16).to(tl.pointer_type(tl.int32))
-        n_buckets = buckets
+        widths, rest = form, more
+        directory = _directory_of(tile, widths, rest, all_spans)
+        spans = directory.to(tl.pointer_type(tl.int64)) - all_spans * 2
         # The next record is on its way while this group is read.
         following = tl.minimum(group + 1, last_group - 1)
         tile_at, _, page_at, generation, rows = record_of(records, following)
-        buckets = tl.load(records + following * _RECORD + 5)
+        form, all_spans, more = _form_of(records, following)
         # All that has a known place is asked for before anything waits: buckets, then columns.
-        first, end = _buckets(directory, n_buckets, table, asked, n_asked, 0)
-        passes = _eligible(tile, fields, width, row, here)
+        first, end = _buckets(directory, rest, table, asked, n_asked, 0)
+        passes = _eligible(tile, widths, rest, fields, width, row, here)
         position = group * _GROUP + row
         allowed = (mask_in + position).to(tl.pointer_type(tl.uint8))
         passes = passes & (tl.load(allowed, here & (row * 0 + mask_in != 0), 1) != 0)
-        wholes = tile.to(tl.pointer_type(tl.int32)) + row
-        longs = tile.to(tl.pointer_type(tl.int64)) + row
-        lengths = tl.load(wholes + _LENGTHS, here & (row * 0 + keyword_at >= 0), 0)
+        lengths = _values(tile, widths, rest, row, here & (row * 0 + keyword_at >= 0), _LENGTH, None, False)
         timed = here & (row * 0 + temporal_at >= 0)
-        occurred = tl.load(longs, timed, _UNKNOWN_US)
-        first_span = tl.load(wholes + _FIRST_SPAN, timed, 0)
-        n_spans = tl.load(wholes + _N_SPANS_OF, timed, 0)
+        occurred = _values(tile, widths, rest, row, timed, _OCCURRED, _UNKNOWN_US, True)
+        occurred = tl.where(timed, occurred, _UNKNOWN_US)
+        n_spans = _values(tile, widths, rest, row, timed, _SPANS_OF, None, False)
+        n_spans = tl.where(timed, n_spans, 0).to(tl.int32)
         kept = here & (row * 0 + retention_at >= 0)
-        fresh = tl.load(longs + _FRESH * _GROUP, kept, 0)
-        stability = tl.load(tile.to(tl.pointer_type(tl.float32)) + _STABILITIES + row, kept, 0.0)
+        fresh = _values(tile, widths, rest, row, kept, _RECORDED, None, True)
+        fresh += _values(tile, widths, rest, row, kept, _AFTER, None, True)
+        stability = _values(tile, widths, rest, row, kept, _STABILITY, None, False)
+        stability = tl.where(kept, stability.to(tl.int32).to(tl.float32, bitcast=True), 0.0)
         penalty = flat + slope * lengths.to(tl.float32)
         keyword, entity, place, carries = _held(
-            directory, n_buckets, first, end, table, asked, n_asked, n_grouped, penalty, row
+            directory, rest, first, end, table, asked, n_asked, n_grouped, penalty, row
         )
         passes = passes & carries
         tl.store(
             (mask_out + position).to(tl.pointer_type(tl.uint8)), passes.to(tl.uint8), here & (row * 0 + mask_out != 0)
         )
-        temporal = _temporal(occurred, first_span, n_spans, directory, table, fields, width)
+        temporal = _temporal(occurred, n_spans, spans, table, fields, width)
         age_s = (tl.maximum(now - fresh.to(tl.float64), 0.0) * 1e-6).to(tl.float32)
         retention = tl.where(stability > 0.0, tl.exp(-age_s / tl.where(stability > 0.0, stability, 1.0)), 0.0)
         score = tl.where(listed[:, None] == _KEYWORD, keyword[None, :], entity[None, :])

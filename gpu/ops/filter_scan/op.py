@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from gpu import id_set
 from gpu.bank.errors import PageOwnershipError
 from gpu.bank.filters import NumberColumn, ScanFilter, TimeColumn
 from gpu.bank.layouts import ATTRIBUTES
-from gpu.bank.records import NEVER_US, UNKNOWN_US
+from gpu.bank.records import NEVER_US, UNKNOWN_US, Kind, State
 from gpu.bank.segment import SegmentSnapshot
 from gpu.ops.filter_scan import kernel
 
@@ -36,36 +37,47 @@ class FilterPlan:
 
 
 def plan(scan: ScanFilter) -> FilterPlan:
-    """Translate a filter.
+    """Translate a filter, see `bounds`."""
+    times, numbers = bounds(scan)
+    return FilterPlan(
+        kind_bits=code_bits(scan.kinds),
+        state_bits=code_bits(scan.states),
+        times=np.array([(_prefix(name), *of) for name, *of in times], np.int64).reshape(-1, 3),
+        numbers=np.array([(_prefix(name), *of) for name, *of in numbers], np.float64).reshape(-1, 3),
+        pair_passes=_pair_passes(scan),
+        allowed=None if scan.allowed is None else id_set.build(scan.allowed),
+    )
+
+
+def bounds(scan: ScanFilter) -> tuple[list[tuple[str, int, int]], list[tuple[str, float, float]]]:
+    """What columns of times and of numbers must lie between, both ends included; a column may come several times.
 
     Intervals of all sources (ranges, expiry, validity, recording) become `low <= column <= high`. In a range an unknown
     start and an end that has not come match nothing; in expiry, validity and recording they count as open.
     """
-    times: list[tuple[int, int, int]] = []
-    numbers: list[tuple[float, float, float]] = []
+    times: list[tuple[str, int, int]] = []
+    numbers: list[tuple[str, float, float]] = []
     for item in scan.ranges:
-        prefix = int(ATTRIBUTES.prefixes(str(item.column))[0])
         if isinstance(item.column, NumberColumn):
-            numbers.append((prefix, item.low, item.high))
+            numbers.append((item.column.value, item.low, item.high))
         else:
-            times.append((prefix, *_whole(item.column, item.low, item.high)))
+            times.append((item.column.value, *_whole(item.column, item.low, item.high)))
     if scan.now_us is not None:
-        times.append((int(ATTRIBUTES.prefixes("expires_us")[0]), scan.now_us + 1, NEVER_US))
+        times.append(("expires_us", scan.now_us + 1, NEVER_US))
     for instant, start, end in (
         (scan.valid_at_us, "valid_from_us", "valid_to_us"),
         (scan.as_of_us, "recorded_from_us", "recorded_to_us"),
     ):
         if instant is not None:
-            times.append((int(ATTRIBUTES.prefixes(start)[0]), UNKNOWN_US, instant))
-            times.append((int(ATTRIBUTES.prefixes(end)[0]), instant + 1, NEVER_US))
-    return FilterPlan(
-        kind_bits=_bits(scan.kinds) or _EVERYTHING,
-        state_bits=_bits(scan.states) or _EVERYTHING,
-        times=np.array(times, np.int64).reshape(-1, 3),
-        numbers=np.array(numbers, np.float64).reshape(-1, 3),
-        pair_passes=_pair_passes(scan),
-        allowed=None if scan.allowed is None else id_set.build(scan.allowed),
-    )
+            times.append((start, UNKNOWN_US, instant))
+            times.append((end, instant + 1, NEVER_US))
+    return times, numbers
+
+
+@lru_cache(maxsize=64)
+def code_bits(codes: frozenset[Kind] | frozenset[State]) -> int:
+    """A bit for each code that is let through; all of them for an empty set."""
+    return sum(1 << int(code) for code in codes) or _EVERYTHING
 
 
 def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.uint8]) -> int:
@@ -132,8 +144,8 @@ def _pair_passes(scan: ScanFilter) -> tuple[tuple[NDArray[np.uint64], NDArray[np
     return tuple(passes)
 
 
-def _bits(codes: frozenset[int] | frozenset[object]) -> int:
-    return sum(1 << int(code) for code in codes)  # type: ignore[call-overload]
+def _prefix(name: str) -> int:
+    return ATTRIBUTES.prefix(name)
 
 
 def _whole(column: TimeColumn, low: float, high: float) -> tuple[int, int]:

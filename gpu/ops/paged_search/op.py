@@ -83,6 +83,27 @@ class Launched:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """What `score` leaves on the device, in the plan's order, see `triton_kernel.scan`.
+
+    Attributes:
+        scores: float32 `[n_chunks, groups, GROUP]`.
+        group_best, chunk_best: float32 `[n_chunks, groups]` and `[n_chunks]`, the best of them.
+        flags: those of `Launched`; the first is written.
+    """
+
+    scores: torch.Tensor
+    group_best: torch.Tensor
+    chunk_best: torch.Tensor
+    flags: torch.Tensor
+
+    @property
+    def best(self) -> tuple[torch.Tensor, ...]:
+        """Scores and the best of them, as the choice takes them."""
+        return self.scores, self.group_best, self.chunk_best
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Queries of a batch that ask the same namespace: the first of them in the plan's order, and how many."""
 
@@ -242,11 +263,26 @@ def paged_search(queries: torch.Tensor, batch: Plan, k: int) -> Found:
         ValueError: the queries are no float32, or k is less than 1.
         DimensionError: they have another dimension than a namespace.
     """
+    check(queries, batch, k)
+    return answer(launch(queries, batch, k), batch)
+
+
+def check(queries: torch.Tensor, batch: Plan, k: int) -> None:
+    """Looks whether a batch can be asked.
+
+    Raises:
+        ValueError: the queries are no float32 in one piece, or k is less than 1.
+        DimensionError: they have another dimension than a namespace.
+    """
     if queries.dtype != torch.float32 or not queries.is_contiguous() or k < 1:
         raise ValueError("queries must be float32 in one piece, and k at least 1")
     if any(of.dim != queries.shape[1] for of in batch.namespaces):
         raise DimensionError(f"the queries have dimension {queries.shape[1]}, a namespace has another")
-    found = settle(launch(queries, batch, k), batch)
+
+
+def answer(launched: Launched, batch: Plan) -> Found:
+    """The answer, in the order of the batch; see `settle`."""
+    found = settle(launched, batch)
     if batch.order is None:
         return found
     back = torch.argsort(batch.order)
@@ -272,20 +308,30 @@ def launch(queries: torch.Tensor, batch: Plan, k: int, flags: torch.Tensor | Non
 
     Args:
         queries, batch, k: see `paged_search`.
+        flags: see `score`.
+    """
+    return choose(score(queries, batch, flags), batch, k)
+
+
+def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None) -> Scored:
+    """Launches the scan of all rows, of which those count that are alive and that a mask of the plan lets through.
+
+    Args:
+        queries: float32 `[b, dim]`, in the order of the batch.
+        batch: their namespaces.
         flags: those of `Launched`, zeros unless an earlier launch found a page that belongs to somebody else; None for
             new ones.
     """
     device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
     if batch.order is not None:
         queries = queries[batch.order]
-    tables, n_groups, first, _, masks = batch.rows
     pool = batch.namespaces[0].pool
+    n_groups, masks = batch.rows[1], batch.rows[4]
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
-    found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
-    launched = Launched(found, torch.zeros(1 + n, dtype=torch.int32, device=device) if flags is None else flags, scores)
-    out = (scores, group_best, chunk_best, launched.broken)
+    flags = torch.zeros(1 + n, dtype=torch.int32, device=device) if flags is None else flags
+    out = (scores, group_best, chunk_best, flags[:1])
     if alone := batch.programs.shape[0]:
         kernel.scan[(alone,)](
             pool, queries, batch.programs, n_groups, *out, dim,
@@ -296,7 +342,36 @@ def launch(queries: torch.Tensor, batch: Plan, k: int, flags: torch.Tensor | Non
         low = ((queries - high.float()) * 2048).half()
         for run in batch.shared:
             _launch_shared(run, batch, high, low, masks, out)
-    select(pool, (tables, n_groups, first), out[:3], found, launched.certain, batch.most_chunks)
+    return Scored(scores, group_best, chunk_best, flags)
+
+
+def restrict(scored: Scored, batch: Plan, masks: torch.Tensor) -> None:
+    """Launches what `score` does with masks, afterwards: for masks that are found while the rows are read.
+
+    Args:
+        scored: what was scored without them; changed.
+        batch: its plan.
+        masks: int64 `[b]`, addresses in the order of the batch, 0 for no mask.
+    """
+    if batch.order is not None:
+        masks = masks[batch.order]
+    tables, n_groups, first, _, _ = batch.rows
+    n = len(batch.namespaces)
+    if batch.first_chunks[-1]:
+        kernel.restrict[(batch.first_chunks[-1],)](
+            batch.namespaces[0].pool, tables, n_groups, first, masks, n, n.bit_length(), *scored.best,
+            GROUPS=batch.groups, num_warps=1,
+        )  # fmt: skip
+
+
+def choose(scored: Scored, batch: Plan, k: int) -> Launched:
+    """Launches the choice of the k best memories of each query."""
+    tables, n_groups, first, _, _ = batch.rows
+    device, n = scored.scores.device, len(batch.namespaces)
+    found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
+    launched = Launched(found, scored.flags, scored.scores)
+    pool = batch.namespaces[0].pool
+    select(pool, (tables, n_groups, first), scored.best, found, launched.certain, batch.most_chunks)
     return launched
 
 
@@ -334,7 +409,7 @@ def compiled(device: torch.device, dim: int, k: int) -> None:
         while chunks <= _MOST_CHUNKS_COMPILED:
             kernel.select.warmup(
                 pool, *numbers[:3], *scored, found.slots, found.scores, certain, k,
-                GROUPS=groups, CHUNKS=chunks, WIDTH=_power(k + _SPARE), num_warps=4, grid=(1,),
+                GROUPS=groups, CHUNKS=chunks, WIDTH=_power(k + _SPARE), IN_ORDER=False, num_warps=4, grid=(1,),
             )  # fmt: skip
             chunks *= 4
         groups //= 2
@@ -347,6 +422,8 @@ def select(
     found: Found,
     certain: torch.Tensor,
     most_chunks: int,
+    *,
+    in_order: bool = False,
 ) -> None:
     """Launches the choice of the best memories of each query, or of each of any other lists of scores by row.
 
@@ -358,11 +435,13 @@ def select(
         found: written.
         certain: int32 `[n]`, written: 1 where nothing was overlooked.
         most_chunks: of one list.
+        in_order: whether a row is a memory, and its slot its place; then no slots are read.
     """
     n, k = found.slots.shape
     kernel.select[(n,)](
         pool, *of, *scored, found.slots, found.scores, certain, k,
-        GROUPS=scored[0].shape[1], CHUNKS=_power_of_four(most_chunks), WIDTH=_power(k + _SPARE), num_warps=4,
+        GROUPS=scored[0].shape[1], CHUNKS=_power_of_four(most_chunks), WIDTH=_power(k + _SPARE), IN_ORDER=in_order,
+        num_warps=4,
     )  # fmt: skip
 
 

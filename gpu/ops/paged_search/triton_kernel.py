@@ -236,6 +236,51 @@ def scan_shared(
     tl.store(chunk_best + place, best, is_query)
 
 
+@triton.jit(do_not_specialize=["n_queries", "steps"])
+def restrict(
+    pool,
+    tables,
+    n_groups,
+    first_chunks,
+    masks,
+    n_queries,
+    steps,
+    scores,
+    group_best,
+    chunk_best,
+    GROUPS: tl.constexpr,
+):
+    """Take the rows that a mask does not let through out of the scores of one chunk.
+
+    Args:
+        tables, n_groups, first_chunks, masks, steps: see `scan`.
+        scores, group_best, chunk_best: see `scan`, which wrote them without masks; changed.
+    """
+    program = tl.program_id(0)
+    query = query_of(first_chunks, n_queries, steps, program)
+    mask_address = tl.load(masks + query)
+    mask = mask_address.to(tl.pointer_type(tl.uint8))
+    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
+    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * GROUPS
+    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
+    row = tl.arange(0, _GROUP)
+    is_masked = row * 0 + mask_address != 0
+    best = float("-inf")
+    for group in range(first_group, last_group):
+        place = program * GROUPS + group - first_group
+        of = scores + place.to(tl.int64) * _GROUP + row
+        slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + group * _RECORD + 1) * 4
+        score = tl.load(of)
+        slot = tl.load(slots + row, score > float("-inf"), 0)
+        passes = tl.load(mask + slot, is_masked & (score > float("-inf")), 1) != 0
+        score = tl.where(passes, score, float("-inf"))
+        tl.store(of, score)
+        top = tl.max(score)
+        tl.store(group_best + place, top)
+        best = tl.maximum(best, top)
+    tl.store(chunk_best + program, best)
+
+
 @triton.jit(do_not_specialize=["k"])
 def select(
     pool,
@@ -252,6 +297,7 @@ def select(
     GROUPS: tl.constexpr,
     CHUNKS: tl.constexpr,
     WIDTH: tl.constexpr,
+    IN_ORDER: tl.constexpr,
 ):
     """The k best distinct memories of one query, or of one of its lists (`gpu/ops/channel_pass`).
 
@@ -262,6 +308,7 @@ def select(
         certain: int32 `[b]`, 1 if nothing that was not looked at can belong to the answer.
         CHUNKS: a power of two, at least the most chunks of a query.
         WIDTH: a power of two, how many chunks, and groups, are looked into; > k.
+        IN_ORDER: whether the slot of a row is its place; otherwise records say where slots are.
     """
     query = tl.program_id(0)
     first = tl.load(first_chunks + query)
@@ -298,9 +345,12 @@ def select(
     known = chosen >= 0
     place = (first * GROUPS + chosen).to(tl.int64)
     score = tl.load(scores + place[:, None] * _GROUP + row[None, :], known[:, None], float("-inf"))
-    slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + chosen.to(tl.int64) * _RECORD + 1, known, 0) * 4
     found = score > float("-inf")
-    slot = tl.load(slots[:, None] + row[None, :], found, -1)
+    if IN_ORDER:
+        slot = chosen[:, None] * _GROUP + row[None, :]
+    else:
+        slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + chosen.to(tl.int64) * _RECORD + 1, known, 0) * 4
+        slot = tl.load(slots[:, None] + row[None, :], found, -1)
     row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
     worst = float("inf")
     for i in range(k):

@@ -158,6 +158,33 @@ def test_a_mask_beside_the_filter_and_vectors_under_both() -> None:
     assert sorted(near[near >= 0].tolist()) == [i for i in range(12) if i % 3 == 0 and views[i]]
 
 
+def test_vectors_that_several_queries_share_are_under_the_filter_of_each() -> None:
+    pool = memory()
+    rows = [rows_of(pool, seed, n) for seed, n in ((12, 40), (13, 9))]
+    which = [0, 0, 1, 0, 0]
+    vectors = np.random.default_rng(12).standard_normal((len(which), DIM)).astype(np.float32)
+    scans = [
+        ScanFilter(states=frozenset(State), any_pairs=() if i == 1 else (tuple(range(2**63, 2**63 + 6 - i)),))
+        for i in range(len(which))
+    ]
+    batch = plan(
+        [rows[i].device.attributes for i in which],
+        [pack(Question(scan, now_us=5)) for scan in scans],
+        [rows[i].rows.rows for i in which],
+    )
+    assert batch.rows is not None
+    assert batch.rows.order is not None, "the plan of the vectors has an order of its own"
+    found = channel_pass(torch.from_numpy(vectors).to(DEVICE), batch, 6)
+    assert found.dense is not None
+    for i, scan in enumerate(scans):
+        with rows[which[i]].bank.view(scan) as view:
+            slots, scores = view.top(view.dense(vectors[i]), 6)
+        n = len(slots)
+        np.testing.assert_allclose(found.dense.scores[i, :n].cpu(), scores, atol=2e-5, rtol=2e-5)
+        assert found.dense.slots[i, :n].tolist() == slots.tolist()
+        assert found.dense.slots[i, n:].tolist() == [-1] * (6 - n)
+
+
 def test_what_is_not_asked_for_gives_no_list() -> None:
     rows = rows_of(memory(), 9, 3)
     assert lists([rows, rows], [Question(), Question(EVERYTHING, now_us=0)], 2)[0] == {}

@@ -75,6 +75,10 @@ def test_an_operation_is_measured(op: str, monkeypatch: pytest.MonkeyPatch) -> N
     if op == "capacity":
         assert line.ms is None
         assert float(line.more["tokens_bytes"] or 0) >= 30 * 4
+        fitting = [
+            line.more[f"extrapolated_rows_in_80_gb_with_attributes_at_{tier}"] for tier in ("fp16", "int8", "bit1")
+        ]
+        assert all(fitting)
     else:
         assert line.ms == 1.0
         assert line.floor_ms
