@@ -23,6 +23,8 @@ kernel: Any = triton_kernel  # a launch takes more than the function's own argum
 _PROGRAMS = 8192
 """One warp each: so many keep a large device busy to the end."""
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
+_REGISTERS = 128
+"""Of a thread, at most: more programs wait at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Plan:
         table: int64 on the device, see `triton_kernel.scan`.
         as_queries: a part of it: the lists as `paged_search.select` takes queries, int64 `[3, lists + 1 or 2]`:
             addresses of the records, numbers of groups, first chunks.
+        programs: a part of it: the query of each program.
         pool: where all pages lie.
         n_queries, n_chunks: of the batch; chunks are programs.
         lists: for each list that is asked for, the query and which.
@@ -72,6 +75,7 @@ class Plan:
 
     table: torch.Tensor
     as_queries: torch.Tensor
+    programs: torch.Tensor
     pool: torch.Tensor
     n_queries: int
     n_chunks: int
@@ -165,10 +169,13 @@ def plan(
     as_queries = np.zeros((3, (len(lists) + 2) // 2 * 2), np.int64)  # of even length: every part starts at 16 bytes
     as_queries[:2, : len(lists)] = fields[Field.RECORDS, of_list], n_groups[of_list]
     as_queries[2, : len(lists) + 1] = list_starts
-    table = _table(fields, as_queries, questions, pool.device)
-    at_masks = Field.MASK_OUT * (n + 1)
+    programs = np.zeros(int(chunks.sum()) // 2 * 2 + 2, np.int64)
+    programs[: chunks.sum()] = np.repeat(np.arange(n), chunks)
+    table = _table(fields, as_queries, programs, questions, pool.device)
+    at_masks, at_programs = Field.MASK_OUT * (n + 1), fields.size + as_queries.size
     return Plan(
-        table, table[fields.size : fields.size + as_queries.size].view(as_queries.shape), pool, n, int(chunks.sum()),
+        table, table[fields.size : at_programs].view(as_queries.shape),
+        table[at_programs : at_programs + programs.size], pool, n, int(chunks.sum()),
         lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, table[at_masks : at_masks + n],
         None if rows is None else paged.plan(rows), of_query,
     )  # fmt: skip
@@ -180,14 +187,19 @@ def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _table(
-    fields: NDArray[np.int64], as_queries: NDArray[np.int64], questions: Sequence[Packed], device: torch.device
+    fields: NDArray[np.int64],
+    as_queries: NDArray[np.int64],
+    programs: NDArray[np.int64],
+    questions: Sequence[Packed],
+    device: torch.device,
 ) -> torch.Tensor:
-    """Fields, lists, ids and spans in one piece on the device; writes to the fields what the questions say."""
+    """All of it, ids and spans in one piece on the device; writes to the fields what the questions say."""
     n = len(questions)
     ids = np.array([len(one.ids) for one in questions], np.int64)
     spans = np.array([len(one.spans) for one in questions], np.int64)
     n_ids, n_spans = int(ids.sum()), int(spans.sum())
-    at_ids = fields.size + as_queries.size
+    at_programs = fields.size + as_queries.size
+    at_ids = at_programs + programs.size
     at_spans = at_ids + n_ids * ID_NUMBERS
     fields[Field.IDS, :n] = at_ids + _starts(ids * ID_NUMBERS)[:-1]
     fields[Field.N_GROUPED, :n] = [one.n_grouped for one in questions]
@@ -197,7 +209,8 @@ def _table(
     fields[Field.KINDS :, :n] = np.array([one.own for one in questions], np.int64).T
     table = np.empty(at_spans + n_spans * SPAN_NUMBERS, np.int64)
     table[: fields.size] = fields.ravel()
-    table[fields.size : at_ids] = as_queries.ravel()
+    table[fields.size : at_programs] = as_queries.ravel()
+    table[at_programs:at_ids] = programs
     asked = table[at_ids:at_spans].reshape(-1, ID_NUMBERS)
     asked[:, 0] = np.array([i for one in questions for i in one.ids], np.uint64).view(np.int64)
     asked[:, 1] = [role for one in questions for role in one.roles]
@@ -278,8 +291,8 @@ def _room(batch: Plan, k: int) -> _Room:
 def _scan(batch: Plan, out: _Room) -> None:
     if batch.n_chunks:
         kernel.scan[(batch.n_chunks,)](
-            batch.pool, batch.table, batch.n_queries, batch.n_queries.bit_length(), *out.scored, out.broken,
-            GROUPS=batch.groups, num_warps=1,
+            batch.pool, batch.table, batch.programs, batch.n_queries, *out.scored, out.broken,
+            GROUPS=batch.groups, num_warps=1, maxnreg=_REGISTERS,
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from gpu.ops.channel_pass.layout import (
     STATES_AT,
 )
 from gpu.ops.channel_pass.questions import FORBIDDEN, ID_NUMBERS, LAST, SHORT, SPAN_NUMBERS, Held, Listed
-from gpu.ops.paged_search.triton_kernel import GROUP, RECORD, query_of, record_of
+from gpu.ops.paged_search.triton_kernel import GROUP, RECORD, record_of
 
 IDS = 8
 """Asked ids that are looked up at a time."""
@@ -347,15 +347,15 @@ def _temporal(occurred, count, all_spans, table, fields, width):
     return tl.where((best == 0.0) & (miss < _FARTHEST), 0.5 * tl.exp(-miss), best)
 
 
-@triton.jit(do_not_specialize=["n_queries", "steps"])
-def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, GROUPS: tl.constexpr):
+@triton.jit(do_not_specialize=["n_queries"])
+def scan(pool, table, programs, n_queries, scores, group_best, chunk_best, broken, GROUPS: tl.constexpr):
     """Score one chunk of one query's namespace for every list that the query asks for.
 
     Args:
         pool: the start of the memory that all pages lie in, a multiple of 16.
         table: int64, all that the queries ask: `[FIELDS, b + 1]` (see `fields`), a column for each query; then ids
             `[m, ID_NUMBERS]` and spans `[w, SPAN_NUMBERS]`, from where the fields say.
-        steps: how often `b` can be halved.
+        programs: int64 `[chunks]`, the query of each.
         scores: float32 `[chunks, GROUPS, 32]`, written for groups in which the list finds something, -inf for the
             rows that are dead, let through by no filter, or have nothing of what is asked (a score of 0 or less).
         group_best, chunk_best: float32 `[chunks, GROUPS]` and `[chunks]`, the best of them.
@@ -363,7 +363,7 @@ def scan(pool, table, n_queries, steps, scores, group_best, chunk_best, broken, 
     """
     program = tl.program_id(0)
     width = n_queries + 1
-    query = query_of(table + _FIRST_CHUNK * width, n_queries, steps, program)
+    query = tl.load(programs + program)
     fields = table + query
     records = tl.load(fields + _RECORDS * width).to(tl.pointer_type(tl.int64))
     owner = tl.load(fields + _OWNER * width)

@@ -22,11 +22,11 @@ kernel: Any = triton_kernel  # a launch takes more than the function's own argum
 RECORD = triton_kernel.RECORD
 STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 """Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
-_TILES = {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 256}
+_TILES = {Tier.INT8: 128, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
 _LEAST_WORDS, _MOST_WORDS, _WARPS = 16, 32, 4
 """Words of a row that neighbouring threads read at a time: 64 bytes at the least, 128 if that divides the row."""
-_SHARED_TILE, _SHARED_BLOCK, _SHARED_STAGES = 64, 128, 3
+_SHARED_TILE, _SHARED_BLOCK, _SHARED_STAGES = 128, 128, 2
 """Rows and bytes that the matrix units take at a time, and tiles that are on their way where there is room for them."""
 _SHARED_SPARE = 8 << 10
 """Bytes of a multiprocessor's own memory that a program needs beside these tiles, at most."""

@@ -21,7 +21,7 @@ _PROGRAMS, _SHARED_PROGRAMS = 2048, 8192
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
-_BLOCK, _WARPS = 64, 4
+_BLOCK, _WARPS = 128, 8
 SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64

@@ -109,7 +109,7 @@ def scan(
     """
     program = tl.program_id(0)
     line = programs + program * _PROGRAM
-    query = tl.load(line)
+    query = tl.load(line).to(tl.int32)
     first_group = tl.load(line + 1).to(tl.int32)
     table = tl.load(line + 2).to(tl.pointer_type(tl.int64))
     owner = tl.load(line + 3)
