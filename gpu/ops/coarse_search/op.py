@@ -180,9 +180,8 @@ def plan(
         [of.owner for of in rows],
         [0 if mask is None else mask.data_ptr() for mask in masks],
     ]
-    lines = exact.programs_of(table[5:], at_once, b)
-    there = exact.sent(device, np.concatenate([table.ravel(), lines.ravel(), np.array(order)]))
-    tables, programs = there[: table.size].view(table.shape), there[table.size : -b].view(lines.shape)
+    there = exact.sent(device, np.concatenate([table.ravel(), np.array(order)]))
+    tables = there[: table.size].view(table.shape)
     bounds = torch.tensor([[of.longest for of in coded], [of.left_out for of in coded]], dtype=torch.float32)
     if device.type == "cuda":
         bounds = bounds.pin_memory().to(device, non_blocking=True)
@@ -196,7 +195,7 @@ def plan(
         part,
         wanted,
         chosen,
-        exact.Plan(tuple(of_chosen), None, tables[5:], first_chunks, per_query, at_once, (), tuple(masks), programs),
+        exact.Plan(tuple(of_chosen), None, tables[5:], first_chunks, per_query, at_once, (), tuple(masks)),
         shared,
     )
 

@@ -21,7 +21,7 @@ _PROGRAMS, _SHARED_PROGRAMS = 2048, 8192
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
-_BLOCK, _WARPS = 128, 8
+_BLOCK, _WARPS = 64, 4
 SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
@@ -127,7 +127,6 @@ class Plan:
         groups: groups of a chunk.
         shared: runs of queries, behind all the others.
         masks: held as long as the plan.
-        programs: int64 `[n, triton_kernel.PROGRAM]` on the device, a line for each chunk of a query in no run.
     """
 
     namespaces: tuple[PagedRows, ...]
@@ -138,7 +137,6 @@ class Plan:
     groups: int
     shared: tuple[Run, ...]
     masks: tuple[torch.Tensor | None, ...]
-    programs: torch.Tensor
 
 
 def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None = None) -> Plan:
@@ -168,18 +166,16 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     np.cumsum(-(-table[1, :b] // groups), out=table[2, 1 : b + 1])
     table[3, :b] = [of.owner for of in rows]
     table[4, :b] = [0 if mask is None else mask.data_ptr() for mask in masks]
-    alone = programs_of(table, groups, shared[0].first if shared else b)
-    there = sent(rows[0].records.device, np.concatenate([table.ravel(), alone.ravel(), np.array(order)]))
+    there = sent(rows[0].records.device, np.concatenate([table.ravel(), np.array(order)]))
     return Plan(
         tuple(rows),
-        None if order == sorted(order) else there[table.size + alone.size :],
+        None if order == sorted(order) else there[table.size :],
         there[: table.size].view(table.shape),
         table[2, : b + 1].tolist(),
         -(-max(n_groups) // groups),
         groups,
         shared,
         tuple(masks),
-        there[table.size : table.size + alone.size].view(alone.shape),
     )
 
 
@@ -189,23 +185,6 @@ def width_of(b: int) -> int:
     So each line begins at a multiple of 16 bytes; Triton would compile a kernel for those that do not.
     """
     return b + 1 + (b + 1) % 2
-
-
-def programs_of(table: NDArray[np.int64], groups: int, n: int) -> NDArray[np.int64]:
-    """A line for each chunk of the first n queries, see `triton_kernel.PROGRAM`.
-
-    Args:
-        table: int64 `[5, width_of(b)]`, see `Plan.rows`.
-        groups: of a chunk.
-        n: how many queries.
-    """
-    first = table[2, : n + 1]
-    query = np.repeat(np.arange(n), np.diff(first))
-    lines = np.empty((query.size, triton_kernel.PROGRAM), np.int64)
-    lines[:, 0] = query
-    lines[:, 1] = (np.arange(query.size) - first[query]) * groups
-    lines[:, 2:] = table[[0, 3, 4]][:, query].T
-    return lines
 
 
 def sent(device: torch.device, numbers: NDArray[np.int64]) -> torch.Tensor:
@@ -326,15 +305,15 @@ def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None)
     if batch.order is not None:
         queries = queries[batch.order]
     pool = batch.namespaces[0].pool
-    n_groups, masks = batch.rows[1], batch.rows[4]
+    tables, n_groups, first, owners, masks = batch.rows
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
     chunk_best = torch.empty(scores.shape[:1], device=device)
     flags = torch.zeros(1 + n, dtype=torch.int32, device=device) if flags is None else flags
     out = (scores, group_best, chunk_best, flags[:1])
-    if alone := batch.programs.shape[0]:
+    if alone := batch.first_chunks[batch.shared[0].first if batch.shared else n]:
         kernel.scan[(alone,)](
-            pool, queries, batch.programs, n_groups, *out, dim,
+            pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
             GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS,
         )  # fmt: skip
     if batch.shared:
@@ -394,7 +373,7 @@ def compiled(device: torch.device, dim: int, k: int) -> None:
     while groups >= _SMALLEST_CHUNK:
         scored = torch.empty((1, groups, GROUP), device=device), queries[0], queries[0]
         kernel.scan.warmup(
-            pool, queries, numbers, numbers[0], *scored, broken, dim,
+            pool, queries, *numbers[:5], 0, 0, *scored, broken, dim,
             GROUPS=groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS, grid=(1,),
         )  # fmt: skip
         at_once = _FEWEST_QUERIES

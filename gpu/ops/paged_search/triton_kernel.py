@@ -57,15 +57,6 @@ def _index(key):
     return 0x7FFFFFFF - (key & 0xFFFFFFFF).to(tl.int32)
 
 
-PROGRAM = 5
-"""Numbers of a program's line: its query and first group, and of the query's namespace the address of the records, the
-owner, and the address of the mask. One load, where a search for the query would be ten, each waiting for the one
-before.
-"""
-
-_PROGRAM = tl.constexpr(PROGRAM)
-
-
 @triton.jit
 def query_of(first_chunks, n_queries, steps, program):
     """Which query a program works for: the last one whose first chunk is not behind it."""
@@ -79,12 +70,17 @@ def query_of(first_chunks, n_queries, steps, program):
     return low
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_queries", "steps"])
 def scan(
     pool,
     queries,
-    programs,
+    tables,
     n_groups,
+    first_chunks,
+    owners,
+    masks,
+    n_queries,
+    steps,
     scores,
     group_best,
     chunk_best,
@@ -99,23 +95,25 @@ def scan(
     Args:
         pool: the start of the memory that all pages lie in, a multiple of 16.
         queries: float32 `[b, dim]`.
-        programs: int64 `[chunks, PROGRAM]`.
-        n_groups: int64 `[b]`; may have been written by a kernel before this one.
-        scores: float32 `[chunks, GROUPS, 32]`; -inf for rows that are dead, not eligible (a mask is uint8 by slot, 1
-            for what is eligible; its address is 0 where all are) or not there.
+        tables: int64 `[b]`, address of each namespace's records, int64 `[n_groups, RECORD]`.
+        n_groups: int64 `[b]`.
+        first_chunks: int64 `[b + 1]`, ascending.
+        owners: int64 `[b]`, who must own the pages.
+        masks: int64 `[b]`, address of uint8 by slot, 1 for what is eligible; 0 for no mask.
+        steps: how often `b` can be halved.
+        scores: float32 `[chunks, GROUPS, 32]`; -inf for rows that are dead, not eligible or not there.
         group_best, chunk_best: float32 `[chunks, GROUPS]` and `[chunks]`, the best of them.
         broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
         BLOCK, BLOCKS: `BLOCK * BLOCKS >= dim`.
     """
     program = tl.program_id(0)
-    line = programs + program * _PROGRAM
-    query = tl.load(line).to(tl.int32)
-    first_group = tl.load(line + 1).to(tl.int32)
-    table = tl.load(line + 2).to(tl.pointer_type(tl.int64))
-    owner = tl.load(line + 3)
-    mask_address = tl.load(line + 4)
-    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
+    query = query_of(first_chunks, n_queries, steps, program)
+    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
+    mask_address = tl.load(masks + query)
     mask = mask_address.to(tl.pointer_type(tl.uint8))
+    owner = tl.load(owners + query)
+    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * GROUPS
+    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
     row = tl.arange(0, _GROUP)
     column = tl.arange(0, BLOCK)
     is_masked = row * 0 + mask_address != 0
