@@ -12,7 +12,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +36,6 @@ from memsvc.memories.ledger import Ledger
 from memsvc.memories.recalls import judged
 from memsvc.memories.write import pair_bytes
 from memsvc.models.tables import LEASE, MEMORY
-from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 COUNTED = Table("counted", MetaData(), Column("memory_id", Uuid, primary_key=True), Column("value", Integer))
@@ -76,7 +75,6 @@ class Orders:
         sleep: how likely it sleeps past its lease at a point between two transactions.
         memory_ids: those that its users use and edit.
         log: lines of what happened, of all processes.
-        break_: called before anything else, to break a promise on purpose.
     """
 
     url: str
@@ -87,7 +85,6 @@ class Orders:
     tenant_id: UUID
     memory_ids: Sequence[UUID]
     log: Path
-    break_: Callable[[], None] | None = None
 
 
 class Count:
@@ -160,8 +157,6 @@ def told(log: Path, *words: object) -> None:
 
 def work(orders: Orders) -> None:
     """Schedules, runs, and lives with its users, until it is told to stop or ends by accident."""
-    if orders.break_ is not None:
-        orders.break_()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     database = Database(orders.url, readers=3)
@@ -188,21 +183,20 @@ def _live(orders: Orders, database: Database, stop: threading.Event) -> None:
                 database.write(lambda c, now=now, grades=grades: judged(c, orders.tenant_id, grades, now))  # type: ignore[misc]
             else:
                 told(orders.log, "editing", memory_id, number)
-                database.write(lambda c, m=memory_id, n=number: _edit(c, orders, m, n))  # type: ignore[misc]
+                now = orders.clock.now()
+                database.write(lambda c, m=memory_id, n=number, now=now: edit(c, orders.tenant_id, now, m, n))  # type: ignore[misc]
                 told(orders.log, "edited", memory_id, number)
         except (SQLAlchemyError, ServiceError) as error:
             told(orders.log, "refused", type(error).__name__)
 
 
-def _edit(connection: Connection, orders: Orders, memory_id: UUID, number: int) -> None:
-    found = memories.located(connection, orders.tenant_id, memory_id, lock=True)
+def edit(connection: Connection, tenant_id: UUID, now: datetime, memory_id: UUID, number: int) -> None:
+    """What a user's edit does: the memory's metadata has a number from now on."""
+    found = memories.located(connection, tenant_id, memory_id, lock=True)
     if found is None:
         return
     stored, namespace = found
-    current = namespaces.get(connection, *namespace.key)
-    if current is None:
-        return
-    ledger = Ledger(connection, current, orders.clock.now(), "user")
+    ledger = Ledger(connection, namespace, now, "user")
     values = {**stored.described, "metadata": {"number": str(number)}}
     ledger.revise(stored, values, None, None, pair_bytes(values, stored.row["external_id"]), "edited")
     ledger.flush()

@@ -150,7 +150,6 @@ def run(
     kill: float = KILL,
     sleep: float = SLEEP,
     stop_every_s: float = 10.0,
-    break_: Callable[[], None] | None = None,
     most_s: float = 7_200.0,
     say: Any = print,
 ) -> Report:
@@ -164,7 +163,6 @@ def run(
         kill: how likely a process ends at each point.
         sleep: how likely it sleeps past its lease.
         stop_every_s: seconds between two stops from outside.
-        break_: what each process does to itself first, to break a promise on purpose.
         most_s: give up after so many seconds.
         say: told how it goes.
     """
@@ -178,7 +176,7 @@ def run(
     def orders(place: int, kill: float = kill, sleep: float = sleep) -> Orders:
         clock = FastClock(since, RATE, SKEWS_S[place])
         own = sorted(memory_ids, key=lambda one: one.bytes)[place::processes]
-        return Orders(url, clock, chance.randrange(2**63), kill, sleep, tenant_id, own, log, break_)
+        return Orders(url, clock, chance.randrange(2**63), kill, sleep, tenant_id, own, log)
 
     engine = looking(url)
     crew = Crew(orders, processes)
