@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from uuid import UUID, uuid4
 
 import structlog
@@ -117,12 +118,12 @@ class Runner:
         policy = policies.of(taken.namespace)
         with kept(partial(self._keep, taken), self._keep_every_s), self._database.read() as connection:
             done = {step.memory_id for step in repository.effects(connection, run.tenant_id, run.id)}
+            most = None
+            if task.is_bounded:
+                most = max(0, policy.most(memories.count(connection, *taken.namespace.key)) - len(done))
             plan = task.plan(connection, taken.namespace, policy, judged_at)
-            held = memories.count(connection, *taken.namespace.key)
+            left = list(islice((step for step in plan if step.memory_id not in done), most))
         self._at("planned")
-        left = [step for step in plan if step.memory_id not in done]
-        if task.is_bounded:
-            left = left[: max(0, policy.most(held) - len(done))]
         for start in range(0, len(left), self._chunk_size):
             part = left[start : start + self._chunk_size]
             self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
