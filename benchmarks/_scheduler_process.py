@@ -163,7 +163,7 @@ def work(orders: Orders) -> None:
     accidents, clock = Accidents(orders), orders.clock
     keep_every_s = LEASE_S / 4 / clock.rate
     runner = Runner(database, clock, works(clock.rate), accidents, chunk=CHUNK, keep_every_s=keep_every_s)
-    scheduler = Scheduler(database, clock, runner, every_s=0.02, at=accidents)
+    scheduler = Scheduler(database, clock, runner, every_s=0.2, at=accidents)
     scheduler.start()
     users = threading.Thread(target=_live, args=(orders, database, stop), daemon=True)
     users.start()
@@ -175,7 +175,7 @@ def work(orders: Orders) -> None:
 
 def _live(orders: Orders, database: Database, stop: threading.Event) -> None:
     chance = random.Random(orders.seed + 1)
-    while orders.memory_ids and not stop.wait(chance.uniform(0.0, 0.1)):
+    while orders.memory_ids and not stop.wait(chance.uniform(0.0, 0.4)):
         memory_id, number = chance.choice(orders.memory_ids), time.monotonic_ns()
         try:
             if chance.random() < 0.7:

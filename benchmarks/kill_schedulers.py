@@ -184,7 +184,7 @@ def run(
     try:
         while time.monotonic() < begun + most_s and report.periods < periods:
             crew.tend()
-            time.sleep(0.02)
+            time.sleep(0.1)
             if time.monotonic() > next_stop:
                 crew.stop_one(chance.randrange(processes), 1.5 * LEASE_S / RATE)
                 report.stops += 1
@@ -287,12 +287,13 @@ def main() -> None:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="postgres")
     parser.add_argument("--periods", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=3, choices=range(1, 5))
+    parser.add_argument("--most-s", type=float, default=7_200.0, help="end after so many seconds, however many it were")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="memsvc-schedulers-"))
     with _database(given.database, folder) as url:
-        report = run(url, given.periods, given.seed, folder, processes=given.processes)
+        report = run(url, given.periods, given.seed, folder, processes=given.processes, most_s=given.most_s)
     command = (
         f"python -m benchmarks.kill_schedulers --database {given.database} --periods {given.periods} "
         f"--seed {given.seed}"

@@ -9,6 +9,8 @@ namespaces are copies of it inside the database, made by SQL, with ids of their 
 each namespace, by the service's own runner, in one process of its own, which tells its time and its largest memory.
 `--one` measures single namespaces of other sizes, all of whose memories differ.
 
+A kind that would take longer than `--longest-s` of processor time, by the size before, is left out and said so.
+
 SQLite, with the service's own settings for durability. The share of a run is the default, 5 % of a namespace.
 """
 
@@ -53,47 +55,11 @@ SIZE, DIM, AT_ONCE = 1_000, 384, 1_000
 _COPIED = ("memory", "memory_version", "analysis", "embedding", "change")
 _PEOPLE = ("Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hamid", "Ines", "Jonas")
 _CITIES = ("Oslo", "Lisbon", "Kyoto", "Denver", "Nairobi", "Zagreb", "Hobart", "Seville", "Tallinn", "Quito")
-_WORDS = [
-    "walk",
-    "park",
-    "river",
-    "coffee",
-    "train",
-    "ticket",
-    "garden",
-    "music",
-    "letter",
-    "window",
-    "winter",
-    "summer",
-    "dinner",
-    "morning",
-    "evening",
-    "market",
-    "boat",
-    "lamp",
-    "paper",
-    "kitchen",
-    "street",
-    "bicycle",
-    "doctor",
-    "teacher",
-    "office",
-    "meeting",
-    "report",
-    "budget",
-    "table",
-    "mountain",
-    "forest",
-    "harbour",
-    "bread",
-    "cheese",
-    "apple",
-    "violin",
-    "painting",
-    "museum",
-    "library",
-]
+_WORDS = tuple(
+    "walk park river coffee train ticket garden music letter window winter summer dinner morning evening market boat "  # noqa: SIM905
+    "lamp paper kitchen street bicycle doctor teacher office meeting report budget table mountain forest harbour bread "
+    "cheese apple violin painting museum library".split()
+)
 
 
 def main() -> None:
@@ -101,22 +67,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--namespaces", type=int, nargs="*", default=[10, 100, 1_000])
     parser.add_argument("--one", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--longest-s", type=float, default=1_800.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--name", default="lifecycle_cost", help="of the file of figures")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="memsvc-cost-"))
     try:
-        figures: dict[str, Any] = {"many": [], "one": []}
-        for count in given.namespaces:
-            figures["many"].append(_measured(folder, SIZE, count, given.seed))
-        for size in given.one:
-            figures["one"].append(_measured(folder, size, 1, given.seed))
+        figures = {
+            "many": _growing(folder, [(SIZE, count) for count in given.namespaces], given.seed, given.longest_s),
+            "one": _growing(folder, [(size, 1) for size in given.one], given.seed, given.longest_s),
+        }
     finally:
         shutil.rmtree(folder)
     print(save(given.name, figures, command="python -m benchmarks.lifecycle_cost", seed=given.seed))
 
 
-def _measured(folder: Path, size: int, count: int, seed: int) -> dict[str, Any]:
+def _growing(folder: Path, sizes: Sequence[tuple[int, int]], seed: int, longest_s: float) -> list[dict[str, Any]]:
+    """Figures of databases of growing size: so many memories in so many namespaces."""
+    found: list[dict[str, Any]] = []
+    each: dict[str, float] = {}  # processor seconds of a memory
+    for size, count in sizes:
+        likely = {kind: each[kind] * size * count for kind in each}
+        left_out = {kind: f"about {taken:.0f} s" for kind, taken in likely.items() if taken > longest_s}
+        found.append(_measured(folder, size, count, seed, left_out))
+        each |= {kind: told["processor_s"] / (size * count) for kind, told in found[-1]["kinds"].items()}
+    return found
+
+
+def _measured(folder: Path, size: int, count: int, seed: int, left_out: dict[str, str]) -> dict[str, Any]:
     path = folder / f"{size}-{count}.db"
     begun = time.monotonic()
     fill(path, size, count, seed)
@@ -126,12 +104,14 @@ def _measured(folder: Path, size: int, count: int, seed: int) -> dict[str, Any]:
         "fill_s": round(time.monotonic() - begun, 1),
         "database_bytes": path.stat().st_size,
         "kinds": {},
+        "left_out": left_out,
     }
     context = multiprocessing.get_context("spawn")
-    for kind in every_kind():
+    for kind in sorted(set(every_kind()) - set(left_out)):
         with context.Pool(1) as pool:  # a process of its own, whose largest memory is that of this kind
             found["kinds"][kind] = told = pool.apply(night, (path, kind))
         told["rows_per_s"] = round(size * count / told["seconds"])
+        told["rows_per_processor_s"] = round(size * count / told["processor_s"])
         print(f"{size * count} memories in {count}: {kind} {told}", flush=True)
     night_s = sum(told["seconds"] for told in found["kinds"].values())
     found |= {"night_s": round(night_s, 1), "night_rows_per_s": round(size * count / night_s)}

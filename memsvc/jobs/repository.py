@@ -108,8 +108,8 @@ def runs(connection: Connection, namespace: NamespaceRow, before: UUID | None, l
     return [_run(row) for row in connection.execute(query.order_by(JOB_RUN.c.id.desc()).limit(limit))]
 
 
-def waiting(connection: Connection, limit: int) -> list[tuple[UUID, UUID]]:
-    """(tenant, run) of runs of all tenants that nobody has finished, the ones asked for first at the front.
+def waiting(connection: Connection, limit: int) -> list[tuple[int, UUID, UUID]]:
+    """(turn, tenant, run) of runs of all tenants that nobody has finished, the ones asked for first at the front.
 
     Namespaces take turns: before the second run of one comes the first of every other, so that many that wait for
     each other hold nobody else up.
@@ -118,12 +118,12 @@ def waiting(connection: Connection, limit: int) -> list[tuple[UUID, UUID]]:
         partition_by=(JOB_RUN.c.tenant_id, JOB_RUN.c.namespace_id), order_by=(JOB_RUN.c.asked_at, JOB_RUN.c.id)
     )
     query = (
-        select(JOB_RUN.c.tenant_id, JOB_RUN.c.id)
+        select(turn.label("turn"), JOB_RUN.c.tenant_id, JOB_RUN.c.id)
         .where(JOB_RUN.c.state.in_(_OPEN))
         .order_by(turn, JOB_RUN.c.asked_at, JOB_RUN.c.id)
         .limit(limit)
     )
-    return [(row.tenant_id, row.id) for row in connection.execute(query)]
+    return [(row.turn, row.tenant_id, row.id) for row in connection.execute(query)]
 
 
 def queued(connection: Connection, namespace: NamespaceRow, kind: str | None = None) -> int:

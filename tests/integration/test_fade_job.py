@@ -317,7 +317,8 @@ def test_runs_that_wait_for_their_turn_hold_no_other_namespace_up(service: Servi
     mine = [ask(service) for _ in range(5)]
     theirs = service.container.jobs.ask(service.author, "user/bob", "fade", is_dry=False).run.id
     with service.container.database.read() as connection:
-        assert repository.waiting(connection, 2) == [(service.tenant_id, mine[0]), (service.tenant_id, theirs)]
+        first = repository.waiting(connection, 2)
+    assert first == [(1, service.tenant_id, mine[0]), (1, service.tenant_id, theirs)]
 
 
 def test_a_plan_that_takes_longer_than_the_lease_is_carried_out_by_its_planner(
