@@ -72,26 +72,25 @@ def main() -> None:
     parser.add_argument("--name", default="lifecycle_cost", help="of the file of figures")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="memsvc-cost-"))
+    figures: dict[str, list[dict[str, Any]]] = {"many": [], "one": []}
+    each: dict[str, float] = {}  # processor seconds of a memory, by kind, as of the size before
     try:
-        figures = {
-            "many": _growing(folder, [(SIZE, count) for count in given.namespaces], given.seed, given.longest_s),
-            "one": _growing(folder, [(size, 1) for size in given.one], given.seed, given.longest_s),
-        }
+        for what, size, count in [
+            *(("many", SIZE, count) for count in given.namespaces),
+            *(("one", size, 1) for size in given.one),
+        ]:
+            likely = {kind: taken * size * count for kind, taken in each.items()}
+            left_out = {kind: f"about {taken:.0f} s" for kind, taken in likely.items() if taken > given.longest_s}
+            figures[what].append(found := _measured(folder, size, count, given.seed, left_out))
+            each |= {kind: told["processor_s"] / found["memories"] for kind, told in found["kinds"].items()}
+            save(given.name, figures, command=_command(given), seed=given.seed)  # what is there, if it is ended early
     finally:
         shutil.rmtree(folder)
-    print(save(given.name, figures, command="python -m benchmarks.lifecycle_cost", seed=given.seed))
 
 
-def _growing(folder: Path, sizes: Sequence[tuple[int, int]], seed: int, longest_s: float) -> list[dict[str, Any]]:
-    """Figures of databases of growing size: so many memories in so many namespaces."""
-    found: list[dict[str, Any]] = []
-    each: dict[str, float] = {}  # processor seconds of a memory
-    for size, count in sizes:
-        likely = {kind: each[kind] * size * count for kind in each}
-        left_out = {kind: f"about {taken:.0f} s" for kind, taken in likely.items() if taken > longest_s}
-        found.append(_measured(folder, size, count, seed, left_out))
-        each |= {kind: told["processor_s"] / (size * count) for kind, told in found[-1]["kinds"].items()}
-    return found
+def _command(given: argparse.Namespace) -> str:
+    words = [f"--{name} {' '.join(map(str, getattr(given, name)))}" for name in ("namespaces", "one")]
+    return " ".join(["python -m benchmarks.lifecycle_cost", *words, f"--longest-s {given.longest_s:.0f}"])
 
 
 def _measured(folder: Path, size: int, count: int, seed: int, left_out: dict[str, str]) -> dict[str, Any]:
