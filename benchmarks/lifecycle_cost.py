@@ -240,19 +240,20 @@ def _copy(path: Path, count: int) -> None:
             table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             for table in ("namespace", *_COPIED)
         }
-        (first,) = connection.execute("SELECT id FROM namespace").fetchone()
+        tenant, first = connection.execute("SELECT tenant_id, id FROM namespace").fetchone()
         for start in range(1, count, 50):
             connection.execute("BEGIN")
             for number in range(start, min(count, start + 50)):
                 for table, names in columns.items():
                     wanted = ", ".join(_copied(table, name, number) for name in names)
                     own = "id" if table == "namespace" else "namespace_id"
-                    where = f"WHERE {own} = :first"
+                    where = f"WHERE tenant_id = :tenant AND {own} = :first"
                     if table in ("analysis", "embedding"):
-                        where = "WHERE memory_id IN (SELECT id FROM memory WHERE namespace_id = :first)"
+                        here = "SELECT id FROM memory WHERE tenant_id = :tenant AND namespace_id = :first"
+                        where = f"WHERE tenant_id = :tenant AND memory_id IN ({here})"
                     connection.execute(
                         f"INSERT INTO {table} ({', '.join(names)}) SELECT {wanted} FROM {table} {where}",  # noqa: S608
-                        {"first": first},
+                        {"tenant": tenant, "first": first},
                     )
             connection.execute("COMMIT")
         connection.execute("ANALYZE")
