@@ -57,7 +57,7 @@ KILL, SLEEP = 0.004, 0.002
 POLICY = {"below": {"warm": 0.8, "cold": 0.6, "archived": 0.4, "forgotten": 0.2}, "share_per_run": 0.5}
 STABILITY_S = 1_800.0
 QUIET_S = 90.0
-"""Seconds in which everything that was begun must come to its end once nobody is killed any more."""
+"""Seconds without any progress, once nobody is killed any more, after which what is open counts as stuck."""
 
 
 @dataclass
@@ -217,15 +217,16 @@ def _quiet(engine: Engine, crew: Crew) -> None:
     """Nothing is due any more, and nobody is killed: what was begun must end."""
     with engine.begin() as connection:
         connection.execute(JOB.delete())
-    until = time.monotonic() + QUIET_S
+    is_open = JOB_RUN.c.state.in_([int(RunState.QUEUED), int(RunState.RUNNING)])
+    left, until = -1, time.monotonic() + QUIET_S
     try:
-        while time.monotonic() < until:
+        while left and time.monotonic() < until:
             crew.tend()
-            time.sleep(0.1)
+            time.sleep(0.2)
             with engine.connect() as connection:
-                open_ = JOB_RUN.c.state.in_([int(RunState.QUEUED), int(RunState.RUNNING)])
-                if not connection.execute(select(func.count()).select_from(JOB_RUN).where(open_)).scalar_one():
-                    break
+                now = int(connection.execute(select(func.count()).select_from(JOB_RUN).where(is_open)).scalar_one())
+            if now != left:
+                left, until = now, time.monotonic() + QUIET_S
     finally:
         crew.end()
 
@@ -296,7 +297,7 @@ def main() -> None:
         report = run(url, given.periods, given.seed, folder, processes=given.processes, most_s=given.most_s)
     command = (
         f"python -m benchmarks.kill_schedulers --database {given.database} --periods {given.periods} "
-        f"--seed {given.seed}"
+        f"--seed {given.seed} --most-s {given.most_s:.0f}"
     )
     path = save(f"schedulers_{given.database}", report.figures(), command=command, seed=given.seed)
     print(path.read_text())
