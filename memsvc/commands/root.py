@@ -65,6 +65,59 @@ def worker(*, database_url: DatabaseUrl = None) -> None:
 
 
 @app.command()
+def lab(
+    context: typer.Context,
+    *,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=JSON or NAME=FILE, as of `jobs policy --set`; or a built-in one: default, fades. Repeatable; "
+            "both built-in ones by default.",
+            metavar="NAME=POLICY",
+        ),
+    ] = None,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay", help="Replay the namespace (-n) of the service, by the times and uses of its memories."
+        ),
+    ] = False,
+    days: Annotated[int, typer.Option(min=2, max=3650, help="Days of the made-up life.")] = 365,
+    seed: Annotated[int, typer.Option(min=0, help="Of the made-up life.")] = 1,
+    budget: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.01,
+            max=1.0,
+            help="Compare at this share of the bytes that keeping all takes; repeatable.",
+            metavar="SHARE",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw it into this PNG (needs memsvc[lab]).", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Live a year in seconds: what policies would do to memories, and what of the needed would be found.
+
+    Changes nothing. docs/lifecycle/lab.md says what is assumed.
+    """
+    from memsvc.commands import lab as laboratory
+
+    with _refusals():
+        wanted = laboratory.named_policies(policy or ())
+        if replay:
+            if context.obj is None:
+                raise StartupRefused("--replay asks a service: call it as `memsvc -n NAMESPACE lab --replay`")
+            with context.obj.client() as client:
+                life, title = laboratory.a_namespace(client, context.obj.namespace)
+        else:
+            life, title = laboratory.a_life(days, seed)
+        found = laboratory.run_lab(life, title, wanted, budget or (0.25, 0.5, 0.75), out)
+    typer.echo(
+        json.dumps(found) if as_json or (context.obj and context.obj.output.as_json) else laboratory.table(found)
+    )
+
+
+@app.command()
 def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Bring the database to the schema of this release. `serve` does so too."""
     with _refusals():

@@ -42,6 +42,8 @@ router = APIRouter()
 _READ = problems(400, 401, 403, 404, 414, 422, 431, 503)
 _WRITE = problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 422, 431, 503, 507)
 _ACT = problems(400, 401, 403, 404, 409, 414, 431, 503, 507)
+_ASK = problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 422, 429, 431, 503, 507)
+_UNDO = problems(400, 401, 403, 404, 409, 414, 429, 431, 503, 507)
 _RUNS, _EFFECTS = "job-runs", "job-run-effects"
 _STATES: dict[RunState, RunStateName] = {
     RunState.QUEUED: "queued",
@@ -77,17 +79,18 @@ async def get_policy(request: Request, principal: Reader) -> CareOut:
 
 @router.put("/policy", response_model=CareOut, responses=_WRITE, openapi_extra=json_body(CareIn))
 async def put_policy(request: Request, principal: Writer) -> CareOut:
-    """Set what is done to a namespace. What is not named is as by default. Safe to repeat."""
+    """Set what is done to a namespace, its schedules, or both: each whole, or left as it is. Safe to repeat."""
     container = _container(request)
     body = await read_json(request, CareIn, container.settings)
     principal.require_namespace(body.namespace)
+    policy = None if body.policy is None else body.policy.named()
     care = await run_blocking(
-        request, container.jobs.set_care, principal.tenant_id, body.namespace, body.policy.named(), body.schedules
+        request, container.jobs.set_care, principal.tenant_id, body.namespace, policy, body.schedules
     )
     return _care(body.namespace, care)
 
 
-@router.post("/job-runs", status_code=202, response_model=RunOut, responses=_WRITE, openapi_extra=json_body(RunIn))
+@router.post("/job-runs", status_code=202, response_model=RunOut, responses=_ASK, openapi_extra=json_body(RunIn))
 async def ask_for_run(request: Request, principal: Writer) -> RunOut:
     """Ask for work on a namespace now, or with `dry_run` for a report of what it would do."""
     container = _container(request)
@@ -149,7 +152,7 @@ async def list_effects(request: Request, principal: Reader, run_id: str) -> Effe
     return EffectPage.model_construct(items=items, next_cursor=_cursor(container, principal, last, _EFFECTS, digest))
 
 
-@router.post("/job-runs/{run_id}:undo", status_code=202, response_model=RunOut, responses=_ACT)
+@router.post("/job-runs/{run_id}:undo", status_code=202, response_model=RunOut, responses=_UNDO)
 async def undo_run(request: Request, principal: Writer, run_id: str) -> RunOut:
     """Take back what a run did, within 30 days. A memory that became something else since stays what it became."""
     jobs = _container(request).jobs

@@ -5,13 +5,13 @@ See `lifecycle.fading`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, or_, select, type_coerce, update
 
 from gpu.bank.records import State
 from lifecycle.fading import FadedColumns, due_level, due_moves
@@ -19,7 +19,7 @@ from lifecycle.policy import Level, Policy
 from lifecycle.retention import NO_SURPRISE
 from lifecycle.steps import Step
 from memsvc.memories import repository as memories
-from memsvc.memories.fading import faded, level_of, seconds, since_s
+from memsvc.memories.fading import faded, level_of, seconds
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.repository import unexpired
 from memsvc.memories.write import pair_bytes
@@ -29,8 +29,13 @@ from memsvc.namespaces.repository import NamespaceRow
 KIND = "fade"
 _STATES = {Level.ARCHIVED: State.ARCHIVED, Level.FORGOTTEN: State.FORGOTTEN}
 _REASONS = {State.ACTIVE: "warmed", State.ARCHIVED: "archived", State.FORGOTTEN: "faded"}
-_COLUMNS = ("id", "kind", "state", "level", "recorded_at", "last_recalled_at", "stability_s", "importance", "surprise",
-            "pinned", "legal_hold")  # fmt: skip
+# Times stay the whole numbers that they are in the database: a namespace is read whole.
+_TIMES = [type_coerce(MEMORY.c[name], BigInteger).label(name) for name in ("recorded_at", "last_recalled_at")]
+_COLUMNS = (
+    *_TIMES,
+    *(MEMORY.c[name] for name in ("id", "kind", "state", "level", "stability_s", "importance", "surprise", "pinned",
+                                  "legal_hold")),
+)  # fmt: skip
 
 
 class Fade:
@@ -39,9 +44,9 @@ class Fade:
     kind = KIND
     is_bounded = True
 
-    def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Sequence[Step]:
+    def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Iterable[Step]:
         """See `Work`. What a user forgot is no business of this job."""
-        query = select(*(MEMORY.c[name] for name in _COLUMNS)).where(
+        query = select(*_COLUMNS).where(
             MEMORY.c.tenant_id == namespace.tenant_id,
             MEMORY.c.namespace_id == namespace.id,
             or_(MEMORY.c.state == int(State.ACTIVE), MEMORY.c.state == int(State.ARCHIVED)),
@@ -52,7 +57,7 @@ class Fade:
             return []
         columns = _columns(rows)
         moves = due_moves(columns, policy, seconds(now))
-        return [
+        return (  # made one by one: a run takes its share of them, and the rest is never made
             _step(rows[place].id, Level(columns.levels[place]), Level(level), retention, stability_s)
             for place, level, retention, stability_s in zip(
                 moves.places.tolist(),
@@ -61,7 +66,7 @@ class Fade:
                 moves.stabilities_s.tolist(),
                 strict=True,
             )
-        ]
+        )
 
     def apply(self, ledger: Ledger, steps: Sequence[Step], policy: Policy, now: datetime) -> Sequence[Step]:
         """See `Work`. A memory that was recalled, edited, pinned or hidden meanwhile is judged by what it is now."""
@@ -119,14 +124,18 @@ def _step(memory_id: UUID, before: Level, after: Level, retention: float, stabil
 
 
 def _columns(rows: Sequence[Any]) -> FadedColumns:
-    levels = [Level.ARCHIVED if row.state == State.ARCHIVED else row.level for row in rows]
+    recorded, recalled, ids, kinds, states, levels, stabilities, importances, surprises, pinned, held = zip(
+        *rows, strict=True
+    )
+    recorded_us = np.array(recorded, np.int64)
+    recalled_us = np.array([-(2**62) if one is None else one for one in recalled], np.int64)
     return FadedColumns(
-        ids=np.frombuffer(b"".join(row.id.bytes for row in rows), np.uint8).reshape(-1, 16),
-        kinds=np.array([row.kind for row in rows], np.uint8),
-        levels=np.array(levels, np.uint8),
-        since_s=np.array([since_s(row.recorded_at, row.last_recalled_at) for row in rows]),
-        stabilities_s=np.array([row.stability_s for row in rows], np.float64),
-        importances=np.array([row.importance for row in rows], np.float64),
-        surprises=np.array([NO_SURPRISE if row.surprise is None else row.surprise for row in rows], np.float64),
-        is_held=np.array([row.pinned or row.legal_hold for row in rows], np.bool_),
+        ids=np.frombuffer(b"".join(one.bytes for one in ids), np.uint8).reshape(-1, 16),
+        kinds=np.array(kinds, np.uint8),
+        levels=np.where(np.array(states) == State.ARCHIVED, np.uint8(Level.ARCHIVED), np.array(levels, np.uint8)),
+        since_s=np.maximum(recorded_us, recalled_us) / 1e6,
+        stabilities_s=np.array(stabilities, np.float64),
+        importances=np.array(importances, np.float64),
+        surprises=np.array([NO_SURPRISE if one is None else one for one in surprises], np.float64),
+        is_held=np.array(pinned, np.bool_) | np.array(held, np.bool_),
     )

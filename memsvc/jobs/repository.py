@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lifecycle.steps import BY, Step
@@ -21,6 +21,8 @@ from memsvc.namespaces.repository import NamespaceRow
 
 LEASE_S = 60
 """Seconds for which a lease is given; every chunk of work extends it."""
+SKEW_S = 180
+"""Seconds that the clocks of two processes may lie apart without one taking the other's lease for a mistake."""
 
 _OPEN = (int(RunState.QUEUED), int(RunState.RUNNING))
 
@@ -106,15 +108,34 @@ def runs(connection: Connection, namespace: NamespaceRow, before: UUID | None, l
     return [_run(row) for row in connection.execute(query.order_by(JOB_RUN.c.id.desc()).limit(limit))]
 
 
-def waiting(connection: Connection, limit: int) -> list[tuple[UUID, UUID]]:
-    """(tenant, run) of runs of all tenants that nobody has finished, the ones asked for first at the front."""
+def waiting(connection: Connection, limit: int) -> list[tuple[int, UUID, UUID]]:
+    """(turn, tenant, run) of runs of all tenants that nobody has finished, the ones asked for first at the front.
+
+    Namespaces take turns: before the second run of one comes the first of every other, so that many that wait for
+    each other hold nobody else up.
+    """
+    turn = func.row_number().over(
+        partition_by=(JOB_RUN.c.tenant_id, JOB_RUN.c.namespace_id), order_by=(JOB_RUN.c.asked_at, JOB_RUN.c.id)
+    )
     query = (
-        select(JOB_RUN.c.tenant_id, JOB_RUN.c.id)
+        select(turn.label("turn"), JOB_RUN.c.tenant_id, JOB_RUN.c.id)
         .where(JOB_RUN.c.state.in_(_OPEN))
-        .order_by(JOB_RUN.c.asked_at, JOB_RUN.c.id)
+        .order_by(turn, JOB_RUN.c.asked_at, JOB_RUN.c.id)
         .limit(limit)
     )
-    return [(row.tenant_id, row.id) for row in connection.execute(query)]
+    return [(row.turn, row.tenant_id, row.id) for row in connection.execute(query)]
+
+
+def queued(connection: Connection, namespace: NamespaceRow, kind: str | None = None) -> int:
+    """How many runs of a namespace nobody has begun; with a kind, of those that do such work for real."""
+    query = select(func.count()).where(
+        JOB_RUN.c.tenant_id == namespace.tenant_id,
+        JOB_RUN.c.namespace_id == namespace.id,
+        JOB_RUN.c.state == int(RunState.QUEUED),
+    )
+    if kind is not None:
+        query = query.where(JOB_RUN.c.kind == kind, JOB_RUN.c.is_dry.is_(False), JOB_RUN.c.undoes.is_(None))
+    return int(connection.execute(query).scalar_one())
 
 
 def change(connection: Connection, run: Run, **values: Any) -> None:
@@ -175,8 +196,8 @@ def _because_of(memory_id: UUID | None) -> dict[str, str]:
 def take_lease(connection: Connection, namespace: NamespaceRow, holder: str, now: datetime) -> int | None:
     """The fence of a lease on a locked namespace; None while somebody else holds it.
 
-    A lease that ends later than one given now would is from a clock that was ahead: nobody waits for it. Whoever still
-    works under it is stopped by the fence.
+    A lease that ends much later than one given now would is from a clock that was wrong: nobody waits for it. Whoever
+    still works under it is stopped by the fence.
     """
     where = (LEASE.c.tenant_id == namespace.tenant_id, LEASE.c.namespace_id == namespace.id)
     row = connection.execute(select(LEASE).where(*where)).one_or_none()
@@ -188,7 +209,7 @@ def take_lease(connection: Connection, namespace: NamespaceRow, holder: str, now
             )
         )
         return 1
-    if row.holder != holder and now < row.until <= until:
+    if row.holder != holder and now < row.until <= until + timedelta(seconds=SKEW_S):
         return None
     connection.execute(update(LEASE).where(*where).values(holder=holder, fence=row.fence + 1, until=until))
     return int(row.fence) + 1

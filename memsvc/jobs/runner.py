@@ -1,9 +1,9 @@
 """Carries out runs: one at a time for a namespace, each in effect once, whoever else tries.
 
 A run is taken with a lease on its namespace, whose fence is written into the run. Its work is planned from one read,
-then done in chunks; a chunk, what it did, and the lease's new end are one transaction, which checks the fence first. So
-a process that slept past its lease commits nothing any more, one that is killed leaves whole chunks, and whoever takes
-the run up plans again and steps over what is done.
+while the lease is extended beside it, then done in chunks; a chunk, what it did, and the lease's new end are one
+transaction, which checks the fence first. So a process that slept past its lease commits nothing any more, one that is
+killed leaves whole chunks, and whoever takes the run up plans again and steps over what is done.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from uuid import UUID, uuid4
 
 import structlog
@@ -25,6 +26,7 @@ from lifecycle.steps import Step
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
+from memsvc.jobs.keeping import kept
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.undoing import Undo
 from memsvc.jobs.work import Task, Work
@@ -37,6 +39,10 @@ from memsvc.namespaces.repository import NamespaceRow
 
 CHUNK = 100
 """Memories of one transaction: other writers of the namespace wait for so many at most."""
+
+POINTS = ("taking", "taken", "keeping", "planned", "renewed", "applied", "chunk", "ending", "ended")
+"""Where a process may end, for all it knows: `taking`, `keeping`, `renewed`, `applied` and `ending` lie inside of a
+transaction, the others between two."""
 
 log = structlog.get_logger("memsvc.jobs")
 
@@ -63,8 +69,9 @@ class Runner:
 
     Args:
         works: by kind.
-        at: called with the name of each point that a test may end the process at.
+        at: called with the name of each point (`POINTS`) that a test may end the process at.
         chunk: memories of one transaction.
+        keep_every_s: seconds between two extensions of the lease while a run is planned.
     """
 
     def __init__(
@@ -74,12 +81,14 @@ class Runner:
         works: Mapping[str, Work],
         at: Callable[[str], None] = lambda point: None,
         chunk: int = CHUNK,
+        keep_every_s: float = LEASE_S / 4,
     ) -> None:
         self._database = database
         self._clock = clock
         self._works = works
         self._at = at
         self._chunk_size = chunk
+        self._keep_every_s = keep_every_s
         self._holder = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid4().hex[:8]}"
 
     def run(self, tenant_id: UUID, run_id: UUID) -> bool:
@@ -106,15 +115,15 @@ class Runner:
         work = self._works[run.kind]
         task: Task = work if run.undoes is None else Undo(run.undoes, work)
         judged_at = run.started_at or self._clock.now()
-        with self._database.read() as connection:
-            policy = policies.of(taken.namespace)
+        policy = policies.of(taken.namespace)
+        with kept(partial(self._keep, taken), self._keep_every_s), self._database.read() as connection:
             done = {step.memory_id for step in repository.effects(connection, run.tenant_id, run.id)}
+            most = None
+            if task.is_bounded:
+                most = max(0, policy.most(memories.count(connection, *taken.namespace.key)) - len(done))
             plan = task.plan(connection, taken.namespace, policy, judged_at)
-            held = memories.count(connection, *taken.namespace.key)
+            left = list(islice((step for step in plan if step.memory_id not in done), most))
         self._at("planned")
-        left = [step for step in plan if step.memory_id not in done]
-        if task.is_bounded:
-            left = left[: max(0, policy.most(held) - len(done))]
         for start in range(0, len(left), self._chunk_size):
             part = left[start : start + self._chunk_size]
             self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
@@ -132,13 +141,25 @@ class Runner:
         fence = repository.take_lease(connection, namespace, self._holder, now)
         if fence is None:
             return None
-        started = run.started_at or now
-        repository.change(connection, run, state=int(RunState.RUNNING), fence=fence, started_at=started)
-        again = repository.run(connection, tenant_id, run_id)
-        return None if again is None else _Taken(again, namespace, fence)
+        ours = replace(run, state=RunState.RUNNING, fence=fence, started_at=run.started_at or now)
+        repository.change(connection, run, state=int(ours.state), fence=fence, started_at=ours.started_at)
+        self._at("taking")
+        return _Taken(ours, namespace, fence)
+
+    def _keep(self, taken: _Taken) -> bool:
+        """Moves the end of the lease; False if somebody else has it by now."""
+
+        def unit(connection: Connection) -> bool:
+            until = self._clock.now() + timedelta(seconds=LEASE_S)
+            is_ours = repository.keep_lease(connection, taken.namespace, taken.fence, until)
+            self._at("keeping")
+            return is_ours
+
+        return self._database.write(unit)
 
     def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> None:
         namespace, run = self._still_ours(connection, taken)
+        self._at("renewed")
         now = self._clock.now()
         if run.is_dry:
             done: Sequence[Step] = steps
@@ -151,6 +172,7 @@ class Runner:
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
         repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
+        self._at("applied")
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.
@@ -179,5 +201,7 @@ class Runner:
             now = self._clock.now()
             repository.change(connection, run, state=int(state), ended_at=now, problem=problem)
             repository.keep_lease(connection, taken.namespace, taken.fence, now)
+            self._at("ending")
 
         self._database.write(unit)
+        self._at("ended")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from uuid import UUID
@@ -19,6 +20,8 @@ from memsvc.namespaces.repository import NamespaceRow
 
 _AT_ONCE = 100
 """Jobs and runs that are looked at in one round."""
+POINTS = ("due", "queueing", "queued")
+"""Where a process may end, as in `memsvc.jobs.runner`; `queueing` lies inside of a transaction."""
 
 log = structlog.get_logger("memsvc.jobs")
 
@@ -29,13 +32,21 @@ class Scheduler:
     Args:
         every_s: time between two rounds if nobody wakes it.
         first: done at the beginning of each round.
+        at: called with the name of each point (`POINTS`) that a test may end the process at.
 
     A round that fails is logged and the next one tries again: whatever was begun is in the database.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, runner: Runner, every_s: float, first: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        clock: Clock,
+        runner: Runner,
+        every_s: float,
+        first: Callable[[], None] = lambda: None,
+        at: Callable[[str], None] = lambda point: None,
     ) -> None:
+        self._at = at
         self._first = first
         self._database = database
         self._clock = clock
@@ -69,25 +80,32 @@ class Scheduler:
         now = self._clock.now()
         with self._database.read() as connection:
             due = repository.due(connection, now, _AT_ONCE)
+        self._at("due")
         for namespace, job in due:
             self._queue(namespace, job)
         with self._database.read() as connection:
             waiting = repository.waiting(connection, _AT_ONCE)
-        return sum(self._run(tenant_id, run_id) for tenant_id, run_id in waiting)
+        # Several processes that begin with the same one would stand in each other's way.
+        turns = sorted(waiting, key=lambda one: (one[0], random.random()))  # noqa: S311 - no secret
+        return sum(self._run(tenant_id, run_id) for _, tenant_id, run_id in turns)
 
     def _run(self, tenant_id: UUID, run_id: UUID) -> bool:
         return not self._closing.is_set() and self._runner.run(tenant_id, run_id)
 
     def _queue(self, namespace: NamespaceRow, job: Scheduled) -> None:
-        """One run for a period, whoever else sees that it is due."""
+        """One run for a period, whoever else sees that it is due; none while the same work waits to be begun."""
 
         def unit(connection: Connection) -> None:
             locked = namespaces.get(connection, *namespace.key, lock=True)
             now = self._clock.now()
-            if locked is not None and repository.scheduled_next(connection, locked, job, now):
+            if locked is None or not repository.scheduled_next(connection, locked, job, now):
+                return
+            if not repository.queued(connection, locked, job.kind):
                 repository.ask(connection, locked, job.kind, job.next_at.isoformat(), now, by="schedule")
+            self._at("queueing")
 
         self._database.write(unit)
+        self._at("queued")
 
     def _work(self) -> None:
         while not self._closing.is_set():

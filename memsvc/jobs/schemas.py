@@ -45,13 +45,14 @@ class PolicyIn(ApiModel):
 
 
 class CareIn(ApiModel):
-    """What is to be done to a namespace, and when."""
+    """What is to be done to a namespace, and when. Each of the two is set whole, or left as it is."""
 
     namespace: NamespacePath
-    policy: PolicyIn = Field(default_factory=PolicyIn)
-    schedules: dict[Annotated[str, Bytes(32)], Schedule | None] = Field(
-        default_factory=dict,
-        description="By kind of work: a cron line in UTC, or `every <seconds>s`; null: not on a schedule.",
+    policy: PolicyIn | None = Field(None, description="What is not named in it is as by default; null: stays.")
+    schedules: dict[Annotated[str, Bytes(32)], Schedule | None] | None = Field(
+        None,
+        description="By kind of work: a cron line in UTC, or `every <seconds>s`; what is not named, or null, is on "
+        "none. Without it, or null as a whole: they stay.",
     )
 
 

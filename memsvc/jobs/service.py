@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from lifecycle.policy import DEFAULT, Policy
 from lifecycle.steps import Step
 from memsvc.core.clock import Clock
-from memsvc.core.errors import Conflict, InvalidInput, NotFound
+from memsvc.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from memsvc.core.ids import new_id
 from memsvc.db.engine import Database
 from memsvc.http.strict_json import pointer
@@ -28,6 +28,11 @@ from memsvc.namespaces.repository import NamespaceRow
 
 UNDO_WITHIN_S = 30 * 86_400
 """Seconds after its end in which a run can be taken back."""
+
+MOST_QUEUED = 100
+"""Runs of a namespace that wait to be begun, at most."""
+RETRY_AFTER_S = 30
+"""Seconds after which a refused run may be asked for again."""
 
 Allowed = Callable[[str], bool]
 
@@ -67,31 +72,39 @@ class Jobs:
                 return Care(DEFAULT, ())
             return Care(policies.of(namespace), repository.scheduled(connection, namespace))
 
-    def set_care(self, tenant_id: UUID, path: str, policy: Mapping[str, Any], wanted: Mapping[str, str | None]) -> Care:
-        """Sets what is done to a namespace: what is not named is as by default, and off its schedule.
+    def set_care(
+        self,
+        tenant_id: UUID,
+        path: str,
+        policy: Mapping[str, Any] | None,
+        wanted: Mapping[str, str | None] | None,
+    ) -> Care:
+        """Sets what is done to a namespace, or when, or both: each whole, or left as it is.
 
         Args:
-            policy: see `memsvc.namespaces.policies`.
-            wanted: schedules by kind.
+            policy: see `memsvc.namespaces.policies`; what is not named is as by default. None: stays as it is.
+            wanted: schedules by kind; what is not named is off its schedule. None: they stay as they are.
 
         Raises:
             NotFound: there is no such namespace.
             InvalidInput: the policy makes no sense, or a schedule means nothing.
         """
         try:
-            policies.to_policy(policy)
+            policies.to_policy(policy or {})
         except ValueError as error:
             raise InvalidInput(f"the policy makes no sense: {error}") from None
-        for kind, when in wanted.items():
+        for kind, when in (wanted or {}).items():
             self._check_kind(kind, pointer(("schedules", kind)))
             if when is not None:
                 _check_schedule(kind, when)
 
         def unit(connection: Connection) -> None:
             namespace = self._locked(connection, tenant_id, path)
-            policies.write(connection, namespace, policy)
-            for kind in self._works:
-                repository.schedule(connection, namespace, kind, wanted.get(kind), self._clock.now())
+            if policy is not None:
+                policies.write(connection, namespace, policy)
+            if wanted is not None:
+                for kind in self._works:
+                    repository.schedule(connection, namespace, kind, wanted.get(kind), self._clock.now())
 
         self._database.write(unit)
         return self.care(tenant_id, path)
@@ -102,11 +115,13 @@ class Jobs:
         Raises:
             NotFound: there is no such namespace.
             InvalidInput: there is no such kind of work.
+            TooManyRequests: too many runs of the namespace wait already.
         """
         self._check_kind(kind, "/kind")
 
         def unit(connection: Connection) -> UUID:
             namespace = self._locked(connection, author.tenant_id, path)
+            _check_room(connection, namespace)
             now = self._clock.now()
             run_id = repository.ask(
                 connection, namespace, kind, f"asked {new_id()}", now, by=author.name, is_dry=is_dry
@@ -153,6 +168,7 @@ class Jobs:
         Raises:
             NotFound: there is no such run.
             Conflict: it is not over, changed nothing, or is too long ago.
+            TooManyRequests: too many runs of the namespace wait already.
         """
 
         def unit(connection: Connection) -> UUID:
@@ -169,6 +185,7 @@ class Jobs:
             period = f"undo {run_id}"
             asked = repository.ask(connection, namespace, run.kind, period, now, by=author.name, undoes=run_id)
             if asked is not None:
+                _check_room(connection, namespace, beside=1)
                 return asked
             earlier = repository.of_period(connection, namespace, run.kind, period)
             if earlier.state in (RunState.FAILED, RunState.CANCELLED):  # once more; what it did is stepped over
@@ -223,6 +240,15 @@ class Jobs:
     def _check_kind(self, kind: str, at: str) -> None:
         if kind not in self._works:
             raise InvalidInput.field(at, "unknown_kind", f"is none of: {', '.join(sorted(self._works))}")
+
+
+def _check_room(connection: Connection, namespace: NamespaceRow, beside: int = 0) -> None:
+    """Refuses one more run of a locked namespace where too many wait, not counting so many of this transaction's."""
+    if repository.queued(connection, namespace) - beside >= MOST_QUEUED:
+        raise TooManyRequests(
+            f"{MOST_QUEUED} runs of the namespace wait to be begun; try again when some are over, or cancel some",
+            retry_after_s=RETRY_AFTER_S,
+        )
 
 
 def _check_schedule(kind: str, when: str) -> None:

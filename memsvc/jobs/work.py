@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -32,8 +32,10 @@ class Task(Protocol):
         """See the class."""
         ...
 
-    def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Sequence[Step]:
+    def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Iterable[Step]:
         """What is to be done now, in the order in which it is done; changes nothing.
+
+        Only the first ones may be looked at, while the connection is open.
 
         Args:
             connection: for reading.

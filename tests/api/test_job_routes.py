@@ -74,7 +74,30 @@ def test_a_policy_is_kept_whole(ada: Caller) -> None:
     assert [one["schedule"] for one in shown["schedules"]] == ["0 3 * * *"]
     again = put(ada, policy={"below": {"warm": None}}).json()
     assert again["policy"]["below"] == {"warm": None, "cold": 0.3, "archived": None, "forgotten": None}
-    assert again["schedules"] == []
+    assert again["schedules"] == shown["schedules"]  # what is not sent stays
+    rescheduled = put(ada, schedules={"conflict": "every 60s"}).json()
+    assert rescheduled["policy"] == again["policy"]
+    assert [one["kind"] for one in rescheduled["schedules"]] == ["conflict"]
+    assert put(ada, policy=None, schedules=None).json() == rescheduled
+    assert put(ada, policy={}, schedules={"conflict": None}).json()["schedules"] == []
+
+
+def test_so_many_runs_may_wait_and_no_more(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada.remember("hello")
+    done = ask(ada)
+    monkeypatch.setattr("memsvc.jobs.service.MOST_QUEUED", 3)
+    monkeypatch.setattr(ada.service.container.scheduler, "round", lambda: 0)
+    asked = [
+        ada.ask("POST", "/v1/job-runs", json={"namespace": ada.namespace, "kind": "fade", "dry_run": True})
+        for _ in range(4)
+    ]
+    assert [answer.status_code for answer in asked[:3]] == [202] * 3
+    assert_problem(asked[3], 429)
+    assert int(asked[3].headers["retry-after"]) > 0
+    assert_problem(ada.ask("POST", f"/v1/job-runs/{done['id']}:undo"), 429)
+    for answer in asked[:3]:
+        assert ada.ask("POST", f"/v1/job-runs/{answer.json()['id']}:cancel").json()["state"] == "cancelled"
+    assert ada.ask("POST", f"/v1/job-runs/{done['id']}:undo").status_code == 202
 
 
 @pytest.mark.parametrize(

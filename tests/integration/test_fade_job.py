@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from gpu.bank.records import Kind, State
+from lifecycle.steps import Step
 from memsvc.core.errors import Conflict, NotFound
+from memsvc.jobs import repository
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.runner import Runner
+from memsvc.jobs.scheduler import Scheduler
 from memsvc.models import RunState
 from memsvc.models.tables import JOB_EFFECT, JOB_RUN, MEMORY
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, at_once, service_on
@@ -286,6 +289,96 @@ def count_runs(service: Service) -> int:
         return int(connection.execute(select(func.count()).select_from(JOB_RUN)).scalar_one())
 
 
+def test_work_that_waits_to_be_begun_is_not_queued_again(service: Service, clock: HeldClock) -> None:
+    episodes(service, 1)
+    care(service, FADES, fade="every 60s")
+    asked = ask(service, is_dry=True)  # changes nothing, so it does not stand for the work
+    scheduler = Scheduler(service.container.database, clock, NoRunner(), 1.0)  # type: ignore[arg-type]
+    for _ in range(5):
+        clock.move(61)
+        scheduler.round()
+    assert count_runs(service) == 2
+    assert run(service, asked).state is RunState.SUCCEEDED
+    clock.move(61)
+    scheduler.round()
+    assert count_runs(service) == 3
+
+
+class NoRunner:
+    """Somebody who never begins a run."""
+
+    def run(self, tenant_id: UUID, run_id: UUID) -> bool:
+        return False
+
+
+def test_runs_that_wait_for_their_turn_hold_no_other_namespace_up(service: Service, clock: HeldClock) -> None:
+    for path in (PATH, "user/bob"):
+        service.add("a walk", path)
+    mine = [ask(service) for _ in range(5)]
+    theirs = service.container.jobs.ask(service.author, "user/bob", "fade", is_dry=False).run.id
+    with service.container.database.read() as connection:
+        first = repository.waiting(connection, 2)
+    assert first == [(1, service.tenant_id, mine[0]), (1, service.tenant_id, theirs)]
+
+
+def test_a_plan_that_takes_longer_than_the_lease_is_carried_out_by_its_planner(
+    service: Service, clock: HeldClock
+) -> None:
+    """Where it is not kept, two who plan so long take the run from each other for ever."""
+    episodes(service, 3)
+    care(service)
+    clock.move(30 * DAY)
+    run_id = ask(service)
+    began, kept_on, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Fade):
+        def plan(self, connection: Connection, *given: Any) -> Sequence[Step]:
+            began.set()
+            assert go_on.wait(60)
+            return super().plan(connection, *given)
+
+    def at(point: str) -> None:
+        if point == "keeping":
+            kept_on.set()
+
+    slow = Runner(service.container.database, clock, {"fade": Slow()}, at, keep_every_s=0.01)
+    planner = threading.Thread(target=slow.run, args=(service.tenant_id, run_id))
+    planner.start()
+    assert began.wait(60)
+    for _ in range(4):
+        clock.move(LEASE_S / 2)
+        for _ in range(2):  # one that had begun before the clock moved, and one after it
+            kept_on.clear()
+            assert kept_on.wait(60)
+        assert run(service, run_id).state is RunState.RUNNING
+    go_on.set()
+    planner.join(60)
+    done = seen(service, run_id)
+    assert (done.state, done.fence, done.counts) == (RunState.SUCCEEDED, 1, {"fade": 3})
+
+
+def test_clocks_a_little_apart_take_no_lease_from_each_other(service: Service, clock: HeldClock) -> None:
+    episodes(service, 1)
+    run_id = ask(service)
+    ahead, behind = HeldClock(), HeldClock()
+    ahead.move(90)
+    behind.move(-30)
+    asleep, awake = threading.Event(), threading.Event()
+
+    def sleep(point: str) -> None:
+        if point == "planned":
+            asleep.set()
+            assert awake.wait(60)
+
+    worker = threading.Thread(target=runner(service, ahead, sleep).run, args=(service.tenant_id, run_id))
+    worker.start()
+    assert asleep.wait(60)
+    assert not runner(service, behind, lambda point: None).run(service.tenant_id, run_id)
+    awake.set()
+    worker.join(60)
+    assert (seen(service, run_id).state, seen(service, run_id).fence) == (RunState.SUCCEEDED, 1)
+
+
 def test_a_run_can_be_cancelled(service: Service, clock: HeldClock) -> None:
     service.remember([f"walk number{n}" for n in range(20)])
     care(service, {**FADES, "coldest": {"semantic": "forgotten"}})
@@ -329,7 +422,8 @@ def test_a_lease_from_a_clock_that_was_ahead_holds_nobody_up(service: Service, c
     run_id = ask(service)
 
     def kill(point: str) -> None:
-        raise KilledError
+        if point == "taken":
+            raise KilledError
 
     with pytest.raises(KilledError):
         runner(service, clock, kill).run(service.tenant_id, run_id)

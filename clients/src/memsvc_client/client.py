@@ -100,23 +100,25 @@ class Jobs:
 
     def set_policy(
         self,
-        policy: Mapping[str, Any],
+        policy: Mapping[str, Any] | None = None,
         *,
         schedules: Mapping[str, str | None] | None = None,
         namespace: str | None = None,
     ) -> Care:
-        """Sets what is done to a namespace; what is not named is as by default, and off its schedule.
+        """Sets what is done to a namespace, or when, or both; what is not given stays as it is.
 
         Args:
-            policy: See docs/lifecycle.md, such as `{"below": {"archived": 0.1}}`.
-            schedules: By kind of work: a cron line in UTC, or `every <seconds>s`.
+            policy: See docs/lifecycle.md, such as `{"below": {"archived": 0.1}}`; set whole: what is not named in it is
+                as by default.
+            schedules: By kind of work: a cron line in UTC, or `every <seconds>s`; set whole: what is not named in it
+                is on no schedule.
             namespace: Which; default the client's.
 
         Raises:
             InvalidRequest: The policy makes no sense; `problem.errors` says where.
             NotFound: There is no such namespace.
         """
-        return self._transport.send(self._protocol.set_care(namespace, policy, schedules or {}))
+        return self._transport.send(self._protocol.set_care(namespace, policy, schedules))
 
     def run(
         self,

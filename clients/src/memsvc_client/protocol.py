@@ -286,10 +286,11 @@ class Protocol:
         return Call("GET", "/v1/policy", _read_care, {"namespace": self.resolve(namespace)})
 
     def set_care(
-        self, namespace: str | None, policy: Mapping[str, Any], schedules: Mapping[str, str | None]
+        self, namespace: str | None, policy: Mapping[str, Any] | None, schedules: Mapping[str, str | None] | None
     ) -> Call[Care]:
         """PUT /v1/policy. Setting it twice is setting it once, so it may be repeated."""
-        body = {"namespace": self.resolve(namespace), "policy": {**policy}, "schedules": {**schedules}}
+        given = {"policy": policy, "schedules": schedules}
+        body = {"namespace": self.resolve(namespace)} | {k: {**v} for k, v in given.items() if v is not None}
         return Call("PUT", "/v1/policy", _read_care, body=encode(body), headers=JSON)
 
     def ask_for_run(self, namespace: str | None, kind: str, dry_run: bool) -> Call[JobRun]:

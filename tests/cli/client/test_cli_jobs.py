@@ -13,7 +13,9 @@ from tests.unit.client.recorder import RUN_ID, Recorder
 def test_the_command_shows_sets_runs_and_undoes(memsvc: Memsvc, service: Recorder) -> None:
     code, out, _ = memsvc("jobs", "policy", "--set", "{}", "--schedule", "fade=0 3 * * *")
     assert (code, service.last.body["schedules"]) == (0, {"fade": "0 3 * * *"})
-    assert "warm 0.6" in out
+    assert "warm 0.6, archived never" in out
+    assert memsvc("jobs", "policy", "--schedule", "fade=0 4 * * *", "--schedule", "conflict=")[0] == 0
+    assert service.last.body == {"namespace": "user/ada", "schedules": {"fade": "0 4 * * *", "conflict": None}}
     code, out, err = memsvc("jobs", "run", "fade", "--dry-run")
     assert code == 0
     assert "fade 2" in out
@@ -25,7 +27,7 @@ def test_the_command_shows_sets_runs_and_undoes(memsvc: Memsvc, service: Recorde
 
 
 @pytest.mark.parametrize(
-    "words", [("--set", "{"), ("--set", "[]"), ("--set", "{}", "--schedule", "daily"), ("--schedule", "fade=x")]
+    "words", [("--set", "{"), ("--set", "[]"), ("--set", "{}", "--schedule", "daily"), ("--schedule", "fade")]
 )
 def test_what_is_no_policy_is_refused_here(memsvc: Memsvc, service: Recorder, words: tuple[str, ...]) -> None:
     assert memsvc("jobs", "policy", *words)[0] == 2

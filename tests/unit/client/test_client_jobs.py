@@ -26,12 +26,14 @@ def test_a_run_that_takes_longer_is_given_as_it_is(connect: Connect, service: Re
 
 def test_a_policy_is_set_whole(connect: Connect, plausible_service: Recorder) -> None:
     jobs = connect(plausible_service.url).jobs
-    assert jobs.set_policy({"below": {"warm": 0.6}}, schedules={"fade": "0 3 * * *"}).policy.below == {"warm": 0.6}
+    assert jobs.set_policy({"below": {"warm": 0.6}}, schedules={"fade": "0 3 * * *"}).policy.below["warm"] == 0.6
     assert plausible_service.last.body == {
         "namespace": "user/ada",
         "policy": {"below": {"warm": 0.6}},
         "schedules": {"fade": "0 3 * * *"},
     }
+    jobs.set_policy(schedules={})
+    assert plausible_service.last.body == {"namespace": "user/ada", "schedules": {}}
     assert jobs.policy().namespace == "user/ada"
 
 

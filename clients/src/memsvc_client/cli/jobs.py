@@ -28,18 +28,19 @@ def policy(
     schedule: Annotated[
         list[str] | None,
         typer.Option(
-            help="KIND=WHEN: a cron line in UTC or `every <n>s`; with --set; repeatable.", metavar="KIND=WHEN"
+            help="KIND=WHEN: a cron line in UTC or `every <n>s`; repeatable. All schedules are set: what is not named "
+            "is on none; KIND= alone takes it off.",
+            metavar="KIND=WHEN",
         ),
     ] = None,
 ) -> None:
-    """Show what is done to a namespace and when, or set it."""
+    """Show what is done to a namespace and when, or set either of the two; the other stays."""
     with session.client() as client:
-        if set_ is None and schedule:
-            raise InvalidArgument("a schedule is set together with the policy: give --set, {} for the default")
-        if set_ is None:
+        if set_ is None and not schedule:
             care = client.jobs.policy()
         else:
-            care = client.jobs.set_policy(_policy(set_), schedules=dict(map(_schedule, schedule or ())))
+            policy_ = None if set_ is None else _policy(set_)
+            care = client.jobs.set_policy(policy_, schedules=dict(map(_schedule, schedule)) if schedule else None)
     session.output.show(care.model_dump(mode="json"), lambda: grid(_care(care)))
 
 
@@ -121,15 +122,15 @@ def _policy(text: str) -> dict[str, Any]:
     return found
 
 
-def _schedule(text: str) -> tuple[str, str]:
+def _schedule(text: str) -> tuple[str, str | None]:
     kind, equals, when = text.partition("=")
     if not equals:
         raise InvalidArgument("a schedule is KIND=WHEN, such as fade='0 3 * * *'")
-    return kind, when
+    return kind, when or None
 
 
 def _care(care: Care) -> dict[str, Any]:
-    shown = {name: _brief(value) if isinstance(value, dict) else value for name, value in care.policy}
+    shown = {name: _brief(value, "never") if isinstance(value, dict) else value for name, value in care.policy}
     return shown | {f"schedule of {one.kind}": f"{one.schedule}, next {one.next_at}" for one in care.schedules}
 
 
@@ -144,5 +145,6 @@ def _counts(run: JobRun) -> str:
     return _brief(run.counts) or "nothing"
 
 
-def _brief(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+def _brief(values: dict[str, Any], without: str = "none") -> str:
+    """Names and values on one line; `without` stands where there is no value."""
+    return ", ".join(f"{name} {without if value is None else value}" for name, value in values.items())

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from memsvc_client.cli.output import USAGE, Output
 
 ENTRY_POINT_GROUP = "memsvc.commands"
-SERVER_COMMANDS = frozenset({"serve", "migrate", "doctor", "admin-key"})
+SERVER_COMMANDS = frozenset({"serve", "migrate", "doctor", "admin-key", "lab"})
 NOT_INSTALLED = "the memsvc server is not installed here; get it with: pip install memsvc"
 
 
