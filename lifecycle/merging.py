@@ -9,9 +9,9 @@ trusted: so what is merged is exactly as trusted as each of its parts.
 What happened at different times happened twice. Times are near within `within_s`; other words for it than the same
 letters need the same moment. What is held true needs no time, unless it speaks of one ("tomorrow") or one is given.
 
-The pivot is the one that a user pinned or that others are merged into already, then of those that make claims the newest
-(a claim that is made again is confirmed; see `lifecycle.conflict`), then the one used most, then what lasts longest, is
-most important, came first.
+The pivot is the one that a user pinned or that others are merged into already, then of those that make claims the
+newest (a claim that is made again is confirmed; see `lifecycle.conflict`), then the one used most, then what lasts
+longest, is most important, came first.
 
 Vectors follow Wang et al. 2024 (KVMerger, arXiv:2407.08454): members weigh by a Gaussian kernel of their distance from
 the pivot,

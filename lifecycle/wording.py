@@ -9,8 +9,8 @@ Two texts say the same if they are equal in one of two forms:
   "Ada works at Fjord Labs", "Ada is employed by Fjord Labs".
 
 So a number, a name, a negation, a tense, a person, or any word of content that differs makes two texts different,
-however near their vectors are. Names are compared with their capitals, unless a text has none ("i live in oslo"). A form
-is a key: texts that say the same are found by looking it up, in time that grows with their number.
+however near their vectors are. Names are compared with their capitals, unless a text has none ("i live in oslo"). A
+form is a key: texts that say the same are found by looking it up, in time that grows with their number.
 """
 
 from __future__ import annotations

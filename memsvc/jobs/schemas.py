@@ -73,13 +73,6 @@ class CareQuery(ApiModel):
     namespace: NamespacePath
 
 
-class MergeOut(ApiModel):
-    """Which memories say the same."""
-
-    floor: float
-    within_s: float
-
-
 class PolicyOut(ApiModel):
     """A policy, whole."""
 
@@ -90,7 +83,7 @@ class PolicyOut(ApiModel):
     share_per_run: float
     protect_importance: float
     prior: float
-    merge: MergeOut
+    merge: dict[str, float]
 
 
 class ScheduledOut(ApiModel):

@@ -26,7 +26,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 Count = Callable[[str, int], None]
-"""Told what was done (`create`, `edit`, `forget`, `restore`, `erase`) to how many memories."""
+"""Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `erase`) to how many memories."""
 
 
 @dataclass(frozen=True, slots=True)
