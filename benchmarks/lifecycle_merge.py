@@ -1,19 +1,22 @@
 """What merging keeps, what it refuses, and what it costs.
 
-- `budgets`: the turns of two conversations of locomo_dev, each beside up to three rewordings (`benchmarks._reworded`; said
-  at the same moment), brought down to 50 % and 35 % of the memories. Recall@10 of the conversations' questions: a fact is
-  found if any memory that says it, or stands for one that does, is among the ten nearest. Compared at equal numbers of
-  memories: dropping some at random; merging what the rules find (in a random order, until the budget is reached; where the
-  rules find too little the rest is dropped) with the pivot's own vector, the mean of all, the kernel-weighted vector, or
-  all vectors kept as views of the pivot. Vectors alone, so that nothing else answers. Five orders, mean and deviation.
-- `contradictions`: sentences with one thing changed; how many are taken to say the same (none should be), and how many a
-  floor on the vectors alone would have merged.
+- `budgets`: the turns of two conversations of locomo_dev, each beside up to three rewordings (`benchmarks._reworded`;
+  said at the same moment), brought down to 50 % and 35 % of the memories. Recall@10 of the conversations' questions: a
+  fact is found if any memory that says it, or stands for one that does, is among the ten nearest. Compared at equal
+  numbers of memories: dropping some at random; merging what the rules find (in a random order, until the budget is
+  reached; where the rules find too little the rest is dropped) with the pivot's own vector, the mean of all, the
+  kernel-weighted vector, or all vectors kept as views of the pivot. Vectors alone, so that nothing else answers. Five
+  orders, mean and deviation.
+- `contradictions`: sentences with one thing changed, plain and reworded; how many are taken to say the same (none
+  should be), and how many a floor on the vectors alone would have merged.
 - `rewordings`: how many of the rewordings the rules see through.
 - `unmerge`: a service on SQLite: all is merged, taken back by an undo, and compared byte by byte.
 - `sets`: all merges that the rules find in the sets as they are, by id: to be judged by reading.
-- `cost`: finding what says the same by its words, beside comparing all vectors with all (`gpu.ops.near_pairs`), one thread.
+- with `--cost`, in results of its own: finding what says the same by its words, beside comparing all vectors with all
+  (`gpu.ops.near_pairs`), at 10,000 and 100,000 memories.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER (about 6 minutes on two cores; more when busy)
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER [--cost] (some 5 minutes of a core). What
+the model makes of the copies is kept in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ from retrieval.embedders import packaged
 SEED, COPIES, TOP_K, ORDERS = 7, 3, 10, 5
 BUDGETS = (0.5, 0.35)
 CONVERSATIONS = ("conv-26", "conv-30")
-SENTENCES = 200
+SENTENCES, TURNS = 200, 60
 SETS = ("locomo_dev", "factconsolidation", "covidqa_global", "hotpotqa")
 SIZES = (10_000, 100_000)
 THRESHOLD, MOST = 0.9, 8
@@ -70,23 +73,28 @@ def main() -> None:
     """Measure and save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the sets")
+    parser.add_argument("--cost", action="store_true", help="what it takes, instead of what it does")
     parser.add_argument("--size", action="append", type=int, help=f"memories of the cost; default: {SIZES}")
     parser.set_defaults(set=None)
     options = parser.parse_args()
     torch.set_num_threads(1)
     sets = {folder.name: load(folder) for folder in folders(options)}
+    command = "OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER"
+    if options.cost:
+        cost = _cost(sets, folders(options), options.size or SIZES)
+        print(save("lifecycle_merge_cost", cost, command=f"{command} --cost", seed=SEED))
+        return
     figures: dict[str, Any] = {}
-    for name, measure in {
-        "sets": lambda: {name: _found_in(sets[name]) for name in SETS},
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "sets": lambda: {one: _found_in(sets[one]) for one in SETS},
+        "budgets": lambda: _budgets(sets["locomo_dev"]),
         "contradictions": lambda: _contradictions(sets),
         "rewordings": lambda: _rewordings(sets),
         "unmerge": lambda: _unmerge(sets["locomo_dev"]),
-        "budgets": lambda: _budgets(sets["locomo_dev"]),
-        "cost": lambda: _cost(sets, folders(options), options.size or SIZES),
-    }.items():
+    }
+    for name, measure in parts.items():
         figures[name] = measure()
-        print(name, {key: value for key, value in figures[name].items() if key not in SETS})
-    command = "OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER"
+        print(name, {key: value for key, value in figures[name].items() if key not in SETS}, flush=True)
     print(save("lifecycle_merge", figures, command=command, seed=SEED))
 
 
@@ -131,7 +139,12 @@ def _sentences(sets: dict[str, Any]) -> list[str]:
 
 
 def _contradictions(sets: dict[str, Any]) -> dict[str, Any]:
-    pairs = [(text, kind, other) for text in _sentences(sets) for kind, other in contradictions(text, SEED)]
+    pairs = [
+        (text, kind, said)
+        for text in _sentences(sets)
+        for kind, other in contradictions(text, SEED)
+        for said in (other, *reworded(other, SEED, 1))
+    ]
     merged = [(text, other) for text, _, other in pairs if says_same(wording(text), wording(other))]
     sample = pairs[:: max(1, len(pairs) // SENTENCES)]
     first, second = (_embedded([pair[side] for pair in sample]) for side in (0, 2))
@@ -260,7 +273,7 @@ def _recall(scores: NDArray[Any], units: NDArray[np.int64], turns: dict[int, int
 
 def _unmerge(of: Any) -> dict[str, Any]:
     """Whether everything is as it was after all was merged and taken back."""
-    rows = of.corpus[:SENTENCES]
+    rows = of.corpus[:TURNS]
     drafts = [
         Draft(text, {"kind": int(Kind.SEMANTIC), "tags": [f"t{number % 3}", f"c{copy}"], "importance": copy / 4})
         for number, row in enumerate(rows)
@@ -268,7 +281,7 @@ def _unmerge(of: Any) -> dict[str, Any]:
     ]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
-            data_dir=Path(folder), database_url=f"sqlite:///{folder}/bench.db", embedder="packaged:",
+            data_dir=Path(folder), database_url=f"sqlite:///{folder}/bench.db",
             reranker="none", jobs="off",
         )  # fmt: skip
         container = Container(settings)
@@ -302,7 +315,7 @@ def _unmerge(of: Any) -> dict[str, Any]:
 
 
 def _everything(container: Container) -> bytes:
-    """A digest of all columns of all memories, but for the number and time of their last version, and of all vectors."""
+    """A digest of all columns of memories, but for number and time of their last version, and of all vectors."""
     digest = hashlib.sha256()
     columns = [column for column in MEMORY.c if column.name not in ("version", "updated_at")]
     with container.database.read() as connection:
@@ -343,13 +356,23 @@ def _cost(sets: dict[str, Any], where: list[Path], sizes: Sequence[int]) -> dict
 
 
 def _embedded(texts: Sequence[str]) -> NDArray[np.float32]:
+    """First views of texts, float32 `[n, dim]`; kept in the folder for temporary files."""
+    name = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+    kept = Path(tempfile.gettempdir()) / f"memsvc-bench-merge-{name}.npy"
+    if kept.exists():
+        found: NDArray[np.float32] = np.load(kept, allow_pickle=False)
+        return found
     embedder = packaged.load()
     made = [
         views[0]
         for start in range(0, len(texts), _AT_A_TIME)
         for views in embedder.embed_documents(list(texts[start : start + _AT_A_TIME]))
     ]
-    return np.stack(made).astype(np.float32)
+    vectors = np.stack(made).astype(np.float32)
+    partial = kept.with_name(f"partial-{kept.name}")
+    np.save(partial, vectors)
+    partial.rename(kept)
+    return vectors
 
 
 def _unit(vector: NDArray[Any]) -> NDArray[Any]:

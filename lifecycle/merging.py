@@ -18,7 +18,8 @@ the pivot,
 
     w_i = exp(-|x_p - x_i|^2 / 2 sigma^2) / sum_j exp(-|x_p - x_j|^2 / 2 sigma^2),
 
-with sigma from the set's own distances. Nothing here is fitted to data; `floor` and `within_s` are chosen.
+with sigma from the set's own distances: their mean. Nothing here is fitted to data; sigma, `floor` and `within_s` are
+chosen.
 """
 
 from __future__ import annotations
@@ -234,7 +235,7 @@ def moved(now: Standing, was: Standing, becomes: Standing) -> Standing:
 def kernel_weights(vectors: NDArray[Any], pivot: int = 0) -> NDArray[np.float64]:
     """w_i of the module's text, float64 `[n]`; they sum to 1.
 
-    2 sigma^2 is the square of the members' mean distance from the pivot. Where all are the same, all weigh the same.
+    Sigma is the members' mean distance from the pivot. Where all are the same, all weigh the same.
 
     Args:
         vectors: `[n, dim]`, of the pivot and its members.
@@ -243,7 +244,7 @@ def kernel_weights(vectors: NDArray[Any], pivot: int = 0) -> NDArray[np.float64]
     rows = np.asarray(vectors, np.float64)
     squared = np.sum((rows - rows[pivot]) ** 2, axis=1)
     others = np.delete(squared, pivot)
-    twice = float(np.mean(np.sqrt(others))) ** 2 if others.size else 0.0
+    twice = 2.0 * float(np.mean(np.sqrt(others))) ** 2 if others.size else 0.0
     kernel = np.exp(-squared / twice) if twice > 0.0 else np.ones(rows.shape[0])
     weights: NDArray[np.float64] = kernel / kernel.sum()
     return weights

@@ -114,7 +114,7 @@ class Wording:
     Attributes:
         words: by sentence, light words left out, in the order in which they are compared.
         asks: which of the sentences are questions.
-        names: words with a capital inside a sentence, folded; None for a text without any capital.
+        names: words with a capital inside a sentence, folded; None for a text without any capital (but the speaker's).
         made: what it claims.
         claimed: its claims, comparable, if they are all that it says; else empty.
     """
@@ -159,7 +159,7 @@ def wording(text: str, speaker: str | None = None) -> Wording:
         if kept:
             words.append(tuple(kept))
             asks.append("?" in sentence[-4:])
-    cased = frozenset(names) if _CAPITAL.search(text) else None
+    cased = frozenset(names) if _CAPITAL.search(text, _said_from(text)) else None
     made = claims(text, speaker)
     return Wording(tuple(words), tuple(asks), cased, made, _claimed(text, made))
 
@@ -178,9 +178,8 @@ def says_same(one: Wording, other: Wording) -> bool:
 
 def _sentences(text: str) -> Iterator[str]:
     """Sentences; who a line says is speaking is one, too."""
-    start, number = 0, 0
-    if opening_speaker(text[:200]) is not None:
-        start = text.index(":") + 1
+    start, number = _said_from(text), 0
+    if start:
         yield text[:start]
     for found in _SENTENCE.finditer(text, start):
         if found[0].strip():
@@ -189,6 +188,11 @@ def _sentences(text: str) -> Iterator[str]:
                 yield text[found.start() :]
                 return
             yield found[0]
+
+
+def _said_from(text: str) -> int:
+    """Where what is said begins, behind the name of whoever says it."""
+    return 0 if opening_speaker(text[:200]) is None else text.index(":") + 1
 
 
 def _words(sentence: str, names: set[str]) -> Iterable[str]:
