@@ -18,8 +18,8 @@ the pivot,
 
     w_i = exp(-|x_p - x_i|^2 / 2 sigma^2) / sum_j exp(-|x_p - x_j|^2 / 2 sigma^2),
 
-with sigma from the set's own distances: their mean. Nothing here is fitted to data; sigma, `floor` and `within_s` are
-chosen.
+with sigma from the set's own distances: their mean. Sigma, `floor` and `within_s` are chosen; sigma was first the mean
+over sqrt(2), and widened after a look at the measurement of docs/lifecycle/merging.md.
 """
 
 from __future__ import annotations
