@@ -131,6 +131,7 @@ GOOD = (
         k: v for k, v in _some(r, _memory(r, t, i)).items() if k not in {"links", "external_id"}}),
     Good("POST", "/v1/memories/{id}:forget"),
     Good("POST", "/v1/memories/{id}:restore"),
+    Good("POST", "/v1/memories/{id}:unmerge"),
     Good("DELETE", "/v1/memories/{id}"),
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
@@ -150,11 +151,15 @@ GOOD = (
     Good("POST", "/v1/entities:split", lambda r, t, i: {"namespace": "fuzz", "entity_id": t}),
     Good("GET", "/v1/policy", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("PUT", "/v1/policy", lambda r, t, i: _some(r, {
-        "namespace": "fuzz", "policy": {"below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5},
+        "namespace": "fuzz",
+        "policy": {
+            "below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5, "merge": {"floor": 0.9},
+        },
         "schedules": {"fade": "every 3600s", "conflict": None},
     }, "namespace")),
-    Good("POST", "/v1/job-runs", lambda r, t, i: _some(
-        r, {"namespace": "fuzz", "kind": r.choice(("fade", "conflict")), "dry_run": True}, "namespace", "kind")),
+    Good("POST", "/v1/job-runs", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "kind": r.choice(("fade", "conflict", "merge")), "dry_run": True,
+    }, "namespace", "kind")),
     Good("GET", "/v1/job-runs", query=lambda r, t, c: _some(
         r, {"namespace": "fuzz", "limit": "3", "cursor": c}, "namespace")),
     Good("GET", "/v1/job-runs/{id}"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from gpu.bank.records import Kind
+from lifecycle.merging import MergePolicy
 
 
 class Level(IntEnum):
@@ -37,6 +38,7 @@ class Policy:
         protect_importance: memories of at least this importance are not moved.
         prior: standard deviations of score that a memory which has faded to nothing stands behind a fresh one, in the
             order of the hits of a recall; from 0 to 1.
+        merge: which memories say the same.
     """
 
     below: Mapping[Level, float | None] = field(
@@ -54,6 +56,7 @@ class Policy:
     share_per_run: float = 0.05
     protect_importance: float = 0.9
     prior: float = 0.25
+    merge: MergePolicy = field(default_factory=MergePolicy)
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.

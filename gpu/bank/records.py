@@ -34,6 +34,7 @@ class State(IntEnum):
     QUARANTINED = 2
     SUPERSEDED = 3
     ARCHIVED = 4
+    MERGED = 5
 
 
 class Relation(IntEnum):

@@ -70,7 +70,7 @@ class Metrics:
         )
 
     def count_writes(self, op: str, number: int) -> None:
-        """Count memories that were created, edited, forgotten, restored or erased."""
+        """Count memories that were created, edited, forgotten, restored, unmerged or erased."""
         if number:
             self.writes.labels(op).inc(number)
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from gpu.bank.layouts import token_bytes
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation
 from memsvc.models.conditions import VERSION_AMONG, among
+from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.tables import ANALYSIS, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 from retrieval.analysis.folding import folded_text
@@ -92,7 +93,7 @@ _ROWS: Select[Any] = select(
 
 _ROWS_WIDTH = len(_ROWS.selected_columns)
 
-_VIEWS: Select[Any] = select(_ID, VERSION.c.version, EMBEDDING.c.vector).select_from(
+_VIEWS: Select[Any] = select(_ID, VERSION.c.version, EMBEDDING.c.vector, EMBEDDING.c.view).select_from(
     _VERSIONS.outerjoin(
         EMBEDDING,
         and_(
@@ -179,7 +180,7 @@ def load_versions(
             **among(keys[start : start + _CHUNK]),
         }
         rows += connection.execute(_ROWS_AMONG, these).all()
-        views += _present(connection.execute(_VIEWS_AMONG, these).all())
+        views += _standing(connection.execute(_VIEWS_AMONG, these).all())
     memories = list(dict.fromkeys(memory_id for memory_id, _ in keys))
     for start in range(0, len(memories), _CHUNK):
         these = {
@@ -222,7 +223,7 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
         with _collector_resting():
             rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE), space).all()
             wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
-            views = _present(connection.execute(wanted, space).all())
+            views = _standing(connection.execute(wanted, space).all())
             links = _present(connection.execute(_LINKS.where(*piece).order_by(*place.clauses, *_BY_LINK)).all())
             texts = _by_version(connection.execute(_TEXTS.where(*piece)).all())
             coded = _CODES.select_from(_MEMORIES_CODES).where(*piece)
@@ -254,6 +255,13 @@ def _present(found: Iterable[Any]) -> list[Any]:
     Outer joins, for the same reason as above.
     """
     return [row for row in found if row[2] is not None]
+
+
+def _standing(found: Iterable[Any]) -> list[Any]:
+    """Rows of `_VIEWS` that are there, in their order; where a version has a merged one, that one alone."""
+    views = _present(found)
+    merged = {(view[0], view[1]) for view in views if view[3] == MERGED_VIEW}
+    return [view for view in views if view[3] == MERGED_VIEW or (view[0], view[1]) not in merged] if merged else views
 
 
 def _by_version(found: Iterable[Any]) -> dict[tuple[Any, int], Any]:

@@ -19,9 +19,8 @@ from lifecycle.conflict import Dated, Supersession, begins, dated, supersession,
 from lifecycle.policy import Policy
 from lifecycle.steps import BY, Step
 from memsvc.memories import repository as memories
-from memsvc.memories.draft import LinkDraft
+from memsvc.memories.draft import LinkDraft, pair_bytes
 from memsvc.memories.ledger import Ledger, Stored
-from memsvc.memories.write import pair_bytes
 from memsvc.models import Relation
 from memsvc.namespaces.repository import NamespaceRow
 

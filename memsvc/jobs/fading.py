@@ -19,10 +19,10 @@ from lifecycle.policy import Level, Policy
 from lifecycle.retention import NO_SURPRISE
 from lifecycle.steps import Step
 from memsvc.memories import repository as memories
+from memsvc.memories.draft import pair_bytes
 from memsvc.memories.fading import faded, level_of, seconds
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.repository import unexpired
-from memsvc.memories.write import pair_bytes
 from memsvc.models.tables import MEMORY
 from memsvc.namespaces.repository import NamespaceRow
 

@@ -19,6 +19,17 @@ Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
 Schedule = Annotated[str, Bytes(100)]
 
 
+class MergeIn(ApiModel):
+    """Which memories say the same and become one; what is not named is as by default."""
+
+    floor: FiniteFloat = Field(
+        DEFAULT.merge.floor, ge=0.0, le=1.0, description="Least likeness of the vectors of what is merged."
+    )
+    within_s: FiniteFloat = Field(
+        DEFAULT.merge.within_s, ge=0.0, le=86_400.0, description="How far tellings of one event lie apart at most."
+    )
+
+
 class PolicyIn(ApiModel):
     """What is done with memories as they fade; what is not named is as by default."""
 
@@ -38,6 +49,7 @@ class PolicyIn(ApiModel):
         le=1.0,
         description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
+    merge: MergeIn = Field(default_factory=MergeIn)
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
@@ -72,6 +84,7 @@ class PolicyOut(ApiModel):
     share_per_run: float
     protect_importance: float
     prior: float
+    merge: dict[str, float]
 
 
 class ScheduledOut(ApiModel):

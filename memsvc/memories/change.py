@@ -15,16 +15,16 @@ from memsvc.core.errors import Conflict, NotFound, PreconditionFailed
 from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.index.keeper import Keeper
-from memsvc.memories import recalls, repository
+from memsvc.memories import merged, recalls, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Draft, Encoding
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
-from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise
+from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise, says_other
 
-_SHOWN = frozenset({State.ACTIVE})
+_SHOWN = frozenset({State.ACTIVE, State.MERGED})
 _HIDDEN = frozenset({State.FORGOTTEN, State.ARCHIVED})
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
@@ -105,7 +105,10 @@ class Changer:
                     return revise(ledger, stored, values, None, self._preparer, "edited")
                 return self._rewrite(ledger, stored, draft, read, is_last=number == ATTEMPTS)
 
-            return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "edit")
+            def parts(stored: Stored) -> bool:
+                return says_other(stored, draft.content, draft.named(self._clock.now()))
+
+            return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "edit", parts)
 
         return _tried(attempt)
 
@@ -176,6 +179,26 @@ class Changer:
 
         return self._apply(author, memory_id, allowed, _HIDDEN, change, if_match, claim, "restore")
 
+    def unmerge(
+        self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
+        """Take a memory out of the one that it is merged into, or out of one all that are merged into it.
+
+        What is taken out is not merged again before somebody edits it.
+
+        Raises:
+            NotFound: there is no such memory.
+            Conflict: it is not merged.
+            PreconditionFailed: `if_match` is not its version.
+        """
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            if not merged.split(ledger, stored):
+                raise Conflict("the memory is not merged with any other")
+            return ledger.version_of(stored)
+
+        return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "unmerge")
+
     def erase(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
     ) -> Outcome:
@@ -202,7 +225,9 @@ class Changer:
                 ledger.erase(memory_id, digest)
                 return int(stored.row["version"])
 
-            return self._apply(author, memory_id, allowed, None, change, if_match, claim, "erase", scrub=True)
+            return self._apply(
+                author, memory_id, allowed, None, change, if_match, claim, "erase", lambda _: True, scrub=True
+            )
 
         return _tried(attempt)
 
@@ -212,7 +237,7 @@ class Changer:
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> Stored:
         with self._database.read() as connection:
             found = repository.located(connection, author.tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or not found[0].is_shown(self._clock.now()):
+        if found is None or not allowed(found[1].path) or not found[0].is_there(self._clock.now()):
             raise NotFound("there is no such memory")
         return found[0]
 
@@ -226,10 +251,15 @@ class Changer:
         if_match: int | None,
         claim: Claim | None,
         op: str,
+        parts: Callable[[Stored], bool] = lambda stored: False,
         *,
         scrub: bool = False,
     ) -> Outcome:
-        """Find the memory under its namespace's lock, check, change, and make the change findable."""
+        """Find the memory under its namespace's lock, check, change, and make the change findable.
+
+        Args:
+            parts: whether the change parts a memory from those that are merged into it.
+        """
         tenant = author.tenant_id
 
         def unit(connection: Connection) -> Outcome:
@@ -243,6 +273,9 @@ class Changer:
             if if_match is not None and stored.row["version"] != if_match:
                 raise PreconditionFailed("the memory has another version; read it again and repeat the change")
             ledger = Ledger(connection, namespace, now, author.name)
+            is_apart = op != "unmerge" and (stored.row["merged_into"] is not None or parts(stored))
+            if is_apart and merged.stand_alone(ledger, [stored]):
+                stored = repository.by_ids(connection, *namespace.key, [memory_id])[memory_id]
             version = change(ledger, stored)
             item = {"status": 200, "id": str(memory_id), "version": version}
             return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}

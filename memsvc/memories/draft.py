@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.records import Kind, State
+from memsvc.filters.pairs import row_pairs
 from memsvc.models import Relation
 from retrieval.types import TextAnalysis
 
@@ -119,6 +120,11 @@ def described(named: Mapping[str, Any]) -> dict[str, Any]:
     if values["kind"] is None:
         values["kind"] = int(_kind_of(values))
     return values
+
+
+def pair_bytes(values: Mapping[str, Any], external_id: str | None) -> bytes:
+    """The hashed (field, value) pairs of a memory as they are stored."""
+    return row_pairs({**values, "external_id": external_id}).astype("<u8").tobytes()
 
 
 def _kind_of(values: Mapping[str, Any]) -> Kind:

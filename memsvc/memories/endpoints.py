@@ -255,6 +255,23 @@ async def restore_memory(request: Request, principal: Writer, memory_id: str) ->
     return await _answer(request, principal, outcome)
 
 
+@router.post(
+    "/memories/{memory_id}:unmerge",
+    response_model=MemoryAnswer,
+    responses=_WRITE,
+    openapi_extra={"parameters": _CHANGE},
+)
+async def unmerge_memory(request: Request, principal: Writer, memory_id: str) -> Response:
+    """Take a memory out of the one that stands for it, or out of one all that it stands for, for good."""
+    container = _container(request)
+    identifier = path_id(memory_id)
+    token = claim(request, principal, container.secrets, f"unmerge {identifier}", None)
+    outcome = await run_blocking(
+        request, container.changer.unmerge, _author(principal), identifier, principal.may, if_match(request), token
+    )
+    return await _answer(request, principal, outcome)
+
+
 @router.delete(
     "/memories/{memory_id}", status_code=204, response_class=Response, responses=_WRITE,
     openapi_extra={"parameters": _CHANGE},

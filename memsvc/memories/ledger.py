@@ -17,9 +17,11 @@ from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
+from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
+from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -66,6 +68,10 @@ class Stored:
         """Whether it is there for ordinary readers: active, and its time to live has not ended."""
         return bool(self.row["state"] == State.ACTIVE) and not self.is_expired(now)
 
+    def is_there(self, now: datetime) -> bool:
+        """Whether whoever knows its id may read and change it: shown, or merged into another."""
+        return self.row["state"] in (State.ACTIVE, State.MERGED) and not self.is_expired(now)
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -85,6 +91,7 @@ class Ledger:
     _tokens: list[dict[str, Any]] = field(default_factory=list)
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
+    _remerged: set[UUID] = field(default_factory=set)
 
     def create(
         self,
@@ -146,6 +153,11 @@ class Ledger:
             self._derived(stored.id, version, prepared)
         return version
 
+    def version_of(self, stored: Stored) -> int:
+        """The version of a memory that stands once everything so far is written."""
+        made = [update["b_version"] for update in self._updates if update["b_id"] == stored.id]
+        return int(made[-1] if made else stored.row["version"])
+
     def link(self, from_id: UUID, links: Sequence[LinkDraft]) -> None:
         """Links from one memory to others."""
         self._links += [
@@ -188,12 +200,13 @@ class Ledger:
                     table.c.memory_id == stored.id,
                     table.c.version == stored.row["content_version"],
                     table.c.space_id == self.namespace.space_id,
+                    *more,
                 )
                 .order_by(*order)
             ).all()
-            for table, columns, order in (
-                (EMBEDDING, (EMBEDDING.c.vector,), (EMBEDDING.c.view,)),
-                (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.n_tokens, TOKEN_EMBEDDING.c.codes, _CONTEXT), ()),
+            for table, columns, more, order in (
+                (EMBEDDING, (EMBEDDING.c.vector,), (EMBEDDING.c.view != MERGED_VIEW,), (EMBEDDING.c.view,)),
+                (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.n_tokens, TOKEN_EMBEDDING.c.codes, _CONTEXT), (), ()),
             )
         )
         joined = np.frombuffer(b"".join(row.vector for row in vectors), dtype="<f2")
@@ -216,6 +229,10 @@ class Ledger:
         self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
+
+    def remerge(self, pivot_id: UUID) -> None:
+        """The merged vector of a memory is made anew with the next `flush`, from what is merged into it then."""
+        self._remerged.add(pivot_id)
 
     def erase(self, memory_id: UUID, digest: bytes) -> None:
         """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
@@ -246,6 +263,7 @@ class Ledger:
         self._insert(EMBEDDING, self._embeddings)
         self._insert(TOKEN_EMBEDDING, self._tokens)
         self._insert_links()
+        self._remake_merged()
         if not self._changes:
             return self.namespace.head_seq
         head = namespaces.advance(self.connection, self.namespace, len(self._changes))
@@ -369,6 +387,13 @@ class Ledger:
                 ),
                 self._outdated,
             )
+
+    def _remake_merged(self) -> None:
+        """Merged vectors of memories that were merged or separated, or of which a part has other vectors now."""
+        reread = [outdated["b_id"] for outdated in self._outdated]
+        for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
+            if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
+                self._change(ChangeOp.REWRITE, pivot_id, None)
 
     def _apply_updates(self) -> None:
         if not self._updates:

@@ -48,7 +48,10 @@ class Page:
 
 
 class Reading:
-    """Reads memories of one tenant. What is unknown, foreign, out of reach or forgotten raises the same `NotFound`."""
+    """Reads memories of one tenant. What is unknown, foreign, out of reach or forgotten raises the same `NotFound`.
+
+    A memory that is merged into another can still be read by its id, alone and with its history and links.
+    """
 
     def __init__(self, database: Database, clock: Clock, cursors: CursorCodec) -> None:
         self._database = database
@@ -144,6 +147,6 @@ class Reading:
 
     def _active(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
         found = repository.located(connection, tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or not found[0].is_shown(self._clock.now()):
+        if found is None or not allowed(found[1].path) or not found[0].is_there(self._clock.now()):
             raise NotFound("there is no such memory")
         return self._located(*found)

@@ -249,15 +249,23 @@ _STATEMENTS = ("id", "state", "speaker", "occurred_at", "valid_from", "valid_to"
 
 
 def statements(
-    connection: Connection, tenant_id: UUID, namespace_id: UUID, states: Iterable[State], now: datetime
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    states: Iterable[State],
+    now: datetime,
+    more: Sequence[str] = (),
 ) -> Iterator[Stored]:
     """What a namespace's memories in these states say now, by id; read in pages, so that few texts are held at once.
+
+    Args:
+        more: further columns to be read.
 
     Returns:
         Of their rows id, state, speaker, the times, pinned, legal_hold, and the `reason` of the version that stands.
     """
     current = VERSION.alias("current")
-    columns = [MEMORY.c[name] for name in _STATEMENTS]
+    columns = [MEMORY.c[name] for name in (*_STATEMENTS, *more)]
     query = (
         select(*columns, _TEXT.c.content, current.c.reason)
         .outerjoin(
@@ -375,6 +383,7 @@ _SHOWN = (
         MEMORY.c.level,
         MEMORY.c.legal_hold,
         MEMORY.c.surprise,
+        MEMORY.c.merged_into,
     )
     .join(
         _TEXT,
@@ -401,7 +410,10 @@ def versions(
 
 
 def links(connection: Connection, tenant_id: UUID, memory_id: UUID, now: datetime) -> list[tuple[str, UUID, bool]]:
-    """Links of a memory to active, unexpired ones: (relation, other memory, whether it points there)."""
+    """Links of a memory to active, unexpired ones: (relation, other memory, whether it points there).
+
+    What is merged is the same: the memory that it stands for points to the one that stands for it.
+    """
     found: list[tuple[str, UUID, bool]] = []
     for own, other, outgoing in ((LINK.c.from_id, LINK.c.to_id, True), (LINK.c.to_id, LINK.c.from_id, False)):
         query = (
@@ -411,7 +423,63 @@ def links(connection: Connection, tenant_id: UUID, memory_id: UUID, now: datetim
             .order_by(LINK.c.relation, other)
         )
         found += [(relation, identifier, outgoing) for relation, identifier in connection.execute(query)]
+    for own, other, outgoing in ((MEMORY.c.id, MEMORY.c.merged_into, True), (MEMORY.c.merged_into, MEMORY.c.id, False)):
+        query = (
+            select(other).where(MEMORY.c.tenant_id == tenant_id, own == memory_id, other.is_not(None)).order_by(other)
+        )
+        same = [(Relation.SAME_AS.value, identifier, outgoing) for identifier in connection.execute(query).scalars()]
+        found += [link for link in same if link not in found]
     return found
+
+
+def members(connection: Connection, tenant_id: UUID, pivot_ids: Iterable[UUID]) -> dict[UUID, list[Stored]]:
+    """What is merged into memories, by pivot, in the order of ids."""
+    found: dict[UUID, list[Stored]] = {}
+    for part in _chunks(list(pivot_ids)):
+        query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.merged_into.in_(part)).order_by(MEMORY.c.id)
+        for row in connection.execute(query):
+            found.setdefault(row.merged_into, []).append(_to_stored(row))
+    return found
+
+
+def orphans(connection: Connection, tenant_id: UUID, namespace_id: UUID, now: datetime) -> list[UUID]:
+    """Memories that are merged into one that is gone, or whose time to live has ended before theirs; by id."""
+    pivot = MEMORY.alias("pivot")
+    query = (
+        select(MEMORY.c.id)
+        .outerjoin(pivot, and_(pivot.c.tenant_id == MEMORY.c.tenant_id, pivot.c.id == MEMORY.c.merged_into))
+        .where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.namespace_id == namespace_id,
+            MEMORY.c.merged_into.is_not(None),
+            or_(pivot.c.id.is_(None), pivot.c.expires_at <= now),
+            unexpired(now),
+        )
+        .order_by(MEMORY.c.id)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def marked(connection: Connection, tenant_id: UUID, namespace_id: UUID, reason: str) -> set[UUID]:
+    """Memories of which a version since their text was last written has a certain reason."""
+    query = select(MEMORY.c.id).join(
+        VERSION,
+        and_(
+            VERSION.c.tenant_id == MEMORY.c.tenant_id,
+            VERSION.c.memory_id == MEMORY.c.id,
+            VERSION.c.version >= MEMORY.c.content_version,
+            VERSION.c.reason == reason,
+        ),
+    )
+    found = connection.execute(query.where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id))
+    return set(found.scalars())
+
+
+def lock(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> None:
+    """Keeps others from writing uses of memories until the transaction ends; always in the same order."""
+    for part in _chunks(sorted(set(memory_ids), key=lambda one: one.bytes)):
+        query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part)).order_by(MEMORY.c.id)
+        connection.execute(query.with_for_update()).all()
 
 
 def matching(connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool]) -> list[UUID]:

@@ -23,7 +23,7 @@ from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.models import Relation
 
 KindName = Literal["episodic", "semantic", "procedural"]
-StateName = Literal["active", "forgotten", "quarantined", "superseded", "archived"]
+StateName = Literal["active", "forgotten", "quarantined", "superseded", "archived", "merged"]
 LevelName = Literal["active", "warm", "cold", "archived", "forgotten"]
 OutcomeName = Literal["success", "failure", "partial", "unknown"]
 
@@ -225,6 +225,7 @@ class MemoryOut(ApiModel):
     trust: float
     pinned: bool
     state: StateName
+    merged_into: UUID | None = Field(description="The memory that says the same and stands for this one.")
     level: LevelName | None = Field(description="How far it has faded; null for a memory that does not.")
     retention: float | None = Field(description="From 1 (just written or recalled) down to 0, as its policy has it.")
     fades_at: Instant | None = Field(description="When it falls to the next level if nobody recalls it.")
@@ -350,7 +351,7 @@ def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Dra
 
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 _STATE_NAMES = {int(state): state.name.lower() for state in State}
-_MEMORY = (*_PLAIN, "external_id", "recorded_at", "updated_at", "expires_at", "trust", "version")
+_MEMORY = (*_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "trust", "version")
 _VERSION = (
     "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",
     "recorded_to", "reason", "writer",

@@ -13,11 +13,11 @@ from gpu.bank.records import State
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, FieldError, InvalidInput, ServiceError
 from memsvc.core.ids import new_id
-from memsvc.filters.pairs import row_pairs
 from memsvc.index.keeper import Keeper
-from memsvc.memories import repository
+from memsvc.memories import merged, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
+from memsvc.memories.draft import pair_bytes as pair_bytes
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
@@ -26,7 +26,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 Count = Callable[[str, int], None]
-"""Told what was done (`create`, `edit`, `forget`, `restore`, `erase`) to how many memories."""
+"""Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `erase`) to how many memories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +187,6 @@ def check_interval(values: Mapping[str, Any]) -> None:
         raise InvalidInput.field("/valid_to", "interval", "must be later than the memory's valid_from")
 
 
-def pair_bytes(values: Mapping[str, Any], external_id: str | None) -> bytes:
-    """The hashed (field, value) pairs of a memory as they are stored."""
-    return row_pairs({**values, "external_id": external_id}).astype("<u8").tobytes()
-
-
 def problem_item(error: ServiceError) -> dict[str, Any]:
     """The place of a refused item in a batch's answer."""
     errors = [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in error.errors]
@@ -250,11 +245,21 @@ class _Call:
         named = [d.external_id for d in valid if d.external_id is not None]
         self._now = ledger.now
         self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
+        parting = (self._parting(draft) for draft in valid)
+        if merged.stand_alone(ledger, [stored for stored in parting if stored is not None]):
+            self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
         targets = {link.to_id for d in valid for link in d.links}
         self._targets = repository.existing(ledger.connection, tenant, namespace, targets, self._now)
         self._ids: dict[int, UUID] = {}
         self._created: set[int] = set()
         self._seen: set[str] = set()
+
+    def _parting(self, draft: Draft) -> Stored | None:
+        """The memory that a draft edits, if it may not stay merged with others."""
+        stored = None if draft.external_id is None else self._known.get(draft.external_id)
+        if stored is None or stored.row["merged_into"] is not None:
+            return stored
+        return stored if says_other(stored, draft.content, draft.named(self._now)) else None
 
     def run(self) -> list[dict[str, Any]]:
         """Answers of all items, in order."""
@@ -355,6 +360,12 @@ class NewText:
 
     content: str
     prepared: Prepared
+
+
+def says_other(stored: Stored, content: str | None, named: Mapping[str, Any]) -> bool:
+    """Whether a memory says something else after an edit: in other words, or of other circumstances."""
+    changed = Circumstances.of({**stored.row, **named}) != Circumstances.of(stored.row)
+    return changed or (content is not None and content != stored.content)
 
 
 def revise(

@@ -19,6 +19,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
 
+MERGED_VIEW = -1
+"""The view of a memory that others are merged into: it stands for all the others of its version."""
+
 
 class EmbeddingSpaceRow(Base):
     """One model with one dimension. A catalogue of the server, not of a tenant."""

@@ -70,6 +70,7 @@ class Memory(Described, Base):
         Index("ix_memory_tenant_id_namespace_id_recorded_at_id", "tenant_id", "namespace_id", "recorded_at", "id"),
         # Inside a conversation the order is that of the ids, which are ordered by time.
         Index("ix_memory_tenant_id_namespace_id_sequence_id_id", "tenant_id", "namespace_id", "sequence_id", "id"),
+        Index("ix_memory_tenant_id_merged_into", "tenant_id", "merged_into"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -88,6 +89,10 @@ class Memory(Described, Base):
     legal_hold: Mapped[bool] = mapped_column(server_default=false())
     # From 0 to 1, how unlike everything that was there it was. NULL: nobody has looked yet.
     surprise: Mapped[float | None]
+    # The memory that says the same and stands for this one, whose state is `merged`.
+    merged_into: Mapped[UUID | None]
+    # What a memory that others are merged into was by itself, see `memsvc.memories.merged`.
+    before_merge: Mapped[dict[str, Any] | None]
     # Wrapped data key of this memory. NULL while encryption at rest is off: content and vectors are plain then.
     data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
 

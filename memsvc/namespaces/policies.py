@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection
 
 from gpu.bank.records import Kind
+from lifecycle.merging import MergePolicy
 from lifecycle.policy import DEFAULT, Level, Policy
 from memsvc.models.tables import NAMESPACE
 from memsvc.namespaces.repository import NamespaceRow
@@ -29,7 +31,8 @@ def to_policy(stored: Mapping[str, Any]) -> Policy:
     }
     factors = {**DEFAULT.factors, **{Kind[kind.upper()]: float(by) for kind, by in stored.get("factors", {}).items()}}
     plain = {name: stored[name] for name in _PLAIN if name in stored}
-    return Policy(below=below, coldest=coldest, factors=factors, **plain)
+    merge = MergePolicy(**stored.get("merge", {}))
+    return Policy(below=below, coldest=coldest, factors=factors, merge=merge, **plain)
 
 
 def shown(policy: Policy) -> dict[str, Any]:
@@ -39,6 +42,7 @@ def shown(policy: Policy) -> dict[str, Any]:
         "coldest": {kind.name.lower(): level.name.lower() for kind, level in policy.coldest.items()},
         "factors": {kind.name.lower(): factor for kind, factor in policy.factors.items()},
         **{name: getattr(policy, name) for name in _PLAIN},
+        "merge": asdict(policy.merge),
     }
 
 

@@ -39,6 +39,8 @@ class World:
             memory_id: str = self.ada.remember("hello")["id"]
             if example.template.endswith(":restore"):
                 self.ada.forget(memory_id)
+            if example.template.endswith(":unmerge"):
+                return self.ada.merged()
             return memory_id
         if example.about == "recall":
             return str(self.ada.recall("hello")["id"])

@@ -183,3 +183,30 @@ def test_an_archived_memory_can_be_asked_for_and_brought_back(ada: Caller) -> No
     assert [hit["memory"]["level"] for hit in asked["hits"]] == ["archived"]
     assert ada.restore(memory["id"]).status_code == 200
     assert len(ada.recall("walk park")["hits"]) == 1
+
+
+def test_a_merged_memory_says_where_it_went_and_comes_back(ada: Caller) -> None:
+    member = ada.merged()
+    shown = ada.get(member).json()
+    pivot = ada.get(shown["merged_into"]).json()
+    assert (shown["state"], pivot["state"], pivot["merged_into"]) == ("merged", "active", None)
+    links = ada.ask("GET", f"/v1/memories/{pivot['id']}/links").json()["items"]
+    assert links == [{"relation": "same_as", "memory_id": member, "direction": "in"}]
+    hits = [hit["memory"]["id"] for hit in ada.recall(shown["content"])["hits"]]
+    assert member not in hits
+    assert pivot["id"] in hits
+    listed = ada.ask("GET", "/v1/memories", params={"namespace": ada.namespace, "filter": '{"state": "merged"}'})
+    assert [one["id"] for one in listed.json()["items"]] == [member]
+    stale = {"If-Match": '"1"'}
+    assert_problem(ada.ask("POST", f"/v1/memories/{member}:unmerge", headers=stale), 412)
+    back = ada.ask("POST", f"/v1/memories/{member}:unmerge").json()["memory"]
+    assert (back["state"], back["merged_into"]) == ("active", None)
+    assert_problem(ada.ask("POST", f"/v1/memories/{member}:unmerge"), 409)
+    history = ada.ask("GET", f"/v1/memories/{member}/history").json()["items"]
+    assert [version["reason"] for version in history] == ["created", "merged", "unmerged"]
+
+
+@pytest.mark.parametrize("merge", [{"floor": 1.5}, {"within_s": -1}, {"within_s": 1e9}, {"near": 1}, None])
+def test_a_merging_without_sense_is_refused(ada: Caller, merge: Any) -> None:
+    ada.remember("hello")
+    assert_problem(put(ada, policy={"merge": merge}), 422)

@@ -413,6 +413,14 @@ class AsyncMemoryClient:
         """Brings a forgotten memory back."""
         return await self._transport.send(self._protocol.restore(memory_id, idempotency_key))
 
+    async def unmerge(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
+        """Takes a memory out of the one that stands for it, or out of one all that it stands for, for good.
+
+        Raises:
+            Conflict: It is not merged with any.
+        """
+        return await self._transport.send(self._protocol.unmerge(memory_id, idempotency_key))
+
     async def erase(self, memory_id: str) -> None:
         """Destroys a memory with its history. There is no way back.
 

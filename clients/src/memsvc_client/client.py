@@ -410,6 +410,14 @@ class MemoryClient:
         """Brings a forgotten memory back."""
         return self._transport.send(self._protocol.restore(memory_id, idempotency_key))
 
+    def unmerge(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
+        """Takes a memory out of the one that stands for it, or out of one all that it stands for, for good.
+
+        Raises:
+            Conflict: It is not merged with any.
+        """
+        return self._transport.send(self._protocol.unmerge(memory_id, idempotency_key))
+
     def erase(self, memory_id: str) -> None:
         """Destroys a memory with its history. There is no way back.
 

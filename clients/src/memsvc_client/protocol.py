@@ -239,6 +239,10 @@ class Protocol:
         """POST /v1/memories/{id}:restore."""
         return self._post(_memory_path(memory_id, ":restore"), None, _read_written, idempotency_key)
 
+    def unmerge(self, memory_id: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:unmerge."""
+        return self._post(_memory_path(memory_id, ":unmerge"), None, _read_written, idempotency_key)
+
     def erase(self, memory_id: str) -> Call[None]:
         """DELETE /v1/memories/{id}."""
         return Call("DELETE", _memory_path(memory_id), nothing, keyed=True, gone_is_done=True)

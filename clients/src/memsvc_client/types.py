@@ -43,6 +43,8 @@ class Memory(Model):
     importance: float | None = None
     trust: float | None = None
     pinned: bool = False
+    merged_into: str | None = None
+    """The memory that says the same and stands for this one."""
     level: str | None = None
     """How far it has faded: active, warm, cold, archived, forgotten."""
     retention: float | None = None

@@ -89,6 +89,7 @@ GOLDEN: list[tuple[str, Any]] = [
     (f"memories links {ID}", {"items": [{"relation": "follows", "memory_id": ID, "direction": "out"}]}),
     (f"memories forget {ID}", {"memory": MEMORY | {"state": "forgotten"}, "seq": 8, "created": False}),
     (f"memories restore {ID}", {"memory": MEMORY, "seq": 7, "created": False}),
+    (f"memories unmerge {ID}", {"memory": MEMORY, "seq": 7, "created": False}),
     (f"memories erase {ID} --yes", {"erased": ID}),
     (
         "recall tea",

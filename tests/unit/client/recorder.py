@@ -191,6 +191,7 @@ def plausible(seen: Seen) -> Answer:
         ("PATCH", "/v1/memories/{id}"): Answer(200, {"memory": memory(version=2), "seq": 8}),
         ("POST", "/v1/memories/{id}:forget"): Answer(200, {"memory": memory(state="forgotten"), "seq": 8}),
         ("POST", "/v1/memories/{id}:restore"): Answer(200, written),
+        ("POST", "/v1/memories/{id}:unmerge"): Answer(200, written),
         ("DELETE", "/v1/memories/{id}"): Answer(204),
         ("GET", "/v1/memories/{id}/history"): Answer(
             200, {"items": [{"version": 1, "content": "x", "state": "active", "reason": "written", "writer": "ada"}]}

@@ -109,7 +109,7 @@ def test_edit_is_a_merge_patch_with_a_precondition(connect: Connect, plausible_s
     assert written.memory.version == 2
 
 
-@pytest.mark.parametrize(("verb", "state"), [("forget", "forgotten"), ("restore", "active")])
+@pytest.mark.parametrize(("verb", "state"), [("forget", "forgotten"), ("restore", "active"), ("unmerge", "active")])
 def test_forget_and_restore(connect: Connect, plausible_service: Recorder, verb: str, state: str) -> None:
     written = getattr(connect(plausible_service.url), verb)(ID)
     assert plausible_service.last.path == f"/v1/memories/{ID}:{verb}"

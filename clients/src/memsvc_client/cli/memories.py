@@ -119,6 +119,13 @@ def restore(session: Session, memory_id: opt.MemoryId) -> None:
 
 
 @command(app)
+def unmerge(session: Session, memory_id: opt.MemoryId) -> None:
+    """Take a memory out of the one that says the same and stands for it."""
+    with session.client() as client:
+        _show_written(session, client.unmerge(memory_id), "unmerged")
+
+
+@command(app)
 def erase(
     session: Session,
     memory_id: opt.MemoryId,

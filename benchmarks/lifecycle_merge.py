@@ -1,0 +1,384 @@
+"""What merging keeps, what it refuses, and what it costs.
+
+- `budgets`: the turns of two conversations of locomo_dev, each beside up to three rewordings (`benchmarks._reworded`;
+  said at the same moment), brought down to 50 % and 35 % of the memories. Recall@10 of the conversations' questions: a
+  fact is found if any memory that says it, or stands for one that does, is among the ten nearest. Compared at equal
+  numbers of memories: dropping some at random; merging what the rules find (in a random order, until the budget is
+  reached; where the rules find too little the rest is dropped) with the pivot's own vector, the mean of all, the
+  kernel-weighted vector, or all vectors kept as views of the pivot. Vectors alone, so that nothing else answers. Five
+  orders, mean and deviation.
+- `contradictions`: sentences with one thing changed, plain and reworded; how many are taken to say the same (none
+  should be), and how many a floor on the vectors alone would have merged.
+- `rewordings`: how many of the rewordings the rules see through.
+- `unmerge`: a service on SQLite: all is merged, taken back by an undo, and compared byte by byte.
+- `sets`: all merges that the rules find in the sets as they are, by id: to be judged by reading.
+- with `--cost`, in results of its own: finding what says the same by its words, beside comparing all vectors with all
+  (`gpu.ops.near_pairs`), at 10,000 and 100,000 memories.
+
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER [--cost] (some 5 minutes of a core). What
+the model makes of the copies is kept in the folder for temporary files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from benchmarks._bank_data import memories
+from benchmarks._enlarged import enlarged, real
+from benchmarks._results import save
+from benchmarks._reworded import contradictions, reworded
+from benchmarks.models_data import load
+from benchmarks.quality.sets import folders
+from gpu.bank.bank import Bank
+from gpu.bank.filters import ScanFilter
+from gpu.bank.records import Kind
+from gpu.ops.near_pairs.op import near_pairs
+from lifecycle.merging import Merge, MergePolicy, Told, merged_vector, merges
+from lifecycle.wording import says_same, wording
+from memsvc.core.settings import Settings
+from memsvc.memories.draft import Draft
+from memsvc.memories.write import Author
+from memsvc.models.tables import EMBEDDING, MEMORY
+from memsvc.wiring import Container
+from retrieval.analysis.folding import folded_text
+from retrieval.embedders import packaged
+
+SEED, COPIES, TOP_K, ORDERS = 7, 3, 10, 5
+BUDGETS = (0.5, 0.35)
+CONVERSATIONS = ("conv-26", "conv-30")
+SENTENCES, TURNS = 200, 60
+SETS = ("locomo_dev", "factconsolidation", "covidqa_global", "hotpotqa")
+SIZES = (10_000, 100_000)
+THRESHOLD, MOST = 0.9, 8
+_AT_A_TIME = 64
+_THEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def main() -> None:
+    """Measure and save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of the sets")
+    parser.add_argument("--cost", action="store_true", help="what it takes, instead of what it does")
+    parser.add_argument("--size", action="append", type=int, help=f"memories of the cost; default: {SIZES}")
+    parser.set_defaults(set=None)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    sets = {folder.name: load(folder) for folder in folders(options)}
+    command = "OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER"
+    if options.cost:
+        cost = _cost(sets, folders(options), options.size or SIZES)
+        print(save("lifecycle_merge_cost", cost, command=f"{command} --cost", seed=SEED))
+        return
+    figures: dict[str, Any] = {}
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "sets": lambda: {one: _found_in(sets[one]) for one in SETS},
+        "budgets": lambda: _budgets(sets["locomo_dev"]),
+        "contradictions": lambda: _contradictions(sets),
+        "rewordings": lambda: _rewordings(sets),
+        "unmerge": lambda: _unmerge(sets["locomo_dev"]),
+    }
+    for name, measure in parts.items():
+        figures[name] = measure()
+        print(name, {key: value for key, value in figures[name].items() if key not in SETS}, flush=True)
+    print(save("lifecycle_merge", figures, command=command, seed=SEED))
+
+
+def _told(number: int, text: str, kind: str, at: datetime | None, speaker: str | None) -> Told:
+    digest = hashlib.sha256(folded_text(text).encode()).digest()
+    says = wording(text, speaker)
+    return Told(UUID(int=number), Kind[kind.upper()], says, (speaker,), digest, at, at or _THEN, 0, 1.0, 0.5)
+
+
+def _rows(of: Any) -> Iterator[tuple[str, Told]]:
+    """(id, memory) of a set, as they are."""
+    for number, row in enumerate(of.corpus):
+        at = None if row["occurred_at"] is None else datetime.fromisoformat(row["occurred_at"])
+        moment = at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+        speaker = (row.get("metadata") or {}).get("speaker")
+        memory = _told(number, row["content"], row["kind"], moment, speaker)
+        yield row["id"], replace(memory, circumstances=(*memory.circumstances, row["namespace"]))
+
+
+def _found_in(of: Any) -> dict[str, Any]:
+    """All merges in a set: pivot, member, and whether their letters are the same."""
+    begun = time.process_time()
+    named = dict(_rows(of))
+    ids = {memory.id: name for name, memory in named.items()}
+    found = merges(named.values(), MergePolicy())
+    return {
+        "memories": len(named),
+        "ms_a_memory": round((time.process_time() - begun) / len(named) * 1e3, 3),
+        "merges": [[ids[one.pivot.id], ids[one.member.id], one.is_exact] for one in found],
+    }
+
+
+def _sentences(sets: dict[str, Any]) -> list[str]:
+    """Short texts of two sets."""
+    texts = dict.fromkeys(
+        row["content"]
+        for name in ("locomo_dev", "factconsolidation")
+        for row in sets[name].corpus[:: max(1, len(sets[name].corpus) // (3 * SENTENCES))]
+        if 20 <= len(row["content"]) <= 300
+    )
+    return list(texts)[: 4 * SENTENCES]
+
+
+def _contradictions(sets: dict[str, Any]) -> dict[str, Any]:
+    pairs = [
+        (text, kind, said)
+        for text in _sentences(sets)
+        for kind, other in contradictions(text, SEED)
+        for said in (other, *reworded(other, SEED, 1))
+    ]
+    merged = [(text, other) for text, _, other in pairs if says_same(wording(text), wording(other))]
+    sample = pairs[:: max(1, len(pairs) // SENTENCES)]
+    first, second = (_embedded([pair[side] for pair in sample]) for side in (0, 2))
+    near = np.sum(first * second, axis=1)
+    return {
+        "pairs": dict(Counter(kind for _, kind, _ in pairs)),
+        "merged": len(merged),
+        "which": merged,
+        "share_with_vectors_above_the_floor": round(float(np.mean(near >= MergePolicy().floor)), 4),
+        "share_with_vectors_above_0.95": round(float(np.mean(near >= 0.95)), 4),
+    }
+
+
+def _rewordings(sets: dict[str, Any]) -> dict[str, Any]:
+    pairs = [(text, other) for text in _sentences(sets) for other in reworded(text, SEED, COPIES)]
+    seen = [says_same(wording(text), wording(other)) for text, other in pairs]
+    sample = [pair for pair, is_seen in zip(pairs, seen, strict=True) if is_seen]
+    sample = sample[:: max(1, len(sample) // SENTENCES)]
+    first, second = (_embedded([pair[side] for pair in sample]) for side in (0, 1))
+    near = np.sum(first * second, axis=1)
+    return {
+        "pairs": len(pairs),
+        "seen_through": round(float(np.mean(seen)), 4),
+        "likeness_percentiles_0_1_5_50": [round(float(p), 4) for p in np.percentile(near, [0, 1, 5, 50])],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """Turns beside their rewordings: which turn each says, its memory, and its vector."""
+
+    turn: NDArray[np.int64]
+    told: list[Told]
+    vectors: NDArray[np.float32]
+
+
+def _copies(of: Any) -> tuple[list[dict[str, Any]], _Copies]:
+    turns = [row for row in of.corpus if row["namespace"] in CONVERSATIONS]
+    texts, turn, told = [], [], []
+    for number, row in enumerate(turns):
+        at = datetime.fromisoformat(row["occurred_at"])
+        for text in (row["content"], *reworded(row["content"], SEED, COPIES)):
+            told.append(_told(len(texts), text, row["kind"], at, row["metadata"]["speaker"]))
+            texts.append(text)
+            turn.append(number)
+    return turns, _Copies(np.array(turn), told, _embedded(texts))
+
+
+def _budgets(of: Any) -> dict[str, Any]:
+    turns, copies = _copies(of)
+    asked = [q for q in of.queries if q["namespace"] in CONVERSATIONS and q["type"] != "adversarial" and q["gold"]]
+    places = {row["id"]: number for number, row in enumerate(turns)}
+    gold = [{places[one] for one in query["gold"]} for query in asked]
+    embedder = packaged.load()
+    questions = np.stack([embedder.embed_query(query["text"]) for query in asked])
+    homes = np.array([CONVERSATIONS.index(row["namespace"]) for row in turns])[copies.turn]
+    inside = np.array([CONVERSATIONS.index(query["namespace"]) for query in asked])
+    found = merges(copies.told, MergePolicy())
+
+    def recall(kept: _Kept) -> float:
+        scores = questions @ kept.vectors.T
+        scores[inside[:, None] != homes[kept.units][None, :]] = -np.inf
+        return float(
+            np.mean([_recall(row, kept.units, kept.turns, own) for row, own in zip(scores, gold, strict=True)])
+        )
+
+    n = len(copies.told)
+    figures: dict[str, Any] = {
+        "memories": n,
+        "questions": len(asked),
+        "merges_found": len(found),
+        "nothing_done": round(recall(_kept(copies, [], "pivot", n, np.random.default_rng(SEED))), 4),
+    }
+    for budget in BUDGETS:
+        keep = int(budget * n)
+        of_one: dict[str, Any] = {"memories": keep}
+        for how in ("dropped", "pivot", "mean", "kernel", "views"):
+            seen = [recall(_kept(copies, found, how, keep, np.random.default_rng(SEED + o))) for o in range(ORDERS)]
+            of_one[how] = [round(float(np.mean(seen)), 4), round(float(np.std(seen)), 4)]
+        figures[str(budget)] = of_one
+    return figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is left: vectors `[v, dim]`, the memory that each belongs to, and the turns that are said by each memory."""
+
+    vectors: NDArray[np.float32]
+    units: NDArray[np.int64]
+    turns: dict[int, int]
+
+
+def _kept(copies: _Copies, found: Sequence[Merge], how: str, keep: int, rng: np.random.Generator) -> _Kept:
+    """What a way of saving memories leaves of all copies."""
+    left = set(range(len(copies.told)))
+    sets: defaultdict[int, list[int]] = defaultdict(list)
+    for place in rng.permutation(len(found)) if how != "dropped" else ():
+        if len(left) > keep:
+            one = found[place]
+            left.discard(one.member.id.int)
+            sets[one.pivot.id.int].append(one.member.id.int)
+    for place in rng.permutation(sorted(left))[: max(0, len(left) - keep)]:
+        left.discard(int(place))
+    vectors, units = [], []
+    for place in sorted(left):
+        rows = copies.vectors[[place, *sets[place]]]
+        ways: dict[str, Callable[[], NDArray[Any]]] = {
+            "mean": lambda rows=rows: _unit(rows.mean(axis=0))[None],  # type: ignore[misc]
+            "kernel": lambda rows=rows: merged_vector(rows)[None],  # type: ignore[misc]
+            "views": lambda rows=rows: rows,  # type: ignore[misc]
+        }
+        made = ways.get(how, lambda rows=rows: rows[:1])()  # type: ignore[misc]
+        vectors.append(made)
+        units += [place] * len(made)
+    return _Kept(np.concatenate(vectors).astype(np.float32), np.array(units), {p: int(copies.turn[p]) for p in left})
+
+
+def _recall(scores: NDArray[Any], units: NDArray[np.int64], turns: dict[int, int], gold: set[int]) -> float:
+    best: dict[int, None] = {}
+    for place in np.argsort(-scores)[: TOP_K * (COPIES + 1) * 2]:
+        best.setdefault(int(units[place]))
+        if len(best) == TOP_K:
+            break
+    return len(gold & {turns[unit] for unit in best}) / len(gold)
+
+
+def _unmerge(of: Any) -> dict[str, Any]:
+    """Whether everything is as it was after all was merged and taken back."""
+    rows = of.corpus[:TURNS]
+    drafts = [
+        Draft(text, {"kind": int(Kind.SEMANTIC), "tags": [f"t{number % 3}", f"c{copy}"], "importance": copy / 4})
+        for number, row in enumerate(rows)
+        for copy, text in enumerate((row["content"], *reworded(row["content"], SEED, COPIES)))
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            data_dir=Path(folder), database_url=f"sqlite:///{folder}/bench.db",
+            reranker="none", jobs="off",
+        )  # fmt: skip
+        container = Container(settings)
+        try:
+            principal = container.keys.anonymous
+            if principal is None:
+                raise RuntimeError("the service asks for keys")
+            author = Author(principal.tenant_id, "bench")
+            for start in range(0, len(drafts), 200):
+                container.remember(author, "bench", drafts[start : start + 200])
+            before = _everything(container)
+            container.jobs.set_care(author.tenant_id, "bench", {"share_per_run": 1.0}, {})
+            run = container.jobs.ask(author, "bench", "merge", is_dry=False).run
+            begun = time.perf_counter()
+            container.scheduler.round()
+            took = time.perf_counter() - begun
+            merged = container.jobs.one(author.tenant_id, run.id, lambda path: True).run.counts
+            between = _everything(container)
+            container.jobs.undo(author, run.id, lambda path: True)
+            container.scheduler.round()
+            return {
+                "memories": len(drafts),
+                "merged": merged,
+                "s": round(took, 2),
+                "changed_by_the_merge": before != between,
+                "bytes_restored": before == _everything(container),
+                "bank_equals_database": all(verdict.equal for verdict in container.keeper.verify()),
+            }
+        finally:
+            container.close()
+
+
+def _everything(container: Container) -> bytes:
+    """A digest of all columns of memories, but for number and time of their last version, and of all vectors."""
+    digest = hashlib.sha256()
+    columns = [column for column in MEMORY.c if column.name not in ("version", "updated_at")]
+    with container.database.read() as connection:
+        for row in connection.execute(select(*columns).order_by(MEMORY.c.id)):
+            digest.update(repr(tuple(row)).encode())
+        for row in connection.execute(select(EMBEDDING).order_by(EMBEDDING.c.memory_id, EMBEDDING.c.view)):
+            digest.update(repr(tuple(row)).encode())
+    return digest.digest()
+
+
+def _cost(sets: dict[str, Any], where: list[Path], sizes: Sequence[int]) -> dict[str, Any]:
+    texts = [row["content"] for name in ("locomo_dev", "factconsolidation") for row in sets[name].corpus]
+    rows = real(where).rows
+    figures: dict[str, Any] = {}
+    for size in sizes:
+        some = [f"{texts[n % len(texts)]} Number {n // 2 % (size // 4)}." for n in range(size)]
+        begun = time.perf_counter()
+        told = [_told(number, text, "semantic", None, None) for number, text in enumerate(some)]
+        read = time.perf_counter() - begun
+        found = merges(told, MergePolicy())
+        looked_up = time.perf_counter() - begun - read
+        del told
+        bank = Bank().open("bench", rows.shape[1])
+        bank.put(replace(memories(size, rows.shape[1], SEED), vectors=enlarged(rows, size, SEED)))
+        with bank.view(ScanFilter()) as view:
+            (segment, _, mask), *_ = view.segments()
+            begun = time.perf_counter()
+            pairs = near_pairs(segment, THRESHOLD, MOST, mask)
+            compared = time.perf_counter() - begun
+        figures[str(size)] = {
+            "words_read_s": round(read, 2),
+            "looked_up_s": round(looked_up, 2),
+            "merges": len(found),
+            "near_pairs_s": round(compared, 2),
+            "near_pairs": len(pairs),
+        }
+    return figures
+
+
+def _embedded(texts: Sequence[str]) -> NDArray[np.float32]:
+    """First views of texts, float32 `[n, dim]`; kept in the folder for temporary files."""
+    name = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+    kept = Path(tempfile.gettempdir()) / f"memsvc-bench-merge-{name}.npy"
+    if kept.exists():
+        found: NDArray[np.float32] = np.load(kept, allow_pickle=False)
+        return found
+    embedder = packaged.load()
+    made = [
+        views[0]
+        for start in range(0, len(texts), _AT_A_TIME)
+        for views in embedder.embed_documents(list(texts[start : start + _AT_A_TIME]))
+    ]
+    vectors = np.stack(made).astype(np.float32)
+    partial = kept.with_name(f"partial-{kept.name}")
+    np.save(partial, vectors)
+    partial.rename(kept)
+    return vectors
+
+
+def _unit(vector: NDArray[Any]) -> NDArray[Any]:
+    unit: NDArray[Any] = vector / np.linalg.norm(vector)
+    return unit
+
+
+if __name__ == "__main__":
+    main()
