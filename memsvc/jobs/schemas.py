@@ -7,16 +7,30 @@ from uuid import UUID
 
 from pydantic import Field
 
-from lifecycle.policy import DEFAULT
+from lifecycle.policy import DEFAULT, Derived
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
-from memsvc.memories.schemas import KindName, NamespacePath
+from memsvc.memories.schemas import DerivedName, KindName, NamespacePath
 
 FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
 RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
 Schedule = Annotated[str, Bytes(100)]
+
+
+class GistsIn(ApiModel):
+    """What the job `consolidate` makes out of episodes; what is not named is as by default."""
+
+    levels: Annotated[list[DerivedName], Field(max_length=6)] = Field(
+        default_factory=lambda: [level.value for level in Derived], description="What is made at all."
+    )
+    least: int = Field(DEFAULT.gists.least, ge=2, le=100, description="Fewer get no gist.")
+    ratio: int = Field(DEFAULT.gists.ratio, ge=2, le=100, description="So many at most become one.")
+    words: int = Field(DEFAULT.gists.words, ge=5, le=2000, description="Most words of a gist.")
+    support: int = Field(
+        DEFAULT.gists.support, ge=2, le=100, description="Sessions that must say, or have done, the same."
+    )
 
 
 class PolicyIn(ApiModel):
@@ -38,6 +52,7 @@ class PolicyIn(ApiModel):
         le=1.0,
         description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
+    gists: GistsIn = Field(default_factory=GistsIn)
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
@@ -61,6 +76,16 @@ class CareQuery(ApiModel):
     namespace: NamespacePath
 
 
+class GistsOut(ApiModel):
+    """What the job `consolidate` makes, whole."""
+
+    levels: list[str]
+    least: int
+    ratio: int
+    words: int
+    support: int
+
+
 class PolicyOut(ApiModel):
     """A policy, whole."""
 
@@ -71,6 +96,7 @@ class PolicyOut(ApiModel):
     share_per_run: float
     protect_importance: float
     prior: float
+    gists: GistsOut
 
 
 class ScheduledOut(ApiModel):

@@ -20,11 +20,12 @@ from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
 from memsvc.filters.ast import Node
 from memsvc.index.keeper import Keeper
-from memsvc.memories import repository
+from memsvc.memories import derived, repository
 from memsvc.memories.fading import shown_fading
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.recall.order import all_below, sources_first
 from memsvc.recall.scope import Scopes
 from retrieval.pipeline import Recaller
 from retrieval.types import Hit, Profile, Query, Recall, Resolved
@@ -154,7 +155,8 @@ class RecallService:
         searching = time.perf_counter()
         recall = self._recaller.recall(analysed, bank, self._factors(namespace))
         hydrating = time.perf_counter()
-        found = self._fetch(namespace, recall, question.as_of, scan.states, now)
+        is_general = analysed.question.kind_hint is Kind.SEMANTIC
+        found = self._fetch(namespace, recall, question.as_of, scan.states, now, is_general=is_general)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -179,8 +181,13 @@ class RecallService:
         as_of: datetime | None,
         states: frozenset[State],
         now: datetime,
+        *,
+        is_general: bool,
     ) -> list[Found]:
-        """The memories as they were searched. One that was erased or hidden since then is left out."""
+        """The memories as they were searched. One that was erased or hidden since then is left out.
+
+        What a job made of others stands behind them, unless the question asks for what is true in general.
+        """
         if not recall.hits:
             return []
         with self._database.read() as connection:
@@ -189,6 +196,8 @@ class RecallService:
             newer = (
                 repository.superseders(connection, namespace.tenant_id, outdated) if outdated and as_of is None else {}
             )
+            made = [] if is_general else [row.memory_id for row in rows.values() if row.derived is not None]
+            sources = all_below(made, partial(derived.below, connection, namespace.tenant_id)) if made else {}
         policy = policies.of(namespace)
         found = []
         for hit in recall.hits:
@@ -196,7 +205,8 @@ class RecallService:
             if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
             found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
-        return found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
+        ordered = found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
+        return _sources_first(ordered, sources) if sources else ordered
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
@@ -234,6 +244,16 @@ def _newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Fo
             placed = other if other is one else replace(other, hit=replace(other.hit, score=score))
             ordered.setdefault(other.hit.memory_id, placed)
     return list(ordered.values())
+
+
+def _sources_first(found: list[Found], sources: Mapping[UUID, set[UUID]]) -> list[Found]:
+    """Hits with each made one behind the best of its sources; it has no more than that one's score."""
+    ordered: list[Found] = []
+    for place in sources_first([one.hit.memory_id for one in found], sources):
+        one = found[place]
+        most = ordered[-1].hit.score if ordered else one.hit.score
+        ordered.append(one if one.hit.score <= most else replace(one, hit=replace(one.hit, score=most)))
+    return ordered
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:

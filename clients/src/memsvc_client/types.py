@@ -42,6 +42,7 @@ class Memory(Model):
     expires_at: datetime | None = None
     importance: float | None = None
     trust: float | None = None
+    derived: str | None = None
     pinned: bool = False
     level: str | None = None
     """How far it has faded: active, warm, cold, archived, forgotten."""
@@ -218,6 +219,16 @@ class FusionState(Model):
     regret_bound: float = 0.0
 
 
+class Gists(Model):
+    """What the job `consolidate` makes out of episodes."""
+
+    levels: tuple[str, ...] = ()
+    least: int = 0
+    ratio: int = 0
+    words: int = 0
+    support: int = 0
+
+
 class Policy(Model):
     """What is done with memories as they fade; see docs/lifecycle.md."""
 
@@ -228,6 +239,7 @@ class Policy(Model):
     share_per_run: float = 0.0
     protect_importance: float = 0.0
     prior: float = 0.0
+    gists: Gists = Field(default_factory=Gists)
 
 
 class Scheduled(Model):
