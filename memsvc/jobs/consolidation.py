@@ -11,7 +11,7 @@ source is what it was when they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,19 +20,18 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from lifecycle.derivation import ROLLUPS, Derivation, Source, derivations
+from lifecycle.derivation import ROLLUPS, Derivation, derivations
 from lifecycle.extract import Said
-from lifecycle.matching import matches
-from lifecycle.policy import Derived, Policy
-from lifecycle.steps import BY, Step
+from lifecycle.policy import Policy
+from lifecycle.steps import Step
 from lifecycle.summariser import Summariser
-from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
 from memsvc.filters.values import DECIMALS
+from memsvc.jobs.derivation_plan import MAKE, Making, Member, Plan, Worded, shown
 from memsvc.memories import derived
 from memsvc.memories import repository as memories
 from memsvc.memories.derived import There
-from memsvc.memories.draft import Circumstances, Draft, LinkDraft, Prepared, described
+from memsvc.memories.draft import Circumstances, Draft, LinkDraft, described
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.write import check_space, pair_bytes
@@ -40,34 +39,8 @@ from memsvc.models import Relation
 from memsvc.namespaces.repository import NamespaceRow
 
 KIND = "consolidate"
-MAKE, REVISE, REMOVE = "make", "revise", "remove"
 _ROLLUP_STABILITY_S = 90 * 86_400.0
 """A roll-up is there to outlast what it was made of: it begins as what is held true does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """What a memory is made of, as the plan saw it; the digest is None for one that somebody else looks after."""
-
-    id: UUID
-    digest: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Worded:
-    """What a memory is to say; without `prepared` it says that already."""
-
-    text: str
-    prepared: Prepared | None
-
-
-@dataclass(frozen=True, slots=True)
-class Making(Step):
-    """A step that makes or revises a memory."""
-
-    derivation: Derivation | None = None
-    members: tuple[Member, ...] = ()
-    worded: Worded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +81,7 @@ class Consolidate:
         check_space(namespace, tools.space_id)
         sources = list(derived.sources(connection, namespace, now))
         wanted = derivations(sources, policy.gists, now, tools.summariser.name)
-        return _Plan(derived.there(connection, namespace)).steps(wanted)
+        return Plan(derived.there(connection, namespace)).steps(wanted)
 
     def prepare(
         self, read: Callable[[], AbstractContextManager[Connection]], namespace: NamespaceRow, steps: Sequence[Step]
@@ -123,13 +96,13 @@ class Consolidate:
         for step in making:
             members = [said.get(member.id) for member in step.members]
             told = [one for one in members if one is not None]
-            if step.derivation is not None and len(told) == len(members):
+            if len(told) == len(members):
                 texts[step.memory_id] = step.derivation.text or tools.summariser.summarise(told, step.derivation.words)
                 said[step.memory_id] = Said(texts[step.memory_id], step.derivation.speaker)
         drafts = {
             step.memory_id: Draft(texts[step.memory_id], _values(step.derivation, step.members))
             for step in making
-            if step.memory_id in texts and step.derivation is not None
+            if step.memory_id in texts
         }
         new = {made: draft for made, draft in drafts.items() if not _says(stored.get(made), draft)}
         prepared = dict(zip(new, tools.preparer.prepare(list(new.values())), strict=True))
@@ -152,19 +125,16 @@ class Consolidate:
         done = []
         for step in steps:
             known = there.get(step.memory_id)
-            if known is not None and (known.is_held or _shown(known) != step.before):
+            if known is not None and (known.is_held or shown(known) != step.before):
                 continue
-            if not isinstance(step, Making):
-                if known is None:
+            if isinstance(step, Making):
+                stand = (_stands(one, stored.get(one.id), there.get(one.id), made, now) for one in step.members)
+                is_new = step.action == MAKE
+                if is_new != (known is None) or not all(stand) or not _write(ledger, step, stored.get(step.memory_id)):
                     continue
+                made[step.memory_id] = step.derivation.digest
+            elif known is not None:
                 ledger.erase(step.memory_id, tools.secrets.sign("tombstone", step.memory_id.bytes))
-            elif all(
-                _stands(member, stored.get(member.id), there.get(member.id), made, now) for member in step.members
-            ):
-                if (known is None) != (step.action == MAKE) or not _write(ledger, step, stored.get(step.memory_id)):
-                    continue
-                if step.derivation is not None:
-                    made[step.memory_id] = step.derivation.digest
             else:
                 continue
             done.append(step)
@@ -176,97 +146,11 @@ class Consolidate:
         done = []
         for step in steps:
             known = there.get(step.memory_id)
-            if known is None or known.is_held or _shown(known) != step.before:
+            if known is None or known.is_held or shown(known) != step.before:
                 continue
             ledger.erase(step.memory_id, self._tools().secrets.sign("tombstone", step.memory_id.bytes))
             done.append(step)
         return done
-
-
-class _Plan:
-    """Brings what should be and what is there together."""
-
-    def __init__(self, there: Mapping[UUID, There]) -> None:
-        self._there = there
-        self._ids: dict[Derivation, UUID | None] = {}
-        self._held: set[UUID] = set()
-        self._anchors: set[UUID] = set()
-
-    def steps(self, wanted: Iterable[Derivation]) -> list[Step]:
-        by_level: dict[Derived, list[Derivation]] = {level: [] for level in Derived}
-        for one in wanted:
-            by_level[one.level].append(one)
-        making: list[Step] = []
-        kept: set[UUID] = set()
-        for level in (Derived.FACT, Derived.PROCEDURE, *ROLLUPS):
-            making += self._level(by_level[level], level, kept)
-        going = [one for one in self._there.values() if one.id not in kept and not one.is_held]
-        return [Step(one.id, REMOVE, _shown(one), {}) for one in sorted(going, key=_from_the_top)] + making
-
-    def _level(self, wanted: Sequence[Derivation], level: Derived, kept: set[UUID]) -> list[Step]:
-        """Steps of one level; all below it are known."""
-        members = [self._members(one) for one in wanted]
-        there = {one.id: one.sources for one in self._there.values() if one.level is level}
-        found = matches([frozenset(member.id for member in part) for part in members], there)
-        steps = []
-        for place, (one, part) in enumerate(zip(wanted, members, strict=True)):
-            known = self._there[found[place]] if place in found else None
-            if known is not None and known.is_held:
-                kept.add(known.id)
-                self._held.add(known.id)
-                self._ids[one] = None if known.is_hidden else known.id
-            elif part:
-                steps += self._step(one, part, known, kept)
-        return steps
-
-    def _step(self, one: Derivation, members: tuple[Member, ...], known: There | None, kept: set[UUID]) -> list[Step]:
-        stays = known is not None and known.is_whole and known.sources <= {member.id for member in members}
-        self._ids[one] = made = known.id if known is not None and stays else new_id()
-        before = _shown(known) if known is not None and stays else {}
-        if before:
-            kept.add(made)
-        after = {"level": one.level.value, "sources": len(members), "digest": one.digest.hex()}
-        if before == after:
-            return []
-        numbers = {"support": one.support, "success": one.success, "trust": one.trust}
-        why = {name: number for name, number in numbers.items() if number is not None}
-        return [
-            Making(
-                made,
-                REVISE if before else MAKE,
-                before,
-                after,
-                {**why, BY: str(self._anchor(one))},
-                derivation=one,
-                members=members,
-            )
-        ]
-
-    def _members(self, one: Derivation) -> tuple[Member, ...]:
-        """What a memory is made of, but for what somebody hid."""
-        found = []
-        for piece in one.below:
-            made = piece.id if isinstance(piece, Source) else self._ids.get(piece)
-            if made is not None:
-                found.append(Member(made, None if made in self._held else piece.digest))
-        return tuple(found)
-
-    def _anchor(self, one: Derivation) -> UUID:
-        """The source that a report names: one that it has named for nothing else, if there is one."""
-        leaves = [leaf.id for leaf in one.leaves()]
-        free = next((leaf for leaf in leaves if leaf not in self._anchors), leaves[0])
-        self._anchors.add(free)
-        return free
-
-
-def _from_the_top(one: There) -> tuple[int, UUID]:
-    """What was made of others goes before them."""
-    return -list(Derived).index(one.level) if one.level in ROLLUPS else 0, one.id
-
-
-def _shown(one: There) -> dict[str, Any]:
-    """A memory as a report has it."""
-    return {"level": one.level.value, "sources": len(one.sources), "digest": one.digest}
 
 
 def _says(stored: Stored | None, draft: Draft) -> bool:
@@ -318,7 +202,7 @@ def _stands(
 def _write(ledger: Ledger, step: Making, stored: Stored | None) -> bool:
     """Makes or revises a memory; False without a text, or if what is there cannot be revised to it."""
     one, worded = step.derivation, step.worded
-    if one is None or worded is None:
+    if worded is None:
         return False
     values = _values(one, step.members)
     pairs = pair_bytes(values, None)

@@ -25,6 +25,7 @@ from memsvc.memories.fading import shown_fading
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.recall.descent import LEAST_HITS, below_hits, descending
 from memsvc.recall.order import all_below, sources_first
 from memsvc.recall.scope import Scopes
 from retrieval.pipeline import Recaller
@@ -49,6 +50,7 @@ class Question:
     min_seq: int | None
     deadline_s: float | None
     with_vectors: bool = False
+    descends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class RecallService:
         query = Query(
             text=question.text,
             asked_at=question.asked_at or now,
-            top_k=question.top_k,
+            top_k=max(question.top_k, LEAST_HITS) if question.descends else question.top_k,
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
@@ -153,7 +155,17 @@ class RecallService:
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, reading=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
-        recall = self._recaller.recall(analysed, bank, self._factors(namespace))
+        factors = self._factors(namespace)
+        recall = self._recaller.recall(analysed, bank, factors)
+        if question.descends and recall.hits:
+            hits = [hit.memory_id for hit in recall.hits]
+            with self._database.read() as connection:
+                below = below_hits(connection, tenant_id, hits)
+            if below.size:
+                scan = descending(scan, hits, below)
+                analysed = replace(analysed, query=replace(query, scan=scan, top_k=question.top_k))
+                recall = self._recaller.recall(analysed, bank, factors)
+            recall = replace(recall, hits=recall.hits[: question.top_k])
         hydrating = time.perf_counter()
         is_general = analysed.question.kind_hint is Kind.SEMANTIC
         found = self._fetch(namespace, recall, question.as_of, scan.states, now, is_general=is_general)

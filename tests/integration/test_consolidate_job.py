@@ -13,10 +13,13 @@ from sqlalchemy import func, select
 
 from gpu.bank.records import Kind, State
 from lifecycle.steps import Step
+from memsvc.filters.grammar import parse
 from memsvc.jobs.repository import Run
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.models import Relation
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOMBSTONE, VERSION
+from memsvc.recall.service import Question
+from retrieval.types import Profile
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
 
 BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)  # a Monday
@@ -315,6 +318,67 @@ def test_users_and_tenants_are_never_mixed(service: Service) -> None:
     assert sorted(gist.user_id for gist in gists.values()) == ["ada", "ben"]
     assert all(gist.user_id in gist.content for gist in gists.values())
     assert all(("ben" in gist.content) != ("ada" in gist.content.replace("Ada", "")) for gist in gists.values())
+
+
+def ask(service: Service, text: str, **more: Any) -> list[UUID]:
+    question = Question(
+        PATH, text, more.pop("top_k", 10), frozenset(), None, None, None, None, None, Profile.FAST, None, None, **more
+    )
+    return [one.hit.memory_id for one in service.container.recall(service.tenant_id, question).found]
+
+
+def test_a_gist_never_stands_before_its_best_source(service: Service) -> None:
+    days(service, 7)
+    consolidate(service)
+    gists, below = made(service), links(service)
+    for text in ["Ada We saw garden bicycle violin kitchen in Town3", "We saw number 9", "Town5 number 21 violin"]:
+        found = ask(service, text)
+        assert any(one in gists for one in found)
+        for place, one in enumerate(found):
+            sources = [found.index(leaf) for leaf in leaves(below, one) if leaf in found and leaf != one]
+            assert one not in gists or not sources or min(sources) < place
+
+
+def test_a_recall_that_descends_finds_what_was_archived(service: Service, clock: HeldClock) -> None:
+    by_day = days(service, 7)
+    wanted = by_day[3][2]
+    consolidate(service)
+    clock.move(40 * 86_400.0)
+    service.container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0, "below": {"archived": 0.1}}, {})
+    service.container.jobs.ask(service.author, PATH, "fade", is_dry=False)
+    service.container.scheduler.round()
+    text = "violin number 14 in Town3"
+    assert set(ask(service, text)) == set(made(service))
+    found = ask(service, text, descends=True, top_k=3)
+    assert len(found) == 3
+    assert found[0] == wanted
+    assert consolidate(service).counts == {}
+
+
+def test_what_was_made_can_be_left_out_or_asked_for(service: Service) -> None:
+    days(service, 7)
+    consolidate(service)
+    for condition, wanted in (({"derived": {"exists": False}}, 0), ({"derived": "week"}, 1)):
+        question = Question(
+            PATH, "We saw a violin", 50, frozenset(), parse(condition), condition, None, None, None, Profile.FAST,
+            None, None,
+        )  # fmt: skip
+        found = service.container.recall(service.tenant_id, question).found
+        assert sum(one.memory.derived is not None for one in found) == wanted
+        assert len(found) == (28 if wanted == 0 else 1)
+
+
+def test_other_jobs_leave_what_was_made(service: Service) -> None:
+    for day in range(3):
+        talk(service, day, ["I live in Oslo."])
+    consolidate(service, levels=["fact"])
+    (fact,) = made(service)
+    talk(service, 20, ["I moved to Bergen."])
+    service.container.jobs.ask(service.author, PATH, "conflict", is_dry=False)
+    service.container.scheduler.round()
+    assert made(service)[fact].state == State.ACTIVE
+    consolidate(service, levels=["fact"])
+    assert made(service) == {}
 
 
 def test_what_users_link_as_derived_is_theirs(service: Service) -> None:
