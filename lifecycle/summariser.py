@@ -38,6 +38,10 @@ class Summariser(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Lets go of connections."""
+        ...
+
 
 class Extractive:
     """Takes the best sentences; see `lifecycle.extract`."""
@@ -48,3 +52,6 @@ class Extractive:
     def summarise(self, sources: Sequence[Said], words: int) -> str:
         """See `Summariser`."""
         return gist(sources, words)
+
+    def close(self) -> None:
+        """See `Summariser`."""

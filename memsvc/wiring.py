@@ -152,6 +152,7 @@ class Container:
         )
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
+        self._closing.callback(tools.summariser.close)
         works = every_kind(lambda: tools)
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)

@@ -40,8 +40,9 @@ def run_worker(settings: Settings, say: Say) -> None:
     try:
         migrate.upgrade(database.engine)
         clock = SystemClock()
-        works = every_kind(cache(partial(_tools, settings, database, clock)))
-        scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s)
+        tools = cache(partial(writing_tools, settings, database, clock))
+        runner = Runner(database, clock, every_kind(tools))
+        scheduler = Scheduler(database, clock, runner, settings.jobs_every_s)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -50,13 +51,20 @@ def run_worker(settings: Settings, say: Say) -> None:
         stop.wait()
         say("stopping: finishing the run that is under way")
         scheduler.close()
+        if tools.cache_info().currsize:
+            tools().summariser.close()
+            tools().preparer.embedder.close()
     finally:
         database.close()
     say("stopped")
 
 
-def _tools(settings: Settings, database: Database, clock: Clock) -> Tools:
-    """What memories are written with, loaded when it is needed first."""
+def writing_tools(settings: Settings, database: Database, clock: Clock) -> Tools:
+    """What memories are written with, in a process that serves no requests; loads the model.
+
+    Raises:
+        StartupRefused: the settings name nothing that can be used; the run that needed it fails.
+    """
     preparer = Preparer(TextAnalyser(), build_embedder(settings))
     space = preparer.embedder.space
     space_id = database.write(

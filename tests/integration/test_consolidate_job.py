@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,9 +14,14 @@ import pytest
 from sqlalchemy import func, select
 
 from gpu.bank.records import Kind, State
+from lifecycle.extract import Said
 from lifecycle.steps import Step
+from lifecycle.summariser import SummariserError
+from memsvc.commands.jobs import writing_tools
 from memsvc.filters.grammar import parse
+from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.repository import Run
+from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.models import Relation
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOMBSTONE, VERSION
@@ -379,6 +386,57 @@ def test_other_jobs_leave_what_was_made(service: Service) -> None:
     assert made(service)[fact].state == State.ACTIVE
     consolidate(service, levels=["fact"])
     assert made(service) == {}
+
+
+def test_a_worker_writes_what_a_server_would(service: Service, clock: HeldClock) -> None:
+    days(service, 7)
+    container = service.container
+    tools = cache(partial(writing_tools, container.settings, container.database, clock))
+    run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=True).run.id
+    container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0}, {})
+    Runner(container.database, clock, every_kind(tools)).run(service.tenant_id, run_id)
+    assert seen(service, run_id).counts == {"make": 8}
+    run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=False).run.id
+    Runner(container.database, clock, every_kind(tools)).run(service.tenant_id, run_id)
+    assert seen(service, run_id).counts == {"make": 8}
+    tools().preparer.embedder.close()
+    assert consolidate(service).counts == {}
+    assert service.differences() == 0
+
+
+class _Broken:
+    """A summariser that answers a few times."""
+
+    name, most_at_once = "broken", 2
+
+    def __init__(self, answers: int) -> None:
+        self.answers = answers
+
+    def summarise(self, sources: Sequence[Said], words: int) -> str:
+        self.answers -= 1
+        if self.answers < 0:
+            raise SummariserError("gone")
+        return f"A gist of {len(sources)}."
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+def test_a_model_that_stops_answering_leaves_whole_gists(service: Service, clock: HeldClock) -> None:
+    days(service, 7)
+    container = service.container
+    container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0}, {})
+    tools = replace(container.scheduler._runner._works["consolidate"]._tools(), summariser=_Broken(5))  # type: ignore[attr-defined]
+    runner = Runner(container.database, clock, every_kind(lambda: tools))
+    run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=False).run.id
+    runner.run(service.tenant_id, run_id)
+    run = seen(service, run_id)
+    assert (run.problem, run.counts) == ("SummariserError", {"make": 4})
+    assert [gist.content for gist in made(service).values()] == ["A gist of 4."] * 4
+    tools.summariser.answers = 9
+    run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=False).run.id
+    runner.run(service.tenant_id, run_id)
+    assert seen(service, run_id).counts == {"make": 4}
 
 
 def test_what_users_link_as_derived_is_theirs(service: Service) -> None:
