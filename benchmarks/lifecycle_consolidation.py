@@ -133,9 +133,10 @@ def main() -> None:
     parser.add_argument("--set", default="locomo_dev", help="set of part 2")
     options = parser.parse_args()
     structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
-    figures = {"stream": stream(), options.set: beside(options.data, options.set)}
-    for name, found in figures.items():
-        print(name, found)
+    figures = {"stream": stream()}
+    print("stream", figures["stream"], flush=True)
+    figures[options.set] = beside(options.data, options.set)
+    print(options.set, figures[options.set])
     command = "python -m benchmarks.lifecycle_consolidation --data FOLDER"
     print(save("lifecycle_consolidation", figures, command=command, seed=SEED))
 
