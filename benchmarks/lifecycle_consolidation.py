@@ -47,6 +47,8 @@ from memsvc.wiring import Container
 from retrieval.types import Profile
 
 DAYS, SEED, ASKED = 90, 1, 200
+RATIOS = (10, 16)
+"""Of the policy: the default, and one at which a session of the stream is one gist."""
 _BATCH = 100
 
 
@@ -133,16 +135,18 @@ def main() -> None:
     parser.add_argument("--set", default="locomo_dev", help="set of part 2")
     options = parser.parse_args()
     structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
-    figures = {"stream": stream()}
-    print("stream", figures["stream"], flush=True)
+    figures: dict[str, Any] = {}
+    for ratio in RATIOS:
+        figures[f"stream, ratio {ratio}"] = stream(ratio)
+        print(ratio, figures[f"stream, ratio {ratio}"], flush=True)
     figures[options.set] = beside(options.data, options.set)
     print(options.set, figures[options.set])
     command = "python -m benchmarks.lifecycle_consolidation --data FOLDER"
     print(save("lifecycle_consolidation", figures, command=command, seed=SEED))
 
 
-def stream() -> dict[str, Any]:
-    """Figures of part 1."""
+def stream(ratio: int) -> dict[str, Any]:
+    """Figures of part 1 with a ratio of gists."""
     told = list(made_stream.turns(DAYS, SEED))
     path = "stream"
     with tempfile.TemporaryDirectory() as folder:
@@ -157,10 +161,10 @@ def stream() -> dict[str, Any]:
             asked = random.Random(SEED).sample(details, ASKED)
             flat = [memory in store.ask(path, text) for memory, text in asked]
             begun = time.process_time()
-            counts = store.work(path, "consolidate")
+            counts = store.work(path, "consolidate", gists={"ratio": ratio})
             taken_s = time.process_time() - begun
             levels = _levels(store, path)
-            again = store.work(path, "consolidate")
+            again = store.work(path, "consolidate", gists={"ratio": ratio})
             store.clock.moment += timedelta(days=60)
             store.work(path, "fade", below={"archived": 0.1})
             made, turns = store.made(path, derived=True), store.made(path, derived=False)
