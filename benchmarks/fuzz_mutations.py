@@ -104,7 +104,7 @@ def _recall(rng: random.Random, text: str, memory_id: str) -> dict[str, Any]:
         "kinds": ["semantic", "procedural"],
         "filter": _filter(rng), "as_of": "2026-11-01T00:00:00Z", "valid_at": "2026-06-01T00:00:00Z",
         "asked_at": "2030-01-01T00:00:00Z", "token_budget": 500, "profile": "fast", "explain": True, "min_seq": 0,
-        "deadline_ms": 1000,
+        "deadline_ms": 1000, "descend": True,
     }  # fmt: skip
     return _some(rng, whole, "namespace", "query")
 
@@ -154,6 +154,7 @@ GOOD = (
         "namespace": "fuzz",
         "policy": {
             "below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5, "merge": {"floor": 0.9},
+            "gists": {"levels": ["session", "fact"], "least": 2, "ratio": 4, "words": 30, "support": 2},
         },
         "schedules": {"fade": "every 3600s", "conflict": None},
     }, "namespace")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from gpu.bank.records import Kind
 from lifecycle.merging import MergePolicy
@@ -20,6 +20,53 @@ class Level(IntEnum):
     """Out of ordinary recalls; can be asked for."""
     FORGOTTEN = 4
     """Hidden; can be restored."""
+
+
+class Derived(StrEnum):
+    """What a memory is that was made out of others; stored."""
+
+    SESSION = "session"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    FACT = "fact"
+    """What several episodes say."""
+    PROCEDURE = "procedure"
+    """What was done the same way several times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gists:
+    """What is made out of episodes.
+
+    Attributes:
+        levels: what is made at all.
+        least: fewer episodes, or gists of the level below, get no gist.
+        ratio: so many at most become one.
+        words: budget of a gist.
+        support: sessions (days, without sessions) that must say the same, or have done the same.
+    """
+
+    levels: frozenset[Derived] = frozenset(Derived)
+    least: int = 3
+    ratio: int = 10
+    words: int = 80
+    support: int = 3
+
+    def __post_init__(self) -> None:
+        """Refuses what makes no sense.
+
+        Raises:
+            ValueError: a number out of its range.
+        """
+        if not 2 <= self.least <= self.ratio <= 100:
+            raise ValueError("a gist is made of 2 to 100 memories, and the ratio is not smaller than the least number")
+        if 2 * self.least > self.ratio + 1:
+            raise ValueError("the ratio is at least twice the least number less one: else some get no gist")
+        if not 5 <= self.words <= 2000:
+            raise ValueError("a gist has 5 to 2000 words")
+        if not 2 <= self.support <= 100:
+            raise ValueError("the support lies between 2 and 100")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +86,7 @@ class Policy:
         prior: standard deviations of score that a memory which has faded to nothing stands behind a fresh one, in the
             order of the hits of a recall; from 0 to 1.
         merge: which memories say the same.
+        gists: what the job `consolidate` makes.
     """
 
     below: Mapping[Level, float | None] = field(
@@ -57,6 +105,7 @@ class Policy:
     protect_importance: float = 0.9
     prior: float = 0.25
     merge: MergePolicy = field(default_factory=MergePolicy)
+    gists: Gists = field(default_factory=Gists)
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.

@@ -29,6 +29,7 @@ from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
+from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
@@ -44,6 +45,7 @@ from memsvc.nearest import build_searches, way_to_nearest
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
 from memsvc.reranking import build_reranker
+from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.associative import AssociativeChannel
 from retrieval.channels.consolidation import ConsolidationChannel
@@ -149,7 +151,9 @@ class Container:
             self.metrics.count_writes,
         )
         self.reading = Reading(self.database, self.clock, self.cursors)
-        works = every_kind()
+        tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
+        self._closing.callback(tools.summariser.close)
+        works = every_kind(lambda: tools)
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
         self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import cache, partial
 
 from sqlalchemy.engine import make_url
 
 from memsvc.commands.server import Say
-from memsvc.core.clock import SystemClock
+from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
+from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
 from memsvc.db import migrate
 from memsvc.db.engine import Database
+from memsvc.embedding import build_embedder
+from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
+from memsvc.memories.prepare import Preparer
+from memsvc.namespaces import repository as namespaces
+from memsvc.summarising import build_summariser
+from retrieval.analysis.analyser import TextAnalyser
 
 
 def run_worker(settings: Settings, say: Say) -> None:
-    """Do what is due until told to stop. Needs neither the model nor the memory bank.
+    """Do what is due until told to stop. Needs no memory bank, and loads the model when there is something to word.
 
     Raises:
         StartupRefused: the database is SQLite, which one process owns, or cannot be used.
@@ -32,7 +40,9 @@ def run_worker(settings: Settings, say: Say) -> None:
     try:
         migrate.upgrade(database.engine)
         clock = SystemClock()
-        scheduler = Scheduler(database, clock, Runner(database, clock, every_kind()), settings.jobs_every_s)
+        tools = cache(partial(writing_tools, settings, database, clock))
+        runner = Runner(database, clock, every_kind(tools))
+        scheduler = Scheduler(database, clock, runner, settings.jobs_every_s)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -41,6 +51,23 @@ def run_worker(settings: Settings, say: Say) -> None:
         stop.wait()
         say("stopping: finishing the run that is under way")
         scheduler.close()
+        if tools.cache_info().currsize:
+            tools().summariser.close()
+            tools().preparer.embedder.close()
     finally:
         database.close()
     say("stopped")
+
+
+def writing_tools(settings: Settings, database: Database, clock: Clock) -> Tools:
+    """What memories are written with, in a process that serves no requests; loads the model.
+
+    Raises:
+        StartupRefused: the settings name nothing that can be used; the run that needed it fails.
+    """
+    preparer = Preparer(TextAnalyser(), build_embedder(settings))
+    space = preparer.embedder.space
+    space_id = database.write(
+        lambda connection: namespaces.ensure_space(connection, space.model, space.dim, clock.now())
+    )
+    return Tools(preparer, build_summariser(settings), load_secrets(settings), space_id)

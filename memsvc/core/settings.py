@@ -134,6 +134,16 @@ class Settings(BaseSettings):
     )
     jobs_every_s: float = Field(default=30.0, gt=0.0, le=3600.0, description="How often it looks what is due.")
 
+    summariser: str = Field(
+        default="extractive",
+        description="Who words gists: extractive (the best sentences, no model) or openai:<model> (any service that "
+        "speaks the OpenAI chat protocol; texts are sent there).",
+    )
+    summariser_url: str | None = Field(
+        default=None, description="Base URL of `openai:`, up to and including the version: https://host/v1."
+    )
+    summariser_api_key: SecretStr | None = Field(default=None, description="Key for that service.")
+
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")

@@ -57,6 +57,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     "importance": FieldType.NUMBER,
     "trust": FieldType.NUMBER,
     "pinned": FieldType.BOOL,
+    "derived": FieldType.STRING,
     "source": FieldType.JSON,
     "metadata": FieldType.JSON,
 }

@@ -24,6 +24,7 @@ from memsvc.jobs.schemas import (
     EffectOut,
     EffectPage,
     EffectsQuery,
+    GistsOut,
     PolicyOut,
     RunIn,
     RunOut,
@@ -195,9 +196,10 @@ def _cursor(container: JobsContainer, principal: Principal, last: str | None, ro
 
 
 def _care(path: str, care: Care) -> CareOut:
+    shown = policies.shown(care.policy)
     return CareOut.model_construct(
         namespace=path,
-        policy=PolicyOut.model_construct(**policies.shown(care.policy)),
+        policy=PolicyOut.model_construct(**{**shown, "gists": GistsOut.model_construct(**shown["gists"])}),
         schedules=[
             ScheduledOut.model_construct(kind=one.kind, schedule=one.schedule, next_at=one.next_at)
             for one in care.scheduled

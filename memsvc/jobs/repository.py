@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from lifecycle.steps import BY, Step
 from memsvc.core.ids import new_id
 from memsvc.jobs import schedules
 from memsvc.models import RunState
-from memsvc.models.tables import JOB, JOB_EFFECT, JOB_RUN, LEASE, NAMESPACE
+from memsvc.models.tables import JOB, JOB_EFFECT, JOB_RUN, LEASE, MEMORY, NAMESPACE
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -157,7 +157,18 @@ def of_period(connection: Connection, namespace: NamespaceRow, kind: str, period
 
 
 def record(connection: Connection, run: Run, steps: Sequence[Step]) -> None:
-    """Writes what a run did, or would do. The memory that a step follows from (`by`) has a column of its own."""
+    """Writes what a run did, or would do. The memory that a step follows from (`by`) has a column of its own.
+
+    What was done to a memory that is gone is not written. What a dry run would make is written to the memory that it
+    would be made of.
+    """
+    there = _there(connection, run.tenant_id, steps)
+    if run.is_dry:
+        steps = [step if step.memory_id in there else replace(step, memory_id=UUID(step.why[BY])) for step in steps]
+        told = _told(connection, run, steps)
+        steps = [step for step in {step.memory_id: step for step in steps}.values() if step.memory_id not in told]
+    else:
+        steps = [step for step in steps if step.memory_id in there]
     rows = [
         {
             "tenant_id": run.tenant_id,
@@ -173,6 +184,19 @@ def record(connection: Connection, run: Run, steps: Sequence[Step]) -> None:
     ]
     if rows:
         connection.execute(insert(JOB_EFFECT), rows)
+
+
+def _there(connection: Connection, tenant_id: UUID, steps: Sequence[Step]) -> set[UUID]:
+    """The memories of steps that are there."""
+    query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id)
+    return set(connection.execute(query.where(MEMORY.c.id.in_([step.memory_id for step in steps]))).scalars())
+
+
+def _told(connection: Connection, run: Run, steps: Sequence[Step]) -> set[UUID]:
+    """The memories of steps for which a run has written something already."""
+    query = select(JOB_EFFECT.c.memory_id).where(JOB_EFFECT.c.tenant_id == run.tenant_id, JOB_EFFECT.c.run_id == run.id)
+    ids = [step.memory_id for step in steps]
+    return set(connection.execute(query.where(JOB_EFFECT.c.memory_id.in_(ids))).scalars())
 
 
 def effects(

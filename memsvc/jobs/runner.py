@@ -29,7 +29,7 @@ from memsvc.jobs import repository
 from memsvc.jobs.keeping import kept
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.undoing import Undo
-from memsvc.jobs.work import Task, Work
+from memsvc.jobs.work import Prepares, Task, Work
 from memsvc.memories import repository as memories
 from memsvc.memories.ledger import Ledger
 from memsvc.models import RunState
@@ -124,8 +124,14 @@ class Runner:
             plan = task.plan(connection, taken.namespace, policy, judged_at)
             left = list(islice((step for step in plan if step.memory_id not in done), most))
         self._at("planned")
-        for start in range(0, len(left), self._chunk_size):
-            part = left[start : start + self._chunk_size]
+        size = self._chunk_size
+        if isinstance(task, Prepares) and not run.is_dry:
+            size = min(size, task.most_at_once)
+        for start in range(0, len(left), size):
+            part: Sequence[Step] = left[start : start + size]
+            if isinstance(task, Prepares) and not run.is_dry:
+                part = task.prepare(self._database.read, taken.namespace, part)
+                self._at("prepared")
             self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
             self._at("chunk")
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from lifecycle.policy import DEFAULT
+from lifecycle.policy import DEFAULT, Derived
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
-from memsvc.memories.schemas import KindName, NamespacePath
+from memsvc.memories.schemas import DerivedName, KindName, NamespacePath
 
 FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
@@ -27,6 +27,20 @@ class MergeIn(ApiModel):
     )
     within_s: FiniteFloat = Field(
         DEFAULT.merge.within_s, ge=0.0, le=86_400.0, description="How far tellings of one event lie apart at most."
+    )
+
+
+class GistsIn(ApiModel):
+    """What the job `consolidate` makes out of episodes; what is not named is as by default."""
+
+    levels: Annotated[list[DerivedName], Field(max_length=6)] = Field(
+        default_factory=lambda: [level.value for level in Derived], description="What is made at all."
+    )
+    least: int = Field(DEFAULT.gists.least, ge=2, le=100, description="Fewer get no gist.")
+    ratio: int = Field(DEFAULT.gists.ratio, ge=2, le=100, description="So many at most become one.")
+    words: int = Field(DEFAULT.gists.words, ge=5, le=2000, description="Most words of a gist.")
+    support: int = Field(
+        DEFAULT.gists.support, ge=2, le=100, description="Sessions that must say, or have done, the same."
     )
 
 
@@ -50,6 +64,7 @@ class PolicyIn(ApiModel):
         description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
     merge: MergeIn = Field(default_factory=MergeIn)
+    gists: GistsIn = Field(default_factory=GistsIn)
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
@@ -74,6 +89,16 @@ class CareQuery(ApiModel):
     namespace: NamespacePath
 
 
+class GistsOut(ApiModel):
+    """What the job `consolidate` makes, whole."""
+
+    levels: list[str]
+    least: int
+    ratio: int
+    words: int
+    support: int
+
+
 class PolicyOut(ApiModel):
     """A policy, whole."""
 
@@ -85,6 +110,7 @@ class PolicyOut(ApiModel):
     protect_importance: float
     prior: float
     merge: dict[str, float]
+    gists: GistsOut
 
 
 class ScheduledOut(ApiModel):

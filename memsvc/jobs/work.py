@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy import Connection
 
@@ -50,6 +51,35 @@ class Task(Protocol):
 
         Returns:
             What was really done.
+        """
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A task that has to ask a model before it writes: between two transactions, for no database waits for a model.
+
+    Attributes:
+        most_at_once: steps that are prepared, and then applied, together; they take seconds, not a lease.
+    """
+
+    @property
+    def most_at_once(self) -> int:
+        """See the class."""
+        ...
+
+    def prepare(
+        self, read: Callable[[], AbstractContextManager[Connection]], namespace: NamespaceRow, steps: Sequence[Step]
+    ) -> Sequence[Step]:
+        """The same steps with all that `apply` needs.
+
+        Args:
+            read: opens a connection for reading, to be closed before a model is asked.
+            namespace: whose memories.
+            steps: of the plan.
+
+        Raises:
+            Exception: a model does not answer; the run fails, and what it did before stays.
         """
         ...
 

@@ -19,6 +19,7 @@ from retrieval.types import TextAnalysis
 DESCRIBED = (
     "kind", "state", "user_id", "agent_id", "session_id", "speaker", "place", "tags", "outcome", "language",
     "occurred_at", "valid_from", "valid_to", "expires_at", "importance", "trust", "pinned", "source", "metadata",
+    "derived",
 )  # fmt: skip
 """Columns that a memory and each of its versions share."""
 

@@ -101,8 +101,9 @@ class Ledger:
         content: str,
         prepared: Prepared,
         pairs: bytes,
+        stability_s: float | None = None,
     ) -> None:
-        """A memory that was not there."""
+        """A memory that was not there; its stability is the one of its kind if none is given."""
         self._memories.append(
             {
                 **self._ids(id=memory_id),
@@ -113,7 +114,7 @@ class Ledger:
                 "content_version": 1,
                 "recorded_at": self.now,
                 "updated_at": self.now,
-                "stability_s": INITIAL_STABILITY_S[values["kind"]],
+                "stability_s": stability_s or INITIAL_STABILITY_S[values["kind"]],
                 "last_recalled_at": None,
                 "recall_count": 0,
                 "data_key": None,

@@ -258,6 +258,8 @@ def statements(
 ) -> Iterator[Stored]:
     """What a namespace's memories in these states say now, by id; read in pages, so that few texts are held at once.
 
+    What a job made of others is left out: it says nothing that they do not say.
+
     Args:
         more: further columns to be read.
 
@@ -288,6 +290,7 @@ def statements(
             MEMORY.c.tenant_id == tenant_id,
             MEMORY.c.namespace_id == namespace_id,
             MEMORY.c.state.in_([int(state) for state in states]),
+            MEMORY.c.derived.is_(None),
             unexpired(now),
         )
         .order_by(MEMORY.c.id)

@@ -25,6 +25,7 @@ from memsvc.models import Relation
 KindName = Literal["episodic", "semantic", "procedural"]
 StateName = Literal["active", "forgotten", "quarantined", "superseded", "archived", "merged"]
 LevelName = Literal["active", "warm", "cold", "archived", "forgotten"]
+DerivedName = Literal["session", "day", "week", "month", "fact", "procedure"]
 OutcomeName = Literal["success", "failure", "partial", "unknown"]
 
 _SEGMENT = re.compile(r"[^\s/*\x00-\x1f\x7f]{1,128}")
@@ -224,6 +225,10 @@ class MemoryOut(ApiModel):
     importance: float
     trust: float
     pinned: bool
+    derived: DerivedName | None = Field(
+        description="What the job `consolidate` made it as, of the memories that its `derived_from` links lead to; "
+        "null: somebody wrote it."
+    )
     state: StateName
     merged_into: UUID | None = Field(description="The memory that says the same and stands for this one.")
     level: LevelName | None = Field(description="How far it has faded; null for a memory that does not.")
@@ -351,7 +356,9 @@ def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Dra
 
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 _STATE_NAMES = {int(state): state.name.lower() for state in State}
-_MEMORY = (*_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "trust", "version")
+_MEMORY = (
+    *_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "trust", "derived", "version",
+)  # fmt: skip
 _VERSION = (
     "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",
     "recorded_to", "reason", "writer",

@@ -56,6 +56,8 @@ class Described:
     pinned: Mapped[bool]
     source: Mapped[dict[str, Any] | None]
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
+    # What a job made it of others as, see `lifecycle.policy.Derived`; NULL: somebody wrote it. Nobody else can set it.
+    derived: Mapped[str | None] = mapped_column(String(16))
     # Hash of the conversation that it belongs to (see `memsvc.memories.sequence`); follows from the fields above.
     sequence_id: Mapped[int | None] = mapped_column(BigInteger)
 

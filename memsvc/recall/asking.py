@@ -95,6 +95,7 @@ def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
         min_seq=body.min_seq,
         deadline_s=None if body.deadline_ms is None else body.deadline_ms / 1e3,
         with_vectors=with_vectors,
+        descends=body.descend,
     )
 
 

@@ -34,6 +34,7 @@ class Asked(ApiModel):
     valid_at: Instant | None = Field(None, description="Only what was true in the world then.")
     asked_at: Instant | None = Field(None, description='The "now" of the question; default: the clock.')
     profile: Literal["fast", "balanced", "thorough"] = "balanced"
+    descend: bool = Field(False, description="Also find archived memories that the hits were made of.")
     min_confidence: Share | None = Field(
         None, description="Below this confidence the answer has no hits, and says `nothing_relevant`."
     )

@@ -20,11 +20,13 @@ from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
 from memsvc.filters.ast import Node
 from memsvc.index.keeper import Keeper
-from memsvc.memories import repository
+from memsvc.memories import derived, repository
 from memsvc.memories.fading import shown_fading
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.recall.descent import LEAST_HITS, below_hits, descending
+from memsvc.recall.order import all_below, sources_first
 from memsvc.recall.scope import Scopes
 from retrieval.pipeline import Recaller
 from retrieval.types import Hit, Profile, Query, Recall, Resolved
@@ -48,6 +50,7 @@ class Question:
     min_seq: int | None
     deadline_s: float | None
     with_vectors: bool = False
+    descends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class RecallService:
         query = Query(
             text=question.text,
             asked_at=question.asked_at or now,
-            top_k=question.top_k,
+            top_k=max(question.top_k, LEAST_HITS) if question.descends else question.top_k,
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
@@ -152,9 +155,20 @@ class RecallService:
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, reading=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
-        recall = self._recaller.recall(analysed, bank, self._factors(namespace))
+        factors = self._factors(namespace)
+        recall = self._recaller.recall(analysed, bank, factors)
+        if question.descends and recall.hits:
+            hits = [hit.memory_id for hit in recall.hits]
+            with self._database.read() as connection:
+                below = below_hits(connection, tenant_id, hits)
+            if below.size:
+                scan = descending(scan, hits, below)
+                analysed = replace(analysed, query=replace(query, scan=scan, top_k=question.top_k))
+                recall = self._recaller.recall(analysed, bank, factors)
+            recall = replace(recall, hits=recall.hits[: question.top_k])
         hydrating = time.perf_counter()
-        found = self._fetch(namespace, recall, question.as_of, scan.states, now)
+        is_general = analysed.question.kind_hint is Kind.SEMANTIC
+        found = self._fetch(namespace, recall, question.as_of, scan.states, now, is_general=is_general)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -179,8 +193,13 @@ class RecallService:
         as_of: datetime | None,
         states: frozenset[State],
         now: datetime,
+        *,
+        is_general: bool,
     ) -> list[Found]:
-        """The memories as they were searched. One that was erased or hidden since then is left out."""
+        """The memories as they were searched. One that was erased or hidden since then is left out.
+
+        What a job made of others stands behind them, unless the question asks for what is true in general.
+        """
         if not recall.hits:
             return []
         with self._database.read() as connection:
@@ -189,6 +208,8 @@ class RecallService:
             newer = (
                 repository.superseders(connection, namespace.tenant_id, outdated) if outdated and as_of is None else {}
             )
+            made = [] if is_general else [row.memory_id for row in rows.values() if row.derived is not None]
+            sources = all_below(made, partial(derived.below, connection, namespace.tenant_id)) if made else {}
         policy = policies.of(namespace)
         found = []
         for hit in recall.hits:
@@ -196,7 +217,8 @@ class RecallService:
             if row is None or (as_of is None and State(row.state_now) not in states):
                 continue
             found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
-        return found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
+        ordered = found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
+        return _sources_first(ordered, sources) if sources else ordered
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
@@ -234,6 +256,16 @@ def _newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Fo
             placed = other if other is one else replace(other, hit=replace(other.hit, score=score))
             ordered.setdefault(other.hit.memory_id, placed)
     return list(ordered.values())
+
+
+def _sources_first(found: list[Found], sources: Mapping[UUID, set[UUID]]) -> list[Found]:
+    """Hits with each made one behind the best of its sources; it has no more than that one's score."""
+    ordered: list[Found] = []
+    for place in sources_first([one.hit.memory_id for one in found], sources):
+        one = found[place]
+        most = ordered[-1].hit.score if ordered else one.hit.score
+        ordered.append(one if one.hit.score <= most else replace(one, hit=replace(one.hit, score=most)))
+    return ordered
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:

@@ -96,8 +96,9 @@ class AskOptions(TypedDict, total=False):
 
     `namespaces` or `namespace_prefix` ask several namespaces at once, in place of the call's or the client's own.
     `as_of` asks what the service knew at a time, `valid_at` what was true at a time, `asked_at` is the "now" of the
-    question, `min_confidence` (0 to 1) how sure an answer must be, `min_seq` a write that must be visible,
-    `deadline_ms` the time after which slow channels are left out.
+    question, `descend` also finds archived memories that the hits were made of, `min_confidence` (0 to 1) how sure an
+    answer must be, `min_seq` a write that must be visible, `deadline_ms` the time after which slow channels are left
+    out.
     """
 
     namespaces: Sequence[str] | None
@@ -110,6 +111,7 @@ class AskOptions(TypedDict, total=False):
     asked_at: When | None
     token_budget: int | None
     profile: Profile | None
+    descend: bool | None
     min_confidence: float | None
     explain: bool | None
     min_seq: int | None

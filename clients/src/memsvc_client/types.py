@@ -42,6 +42,7 @@ class Memory(Model):
     expires_at: datetime | None = None
     importance: float | None = None
     trust: float | None = None
+    derived: str | None = None
     pinned: bool = False
     merged_into: str | None = None
     """The memory that says the same and stands for this one."""
@@ -220,6 +221,16 @@ class FusionState(Model):
     regret_bound: float = 0.0
 
 
+class Gists(Model):
+    """What the job `consolidate` makes out of episodes."""
+
+    levels: tuple[str, ...] = ()
+    least: int = 0
+    ratio: int = 0
+    words: int = 0
+    support: int = 0
+
+
 class Policy(Model):
     """What is done with memories as they fade; see docs/lifecycle.md."""
 
@@ -230,6 +241,7 @@ class Policy(Model):
     share_per_run: float = 0.0
     protect_importance: float = 0.0
     prior: float = 0.0
+    gists: Gists = Field(default_factory=Gists)
 
 
 class Scheduled(Model):

@@ -36,6 +36,7 @@ MEMORY: dict[str, Any] = {
     "expires_at": None,
     "importance": None,
     "trust": None,
+    "derived": None,
     "pinned": False,
     "level": None,
     "retention": None,

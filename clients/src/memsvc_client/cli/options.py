@@ -124,6 +124,7 @@ ASK_OPTIONS = (
     _option("valid_at", str, "What was true then.", metavar="TIME"),
     _option("asked_at", str, 'The "now" of the question.', metavar="TIME"),
     _option("profile", ProfileChoice, "How much work to do."),
+    _option("descend", bool, "Also find archived memories that the hits were made of.", "--descend"),
     _option("min_confidence", float, "Say that there is nothing unless at least so sure (0 to 1).", least=0),
     _option("min_seq", int, "A write that must be visible.", least=0),
     _option("deadline_ms", int, "Leave out what is not done by then.", least=1),
