@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
+from lifecycle.policy import Level
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
@@ -216,6 +217,15 @@ class Ledger:
         self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
+
+    def relevel(self, memory_id: UUID, level: Level) -> None:
+        """Puts a memory at a level (active, warm or cold), at once; no new version. The change log tells the banks."""
+        self.connection.execute(
+            update(MEMORY)
+            .where(MEMORY.c.tenant_id == self.namespace.tenant_id, MEMORY.c.id == memory_id)
+            .values(level=int(level))
+        )
+        self._change(ChangeOp.RETIER, memory_id, None)
 
     def erase(self, memory_id: UUID, digest: bytes) -> None:
         """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
