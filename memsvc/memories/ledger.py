@@ -86,6 +86,7 @@ class Ledger:
     _tokens: list[dict[str, Any]] = field(default_factory=list)
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
+    _anew: list[UUID] = field(default_factory=list)
 
     def create(
         self,
@@ -145,6 +146,7 @@ class Ledger:
         self._version(stored.id, version, content_version, values, content, since, reason, pairs)
         if prepared is not None:
             self._derived(stored.id, version, prepared)
+            self._anew.append(stored.id)
         return version
 
     def link(self, from_id: UUID, links: Sequence[LinkDraft]) -> None:
@@ -214,6 +216,7 @@ class Ledger:
         """
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         self._outdated.append({"b_id": memory_id, "b_version": version})
+        self._anew.append(memory_id)
         self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
@@ -238,6 +241,7 @@ class Ledger:
             run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
         run(JOB_EFFECT.delete().where(JOB_EFFECT.c.tenant_id == tenant, JOB_EFFECT.c.because_of == memory_id))
         run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
+        self._unsettle([memory_id])
         run(
             CHANGE.update()
             .where(CHANGE.c.tenant_id == tenant, CHANGE.c.memory_id == memory_id)
@@ -256,6 +260,7 @@ class Ledger:
         self._insert(EMBEDDING, self._embeddings)
         self._insert(TOKEN_EMBEDDING, self._tokens)
         self._insert_links()
+        self._unsettle(self._anew)
         if not self._changes:
             return self.namespace.head_seq
         head = namespaces.advance(self.connection, self.namespace, len(self._changes))
@@ -378,6 +383,20 @@ class Ledger:
                     table.c.space_id == self.namespace.space_id,
                 ),
                 self._outdated,
+            )
+
+    def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
+        """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
+        for start in range(0, len(memory_ids), _CHUNK):
+            part = memory_ids[start : start + _CHUNK]
+            self.connection.execute(
+                update(MEMORY)
+                .where(
+                    MEMORY.c.tenant_id == self.namespace.tenant_id,
+                    or_(MEMORY.c.id.in_(part), MEMORY.c.nearest_id.in_(part)),
+                    MEMORY.c.novelty.is_not(None),
+                )
+                .values(surprise=None, novelty=None, nearest_id=None)
             )
 
     def _apply_updates(self) -> None:
