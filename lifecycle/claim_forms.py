@@ -9,6 +9,7 @@ import regex
 
 from lifecycle.claim import OTHER, Claim
 from lifecycle.claim_patterns import (
+    APPOINTMENT,
     BE,
     BUT,
     CLOCK,
@@ -16,6 +17,7 @@ from lifecycle.claim_patterns import (
     DATE,
     DESCRIPTION,
     HELD,
+    LEADING,
     LONGEST_SUBJECT,
     OF,
     ONE_OF_US,
@@ -25,13 +27,15 @@ from lifecycle.claim_patterns import (
     QUALIFIED,
     ROLE,
     SET,
+    SUCCESSION,
+    TIME,
     TIMED,
     VERB,
     VERBS,
     WEEKDAY,
 )
 from lifecycle.claim_values import DATED, cut_value, is_many, is_plural, level_of, subject_of, told_value, value_of
-from lifecycle.claim_words import LOOKS, MANY_NOUNS, MANY_VERBS, NO_SUBJECT, SCOPED_ROLES, SINGLE_NOUNS, Look
+from lifecycle.claim_words import LOOKS, MANY_NOUNS, MANY_VERBS, NO_SUBJECT, SCOPED_ROLES, SINGLE_NOUNS, TOOLS, Look
 from retrieval.analysis.folding import folded_text
 
 
@@ -130,6 +134,10 @@ def _of_noun(clause: Clause, match: regex.Match[str], subject: str) -> Claim | N
         if at is None:
             return None
         attribute, value = "employer", value[at.end() :]
+    if noun == "home":
+        if not regex.match(r"in\s+\p{Lu}", value):
+            return None
+        attribute = attribute.replace("home", "residence")
     value = regex.sub(r"\A(?:in|at|on|to)\s+", "", value)
     marks = is_new or bool(match["now"] or match["mark"])
     return clause.claim(subject, attribute, value, marks=marks, old=match["from"])
@@ -144,7 +152,8 @@ def _attribute(match: regex.Match[str]) -> tuple[str, bool]:
 
 
 def _role(clause: Clause) -> Iterator[Claim | None]:
-    match = ROLE.fullmatch(clause.text)
+    forms = (ROLE, SUCCESSION, APPOINTMENT, LEADING)
+    match = next((found for form in forms if (found := form.fullmatch(clause.text)) is not None), None)
     if match is None or SINGLE_NOUNS[" ".join(match["noun"].split())] not in SCOPED_ROLES:
         return
     holder = subject_of(match["v"], None)
@@ -152,13 +161,15 @@ def _role(clause: Clause) -> Iterator[Claim | None]:
         holder = folded_text(clause.who), False
     if holder is None or holder[1]:
         return
+    groups = match.groupdict()
     owner = cut_value(match["s"])
     value = match["v"] if match["v"] != "I" or clause.who is None else clause.who
     made = clause.claim(
         owner,
         SINGLE_NOUNS[" ".join(match["noun"].split())],
         value,
-        marks=bool(match["now"] or match["mark"] or "new" in match["more"]),
+        marks=match.re is SUCCESSION or any(groups.get(name) for name in ("now", "mark")) or "new" in match["more"],
+        old=groups.get("from"),
     )
     if made is not None and not clause.is_changed:
         end = clause.start + match.start("s") + len(owner)
@@ -185,18 +196,47 @@ def _verb(clause: Clause) -> Iterator[Claim | None]:
         marks = marks or regex.search(r"\bnow\Z|\bthese days\Z", value) is not None
         if is_change and DATED.search(value):
             continue
+        attribute, value, left = _moved(attribute, value, match["from0"] or match["from1"] or match["from2"])
+        if not value:
+            continue
         subject = clause.text[: match.start()]
         if subject.casefold() in ("my", "our"):  # "my work at ..."
             continue
         if attribute == "tool?":
             subject = ONE_OF_US.sub("I", subject)
+        if match["left"] is not None:
+            value = _FOR.split(value, maxsplit=1)[0]
         told = replace(clause, is_over=True) if match["left"] is not None else clause
-        made = told.claim(subject, attribute, value, marks=marks, old=match["from0"] or match["from1"])
+        made = told.claim(subject, attribute, value, marks=marks, old=left)
         if made is not None and attribute == "tool?":  # many at once: only what it is said to replace
             made = replace(made, marks_change=made.instead_of is not None)
         if made is not None:
             yield made
             return
+
+
+def _moved(attribute: str, value: str, old: str | None) -> tuple[str, str, str | None]:
+    """What a move is about, whereto, and from where: "to Oslo from Bergen" says all three.
+
+    People move to software, too: without the name of what they left nothing is claimed then (an empty value).
+    """
+    if attribute not in ("residence", "tool?"):
+        return attribute, value, old
+    if old is None and (told := _FROM.fullmatch(value)) is not None:
+        value, old = told["to"], told["old"]
+    if attribute == "residence" and not (_is_tool(value) or _is_tool(old or "")):
+        return attribute, value, old
+    is_move = attribute == "residence" and old is None
+    return "tool?", "" if is_move or TIME.search(value.casefold()) else value, old
+
+
+_FROM = regex.compile(r"(?P<to>.{1,60}?)\s+from\s+(?P<old>\p{Lu}.{0,40})")
+_FOR = regex.compile(r"\s+(?:for|to\s+join)\s+(?=\p{Lu})")
+
+
+def _is_tool(value: str) -> bool:
+    """Whether words begin with the name of software: nobody lives there."""
+    return folded_text(value).strip(" .,!").split(" ")[0].strip(".,!") in TOOLS
 
 
 def _description(clause: Clause) -> Iterator[Claim | None]:
@@ -265,9 +305,11 @@ _COMPLEMENT = regex.compile(
 
 def _being(clause: Clause) -> Iterator[Claim | None]:
     """What somebody or something is: many things at once, each until the text says that it is so no longer."""
-    match = _COMPLEMENT.fullmatch(clause.text)
+    match = _COMPLEMENT.fullmatch(BUT.split(clause.text, maxsplit=1)[0] if clause.is_over else clause.text)
     about = None if match is None else subject_of(match["s"], clause.who)
     if match is not None and about is not None and not about[1]:
         made = clause.claim(match["s"], "being?", match["v"], marks=False)
         if made is not None:
             yield replace(made, marks_change=clause.is_over)
+        if made is not None and clause.is_over:  # "no longer a nurse" outdates "works as a nurse", too
+            yield replace(made, attribute="occupation")

@@ -19,8 +19,12 @@ def _phrase(words: str) -> str:
     return words.replace(" ", SPACE)
 
 
+_AMOUNT = r"\s+[$€£¥]\s?\d[\d.,]*(?:\s+(?:a|an|per)\s+\p{L}+)?"
+"""An amount of money, and for how long."""
 VERBS: tuple[tuple[str, bool, str], ...] = (
     # attribute, whether the verb itself tells of a change, verb
+    ("address", False, rf"{JUST}*\s+(?:live|lives|reside|resides)\s+at(?=\s+\d)"),
+    ("address", True, rf"{HAVE}?{JUST}*\s+(?:moved|relocated)\s+to(?=\s+\d+\p{{L}}?\s+\p{{Lu}})"),
     ("residence", False, rf"{JUST}*\s+(?:live|lives|reside|resides)\s+in|{BE}{JUST}*\s+(?:living|based)\s+in"),
     (
         "residence",
@@ -64,7 +68,14 @@ VERBS: tuple[tuple[str, bool, str], ...] = (
     ),
     ("tool?", False, rf"{JUST}*\s+(?:uses|use)|{BE}{JUST}*\s+using"),
     ("tool?", True, rf"{HAVE}?{JUST}*\s+(?:switched|migrated)\s+from\s+(?P<from1>.{{1,40}}?)\s+to"),
-    ("price", False, rf"{JUST}*\s+(?:costs|cost)"),
+    ("tool?", True, rf"{HAVE}?{JUST}*\s+(?:switched|migrated)\s+to(?=\s+\S.{{0,40}}?\s+from\s+\p{{Lu}})"),
+    ("price", False, rf"{JUST}*\s+(?:costs|cost)|{BE}{JUST}*(?={_AMOUNT}(?:\s+now)?\Z)"),
+    (
+        "price",
+        True,
+        rf"{HAVE}?{JUST}*\s+(?:went|gone|rose|risen|dropped|fell|fallen)(?:\s+(?:up|down))?"
+        rf"(?:\s+from\s+(?P<from2>.{{1,40}}?))?\s+to(?={_AMOUNT}(?:\s+now)?\Z)",
+    ),
     ("due date?", False, rf"{BE}{JUST}*\s+due(?:\s+(?:on|by|at))?"),
     (
         "age",
@@ -75,7 +86,7 @@ VERBS: tuple[tuple[str, bool, str], ...] = (
 ONE_OF_US = regex.compile(r"\AWe\Z|\Awe\Z")
 VERB = regex.compile("|".join(f"(?P<v{number}>{verb})\\b" for number, (_, _, verb) in enumerate(VERBS)), regex.VERSION1)
 NOUNS = "|".join(sorted(map(_phrase, SINGLE_NOUNS), key=len, reverse=True))
-QUALIFIED = rf"(?P<more>(?:[\p{{L}}\p{{N}}-]+\s+){{0,3}}?)(?P<noun>{NOUNS}|job)"
+QUALIFIED = rf"(?P<more>(?:[\p{{L}}\p{{N}}-]+\s+){{0,3}}?)(?P<noun>{NOUNS}|job|home)"
 FREE = r"(?P<more>(?:(?:[\p{L}\p{N}-]+\s+){0,2}?)new\s+(?:[\p{L}\p{N}-]+\s+){0,2}?)(?P<noun>[\p{L}-]+)"
 CHANGED_TO = (
     r"(?:was|were|has|have|is|are|got|been|just|now|recently|\s)*"
@@ -108,6 +119,21 @@ ROLE = regex.compile(
     rf"(?P<more>(?:new\s+|current\s+|next\s+)?)(?P<noun>{NOUNS})\s+of\s+(?P<s>.+)",
     regex.VERSION1,
 )
+_ONE_ROLE = rf"(?:(?:the|its|their|an?)\s+)?(?P<more>(?:new\s+|next\s+)?)(?P<noun>{NOUNS})"
+SUCCESSION = regex.compile(
+    rf"(?P<v>.{{1,{LONGEST_SUBJECT}}}?){HAVE}?{JUST}*\s+(?:replaced|replaces|succeeded|succeeds|took\s+over\s+from)\s+"
+    rf"(?P<from>.{{1,40}}?)\s+as\s+{_ONE_ROLE}\s+(?:of|at)\s+(?P<s>.+)",
+    regex.VERSION1,
+)
+APPOINTMENT = regex.compile(
+    rf"(?P<s>.{{1,{LONGEST_SUBJECT}}}?){HAVE}?{JUST}*\s+(?P<mark>appointed|named|elected|chose)\s+"
+    rf"(?P<v>.{{1,{LONGEST_SUBJECT}}}?)\s+(?:as|to\s+be)\s+{_ONE_ROLE}",
+    regex.VERSION1,
+)
+LEADING = regex.compile(
+    rf"(?P<v>.{{1,{LONGEST_SUBJECT}}}?)(?P<now>\s+now)?\s+(?:leads|heads|runs)\s+(?P<s>.+?)\s+as\s+{_ONE_ROLE}",
+    regex.VERSION1,
+)
 DESCRIPTION = regex.compile(
     rf"[Tt]he\s+(?P<noun>[\p{{L}} -]{{2,40}}?)\s+(?:where|that|which|who)\s+(?P<s>.{{2,{LONGEST_SUBJECT}}}?)"
     r"\s+(?:is|are)\s+(?P<v>.+)",
@@ -119,7 +145,7 @@ SET = regex.compile(
     regex.VERSION1,
 )
 TIMED = regex.compile(
-    rf"(?P<s>.{{1,60}}?)(?:{BE}(?P<now>\s+now)?(?:\s+held|\s+scheduled\s+for)?|(?P<now2>\s+now)?\s+(?:takes\s+place|happens|starts|begins)"
+    rf"(?P<s>.{{1,60}}?)(?:{BE}(?P<now>\s+now)?(?:\s+held|\s+scheduled\s+for)?|(?P<now2>\s+now)?\s+(?:takes\s+place|happens|starts|begins|meets)"
     rf"(?P<now3>\s+now)?|\s+{CHANGED_TO})\s+(?P<v>.+)",
     regex.VERSION1,
 )
@@ -129,6 +155,7 @@ HELD = regex.compile(
 NO_LONGER = regex.compile(
     r"\s+no\s+longer\b|\b\s*(?:don['’]t|doesn['’]t|do\s+not|does\s+not|not|n['’]t)\b(?=.{1,80}\b(?:any\s*more|any\s+longer)\b)"
 )
+STOPPED_BEING = regex.compile(rf"{HAVE}?\s+stopped\s+being\b")
 ANY_MORE = regex.compile(r",?\s+(?:any\s*more|any\s+longer)\b")
 USED_TO = regex.compile(
     r"\s+used\s+to\s.{1,60}?(?:,\s*)?\s(?:but|and)(?:\s+(?:I|he|she|they))?(?=(?:\s+(?:am|is|are))?\s+now\b|\s+moved\b)"

@@ -31,7 +31,7 @@ import regex
 
 from lifecycle.claim import Claim
 from lifecycle.claim_forms import Clause, claims_of
-from lifecycle.claim_patterns import ANY_MORE, NO_LONGER, USED_TO
+from lifecycle.claim_patterns import ANY_MORE, NO_LONGER, STOPPED_BEING, USED_TO
 from lifecycle.claim_words import DOUBT, LABELS
 from retrieval.analysis.folding import folded_text
 from retrieval.analysis.mentions import opening_speaker
@@ -84,7 +84,8 @@ _BREAK = regex.compile(
     regex.VERSION1,
 )
 _OPENING = regex.compile(
-    r"(?:(?:anyway|hi|hello|hey|oh|ok|okay|yes|yeah|yep|well|so|and|but|actually|btw|by\s+the\s+way|fyi|update|note|reminder"
+    r"(?:(?:anyway|hi|hello|hey|oh|ok|okay|yes|yeah|yep|well|so|and|but|actually|btw|by\s+the\s+way|fyi"
+    r"|(?:(?:quick|short|small|brief|little|friendly)\s+)?(?:update|note|reminder)"
     r"|just\s+so\s+you\s+know|for\s+the\s+record|as\s+of\s+(?:today|now)|good\s+news|big\s+news|guess\s+what|great|thanks"
     r"|currently|nowadays|these\s+days|since\s+\p{L}+|last\s+(?:week|month|year)|this\s+(?:week|month|year)"
     r"|today|recently|finally|in\s+(?:\p{L}+\s+)?(?:1[0-9]|20)\d\d|(?P<now>now|from\s+now\s+on))\b(?:\s+\p{Lu}\p{L}+(?=[,!]))?"
@@ -92,8 +93,11 @@ _OPENING = regex.compile(
     regex.IGNORECASE | regex.VERSION1,
 )
 _CLAUSE_BREAK = regex.compile(
-    r"(?:,\s*|\s+)(?:and|but|so)\s+(?=(?:I|my|we|our|the)\b)|;\s*|\s+[–—-]+\s+|,\s+(?=(?:I|my|we|our)\s)"
+    r"(?:,\s*|\s+)(?:and|but|so)\s+(?=(?:I|my|we|our|the)\b)|;\s*|\s+[–—-]+\s+|,\s+(?=(?:I(?:['’]m|['’]ve)?|my|we|our)\s)"
 )
+
+
+_EMOTICON = regex.compile(r"(?:\s+[:;=8]['’]?-?[)(DPpoO/3]+|\s*\p{Extended_Pictographic}\N{VARIATION SELECTOR-16}?)+\Z")
 
 
 def _sentences(text: str, speaker: str | None) -> Iterator[_Sentence]:
@@ -129,7 +133,7 @@ def _of_sentence(sentence: _Sentence) -> Iterator[Claim]:
 
 def _of_clause(clause: str, start: int, who: str | None) -> Iterator[Claim]:
     lead = len(clause) - len(clause.lstrip())
-    clause, start = clause.strip(), start + lead
+    clause, start = _EMOTICON.sub("", clause.strip()), start + lead
     opening = _OPENING.match(clause)
     is_now = opening is not None and opening["now"] is not None
     if opening is not None and opening.end() < len(clause):
@@ -143,7 +147,7 @@ def _of_clause(clause: str, start: int, who: str | None) -> Iterator[Claim]:
 def _plain(clause: str) -> tuple[str | None, bool]:
     """A clause as it would state what it says, and whether it says that it is so no more; None if it states nothing."""
     used = USED_TO.sub("", clause, count=1)
-    over = NO_LONGER.sub("", used, count=1)
+    over = STOPPED_BEING.sub(" is", NO_LONGER.sub("", used, count=1), count=1)
     plain = ANY_MORE.sub("", over) if over != used else over
     opening = plain if plain.startswith(("Will ", "May ")) else plain[:1].lower() + plain[1:]  # they are names too
     words = {word for word in _WORD.findall(opening) if word[0].islower()}
