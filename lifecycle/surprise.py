@@ -96,4 +96,5 @@ def surprises(novelties: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.round(values.astype(np.float64), _NOVELTY_DIGITS)
+    rounded: NDArray[np.float64] = np.round(values.astype(np.float64), _NOVELTY_DIGITS)
+    return rounded

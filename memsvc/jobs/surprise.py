@@ -98,7 +98,7 @@ class Surprise:
         return done
 
 
-def _rows(connection: Connection, namespace: NamespaceRow) -> Sequence[Row[Any]]:
+def _rows(connection: Connection, namespace: NamespaceRow) -> Sequence[Any]:
     """The memories that have a vector, in the order in which they were written, whatever their state."""
     query = (
         select(MEMORY.c.id, MEMORY.c.recorded_at, MEMORY.c.content_version, MEMORY.c.surprise, MEMORY.c.novelty)
@@ -113,7 +113,7 @@ def _rows(connection: Connection, namespace: NamespaceRow) -> Sequence[Row[Any]]
 
 
 def _compared(
-    connection: Connection, namespace: NamespaceRow, rows: Sequence[Row[Any]], places: NDArray[np.int64]
+    connection: Connection, namespace: NamespaceRow, rows: Sequence[Any], places: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Novelty of the memories at some places, and the places of those that they rest on.
 
@@ -138,7 +138,7 @@ def _only(
 
 
 def _pages(
-    connection: Connection, namespace: NamespaceRow, rows: Sequence[Row[Any]]
+    connection: Connection, namespace: NamespaceRow, rows: Sequence[Any]
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Vectors of memories in their order, float32 `[v, dim]`, and the place of the memory of each."""
     place = tuple_(MEMORY.c.recorded_at, MEMORY.c.id)
