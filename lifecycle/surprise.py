@@ -96,5 +96,4 @@ def surprises(novelties: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    rounded: NDArray[np.float64] = np.round(values.astype(np.float64), _NOVELTY_DIGITS)
-    return rounded
+    return np.asarray(np.round(values.astype(np.float64), _NOVELTY_DIGITS), np.float64)
