@@ -109,6 +109,12 @@ def uint16_at(address: int, count: int) -> Any:
 
 
 @jit
+def int8_at(address: int, count: int) -> Any:
+    """int8 `[count]` at an address."""
+    return carray(pointer(address), (count,), np.int8)
+
+
+@jit
 def uint8_at(address: int, count: int) -> Any:
     """uint8 `[count]` at an address."""
     return carray(pointer(address), (count,), np.uint8)

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.bank import Bank
+from gpu.bank.coding import coded
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, empty_columns
 from gpu.bank.segment import SegmentSnapshot
 from gpu.large.scans import nearest_of_newest
+from gpu.ops.coded_scan.op import coded_scan
 from gpu.ops.entity_scan.op import entity_scan
 from gpu.ops.hopfield.op import complete_within
 from gpu.ops.interval_scan.op import interval_scan
@@ -29,6 +31,7 @@ def warm_up() -> None:
     namespace = Bank().open("warm-up", _DIM)
     for version in (1, 2):
         namespace.put(_memories(version))
+    namespace.put(coded(_memories(2), np.arange(2, dtype=np.uint8)))
     first = _memories(1).memory_ids[:1]
     scan = ScanFilter(
         any_pairs=((1,),),
@@ -52,6 +55,7 @@ def warm_up() -> None:
         max_sim(np.zeros((1, 2), np.uint8), np.arange(2), np.ones((1, _DIM), np.float32))
         for segment, _, mask in view.segments():
             entity_scan(segment, np.ones(1, np.uint64), np.zeros(1, np.int64), mask, np.zeros(1, np.int64))
+            coded_scan(segment, vector, mask, np.empty(segment.n_slots, np.float32))
             nearest_of_newest(segment, vector, mask, 0, 1)
             near_pairs(segment, 0.5, 1, mask)
             _warm_scans(segment, mask)

@@ -51,7 +51,8 @@ SINGLE_NOUNS: Mapping[str, str] = _table(
     spouse: spouse | wife | husband
     employer: employer
     address: address | home address | street address
-    phone number: phone number | phone | telephone number | mobile number | cell number | cell phone number | number
+    phone number: phone number | phone | telephone number | mobile | mobile number | cell | cell number | number
+    phone number: cell phone number
     e-mail address: e-mail address | email address | e-mail | email
     age: age
     birth date: birthday | date of birth | birth date | birthdate
@@ -238,3 +239,14 @@ COUNTRIES = frozenset(
     """.split(",")  # noqa: SIM905
 )
 """Countries, and states large enough to be named instead of a city."""
+
+TOOLS = frozenset(
+    """
+    python java javascript typescript rust go golang kotlin swift ruby php scala haskell elixir perl julia matlab c c++
+    c# postgres postgresql mysql sqlite mongodb redis oracle aws azure gcp linux ubuntu windows macos android ios iphone
+    slack teams zulip discord zoom skype whatsapp signal telegram gmail outlook jira linear trello asana notion obsidian
+    evernote github gitlab bitbucket vim neovim emacs vscode pycharm intellij react vue angular svelte django flask
+    rails docker kubernetes terraform chrome firefox safari spotify netflix figma photoshop excel chatgpt claude
+    """.split()  # noqa: SIM905
+)
+"""What people move to and from without moving house."""

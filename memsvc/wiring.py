@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 from threadpoolctl import threadpool_limits
 
@@ -29,6 +31,7 @@ from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
+from memsvc.index.loader import ALL_EXACT, TIER_OF_LEVEL
 from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
@@ -132,9 +135,9 @@ class Container:
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
         self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say))
         names = NameTables(self.clock)
-        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop)
+        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
         self.entities = Entities(self.database, self.clock, self.cursors, names)
-        self.metrics.watch_bank(bank.memory_bytes, self.keeper.memories, lambda: len(bank.keys()))
+        self.metrics.watch_bank(bank, self.keeper.memories)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
@@ -290,8 +293,8 @@ class Follower:
             raise
         say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
         self.bank = Bank()
-        self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set)
-        self.metrics.watch_bank(self.bank.memory_bytes, self.keeper.memories, lambda: len(self.bank.keys()))
+        self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set, tiers=_tiers(settings))
+        self.metrics.watch_bank(self.bank, self.keeper.memories)
 
     def start(self) -> None:
         """Load every namespace from the database."""
@@ -302,6 +305,11 @@ class Follower:
         """Let go of threads and connections."""
         self.bank.close()
         self.database.close()
+
+
+def _tiers(settings: Settings) -> NDArray[np.uint8]:
+    """How exactly the bank keeps vectors, by the level of their memory."""
+    return TIER_OF_LEVEL if settings.tiers == "on" else ALL_EXACT
 
 
 def _weights(read: Callable[[Path | None], Weights], path: Path | None) -> Weights:

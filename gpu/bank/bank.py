@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Hashable
 
 from gpu.bank.errors import DimensionError
+from gpu.bank.layouts import TIERS, Tier
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
@@ -74,6 +75,13 @@ class Bank:
         with self._lock:
             banks = list(self._namespaces.values())
         return self._pool.free_bytes + sum(bank.memory_bytes() + bank.nearest.memory_bytes() for bank in banks)
+
+    def vector_bytes(self) -> dict[Tier, int]:
+        """Bytes of the vectors in all namespaces by how exactly they are kept."""
+        with self._lock:
+            banks = list(self._namespaces.values())
+        found = [bank.vector_bytes() for bank in banks]
+        return {tier: sum(one[tier] for one in found) for tier in TIERS}
 
     def close(self) -> None:
         """Ends what works in the background for namespaces; they can still be read."""

@@ -19,6 +19,9 @@ class Tier(StrEnum):
 
 BITS = {Tier.FP16: 16, Tier.INT8: 8, Tier.INT4: 4, Tier.BIT1: 1}
 """Bits of a dimension."""
+TIERS = (Tier.FP16, Tier.INT8, Tier.INT4)
+"""The tiers of rows in host memory, by the number that a row has for its own. One bit finds too little there: nothing
+scores its candidates exactly (docs/decisions/0013-precision-tiers.md)."""
 _PIECE = 16
 """Bytes of which the code of a row takes a multiple: so each begins where a device can load 16 bytes at once."""
 
@@ -63,15 +66,19 @@ ATTRIBUTES = Layout(
     ("n_text", "uint32"),
     ("first_token", "uint32"),
     ("n_tokens", "uint32"),
+    ("first_code", "uint32"),
+    ("n_code", "uint32"),
     ("kinds", "uint8"),
     ("states", "uint8"),
+    ("tiers", "uint8"),
     smallest_page=16,
     largest_page=8192,
 )
-"""One element for each memory version: its slot is its position. Independent of how its vectors are kept.
+"""One element for each memory version: its slot is its position.
 
 `died` is the write epoch that replaced the row: a reader of epoch `e` sees rows with `died > e`. The `first_*` and
-`n_*` columns are ranges in the code pages and the arenas.
+`n_*` columns are ranges in the code pages and the arenas. A row has its vectors either in half precision (`first_view`)
+or as codes of the tier that `tiers` names by its place in `TIERS` (`first_code`), never both.
 """
 
 TERMS = Layout(("ids", "uint32"), ("freqs", "uint16"), smallest_page=128, largest_page=65536)
@@ -88,6 +95,8 @@ LINKS = Layout(("targets", "uint8", 16), ("relations", "uint8"), smallest_page=1
 """Arena of outgoing links. A target of zeros is a link to a memory that was erased."""
 TEXT = Layout(("bytes", "uint8"), smallest_page=1024, largest_page=1 << 20)
 """Arena of folded texts, UTF-8."""
+CODED = Layout(("words", "uint64"), smallest_page=64, largest_page=1 << 17)
+"""Arena of the vectors below half precision: see `gpu.bank.coding`. Of words, so that 31 bits reach 16 GiB of them."""
 
 
 def token_bytes(dim: int) -> int:
@@ -103,6 +112,11 @@ def tokens(dim: int) -> Layout:
 def code_bytes(tier: Tier, dim: int) -> int:
     """Bytes that the code of one row takes in a page; those beyond the code itself are zero."""
     return -(-dim * BITS[tier] // (8 * _PIECE)) * _PIECE
+
+
+def row_words(tier: Tier, dim: int) -> int:
+    """Words of 8 bytes that a row takes in the arena of codes: scale and error, then its code."""
+    return 1 + code_bytes(tier, dim) // 8
 
 
 def codes(tier: Tier, dim: int) -> Layout:
@@ -154,5 +168,6 @@ ARENAS = {
     ),
     "texts": Arena("texts", "first_text", "n_text", "text_offsets", {"bytes": "texts"}),
     "tokens": Arena("tokens", "first_token", "n_tokens", "token_offsets", {"codes": "tokens"}),
+    "coded": Arena("coded", "first_code", "n_code", "code_offsets", {"words": "codes"}),
 }
 """Every variable-length part of a row, by the name that readers know it by."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gpu.bank import batches
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
-from gpu.bank.layouts import LIVE_EPOCH, token_bytes
+from gpu.bank.layouts import LIVE_EPOCH, TIERS, Tier, token_bytes
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, RecordBatch, no_links
@@ -95,12 +95,16 @@ class NamespaceBank:
         """Number of current memories."""
         return len(self._index)
 
-    def put(self, batch: RecordBatch) -> None:
+    def put(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Insert or replace memories.
 
         A version that ended (`recorded_to_us` is given) goes to the history, once, and ends the current one if that is
         the same or older. A current version takes the place of the one that is here: a newer one closes it, the same
         one replaces it, an older one is ignored. The batch may hold several versions of a memory, in any order.
+
+        Args:
+            batch: what to insert.
+            anew: whether a closed version that is here is replaced as well: its vectors are kept in another way now.
 
         Raises:
             DimensionError: the vectors have another dimension.
@@ -109,7 +113,7 @@ class NamespaceBank:
         batches.check(batch, self.dim)
         with self._write_lock:
             for part in batches.rounds(batch):
-                self._put_distinct(part)
+                self._put_distinct(part, anew=anew)
             self._compact_if_due()
 
     def rewrite(self, batch: RecordBatch) -> None:
@@ -412,6 +416,20 @@ class NamespaceBank:
             segments = sum(s.memory_bytes() for s in (self._current, self._history, *self._retired))
             tables = self._index.memory_bytes() + self._versions.memory_bytes() + self._terms.memory_bytes()
             return segments + tables + _OBJECT_BYTES
+
+    def vector_bytes(self) -> dict[Tier, int]:
+        """Bytes of the live rows' vectors by how exactly they are kept, closed versions included."""
+        with self._write_lock:
+            found = dict.fromkeys(TIERS, 0)
+            for segment, index in ((self._current, self._index), (self._history, self._versions)):
+                slots = index.slots()
+                tiers = segment.column("tiers", slots)
+                rows = segment.column("n_views", slots).sum(dtype=np.int64)
+                found[Tier.FP16] += int(rows) * segment.codes.layout.element_bytes
+                words = segment.column("n_code", slots)
+                for number, tier in enumerate(TIERS[1:], 1):
+                    found[tier] += 8 * int(words[tiers == number].sum(dtype=np.int64))
+            return found
 
     def held_bytes(self) -> int:
         """Bytes of what it holds: attributes, codes and arena contents of the live rows, closed versions included."""

@@ -87,6 +87,9 @@ class RecordBatch:
         texts, text_offsets: uint8 / int64 `[n + 1]`, UTF-8 of the folded text, behind the name of whoever said it.
         tokens, token_offsets: uint8 `[n_tokens, token_bytes]` / int64 `[n + 1]`, states of its tokens for late
             interaction, two bits a dimension (see `gpu.bank.layouts.token_bytes`); a memory may have none.
+        tiers: uint8 `[n]`, how exactly its vectors are kept: a place in `gpu.bank.layouts.TIERS`. Below fp16 they stand
+            in `codes` and not in `vectors` (see `gpu.bank.coding.coded`).
+        codes, code_offsets: uint64 / int64 `[n + 1]`, vectors below half precision.
     """
 
     memory_ids: NDArray[np.uint8]
@@ -127,6 +130,9 @@ class RecordBatch:
     text_offsets: NDArray[np.int64]
     tokens: NDArray[np.uint8]
     token_offsets: NDArray[np.int64]
+    tiers: NDArray[np.uint8]
+    codes: NDArray[np.uint64]
+    code_offsets: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Number of memory versions."""
@@ -145,6 +151,7 @@ def empty_columns(n: int) -> dict[str, NDArray[Any]]:
         **no_links(n),
         "texts": np.empty(0, np.uint8),
         "tokens": np.empty((0, 0), np.uint8),
+        **no_codes(n),
         **{name: np.zeros(n + 1, np.int64) for name in offsets},
     }
 
@@ -155,4 +162,13 @@ def no_links(n: int) -> dict[str, NDArray[Any]]:
         "link_targets": np.empty((0, 16), np.uint8),
         "link_relations": np.empty(0, np.uint8),
         "link_offsets": np.zeros(n + 1, np.int64),
+    }
+
+
+def no_codes(n: int) -> dict[str, NDArray[Any]]:
+    """The columns of `n` memories all of whose vectors have half precision."""
+    return {
+        "tiers": np.zeros(n, np.uint8),
+        "codes": np.empty(0, np.uint64),
+        "code_offsets": np.zeros(n + 1, np.int64),
     }

@@ -15,6 +15,7 @@ from gpu.bank.errors import PageOwnershipError
 from gpu.bank.layouts import (
     ARENAS,
     ATTRIBUTES,
+    CODED,
     ENTITIES,
     ERASED_EPOCH,
     LINKS,
@@ -37,7 +38,7 @@ from gpu.native import plain
 _PLAIN = (
     "versions", "kinds", "states", "occurred_us", "valid_from_us", "valid_to_us", "recorded_from_us", "recorded_to_us",
     "expires_us", "importances", "stabilities", "trusts", "last_recalled_us", "lengths", "sequences", "speakers",
-    "outcomes",
+    "outcomes", "tiers",
 )  # fmt: skip
 """Columns that a batch and an attribute page share by name."""
 _RANGE_COLUMNS = tuple(name for arena in ARENAS.values() for name in (arena.first, arena.count))
@@ -49,7 +50,8 @@ _Array = NDArray[Any]
 class SegmentSnapshot:
     """What a reader sees of a segment: the first `n_slots` memories and `n_views` vectors, alive after `epoch`.
 
-    `tier` says how the code pages hold the vectors. `sequences` orders the rows by conversation.
+    `tier` says how the code pages hold the vectors. `n_words` is how much lies in the arena of codes: rows of coarser
+    tiers, which have none in the code pages. `sequences` orders the rows by conversation.
     """
 
     n_slots: int
@@ -67,6 +69,8 @@ class SegmentSnapshot:
     links: PageTable
     texts: PageTable
     tokens: PageTable
+    coded: PageTable
+    n_words: int
     sequences: SequenceOrder
 
 
@@ -91,8 +95,8 @@ class Segment:
     """
 
     __slots__ = (
-        "attributes", "codes", "deaths", "dim", "entities", "links", "pairs", "pins", "places", "retired", "sequences",
-        "spans", "terms", "texts", "tier", "tokens",
+        "attributes", "coded", "codes", "deaths", "dim", "entities", "links", "pairs", "pins", "places", "retired",
+        "sequences", "spans", "terms", "texts", "tier", "tokens",
     )  # fmt: skip
 
     def __init__(self, pool: PagePool, dim: int, tier: Tier = Tier.FP16) -> None:
@@ -109,6 +113,7 @@ class Segment:
         self.links = PageList(pool, LINKS, owner)
         self.texts = PageList(pool, TEXT, owner)
         self.tokens = PageList(pool, tokens(dim), owner)
+        self.coded = PageList(pool, CODED, owner)
         self.sequences = SequenceOrder()
         self.deaths: list[Deaths] | None = None
         self.pins = 0
@@ -119,7 +124,7 @@ class Segment:
         """Every page list of the segment."""
         return (
             self.attributes, self.codes, self.terms, self.pairs, self.entities, self.spans, self.places, self.links,
-            self.texts, self.tokens,
+            self.texts, self.tokens, self.coded,
         )  # fmt: skip
 
     def snapshot(self, epoch: int) -> SegmentSnapshot:
@@ -128,7 +133,7 @@ class Segment:
             self.attributes.length, self.codes.length, epoch, self.dim, self.tier,
             self.attributes.table, self.codes.table, self.terms.table, self.pairs.table, self.entities.table,
             self.spans.table, self.places.table, self.links.table, self.texts.table, self.tokens.table,
-            self.sequences,
+            self.coded.table, self.coded.length, self.sequences,
         )  # fmt: skip
 
     def append(self, batch: RecordBatch) -> int:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.batches import positions
+from gpu.bank.coding import decoded
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
-from gpu.bank.layouts import ARENAS, ERASED_EPOCH, Arena
+from gpu.bank.layouts import ARENAS, ERASED_EPOCH, TIERS, Arena, row_words
 from gpu.bank.nearest import EXACT, DenseBest, Nearest
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
 from gpu.bank.sequences import Ordered, by_sequence, ordered
 from gpu.bank.tables import rows_of
 from gpu.ops.bm25_scan.op import bm25_scan
+from gpu.ops.coded_scan.op import coded_of, coded_scan
 from gpu.ops.context_scores.op import context_scores
 from gpu.ops.dense_scan.op import dense_of, dense_scan
 from gpu.ops.filter_scan.op import filter_scan, plan
@@ -92,6 +95,8 @@ class BankView:
     def dense(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """Largest dot product of `vector` (float32 `[dim]`) with the views of each memory.
 
+        Of a memory whose vectors are codes it is a cautious estimate (see `gpu.ops.coded_scan`).
+
         Returns:
             float32 `[n_slots]`; -inf for memories that are not eligible or have no vector. Kept for as long as the view
             and given to everybody who asks the same: not to be written to.
@@ -105,6 +110,7 @@ class BankView:
             out = np.empty(self._n_slots, np.float32)
             for segment, part in self._parts:
                 dense_scan(segment, vector, mask[part], out[part])
+                coded_scan(segment, vector, mask[part], out[part])
             return out
 
         return self._once(("dense", vector.tobytes()), scan)
@@ -132,7 +138,8 @@ class BankView:
         for segment, part in self._parts:
             own = np.flatnonzero(wanted & (slots >= part.start) & (slots < part.stop))
             if own.shape[0]:
-                scores[own] = dense_of(segment, vector, slots[own] - part.start)
+                local = slots[own] - part.start
+                scores[own] = np.maximum(dense_of(segment, vector, local), coded_of(segment, vector, local))
         return scores
 
     def nearest(self, vector: NDArray[np.float32], limit: int) -> DenseBest:
@@ -145,7 +152,18 @@ class BankView:
         Raises:
             DimensionError: the vector has another dimension than the namespace.
         """
-        return self._nearest.search(self, vector, limit)
+        found = self._nearest.search(self, vector, limit)
+        return found if found.is_exact else self._with_coded(found, vector, limit)
+
+    def _with_coded(self, found: DenseBest, vector: NDArray[np.float32], limit: int) -> DenseBest:
+        """The same with the memories whose vectors are codes: indexes and devices know of none of them."""
+        mask = self.mask()
+        scores = np.full(self._n_slots, -np.inf, np.float32)
+        for segment, part in self._parts:
+            coded_scan(segment, vector, mask[part], scores[part])
+        scores[found.slots] = found.scores
+        slots, best = self.top(scores, limit)
+        return replace(found, slots=slots, scores=best)
 
     def bm25(
         self,
@@ -297,7 +315,8 @@ class BankView:
 
     def _ranges(self, arena: Arena, ascending: NDArray[np.int64]) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
         """`ranges` of distinct slots."""
-        found = [read_ranges(segment, arena, own) for segment, own in self._split(ascending)]
+        read = _read_vectors if arena.pages == "codes" else read_ranges
+        found = [read(segment, arena, own) for segment, own in self._split(ascending)]
         columns = {column: _joined([values[column] for values, _ in found]) for column in arena.columns}
         counts = _joined([np.diff(offsets) for _, offsets in found])
         return columns, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
@@ -418,3 +437,29 @@ def _is_ascending(slots: NDArray[np.int64]) -> bool:
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """Arrays one after the other; one alone is not copied."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _read_vectors(
+    segment: SegmentSnapshot, arena: Arena, slots: NDArray[np.int64]
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    """`read_ranges` of vectors, the codes among them decoded."""
+    values, offsets = read_ranges(segment, arena, slots)
+    if not segment.n_words:
+        return values, offsets
+    words, bounds = read_ranges(segment, ARENAS["coded"], slots)
+    tiers = gather(segment.attributes, ("tiers",), slots)["tiers"]
+    counts = np.diff(offsets)
+    for number in np.unique(tiers[tiers > 0]).tolist():
+        own = tiers == number
+        counts[own] = np.diff(bounds)[own] // row_words(TIERS[number], segment.dim)
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    rows = np.empty((int(ends[-1]), segment.dim), np.float16)
+    rows[positions(ends, np.flatnonzero(tiers == 0))[0]] = values["vectors"]
+    for number in np.unique(tiers[tiers > 0]).tolist():
+        own_slots = np.flatnonzero(tiers == number)
+        taken = words["words"][positions(bounds, own_slots)[0]]
+        tier = TIERS[number]
+        rows[positions(ends, own_slots)[0]] = decoded(
+            taken.reshape(-1, row_words(tier, segment.dim)), tier, segment.dim
+        )
+    return {"vectors": rows}, ends

@@ -34,16 +34,33 @@ def score_halves(
 
 
 @fast_jit
+def bytes_dot(row: NDArray[np.int8], query: NDArray[np.float32]) -> Any:
+    """Dot product of one row's whole numbers with a query of the same length."""
+    total = np.float32(0)
+    for j in range(query.shape[0]):
+        total += np.float32(row[j]) * query[j]
+    return total
+
+
+@fast_jit
+def nibbles_dot(row: NDArray[np.uint8], low: NDArray[np.int16], high: NDArray[np.int16]) -> Any:
+    """`sum_j u_j q_j` of one row's levels with a query of whole numbers; see `score_nibbles`."""
+    # Two sums of 2048 products below 15 * 2^15 each: neither can overflow.
+    lower: Any = np.int32(0)
+    upper: Any = np.int32(0)
+    for j in range(low.shape[0]):
+        lower = np.int32(lower + np.int32(np.int16(row[j] & np.uint8(15))) * np.int32(low[j]))
+        upper = np.int32(upper + np.int32(np.int16(row[j] >> np.uint8(4))) * np.int32(high[j]))
+    return np.float32(np.int64(lower) + np.int64(upper))
+
+
+@fast_jit
 def score_bytes(
     codes: NDArray[np.int8], scales: NDArray[np.float32], query: NDArray[np.float32], out: NDArray[np.float32]
 ) -> None:
     """As `score_halves`, with codes int8 `[n, dim]`."""
     for i in range(codes.shape[0]):
-        row = codes[i]
-        total = np.float32(0)
-        for j in range(query.shape[0]):
-            total += np.float32(row[j]) * query[j]
-        out[i] = total * scales[i]
+        out[i] = bytes_dot(codes[i], query) * scales[i]
 
 
 @fast_jit
@@ -67,14 +84,7 @@ def score_nibbles(
         out: float32 `[n]`.
     """
     for i in range(codes.shape[0]):
-        row = codes[i]
-        # Two sums of 2048 products below 15 * 2^15 each: neither can overflow.
-        lower: Any = np.int32(0)
-        upper: Any = np.int32(0)
-        for j in range(low.shape[0]):
-            lower = np.int32(lower + np.int32(np.int16(row[j] & np.uint8(15))) * np.int32(low[j]))
-            upper = np.int32(upper + np.int32(np.int16(row[j] >> np.uint8(4))) * np.int32(high[j]))
-        out[i] = (2 * step * np.float32(np.int64(lower) + np.int64(upper)) - shift) * scales[i]
+        out[i] = (2 * step * nibbles_dot(codes[i], low, high) - shift) * scales[i]
 
 
 @fast_jit

@@ -59,9 +59,7 @@ def tier_scores(query: NDArray[np.float32], codes: Codes) -> NDArray[np.float32]
         case Tier.INT8:
             kernel.score_bytes(plain(codes.values, np.int8), scales, query, out)
         case Tier.INT4:
-            whole, step = _whole(query)
-            low, high = whole
-            shift = np.float32(15 * query.sum(dtype=np.float64))
+            low, high, step, shift = whole_query(query)
             kernel.score_nibbles(plain(codes.values, np.uint8), scales, low, high, step, shift, out)
         case Tier.BIT1:
             table = np.ascontiguousarray((_signs() @ spread(query, 1)).T).ravel()
@@ -69,12 +67,20 @@ def tier_scores(query: NDArray[np.float32], codes: Codes) -> NDArray[np.float32]
     return out
 
 
-def _whole(query: NDArray[np.float32]) -> tuple[NDArray[np.int16], np.float32]:
-    """A query in whole numbers, int16 `[2, bytes]`, and what a unit stands for."""
+def whole_query(
+    query: NDArray[np.float32],
+) -> tuple[NDArray[np.int16], NDArray[np.int16], np.float32, np.float32]:
+    """What a scan of int4 takes of a query float32 `[dim]`.
+
+    Returns:
+        Its whole numbers for the lower and the upper half of each byte, int16 `[bytes]` each; what a unit stands for;
+        15 times its sum.
+    """
     largest = float(np.abs(query).max())
     # A step below the smallest normal number would be rounded away, and the query with it: it is zero for every code.
     step = max(largest / _WHOLE, float(np.finfo(np.float32).tiny))
-    return np.rint(spread(query, 4) / step).astype(np.int16), np.float32(step)
+    low, high = np.rint(spread(query, 4) / step).astype(np.int16)
+    return low, high, np.float32(step), np.float32(15 * query.sum(dtype=np.float64))
 
 
 @lru_cache(maxsize=1)

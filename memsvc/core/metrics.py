@@ -7,6 +7,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from gpu.bank.bank import Bank
+from gpu.bank.layouts import TIERS, Tier
 from gpu.device.residency import Residency
 from gpu.process.served import Served
 
@@ -64,6 +66,12 @@ class Metrics:
         )
         self.bank_bytes = Gauge("memsvc_bank_bytes", "Memory held by bank pages.", registry=registry)
         self.bank_memories = Gauge("memsvc_bank_memories", "Current memories in the bank.", registry=registry)
+        self.bank_vector_bytes = Gauge(
+            "memsvc_bank_vector_bytes",
+            "Vectors in the bank, by how exactly they are kept.",
+            ["tier"],
+            registry=registry,
+        )
         self.bank_namespaces = Gauge("memsvc_bank_namespaces", "Namespaces loaded.", registry=registry)
         self.change_lag = Gauge(
             "memsvc_change_lag", "Committed changes that the bank has not applied yet.", registry=registry
@@ -74,13 +82,13 @@ class Metrics:
         if number:
             self.writes.labels(op).inc(number)
 
-    def watch_bank(
-        self, allocated: Callable[[], float], memories: Callable[[], float], namespaces: Callable[[], float]
-    ) -> None:
+    def watch_bank(self, bank: Bank, memories: Callable[[], float]) -> None:
         """Read the bank's figures (bytes, memories, namespaces) whenever metrics are asked for."""
-        self.bank_bytes.set_function(allocated)
+        self.bank_bytes.set_function(bank.memory_bytes)
         self.bank_memories.set_function(memories)
-        self.bank_namespaces.set_function(namespaces)
+        self.bank_namespaces.set_function(lambda: len(bank.keys()))
+        for tier in TIERS:
+            self.bank_vector_bytes.labels(tier.value).set_function(partial(_tier_now, bank, tier))
 
     def watch_device(self, residency: Callable[[], Residency]) -> None:
         """Read the devices' figures whenever metrics are asked for; a process without a device has none of them."""
@@ -100,6 +108,10 @@ class Metrics:
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+
+def _tier_now(bank: Bank, tier: Tier) -> float:
+    return bank.vector_bytes()[tier]
 
 
 def _figure_now(residency: Callable[[], Residency], figure: Callable[[Residency], int]) -> float:

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         "extra `cpu` or `gpu`); 0: never, every memory is compared.",
     )
 
+    tiers: Literal["on", "off"] = Field(
+        default="on",
+        description="Whether the bank keeps the vectors of warm memories in 8 bits a dimension and those of cold ones "
+        "in 4; off: all in 16. The database keeps 16 in any case. The same for all processes that share a device.",
+    )
+
     gpu: Literal["auto", "on", "off"] = Field(
         default="auto",
         description="`auto`: a device finds the nearest memories where there is one (it needs the extra `gpu`). `on`: "

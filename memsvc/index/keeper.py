@@ -8,19 +8,21 @@ database. There is one way in, so a bank fed write by write equals one loaded wh
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from gpu.bank.bank import Bank
 from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from memsvc.db.engine import Database
-from memsvc.index.loader import load_memories, load_namespace, load_versions
+from memsvc.index.loader import TIER_OF_LEVEL, load_memories, load_namespace, load_versions
 from memsvc.models import ChangeOp
 from memsvc.models.tables import CHANGE
 from memsvc.namespaces import repository as namespaces
@@ -55,6 +57,7 @@ class Keeper:
     Args:
         on_lag: called with the number of changes that a namespace was behind when it was brought up.
         on_erased: called with the key of a namespace in which something was erased.
+        tiers: how exactly vectors are kept, by the level of their memory: `TIER_OF_LEVEL` or `ALL_EXACT`.
     """
 
     def __init__(
@@ -63,8 +66,10 @@ class Keeper:
         bank: Bank,
         on_lag: Callable[[int], None] = lambda lag: None,
         on_erased: Callable[[Key], None] = lambda key: None,
+        tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
     ) -> None:
         self.bank = bank
+        self._tiers = tiers
         self._database = database
         self._on_lag = on_lag
         self._on_erased = on_erased
@@ -109,7 +114,8 @@ class Keeper:
             with self._lock(namespace.key), self._database.read() as connection:
                 held = self._apply(connection, namespace.key, self.bank.namespace(namespace.key))
                 current = self._namespace(connection, namespace.key)
-                stored = {f for batch in load_namespace(connection, current, held.dim) for f in fingerprints(batch)}
+                batches = load_namespace(connection, current, held.dim, self._tiers)
+                stored = {f for batch in batches for f in fingerprints(batch)}
                 banked = set(held.fingerprints())
             yield Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
 
@@ -140,7 +146,7 @@ class Keeper:
         dim = self._dim(connection, namespace.space_id)
         fresh = self.bank.open(key, dim)
         try:
-            for batch in load_namespace(connection, namespace, dim):
+            for batch in load_namespace(connection, namespace, dim, self._tiers):
                 fresh.put(batch)
         except BaseException:
             self.bank.drop(key)  # half a namespace is never served
@@ -171,13 +177,19 @@ class Keeper:
                 raise RuntimeError("the change log ends before the namespace's head")
             puts = [(row.memory_id, row.version) for row in rows if row.op == ChangeOp.PUT]
             if puts:
-                held.put(load_versions(connection, namespace, held.dim, puts))
-            rewritten = list(dict.fromkeys(row.memory_id for row in rows if row.op == ChangeOp.REWRITE))
-            if rewritten:
-                held.rewrite(load_memories(connection, namespace, held.dim, rewritten))
+                held.put(load_versions(connection, namespace, held.dim, puts, self._tiers))
+            if moved := _memories(rows, ChangeOp.RETIER):
+                held.put(load_memories(connection, namespace, held.dim, moved, self._tiers), anew=True)
+            if rewritten := _memories(rows, ChangeOp.REWRITE):
+                held.rewrite(load_memories(connection, namespace, held.dim, rewritten, self._tiers))
             erased = b"".join(row.memory_id.bytes for row in rows if row.op == ChangeOp.ERASE)
             if erased:
                 held.erase(np.frombuffer(erased, dtype=np.uint8).reshape(-1, 16))
                 self._on_erased(key)
             held.applied_seq = int(rows[-1].seq)
         return held
+
+
+def _memories(rows: Sequence[Any], op: ChangeOp) -> list[UUID]:
+    """Which memories the changes of one sort are of."""
+    return list(dict.fromkeys(row.memory_id for row in rows if row.op == op))

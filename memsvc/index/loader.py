@@ -23,8 +23,9 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from gpu.bank.layouts import token_bytes
-from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation
+from gpu.bank.coding import coded
+from gpu.bank.layouts import TIERS, Tier, token_bytes
+from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation, no_codes
 from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.tables import ANALYSIS, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
@@ -37,6 +38,11 @@ _STREAM = 20_000  # versions loaded at a time: bounds what a large namespace nee
 _OUTCOMES = {"success": 1.0, "partial": 0.5, "failure": 0.0}
 _RELATIONS = {relation.name.lower(): relation.value for relation in Relation}
 _RECORDED_TO = 8  # place in `_ROWS`
+
+TIER_OF_LEVEL = np.array([TIERS.index(tier) for tier in (Tier.FP16, Tier.INT8, Tier.INT4)], np.uint8)
+"""How exactly the bank keeps the vectors of a memory that is active, warm or cold (`lifecycle.policy.Level`)."""
+ALL_EXACT = np.zeros_like(TIER_OF_LEVEL)
+"""The same where precision does not fall with the level."""
 
 
 def _us(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -80,6 +86,7 @@ _ROWS: Select[Any] = select(
     VERSION.c.content_version,
     ANALYSIS.c.speaker_id,
     VERSION.c.speaker,
+    MEMORY.c.level,
 ).select_from(
     _VERSIONS.outerjoin(
         ANALYSIS,
@@ -164,7 +171,11 @@ _KEYS_OF = (
 
 
 def load_versions(
-    connection: Connection, namespace: NamespaceRow, dim: int, keys: Sequence[tuple[UUID, int]]
+    connection: Connection,
+    namespace: NamespaceRow,
+    dim: int,
+    keys: Sequence[tuple[UUID, int]],
+    tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
 ) -> RecordBatch:
     """Certain versions of the namespace's memories. Those that are gone are left out."""
     rows: list[Any] = []
@@ -192,20 +203,28 @@ def load_versions(
         texts += connection.execute(_TEXTS_OF, these).all()
         codes += connection.execute(_CODES_OF, these).all()
         links += _present(connection.execute(_LINKS_AMONG, these).all())
-    return to_batch(rows, views, links, _by_version(texts), _by_version(codes), dim)
+    return to_batch(rows, views, links, _by_version(texts), _by_version(codes), dim, tiers)
 
 
-def load_memories(connection: Connection, namespace: NamespaceRow, dim: int, memory_ids: Sequence[UUID]) -> RecordBatch:
+def load_memories(
+    connection: Connection,
+    namespace: NamespaceRow,
+    dim: int,
+    memory_ids: Sequence[UUID],
+    tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
+) -> RecordBatch:
     """Every version of certain memories of the namespace. Those that are gone are left out."""
     keys: list[tuple[UUID, int]] = []
     for start in range(0, len(memory_ids), _CHUNK):
         these = {"tenant": namespace.tenant_id, "namespace": namespace.id}
         found = connection.execute(_KEYS_OF, {**these, "memory_ids": memory_ids[start : start + _CHUNK]})
         keys += [(row.memory_id, row.version) for row in found]
-    return load_versions(connection, namespace, dim, keys)
+    return load_versions(connection, namespace, dim, keys, tiers)
 
 
-def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) -> Iterator[RecordBatch]:
+def load_namespace(
+    connection: Connection, namespace: NamespaceRow, dim: int, tiers: NDArray[np.uint8] = TIER_OF_LEVEL
+) -> Iterator[RecordBatch]:
     """Every version of the namespace, in bounded pieces, by when their memories were first recorded.
 
     The pieces are ranges in the index of the namespace's memories, so that the work grows with this namespace alone;
@@ -228,7 +247,7 @@ def load_namespace(connection: Connection, namespace: NamespaceRow, dim: int) ->
             texts = _by_version(connection.execute(_TEXTS.where(*piece)).all())
             coded = _CODES.select_from(_MEMORIES_CODES).where(*piece)
             codes = _by_version(connection.execute(coded, space).all())
-            batch = to_batch(rows, views, links, texts, codes, dim)
+            batch = to_batch(rows, views, links, texts, codes, dim, tiers)
             del rows, views, links, texts, codes
         if len(batch):
             yield batch
@@ -276,10 +295,12 @@ def to_batch(
     texts_of: Mapping[tuple[Any, int], str],
     codes_of: Mapping[tuple[Any, int], bytes],
     dim: int,
+    tiers: NDArray[np.uint8],
 ) -> RecordBatch:
     """Columns from rows of `_ROWS`, `_VIEWS` and `_LINKS`; views and links of one memory stand in their order.
 
-    Texts and token codes are given by memory and the version that has them.
+    Texts and token codes are given by memory and the version that has them; `tiers` says how exactly the vectors of a
+    memory are kept, by its level. All versions of a memory are kept alike.
     """
     n = len(rows)
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * _ROWS_WIDTH
@@ -301,7 +322,7 @@ def to_batch(
     vectors = np.frombuffer(b"".join(v[2] for v in views), dtype="<f2").reshape(len(views), dim)
     view_offsets = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(owners[kept], minlength=n), out=view_offsets[1:])
-    return RecordBatch(
+    batch = RecordBatch(
         memory_ids=np.frombuffer(_id_bytes(columns[0]), dtype=np.uint8).reshape(n, 16),
         versions=np.array(columns[1], dtype=np.int32),
         kinds=np.array(columns[2], dtype=np.uint8),
@@ -338,7 +359,9 @@ def to_batch(
         text_offsets=text_offsets,
         tokens=tokens,
         token_offsets=token_offsets,
+        **no_codes(n),
     )
+    return coded(batch, tiers[np.array(columns[26], dtype=np.intp)])
 
 
 def _links(rows: Sequence[Any], links: Sequence[Any]) -> dict[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, and_, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, Connection, or_, select, type_coerce
 
 from gpu.bank.records import State
 from lifecycle.fading import FadedColumns, due_level, due_moves
@@ -101,11 +101,7 @@ def _move(ledger: Ledger, memory: Stored, to: Level) -> None:
     """Puts a memory at a level. How warm it is is no matter of its history; that it was hidden is."""
     kept = min(to, Level.COLD)
     if memory.row["level"] != kept:
-        ledger.connection.execute(
-            update(MEMORY)
-            .where(and_(MEMORY.c.tenant_id == ledger.namespace.tenant_id, MEMORY.c.id == memory.id))
-            .values(level=int(kept))
-        )
+        ledger.relevel(memory.id, kept)
     state = _STATES.get(to, State.ACTIVE)
     if memory.row["state"] != state:
         values = {**memory.described, "state": int(state)}

@@ -8,6 +8,7 @@ from memsvc.jobs.conflicts import Conflicts
 from memsvc.jobs.consolidation import Consolidate, Tools
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.merging import Merging
+from memsvc.jobs.surprise import Surprise
 from memsvc.jobs.work import Work
 
 
@@ -17,4 +18,4 @@ def every_kind(tools: Callable[[], Tools]) -> dict[str, Work]:
     Args:
         tools: what writes memories, asked for when it is needed.
     """
-    return {work.kind: work for work in (Conflicts(), Consolidate(tools), Fade(), Merging())}
+    return {work.kind: work for work in (Conflicts(), Consolidate(tools), Fade(), Merging(), Surprise())}

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
+from lifecycle.policy import Level
 from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
 from memsvc.memories.sequence import sequence_of
@@ -92,6 +93,7 @@ class Ledger:
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _remerged: set[UUID] = field(default_factory=set)
+    _anew: list[UUID] = field(default_factory=list)
 
     def create(
         self,
@@ -152,6 +154,7 @@ class Ledger:
         self._version(stored.id, version, content_version, values, content, since, reason, pairs)
         if prepared is not None:
             self._derived(stored.id, version, prepared)
+            self._anew.append(stored.id)
         return version
 
     def version_of(self, stored: Stored) -> int:
@@ -227,6 +230,7 @@ class Ledger:
         """
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         self._outdated.append({"b_id": memory_id, "b_version": version})
+        self._anew.append(memory_id)
         self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
@@ -234,6 +238,15 @@ class Ledger:
     def remerge(self, pivot_id: UUID) -> None:
         """The merged vector of a memory is made anew with the next `flush`, from what is merged into it then."""
         self._remerged.add(pivot_id)
+
+    def relevel(self, memory_id: UUID, level: Level) -> None:
+        """Puts a memory at a level (active, warm or cold), at once; no new version. The change log tells the banks."""
+        self.connection.execute(
+            update(MEMORY)
+            .where(MEMORY.c.tenant_id == self.namespace.tenant_id, MEMORY.c.id == memory_id)
+            .values(level=int(level))
+        )
+        self._change(ChangeOp.RETIER, memory_id, None)
 
     def erase(self, memory_id: UUID, digest: bytes) -> None:
         """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
@@ -246,6 +259,7 @@ class Ledger:
             run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
         run(JOB_EFFECT.delete().where(JOB_EFFECT.c.tenant_id == tenant, JOB_EFFECT.c.because_of == memory_id))
         run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
+        self._unsettle([memory_id])
         run(
             CHANGE.update()
             .where(CHANGE.c.tenant_id == tenant, CHANGE.c.memory_id == memory_id)
@@ -264,7 +278,9 @@ class Ledger:
         self._insert(EMBEDDING, self._embeddings)
         self._insert(TOKEN_EMBEDDING, self._tokens)
         self._insert_links()
+
         self._remake_merged()
+        self._unsettle(self._anew)
         if not self._changes:
             return self.namespace.head_seq
         head = namespaces.advance(self.connection, self.namespace, len(self._changes))
@@ -395,6 +411,20 @@ class Ledger:
         for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
             if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
                 self._change(ChangeOp.REWRITE, pivot_id, None)
+
+    def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
+        """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
+        for start in range(0, len(memory_ids), _CHUNK):
+            part = memory_ids[start : start + _CHUNK]
+            self.connection.execute(
+                update(MEMORY)
+                .where(
+                    MEMORY.c.tenant_id == self.namespace.tenant_id,
+                    or_(MEMORY.c.id.in_(part), MEMORY.c.nearest_id.in_(part)),
+                    MEMORY.c.novelty.is_not(None),
+                )
+                .values(surprise=None, novelty=None, nearest_id=None)
+            )
 
     def _apply_updates(self) -> None:
         if not self._updates:

@@ -21,6 +21,8 @@ class ChangeOp(IntEnum):
     """A change to a memory that was erased later: the seq stays, the id is gone."""
     REWRITE = 3
     """Its versions are what they were, but their vectors were made anew: nothing of the old ones may stay anywhere."""
+    RETIER = 4
+    """Its versions are what they were, but it stands at another level, which says how exactly a bank keeps vectors."""
 
 
 class Change(Base):

@@ -70,6 +70,7 @@ class Memory(Described, Base):
         ForeignKeyConstraint(["tenant_id", "namespace_id"], ["namespace.tenant_id", "namespace.id"]),
         UniqueConstraint("tenant_id", "namespace_id", "external_id"),
         Index("ix_memory_tenant_id_namespace_id_recorded_at_id", "tenant_id", "namespace_id", "recorded_at", "id"),
+        Index("ix_memory_tenant_id_nearest_id", "tenant_id", "nearest_id"),
         # Inside a conversation the order is that of the ids, which are ordered by time.
         Index("ix_memory_tenant_id_namespace_id_sequence_id_id", "tenant_id", "namespace_id", "sequence_id", "id"),
         Index("ix_memory_tenant_id_merged_into", "tenant_id", "merged_into"),
@@ -89,12 +90,15 @@ class Memory(Described, Base):
     # How far it has faded, see `lifecycle.policy.Level`: active, warm or cold. Archived and forgotten are states.
     level: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     legal_hold: Mapped[bool] = mapped_column(server_default=false())
-    # From 0 to 1, how unlike everything that was there it was. NULL: nobody has looked yet.
+    # From 0 to 1, how unlike everything that was there it was, see `lifecycle.surprise`. NULL: nobody has looked yet.
     surprise: Mapped[float | None]
     # The memory that says the same and stands for this one, whose state is `merged`.
     merged_into: Mapped[UUID | None]
     # What a memory that others are merged into was by itself, see `memsvc.memories.merged`.
     before_merge: Mapped[dict[str, Any] | None]
+    # What that follows from: how far it was from the nearest memory before it, and which that is.
+    novelty: Mapped[float | None]
+    nearest_id: Mapped[UUID | None]
     # Wrapped data key of this memory. NULL while encryption at rest is off: content and vectors are plain then.
     data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
 

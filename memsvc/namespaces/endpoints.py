@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from gpu.bank.layouts import TIERS
 from gpu.bank.records import Kind, State
 from memsvc.auth.authenticate import Reader
 from memsvc.auth.principal import Principal
@@ -57,7 +58,11 @@ class StatsQuery(ApiModel):
 
 
 class StatsOut(ApiModel):
-    """What a namespace holds: numbers of memories by kind and state, and its bank's memory in bytes."""
+    """What a namespace holds: numbers of memories by kind and state, and its bank's memory in bytes.
+
+    `vector_bytes` is the part of it that vectors take, by how exactly they are kept: fp16 (active memories), int8
+    (warm) or int4 (cold).
+    """
 
     namespace: str
     memories: int
@@ -65,6 +70,7 @@ class StatsOut(ApiModel):
     states: dict[str, int]
     head_seq: int
     bank_bytes: int
+    vector_bytes: dict[str, int]
 
 
 @router.get(
@@ -132,12 +138,13 @@ def _stats(container: Container, principal: Principal, path: str) -> StatsOut:
     for kind, state, number in counts:
         kinds[Kind(kind).name.lower()] += number
         states[State(state).name.lower()] += number
-    bank_bytes = 0 if namespace is None else container.keeper.catch_up(namespace.key, namespace.head_seq).memory_bytes()
+    bank = None if namespace is None else container.keeper.catch_up(namespace.key, namespace.head_seq)
     return StatsOut.model_construct(
         namespace=path,
         memories=sum(kinds.values()),
         kinds=kinds,
         states=states,
         head_seq=0 if namespace is None else namespace.head_seq,
-        bank_bytes=bank_bytes,
+        bank_bytes=0 if bank is None else bank.memory_bytes(),
+        vector_bytes={tier.value: 0 if bank is None else bank.vector_bytes()[tier] for tier in TIERS},
     )

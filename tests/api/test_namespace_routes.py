@@ -70,9 +70,12 @@ def test_stats_count_by_kind_and_state(ada: Caller) -> None:
     assert (stats["states"]["active"], stats["states"]["forgotten"]) == (1, 1)
     assert stats["head_seq"] == 5
     assert stats["bank_bytes"] > 0
+    assert stats["vector_bytes"]["fp16"] > 0
+    assert stats["vector_bytes"]["int8"] == stats["vector_bytes"]["int4"] == 0
 
 
 def test_stats_of_an_unknown_namespace_are_zero(ada: Caller) -> None:
     stats = ada.stats()
 
     assert (stats["memories"], stats["head_seq"], stats["bank_bytes"]) == (0, 0, 0)
+    assert stats["vector_bytes"] == {"fp16": 0, "int8": 0, "int4": 0}

@@ -340,6 +340,7 @@ class Stats(Model):
     states: dict[str, int] = Field(default_factory=dict)
     head_seq: int | None = None
     bank_bytes: int | None = None
+    vector_bytes: dict[str, int] = Field(default_factory=dict)
 
 
 class Key(Model):

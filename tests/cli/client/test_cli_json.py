@@ -174,6 +174,7 @@ GOLDEN: list[tuple[str, Any]] = [
             "states": {},
             "head_seq": 9,
             "bank_bytes": None,
+            "vector_bytes": {},
         },
     ),
     ("keys create ci --role read", {"key": KEY, "secret": "msk_secret"}),

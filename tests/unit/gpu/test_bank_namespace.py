@@ -6,6 +6,7 @@ import pytest
 
 from gpu.bank.bank import Bank
 from gpu.bank.batches import take
+from gpu.bank.coding import coded
 from gpu.bank.errors import DimensionError, SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import fingerprints
@@ -98,7 +99,7 @@ def test_an_older_closed_version_leaves_the_current_one(namespace: NamespaceBank
 
 
 def test_fingerprints_cover_everything_that_a_row_holds(namespace: NamespaceBank) -> None:
-    batch = batch_of(list(range(100)))
+    batch = coded(batch_of(list(range(100))), np.arange(100, dtype=np.uint8) % 3)
     namespace.put(batch)
     assert set(namespace.fingerprints()) == set(fingerprints(batch))
     before = {f.memory_id: f for f in fingerprints(batch)}
