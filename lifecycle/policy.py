@@ -37,6 +37,8 @@ class Policy:
         protect_importance: memories of at least this importance are not moved.
         prior: standard deviations of score that a memory which has faded to nothing stands behind a fresh one, in the
             order of the hits of a recall; from 0 to 1.
+        quota_memories: how many memories may be active; None: any number.
+        quota_bytes: how many bytes the active memories may take in the bank; None: any number.
     """
 
     below: Mapping[Level, float | None] = field(
@@ -54,6 +56,8 @@ class Policy:
     share_per_run: float = 0.05
     protect_importance: float = 0.9
     prior: float = 0.25
+    quota_memories: int | None = None
+    quota_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.
@@ -74,6 +78,8 @@ class Policy:
             raise ValueError("factors lie above 0 and are at most a million")
         if not 0.0 <= self.prior <= 1.0:
             raise ValueError("the prior lies between 0 and 1")
+        if any(quota is not None and quota < 0 for quota in (self.quota_memories, self.quota_bytes)):
+            raise ValueError("a quota is not negative")
         # A memory that has just been recalled is as warm as can be.
         if any(bound * (1.0 + self.hysteresis) >= 1.0 for bound in bounds):
             raise ValueError("with so much hysteresis nothing ever climbs above a bound again")

@@ -46,11 +46,12 @@ class Fade:
             MEMORY.c.namespace_id == namespace.id,
             or_(MEMORY.c.state == int(State.ACTIVE), MEMORY.c.state == int(State.ARCHIVED)),
             unexpired(now),
+            MEMORY.c.evicted.is_(False) | (MEMORY.c.state == int(State.ACTIVE)),
         )
         rows = connection.execute(query).all()
         if not rows:
             return []
-        columns = _columns(rows)
+        columns = faded_columns(rows)
         moves = due_moves(columns, policy, seconds(now))
         return [
             _step(rows[place].id, Level(columns.levels[place]), Level(level), retention, stability_s)
@@ -95,11 +96,11 @@ class Fade:
 def _move(ledger: Ledger, memory: Stored, to: Level) -> None:
     """Puts a memory at a level. How warm it is is no matter of its history; that it was hidden is."""
     kept = min(to, Level.COLD)
-    if memory.row["level"] != kept:
+    if memory.row["level"] != kept or memory.row["evicted"]:
         ledger.connection.execute(
             update(MEMORY)
             .where(and_(MEMORY.c.tenant_id == ledger.namespace.tenant_id, MEMORY.c.id == memory.id))
-            .values(level=int(kept))
+            .values(level=int(kept), evicted=False)
         )
     state = _STATES.get(to, State.ACTIVE)
     if memory.row["state"] != state:
@@ -118,7 +119,8 @@ def _step(memory_id: UUID, before: Level, after: Level, retention: float, stabil
     )
 
 
-def _columns(rows: Sequence[Any]) -> FadedColumns:
+def faded_columns(rows: Sequence[Any]) -> FadedColumns:
+    """Rows with the columns of a memory's fading, as columns."""
     levels = [Level.ARCHIVED if row.state == State.ARCHIVED else row.level for row in rows]
     return FadedColumns(
         ids=np.frombuffer(b"".join(row.id.bytes for row in rows), np.uint8).reshape(-1, 16),

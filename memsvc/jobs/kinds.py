@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from memsvc.jobs.conflicts import Conflicts
+from memsvc.jobs.eviction import Evict
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.work import Work
 
 
 def every_kind() -> dict[str, Work]:
     """All kinds by name."""
-    return {work.kind: work for work in (Conflicts(), Fade())}
+    return {work.kind: work for work in (Conflicts(), Evict(), Fade())}

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Connection
 
 from lifecycle.policy import Policy
-from lifecycle.steps import Step
+from lifecycle.steps import Aim, Step
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
@@ -35,6 +36,8 @@ from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
+ROUNDS = 5
+"""How often a run plans at most, where memories change under its hands."""
 CHUNK = 100
 """Memories of one transaction: other writers of the namespace wait for so many at most."""
 
@@ -105,6 +108,13 @@ class Runner:
         run = taken.run
         work = self._works[run.kind]
         task: Task = work if run.undoes is None else Undo(run.undoes, work)
+        for _ in range(ROUNDS):
+            if not self._carry_out_once(taken, task):
+                return
+
+    def _carry_out_once(self, taken: _Taken, task: Task) -> bool:
+        """Plans and does what is planned; whether there is to be another plan, since this one was not reached."""
+        run = taken.run
         judged_at = run.started_at or self._clock.now()
         with self._database.read() as connection:
             policy = policies.of(taken.namespace)
@@ -115,10 +125,14 @@ class Runner:
         left = [step for step in plan if step.memory_id not in done]
         if task.is_bounded:
             left = left[: max(0, policy.most(held) - len(done))]
+        if isinstance(plan, Aim):
+            self._database.write(partial(self._report, taken=taken, report=plan.report))
+        skipped = 0
         for start in range(0, len(left), self._chunk_size):
             part = left[start : start + self._chunk_size]
-            self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
+            skipped += self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
             self._at("chunk")
+        return isinstance(plan, Aim) and skipped > 0
 
     def _take(self, connection: Connection, tenant_id: UUID, run_id: UUID) -> _Taken | None:
         seen = repository.run(connection, tenant_id, run_id)
@@ -137,7 +151,12 @@ class Runner:
         again = repository.run(connection, tenant_id, run_id)
         return None if again is None else _Taken(again, namespace, fence)
 
-    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> None:
+    def _report(self, connection: Connection, taken: _Taken, report: Mapping[str, Any]) -> None:
+        _, run = self._still_ours(connection, taken)
+        repository.change(connection, run, report=dict(report))
+
+    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> int:
+        """Does steps, and writes that they are done; how many were left."""
         namespace, run = self._still_ours(connection, taken)
         now = self._clock.now()
         if run.is_dry:
@@ -151,6 +170,7 @@ class Runner:
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
         repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
+        return len(steps) - len(done)
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.

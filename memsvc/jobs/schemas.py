@@ -38,6 +38,12 @@ class PolicyIn(ApiModel):
         le=1.0,
         description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
+    quota_memories: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
+        None, description="How many memories may be active after a run of `evict`; null: any number."
+    )
+    quota_bytes: Annotated[int, Field(ge=0, le=10**15)] | None = Field(
+        None, description="How many bytes of the bank the active memories may take after a run of `evict`."
+    )
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
@@ -71,6 +77,8 @@ class PolicyOut(ApiModel):
     share_per_run: float
     protect_importance: float
     prior: float
+    quota_memories: int | None
+    quota_bytes: int | None
 
 
 class ScheduledOut(ApiModel):
@@ -113,7 +121,10 @@ class EffectsQuery(ApiModel):
 
 
 class RunOut(ApiModel):
-    """A run. `counts` has how many memories each action was done to; `skipped` had changed since the plan."""
+    """A run. `counts` has how many memories each action was done to; `skipped` had changed since the plan.
+
+    `report` is what some kinds of work say of the whole, in numbers.
+    """
 
     id: UUID
     namespace: str
@@ -126,6 +137,7 @@ class RunOut(ApiModel):
     started_at: Instant | None
     ended_at: Instant | None
     counts: dict[str, int]
+    report: dict[str, Any] | None
     problem: str | None
 
 
