@@ -19,8 +19,8 @@ from gpu.ops.k_means.op import k_means
 CELL = 128
 """Memories of a cell at most."""
 BRANCHES = 64
-RELATED = 0.5
-"""Cosine from which on two memories count as alike at all. Chosen, not fitted."""
+RELATED = 0.8
+"""Cosine from which on one memory can stand in for another at all. Chosen, not fitted."""
 ALIKE = 255
 """Likeness of a memory with itself."""
 

@@ -37,6 +37,8 @@ class Policy:
         protect_importance: memories of at least this importance are not moved.
         prior: standard deviations of score that a memory which has faded to nothing stands behind a fresh one, in the
             order of the hits of a recall; from 0 to 1.
+        rehearse_importance: memories of at least this importance are due for rehearsal before they are lost.
+        rehearse_below: the retention at which they are.
         quota_memories: how many memories may be active; None: any number.
         quota_bytes: how many bytes the active memories may take in the bank; None: any number.
     """
@@ -56,6 +58,8 @@ class Policy:
     share_per_run: float = 0.05
     protect_importance: float = 0.9
     prior: float = 0.25
+    rehearse_importance: float = 0.7
+    rehearse_below: float = 0.9
     quota_memories: int | None = None
     quota_bytes: int | None = None
 
@@ -80,6 +84,8 @@ class Policy:
             raise ValueError("the prior lies between 0 and 1")
         if any(quota is not None and quota < 0 for quota in (self.quota_memories, self.quota_bytes)):
             raise ValueError("a quota is not negative")
+        if not 0.0 < self.rehearse_below < 1.0:
+            raise ValueError("the retention below which memories are rehearsed lies between 0 and 1")
         # A memory that has just been recalled is as warm as can be.
         if any(bound * (1.0 + self.hysteresis) >= 1.0 for bound in bounds):
             raise ValueError("with so much hysteresis nothing ever climbs above a bound again")

@@ -1,22 +1,29 @@
 """How likely a memory is to be used again, from a few numbers that are kept of its uses.
 
-Three are kept, and brought up to date with each use: how often it was used, how much of that is recent (a count that
-halves about every three weeks: each use adds 1, and the sum falls by e every `HORIZON_S`), and the longest time that
-ever passed between two uses. From them, without looking at anything else:
+Kept are how often it was used and when last, how much of that was recent (each use adds 1, and the sum falls by e every
+`WINDOW_S`), and the longest time that ever passed between two uses. Brought up to date with each use, they say without
+looking at anything else:
 
-    rate   = (recent uses + prior rate * PRIOR_S) / (time under observation + PRIOR_S)
-    chance = 1 - exp(-rate * HORIZON_S)
+**How often it was used of late.** With a Gamma prior over the rate, as if uses had been watched for `PRIOR_S` at the
+rate of the memories that say similar things (itself drawn to that of all):
 
-The prior is the rate of the memories that say similar things, itself drawn to the rate of all: a memory that nobody
-has used yet is judged by its topic and its age, not by its zero. This is the posterior mean of a Poisson rate under a
-Gamma prior, with a window that forgets, so that what was popular once does not stay so.
+    rate = (recent + prior rate * PRIOR_S) / (watched + PRIOR_S)
 
-What recurs with a period looks dead just before it is due. So a memory that has been silent for no longer than its
-longest gap counts as due again, as sure as its gaps are many (n gaps: n / (n + 1), the rule of succession), and falls
-off by e with each further gap. Source: LazyEviction (arXiv:2506.15969), which protects by the maximum recurrence
-interval; there it orders tokens, here it is a chance that is compared with the others.
+so that one that nobody has used yet is judged by its topic and its age, not by its zero.
 
-The constants are chosen, not fitted.
+**Whether that is over.** After each use a memory may be of no more use to anybody; odds of `DROPPED` to 1, falling with
+each use that came. Silence speaks for it the more, the more often it was used before:
+
+    odds that it is over = DROPPED / uses * ((watched + PRIOR_S + silence) / (watched + PRIOR_S))^(recent + prior uses)
+
+as of the last use. This is BG/NBD (Fader, Hardie and Lee 2005, doi:10.1287/mksc.1040.0098) with a window that forgets.
+
+**Whether it recurs.** What comes with a period looks dead just before it is due. So one that has been silent for no
+longer than its longest gap is expected once in such a gap, as surely as its gaps are many (n gaps: n / (n + 1), the
+rule of succession), and less by e with each further gap. Source: LazyEviction (arXiv:2506.15969), which protects by the
+longest recurrence interval; there it orders tokens, here it is a rate that is compared with the others.
+
+The chance of use is 1 - exp(-rate * HORIZON_S) for the larger of the two rates. The constants are chosen, not fitted.
 """
 
 from __future__ import annotations
@@ -28,11 +35,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 HORIZON_S = 30 * 86_400.0
-"""The future that counts, and the memory of the recent count."""
+"""The future that counts."""
+WINDOW_S = 60 * 86_400.0
+"""The past that counts as recent."""
 PRIOR_S = 7 * 86_400.0
-"""How much observation the prior is worth."""
+"""How much watching the prior is worth."""
+DROPPED = 1.0
+"""Odds that the first use was the last."""
 BURST_S = 3_600.0
 """Uses closer together than this count as parts of one."""
+
+_MOST_LOG_ODDS = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,7 @@ def after_use(before: Uses, silent_s: float | None) -> Uses:
     if silent_s is None:
         return Uses(1.0, 0.0)
     silent_s = max(0.0, silent_s)
-    recent = before.recent * math.exp(-silent_s / HORIZON_S) + min(1.0, silent_s / BURST_S)
+    recent = before.recent * math.exp(-silent_s / WINDOW_S) + min(1.0, silent_s / BURST_S)
     return Uses(recent, max(before.longest_gap_s, silent_s))
 
 
@@ -88,31 +101,46 @@ def chances(uses: UseColumns, topics: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     if not topics.size:
         return np.zeros(0)
-    silences = np.maximum(uses.silences_s, 0.0)
-    recent = uses.recents * np.exp(-silences / HORIZON_S)
-    observed = -HORIZON_S * np.expm1(-np.maximum(uses.ages_s, 0.0) / HORIZON_S)
-    rates = (recent + _priors(recent, observed, topics)[topics] * PRIOR_S) / (observed + PRIOR_S)
-    return np.maximum(-np.expm1(-rates * HORIZON_S), recurrences(uses))
+    ages, silences = np.maximum(uses.ages_s, 0.0), np.maximum(uses.silences_s, 0.0)
+    recent = uses.recents * np.exp(-silences / WINDOW_S)
+    prior = _priors(recent, _watched(ages), topics)[topics] * PRIOR_S
+    late = (recent + prior) / (_watched(ages) + PRIOR_S) * _not_over(uses, ages, silences, prior)
+    found: NDArray[np.float64] = -np.expm1(-np.maximum(late, recurrences(uses)) * HORIZON_S)
+    return found
 
 
 def recurrences(uses: UseColumns) -> NDArray[np.float64]:
-    """How likely each is to be due again within the horizon by its longest gap alone; 0 for one without a gap."""
+    """Uses a second that each memory's longest gap lets expect, float64 `[n]`; 0 for one without a gap."""
     gaps = uses.longest_gaps_s
     known = np.flatnonzero(gaps > BURST_S)
     found = np.zeros(gaps.size)
     gap, silent = gaps[known], np.maximum(uses.silences_s[known], 0.0)
     intervals = np.maximum(uses.counts[known] - 1.0, 1.0)
-    late = np.exp(-np.maximum(silent / gap - 1.0, 0.0))
-    found[known] = intervals / (intervals + 1.0) * late * np.minimum(1.0, HORIZON_S / gap)
+    found[known] = intervals / (intervals + 1.0) * np.exp(-np.maximum(silent / gap - 1.0, 0.0)) / gap
     return found
 
 
-def _priors(
-    recent: NDArray[np.float64], observed: NDArray[np.float64], topics: NDArray[np.int64]
+def _watched(ages_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much time of an age lies in the window that forgets, in seconds."""
+    found: NDArray[np.float64] = -WINDOW_S * np.expm1(-ages_s / WINDOW_S)
+    return found
+
+
+def _not_over(
+    uses: UseColumns, ages: NDArray[np.float64], silences: NDArray[np.float64], prior: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Uses a second of each topic, drawn to that of all as if that had been seen for one horizon, float64 `[t]`."""
-    total = observed.sum()
-    overall = 0.0 if total <= 0.0 else recent.sum() / (total + PRIOR_S)
-    used, seen = np.bincount(topics, recent), np.bincount(topics, observed)
-    rates: NDArray[np.float64] = (used + overall * HORIZON_S) / (seen + HORIZON_S)
+    """The chance that each memory's uses are not over, float64 `[n]`; 1 for one that was never used."""
+    watched = _watched(np.maximum(ages - silences, 0.0)) + PRIOR_S
+    odds = np.log(DROPPED / np.maximum(uses.counts, 1.0)) + (uses.recents + prior) * np.log1p(silences / watched)
+    found = 1.0 / (1.0 + np.exp(np.minimum(odds, _MOST_LOG_ODDS)))
+    return np.where(uses.counts > 0.0, found, 1.0)
+
+
+def _priors(
+    recent: NDArray[np.float64], watched: NDArray[np.float64], topics: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Uses a second of each topic, drawn to that of all as if that had been watched for one window, float64 `[t]`."""
+    overall = recent.sum() / (watched.sum() + PRIOR_S)
+    used, seen = np.bincount(topics, recent), np.bincount(topics, watched)
+    rates: NDArray[np.float64] = (used + overall * WINDOW_S) / (seen + WINDOW_S)
     return rates

@@ -27,6 +27,7 @@ from memsvc.embedding import build_embedder
 from memsvc.entities.service import Entities
 from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
+from memsvc.holds.service import Holds
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
 from memsvc.jobs.kinds import every_kind
@@ -43,6 +44,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_nearest
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
+from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.associative import AssociativeChannel
@@ -148,6 +150,8 @@ class Container:
             self.space_id,
             self.metrics.count_writes,
         )
+        self.holds = Holds(self.database, once, self.clock)
+        self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)
         works = every_kind()
         self.recalls = Recalls(self.database, self.clock)

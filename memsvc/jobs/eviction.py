@@ -7,7 +7,7 @@ kept in a week is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from lifecycle.fading import retentions_of, stabilities_of
 from lifecycle.policy import Level, Policy
 from lifecycle.steps import Aim, Step
 from lifecycle.uses import UseColumns, chances
-from memsvc.jobs.fading import faded_columns
+from memsvc.jobs.fading import FADING, faded_columns
 from memsvc.memories import held
 from memsvc.memories import repository as memories
 from memsvc.memories.fading import seconds
@@ -32,10 +32,7 @@ from memsvc.models.tables import MEMORY
 from memsvc.namespaces.repository import NamespaceRow
 
 KIND = "evict"
-_COLUMNS = (
-    "id", "kind", "state", "level", "recorded_at", "last_recalled_at", "stability_s", "importance", "surprise",
-    "pinned", "legal_hold", "version", "recall_count", "recent_uses", "longest_gap_s",
-)  # fmt: skip
+_COLUMNS = (*FADING, "version", "recall_count", "recent_uses", "longest_gap_s")
 
 
 class Evict:
@@ -98,7 +95,7 @@ class Evict:
         return done
 
 
-def _is_protected(row: Mapping[str, Any], policy: Policy) -> bool:
+def _is_protected(row: Any, policy: Policy) -> bool:
     return bool(row["pinned"] or row["legal_hold"] or row["importance"] >= policy.protect_importance)
 
 

@@ -29,8 +29,9 @@ from memsvc.namespaces.repository import NamespaceRow
 KIND = "fade"
 _STATES = {Level.ARCHIVED: State.ARCHIVED, Level.FORGOTTEN: State.FORGOTTEN}
 _REASONS = {State.ACTIVE: "warmed", State.ARCHIVED: "archived", State.FORGOTTEN: "faded"}
-_COLUMNS = ("id", "kind", "state", "level", "recorded_at", "last_recalled_at", "stability_s", "importance", "surprise",
+FADING = ("id", "kind", "state", "level", "recorded_at", "last_recalled_at", "stability_s", "importance", "surprise",
             "pinned", "legal_hold")  # fmt: skip
+"""Columns of a memory that `faded_columns` needs."""
 
 
 class Fade:
@@ -41,7 +42,7 @@ class Fade:
 
     def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Sequence[Step]:
         """See `Work`. What a user forgot is no business of this job."""
-        query = select(*(MEMORY.c[name] for name in _COLUMNS)).where(
+        query = select(*(MEMORY.c[name] for name in FADING)).where(
             MEMORY.c.tenant_id == namespace.tenant_id,
             MEMORY.c.namespace_id == namespace.id,
             or_(MEMORY.c.state == int(State.ACTIVE), MEMORY.c.state == int(State.ARCHIVED)),

@@ -38,6 +38,13 @@ class PolicyIn(ApiModel):
         le=1.0,
         description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
+    rehearse_importance: FiniteFloat = Field(
+        DEFAULT.rehearse_importance,
+        ge=0.0,
+        le=2.0,
+        description="From which importance on memories are to be rehearsed.",
+    )
+    rehearse_below: Bound = Field(DEFAULT.rehearse_below, description="The retention at which they are due for it.")
     quota_memories: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
         None, description="How many memories may be active after a run of `evict`; null: any number."
     )
@@ -77,6 +84,8 @@ class PolicyOut(ApiModel):
     share_per_run: float
     protect_importance: float
     prior: float
+    rehearse_importance: float
+    rehearse_below: float
     quota_memories: int | None
     quota_bytes: int | None
 

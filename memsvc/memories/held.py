@@ -26,10 +26,14 @@ _ANALYSED = (ANALYSIS.c.term_ids, ANALYSIS.c.term_freqs, ANALYSIS.c.mention_ids,
 
 
 def active(
-    connection: Connection, namespace: NamespaceRow, columns: Sequence[str], now: datetime
+    connection: Connection,
+    namespace: NamespaceRow,
+    columns: Sequence[str],
+    now: datetime,
+    *where: ColumnElement[bool],
 ) -> Sequence[Row[Any]]:
-    """Columns of the active memories of a namespace, by id."""
-    query = select(*(MEMORY.c[name] for name in columns)).where(*_active(namespace, now)).order_by(MEMORY.c.id)
+    """Columns of the active memories of a namespace for which conditions hold, by id."""
+    query = select(*(MEMORY.c[name] for name in columns)).where(*_active(namespace, now), *where).order_by(MEMORY.c.id)
     return connection.execute(query).all()
 
 

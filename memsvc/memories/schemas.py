@@ -224,6 +224,7 @@ class MemoryOut(ApiModel):
     importance: float
     trust: float
     pinned: bool
+    legal_hold: bool = Field(description="Nobody can hide or erase it until it is released.")
     state: StateName
     level: LevelName | None = Field(description="How far it has faded; null for a memory that does not.")
     retention: float | None = Field(description="From 1 (just written or recalled) down to 0, as its policy has it.")
@@ -350,7 +351,7 @@ def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Dra
 
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 _STATE_NAMES = {int(state): state.name.lower() for state in State}
-_MEMORY = (*_PLAIN, "external_id", "recorded_at", "updated_at", "expires_at", "trust", "version")
+_MEMORY = (*_PLAIN, "external_id", "recorded_at", "updated_at", "expires_at", "trust", "version", "legal_hold")
 _VERSION = (
     "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",
     "recorded_to", "reason", "writer",

@@ -13,7 +13,16 @@ from memsvc.models.tables import NAMESPACE
 from memsvc.namespaces.repository import NamespaceRow
 
 _KEY = "policy"
-_PLAIN = ("hysteresis", "share_per_run", "protect_importance", "prior", "quota_memories", "quota_bytes")
+_PLAIN = (
+    "hysteresis",
+    "share_per_run",
+    "protect_importance",
+    "prior",
+    "rehearse_importance",
+    "rehearse_below",
+    "quota_memories",
+    "quota_bytes",
+)
 
 
 def to_policy(stored: Mapping[str, Any]) -> Policy:
