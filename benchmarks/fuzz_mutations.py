@@ -132,6 +132,13 @@ GOOD = (
     Good("POST", "/v1/memories/{id}:forget"),
     Good("POST", "/v1/memories/{id}:restore"),
     Good("DELETE", "/v1/memories/{id}"),
+    Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,
+    }, "namespace")),
+    Good("POST", "/v1/memories/{id}:rehearsed", lambda r, t, i: {"outcome": r.choice(("remembered", "failed"))}),
+    Good("POST", "/v1/memories/{id}:hold", lambda r, t, i: {"reason": t}),
+    Good("POST", "/v1/memories/{id}:release", lambda r, t, i: {"reason": t}),
+    Good("GET", "/v1/memories/{id}/holds"),
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
     Good("POST", "/v1/recall", _recall),
@@ -150,11 +157,13 @@ GOOD = (
     Good("POST", "/v1/entities:split", lambda r, t, i: {"namespace": "fuzz", "entity_id": t}),
     Good("GET", "/v1/policy", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("PUT", "/v1/policy", lambda r, t, i: _some(r, {
-        "namespace": "fuzz", "policy": {"below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5},
-        "schedules": {"fade": "every 3600s", "conflict": None},
+        "namespace": "fuzz", "schedules": {"fade": "every 3600s", "conflict": None}, "policy": {
+            "below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5, "quota_memories": 9,
+        },
     }, "namespace")),
-    Good("POST", "/v1/job-runs", lambda r, t, i: _some(
-        r, {"namespace": "fuzz", "kind": r.choice(("fade", "conflict")), "dry_run": True}, "namespace", "kind")),
+    Good("POST", "/v1/job-runs", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "kind": r.choice(("fade", "conflict", "evict", "expire")), "dry_run": True,
+    }, "namespace", "kind")),
     Good("GET", "/v1/job-runs", query=lambda r, t, c: _some(
         r, {"namespace": "fuzz", "limit": "3", "cursor": c}, "namespace")),
     Good("GET", "/v1/job-runs/{id}"),

@@ -2,15 +2,15 @@
 
 Three made traces of uses over 120 days, of memories that are written all the while, a quarter of which say the same as
 another one: *zipf* (few are used often), *periodic* (a third is used every 7, 14 or 28 days, and as many uses again
-fall on any memory by chance), *drifting* (zipf, whose popular topics change every 15 days). Each night the rule chooses what
-stays of what is there, 20 % or 50 % of all that were written. A use is a hit if the memory is there, or one that says
-the same (first figure), or the memory itself (second). A miss brings the memory back until the next night. Counted from
-day 30 on, over several seeds.
+fall on any memory by chance), *drifting* (zipf, whose popular topics change every 15 days). Each night the rule chooses
+what stays of what is there, 20 % or 50 % of all that were written. A use is a hit if the memory is there, or one that
+says the same (first figure), or the memory itself (second). A miss brings the memory back until the next night. Counted
+from day 30 on, over several seeds.
 
 Rules: the job's own (`lifecycle.eviction`), and with a part left out; the least recently used, the least frequently
-used and the least retained leave; at random; and the one who knows the future (keeps what is used soonest), which nobody can
-do. The window of `lifecycle.uses` and the shares of `lifecycle.eviction` were chosen with an eye on seeds 1 and 2 of
-these traces; the figures are of others.
+used and the least retained leave; at random; and the one who knows the future (keeps what is used soonest), which
+nobody can do. The window of `lifecycle.uses` and the shares of `lifecycle.eviction` were chosen with an eye on seeds 1
+and 2 of these traces; the figures are of others.
 
 Then the certificate against all choices there are, and the cost of one choice among 10,000 to a million memories.
 

@@ -2,9 +2,9 @@
 
 A memory is due once its retention has fallen to a bound (`Policy.rehearse_below`): early enough that it is still
 remembered, late enough that looking again makes it last (the spacing effect, see `lifecycle.retention`). So the
-interval is S * ln(1 / bound). Remembered, it lasts longer and so does the next interval: by a part that depends on the bound
-alone, 1.65 times at 0.9. Not remembered, its stability halves, and it comes again that much sooner. Either way it has
-been seen, and fades anew from there.
+interval is S * ln(1 / bound). Remembered, it lasts longer and so does the next interval: by a part that depends on the
+bound alone, 1.65 times at 0.9. Not remembered, its stability halves, and it comes again that much sooner. Either way it
+has been seen, and fades anew from there.
 
 That a review is due when the chance to remember falls to a bound, and not at fixed times: Woźniak and Gorzelańczyk 1994
 (Acta Neurobiologiae Experimentalis 54:59), and FSRS (Ye, Su and Cao 2022, doi:10.1145/3534678.3539081).

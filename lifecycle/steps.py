@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 BY = "by"
+ERASE = "erase"
+"""The action that leaves no report: the memory is gone."""
 
 
 @dataclass(frozen=True, slots=True)

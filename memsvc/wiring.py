@@ -35,6 +35,8 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
 from memsvc.memories.change import Changer
+from memsvc.memories.context import Readers
+from memsvc.memories.erasing import Eraser
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
@@ -153,7 +155,7 @@ class Container:
         self.holds = Holds(self.database, once, self.clock)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)
-        works = every_kind()
+        works = every_kind(Eraser(self.secrets, Readers(preparer)))
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
         self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)

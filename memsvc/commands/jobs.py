@@ -11,12 +11,14 @@ from memsvc.commands.server import Say
 from memsvc.core.clock import SystemClock
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
+from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
 from memsvc.db import migrate
 from memsvc.db.engine import Database
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
+from memsvc.memories.erasing import Eraser
 
 
 def run_worker(settings: Settings, say: Say) -> None:
@@ -32,7 +34,8 @@ def run_worker(settings: Settings, say: Say) -> None:
     try:
         migrate.upgrade(database.engine)
         clock = SystemClock()
-        scheduler = Scheduler(database, clock, Runner(database, clock, every_kind()), settings.jobs_every_s)
+        works = every_kind(Eraser(load_secrets(settings), None))
+        scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy import Connection
 
 from lifecycle.policy import Policy
-from lifecycle.steps import Aim, Step
+from lifecycle.steps import ERASE, Aim, Step
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
@@ -130,7 +130,9 @@ class Runner:
         skipped = 0
         for start in range(0, len(left), self._chunk_size):
             part = left[start : start + self._chunk_size]
-            skipped += self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
+            chunk = partial(self._chunk, taken=taken, task=task, steps=part, policy=policy)
+            scrub = not run.is_dry and any(step.action == ERASE for step in part)
+            skipped += self._database.write(chunk, scrub=scrub)
             self._at("chunk")
         return isinstance(plan, Aim) and skipped > 0
 
@@ -165,7 +167,7 @@ class Runner:
             ledger = Ledger(connection, namespace, now, f"job {run.kind}")
             done = task.apply(ledger, steps, policy, run.started_at or now)
             ledger.flush()
-        repository.record(connection, run, done)
+        repository.record(connection, run, [step for step in done if run.is_dry or step.action != ERASE])
         counts = Counter(dict(run.counts))
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)

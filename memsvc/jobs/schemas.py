@@ -16,6 +16,7 @@ FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
 RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
+_AGE = 100 * 366 * 86_400  # seconds
 Schedule = Annotated[str, Bytes(100)]
 
 
@@ -45,6 +46,15 @@ class PolicyIn(ApiModel):
         description="From which importance on memories are to be rehearsed.",
     )
     rehearse_below: Bound = Field(DEFAULT.rehearse_below, description="The retention at which they are due for it.")
+    ttl_s: Annotated[int, Field(ge=1, le=_AGE)] | None = Field(
+        None, description="Time to live of new memories that name none, in seconds; null: they live on."
+    )
+    expired_for_s: Annotated[int, Field(ge=0, le=_AGE)] | None = Field(
+        None, description="`expire` erases a memory so long after the end of its time to live; null: never."
+    )
+    forgotten_for_s: Annotated[int, Field(ge=0, le=_AGE)] | None = Field(
+        None, description="`expire` erases a memory so long after fading forgot it; null: never."
+    )
     quota_memories: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
         None, description="How many memories may be active after a run of `evict`; null: any number."
     )
@@ -86,6 +96,9 @@ class PolicyOut(ApiModel):
     prior: float
     rehearse_importance: float
     rehearse_below: float
+    ttl_s: int | None
+    expired_for_s: int | None
+    forgotten_for_s: int | None
     quota_memories: int | None
     quota_bytes: int | None
 
