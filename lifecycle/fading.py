@@ -23,7 +23,7 @@ class Faded:
         stability_s: as it is stored.
         importance: from 0 to 1.
         surprise: from 0 to 1; None if unknown.
-        is_held: pinned, or under a legal hold: it does not move.
+        is_held: pinned, under a legal hold, or out for a quota: it does not move.
     """
 
     kind: Kind

@@ -19,7 +19,7 @@ from lifecycle.policy import Level, Policy
 from lifecycle.retention import NO_SURPRISE
 from lifecycle.steps import Step
 from memsvc.memories import repository as memories
-from memsvc.memories.fading import faded, level_of, seconds, since_s
+from memsvc.memories.fading import faded, is_held, level_of, seconds, since_s
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.repository import unexpired
 from memsvc.memories.write import pair_bytes
@@ -29,8 +29,10 @@ from memsvc.namespaces.repository import NamespaceRow
 KIND = "fade"
 _STATES = {Level.ARCHIVED: State.ARCHIVED, Level.FORGOTTEN: State.FORGOTTEN}
 _REASONS = {State.ACTIVE: "warmed", State.ARCHIVED: "archived", State.FORGOTTEN: "faded"}
-FADING = ("id", "kind", "state", "level", "recorded_at", "last_recalled_at", "stability_s", "importance", "surprise",
-            "pinned", "legal_hold")  # fmt: skip
+FADING = (
+    "id", "kind", "state", "level", "recorded_at", "last_recalled_at", "stability_s", "importance", "surprise",
+    "pinned", "legal_hold", "evicted",
+)  # fmt: skip
 """Columns of a memory that `faded_columns` needs."""
 
 
@@ -47,7 +49,6 @@ class Fade:
             MEMORY.c.namespace_id == namespace.id,
             or_(MEMORY.c.state == int(State.ACTIVE), MEMORY.c.state == int(State.ARCHIVED)),
             unexpired(now),
-            MEMORY.c.evicted.is_(False) | (MEMORY.c.state == int(State.ACTIVE)),
         )
         rows = connection.execute(query).all()
         if not rows:
@@ -131,5 +132,5 @@ def faded_columns(rows: Sequence[Any]) -> FadedColumns:
         stabilities_s=np.array([row.stability_s for row in rows], np.float64),
         importances=np.array([row.importance for row in rows], np.float64),
         surprises=np.array([NO_SURPRISE if row.surprise is None else row.surprise for row in rows], np.float64),
-        is_held=np.array([row.pinned or row.legal_hold for row in rows], np.bool_),
+        is_held=np.array([is_held(row._mapping) for row in rows], np.bool_),
     )

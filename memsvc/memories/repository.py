@@ -374,6 +374,7 @@ _SHOWN = (
         MEMORY.c.recall_count,
         MEMORY.c.level,
         MEMORY.c.legal_hold,
+        MEMORY.c.evicted,
         MEMORY.c.surprise,
     )
     .join(

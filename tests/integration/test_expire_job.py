@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gpu.bank.records import Kind
+from memsvc.core.errors import Conflict
 from memsvc.jobs.expiry import Expire
 from memsvc.jobs.repository import Run
 from memsvc.jobs.runner import Runner
@@ -74,6 +75,8 @@ def test_what_outlived_its_time_is_erased_after_as_long_as_the_policy_says(servi
     done = run(service)
     assert (done.state, done.counts) == (RunState.SUCCEEDED, {"erase": 1})
     assert there(service) == {pinned, long, lasting}
+    with pytest.raises(Conflict, match="gone"):
+        service.container.jobs.undo(service.author, done.id, anywhere)
     assert count(service, JOB_EFFECT) == 0
     assert (count(service, VERSION), count(service, EMBEDDING), count(service, TOMBSTONE)) == (3, 3, 1)
     assert run(service).counts == {}
