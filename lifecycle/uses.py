@@ -11,12 +11,13 @@ rate of the memories that say similar things (itself drawn to that of all):
 
 so that one that nobody has used yet is judged by its topic and its age, not by its zero.
 
-**Whether that is over.** After each use a memory may be of no more use to anybody; odds of `DROPPED` to 1, falling with
-each use that came. Silence speaks for it the more, the more often it was used before:
+**Whether that is over.** Once written, and after each use, a memory may be of no more use to anybody; odds of `DROPPED`
+to 1, falling with each use that came. Silence speaks for it the more, the more often it was used before:
 
-    odds that it is over = DROPPED / uses * ((watched + PRIOR_S + silence) / (watched + PRIOR_S))^(recent + prior uses)
+    odds = DROPPED / (uses + 1) * ((watched + PRIOR_S + silence) / (watched + PRIOR_S))^(recent + prior uses)
 
-as of the last use. This is BG/NBD (Fader, Hardie and Lee 2005, doi:10.1287/mksc.1040.0098) with a window that forgets.
+as of the last use, or the writing. This is BG/NBD (Fader, Hardie and Lee 2005, doi:10.1287/mksc.1040.0098) with a
+window that forgets.
 
 **Whether it recurs.** What comes with a period looks dead just before it is due. So one that has been silent for no
 longer than its longest gap is expected once in such a gap, as surely as its gaps are many (n gaps: n / (n + 1), the
@@ -41,7 +42,7 @@ WINDOW_S = 60 * 86_400.0
 PRIOR_S = 7 * 86_400.0
 """How much watching the prior is worth."""
 DROPPED = 1.0
-"""Odds that the first use was the last."""
+"""Odds that a memory is never used."""
 BURST_S = 3_600.0
 """Uses closer together than this count as parts of one."""
 
@@ -129,11 +130,11 @@ def _watched(ages_s: NDArray[np.float64]) -> NDArray[np.float64]:
 def _not_over(
     uses: UseColumns, ages: NDArray[np.float64], silences: NDArray[np.float64], prior: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The chance that each memory's uses are not over, float64 `[n]`; 1 for one that was never used."""
+    """The chance that each memory's uses are not over, float64 `[n]`."""
     watched = _watched(np.maximum(ages - silences, 0.0)) + PRIOR_S
-    odds = np.log(DROPPED / np.maximum(uses.counts, 1.0)) + (uses.recents + prior) * np.log1p(silences / watched)
-    found = 1.0 / (1.0 + np.exp(np.minimum(odds, _MOST_LOG_ODDS)))
-    return np.where(uses.counts > 0.0, found, 1.0)
+    odds = np.log(DROPPED / (uses.counts + 1.0)) + (uses.recents + prior) * np.log1p(silences / watched)
+    found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(np.minimum(odds, _MOST_LOG_ODDS)))
+    return found
 
 
 def _priors(

@@ -157,10 +157,11 @@ def test_some_never_leave_and_the_run_says_so_when_they_are_too_many(service: Se
 def test_what_recurs_is_not_given_up_just_before_it_is_due(service: Service, clock: HeldClock) -> None:
     monthly = service.add("the monthly report goes to the board", kind=int(Kind.EPISODIC))
     use(service, clock, monthly, 28 * DAY, 4)
-    clock.move(25 * DAY)
+    clock.move(15 * DAY)
     lately = [service.add(f"thing number{n} was seen", kind=int(Kind.EPISODIC)) for n in range(5)]
     for memory in lately:
         use(service, clock, memory, 60.0, 1)
+    clock.move(10 * DAY)
     care(service, quota_memories=3)
     evict(service)
     assert monthly in active(service)

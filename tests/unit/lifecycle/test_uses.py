@@ -63,6 +63,13 @@ def test_it_is_a_chance_and_falls_with_silence(times: list[float], later: float)
     assert by[1] <= by[0]
 
 
+@given(TIMES, st.floats(0.0, 100.0), st.integers(0, 3))
+def test_a_use_makes_another_no_less_likely(times: list[float], later: float, beside: int) -> None:
+    now = times[-1] + later
+    assert chance([*times, now], now, beside=beside) >= chance(times, now, beside=beside) - 1e-9
+    assert chance([now], now, beside=beside) >= chance([], now, beside=beside) - 1e-9
+
+
 def test_ten_uses_in_a_minute_are_little_more_than_one() -> None:
     burst = [1.0 + n / 14_400 for n in range(10)]
     assert kept(burst).recent < 1.02
