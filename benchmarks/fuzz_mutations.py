@@ -133,6 +133,13 @@ GOOD = (
     Good("POST", "/v1/memories/{id}:restore"),
     Good("POST", "/v1/memories/{id}:unmerge"),
     Good("DELETE", "/v1/memories/{id}"),
+    Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,
+    }, "namespace")),
+    Good("POST", "/v1/memories/{id}:rehearsed", lambda r, t, i: {"outcome": r.choice(("remembered", "failed"))}),
+    Good("POST", "/v1/memories/{id}:hold", lambda r, t, i: {"reason": t}),
+    Good("POST", "/v1/memories/{id}:release", lambda r, t, i: {"reason": t}),
+    Good("GET", "/v1/memories/{id}/holds"),
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
     Good("POST", "/v1/recall", _recall),
@@ -155,11 +162,12 @@ GOOD = (
         "policy": {
             "below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5, "merge": {"floor": 0.9},
             "gists": {"levels": ["session", "fact"], "least": 2, "ratio": 4, "words": 30, "support": 2},
+            "quota_memories": 9,
         },
         "schedules": {"fade": "every 3600s", "conflict": None},
     }, "namespace")),
     Good("POST", "/v1/job-runs", lambda r, t, i: _some(r, {
-        "namespace": "fuzz", "kind": r.choice(("fade", "conflict", "merge")), "dry_run": True,
+        "namespace": "fuzz", "kind": r.choice(("fade", "conflict", "merge", "evict", "expire")), "dry_run": True,
     }, "namespace", "kind")),
     Good("GET", "/v1/job-runs", query=lambda r, t, c: _some(
         r, {"namespace": "fuzz", "limit": "3", "cursor": c}, "namespace")),

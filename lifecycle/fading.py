@@ -23,7 +23,7 @@ class Faded:
         stability_s: as it is stored.
         importance: from 0 to 1.
         surprise: from 0 to 1; None if unknown.
-        is_held: pinned, or under a legal hold: it does not move.
+        is_held: pinned, under a legal hold, or out for a quota: it does not move.
     """
 
     kind: Kind
@@ -112,6 +112,22 @@ class FadedColumns:
         return int(self.kinds.shape[0])
 
 
+def stabilities_of(memories: FadedColumns, policy: Policy) -> NDArray[np.float64]:
+    """Effective stabilities under a policy, in seconds: `Faded.stability` for many at once, float64 `[n]`."""
+    factors = np.array([policy.factors[kind] for kind in Kind])[memories.kinds]
+    surprised = np.exp2(2.0 * memories.surprises - 1.0)
+    found: NDArray[np.float64] = (
+        memories.stabilities_s * factors * np.power(4.0, 2.0 * memories.importances - 1.0) * surprised
+    )
+    return found
+
+
+def retentions_of(memories: FadedColumns, stabilities: NDArray[np.float64], now_s: float) -> NDArray[np.float64]:
+    """R of many at a moment, float64 `[n]`."""
+    found: NDArray[np.float64] = np.exp(-np.maximum(now_s - memories.since_s, 0.0) / stabilities)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Moves:
     """Which of the memories move, in the order in which they are to: places, levels and retention `[m]`."""
@@ -127,10 +143,8 @@ def due_moves(memories: FadedColumns, policy: Policy, now_s: float) -> Moves:
 
     What climbs comes first, then what has faded most; equals go by id.
     """
-    factors = np.array([policy.factors[kind] for kind in Kind])[memories.kinds]
-    surprised = np.exp2(2.0 * memories.surprises - 1.0)
-    stabilities = memories.stabilities_s * factors * np.power(4.0, 2.0 * memories.importances - 1.0) * surprised
-    retentions = np.exp(-np.maximum(now_s - memories.since_s, 0.0) / stabilities)
+    stabilities = stabilities_of(memories, policy)
+    retentions = retentions_of(memories, stabilities, now_s)
     coldest = np.array([policy.coldest[kind] for kind in Kind], np.uint8)[memories.kinds]
     fallen, held = np.zeros_like(memories.levels), np.zeros_like(memories.levels)
     for level in sorted(policy.below):

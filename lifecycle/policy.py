@@ -87,6 +87,13 @@ class Policy:
             order of the hits of a recall; from 0 to 1.
         merge: which memories say the same.
         gists: what the job `consolidate` makes.
+        rehearse_importance: memories of at least this importance are due for rehearsal before they are lost.
+        rehearse_below: the retention at which they are.
+        ttl_s: time to live of new memories that name none; None: they live on.
+        expired_for_s: how long after the end of its time to live a memory is erased; None: never.
+        forgotten_for_s: how long after a memory was forgotten by fading it is erased; None: never.
+        quota_memories: how many memories may be active; None: any number.
+        quota_bytes: how many bytes the active memories may take in the bank; None: any number.
     """
 
     below: Mapping[Level, float | None] = field(
@@ -106,6 +113,13 @@ class Policy:
     prior: float = 0.25
     merge: MergePolicy = field(default_factory=MergePolicy)
     gists: Gists = field(default_factory=Gists)
+    rehearse_importance: float = 0.7
+    rehearse_below: float = 0.9
+    ttl_s: int | None = None
+    expired_for_s: int | None = None
+    forgotten_for_s: int | None = None
+    quota_memories: int | None = None
+    quota_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.
@@ -126,6 +140,11 @@ class Policy:
             raise ValueError("factors lie above 0 and are at most a million")
         if not 0.0 <= self.prior <= 1.0:
             raise ValueError("the prior lies between 0 and 1")
+        counts = (self.ttl_s, self.expired_for_s, self.forgotten_for_s, self.quota_memories, self.quota_bytes)
+        if any(number is not None and number < 0 for number in counts):
+            raise ValueError("times and quotas are not negative")
+        if not 0.0 < self.rehearse_below < 1.0:
+            raise ValueError("the retention below which memories are rehearsed lies between 0 and 1")
         # A memory that has just been recalled is as warm as can be.
         if any(bound * (1.0 + self.hysteresis) >= 1.0 for bound in bounds):
             raise ValueError("with so much hysteresis nothing ever climbs above a bound again")

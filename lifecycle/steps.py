@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 BY = "by"
+ERASE = "erase"
+"""The action that leaves no report: the memory is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,17 @@ class Step:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     why: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Aim(list[Step]):
+    """Steps that together reach something, and what is to be said of the whole.
+
+    If some of them are no longer right when they are done, a run plans again for what is left.
+
+    Attributes:
+        report: numbers.
+    """
+
+    def __init__(self, steps: Iterable[Step], report: Mapping[str, Any]) -> None:
+        super().__init__(steps)
+        self.report = report

@@ -19,6 +19,7 @@ from memsvc.entities.endpoints import router as entities_router
 from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
+from memsvc.holds.endpoints import router as holds_router
 from memsvc.http.container import EdgeContainer
 from memsvc.http.middleware import BoundRequests, ObserveRequests
 from memsvc.http.openapi import add_schemas, add_security
@@ -29,6 +30,7 @@ from memsvc.jobs.endpoints import router as jobs_router
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
+from memsvc.rehearsal.endpoints import router as rehearsal_router
 
 log = structlog.get_logger("memsvc")
 
@@ -41,6 +43,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     namespaces_router,
     entities_router,
     jobs_router,
+    rehearsal_router,
+    holds_router,
     keys_router,
     version_router,
 )

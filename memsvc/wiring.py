@@ -29,6 +29,7 @@ from memsvc.embedding import build_embedder
 from memsvc.entities.service import Entities
 from memsvc.entities.tables import NameTables
 from memsvc.feedback.service import Feedback
+from memsvc.holds.service import Holds
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
 from memsvc.index.loader import ALL_EXACT, TIER_OF_LEVEL
@@ -38,6 +39,8 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
 from memsvc.memories.change import Changer
+from memsvc.memories.context import Readers
+from memsvc.memories.erasing import Eraser
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
@@ -47,6 +50,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_nearest
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
+from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
@@ -153,10 +157,12 @@ class Container:
             self.space_id,
             self.metrics.count_writes,
         )
+        self.holds = Holds(self.database, once, self.clock)
+        self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
         self._closing.callback(tools.summariser.close)
-        works = every_kind(lambda: tools)
+        works = every_kind(lambda: tools, Eraser(self.secrets, Readers(preparer)))
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
         self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)

@@ -221,5 +221,6 @@ def _run(seen: Seen) -> RunOut:
         started_at=run.started_at,
         ended_at=run.ended_at,
         counts=dict(run.counts),
+        report=None if run.report is None else dict(run.report),
         problem=run.problem,
     )

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, or_, select, type_coerce
+from numpy.typing import NDArray
+from sqlalchemy import BigInteger, Connection, or_, select, type_coerce, update
 
 from gpu.bank.records import State
 from lifecycle.fading import FadedColumns, due_level, due_moves
@@ -20,22 +21,23 @@ from lifecycle.retention import NO_SURPRISE
 from lifecycle.steps import Step
 from memsvc.memories import repository as memories
 from memsvc.memories.draft import pair_bytes
-from memsvc.memories.fading import faded, level_of, seconds
+from memsvc.memories.fading import faded, level_of, seconds, since_s
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.repository import unexpired
 from memsvc.models.tables import MEMORY
 from memsvc.namespaces.repository import NamespaceRow
 
 KIND = "fade"
+_NEVER_US = -(2**62)
 _STATES = {Level.ARCHIVED: State.ARCHIVED, Level.FORGOTTEN: State.FORGOTTEN}
 _REASONS = {State.ACTIVE: "warmed", State.ARCHIVED: "archived", State.FORGOTTEN: "faded"}
+FADING = (
+    "id", "kind", "state", "level", "stability_s", "importance", "surprise", "pinned", "legal_hold", "evicted",
+)  # fmt: skip
+FADING_SINCE = (*FADING, "recorded_at", "last_recalled_at")
+"""Columns of a memory that `columns_of` needs."""
 # Times stay the whole numbers that they are in the database: a namespace is read whole.
 _TIMES = [type_coerce(MEMORY.c[name], BigInteger).label(name) for name in ("recorded_at", "last_recalled_at")]
-_COLUMNS = (
-    *_TIMES,
-    *(MEMORY.c[name] for name in ("id", "kind", "state", "level", "stability_s", "importance", "surprise", "pinned",
-                                  "legal_hold")),
-)  # fmt: skip
 
 
 class Fade:
@@ -46,7 +48,7 @@ class Fade:
 
     def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Iterable[Step]:
         """See `Work`. What a user forgot is no business of this job."""
-        query = select(*_COLUMNS).where(
+        query = select(*_TIMES, *(MEMORY.c[name] for name in FADING)).where(
             MEMORY.c.tenant_id == namespace.tenant_id,
             MEMORY.c.namespace_id == namespace.id,
             or_(MEMORY.c.state == int(State.ACTIVE), MEMORY.c.state == int(State.ARCHIVED)),
@@ -55,7 +57,9 @@ class Fade:
         rows = connection.execute(query).all()
         if not rows:
             return []
-        columns = _columns(rows)
+        recorded_us = np.array([row.recorded_at for row in rows], np.int64)
+        recalled_us = np.array([_NEVER_US if row.last_recalled_at is None else row.last_recalled_at for row in rows])
+        columns = _columns(rows, np.maximum(recorded_us, recalled_us) / 1e6)
         moves = due_moves(columns, policy, seconds(now))
         return (  # made one by one: a run takes its share of them, and the rest is never made
             _step(rows[place].id, Level(columns.levels[place]), Level(level), retention, stability_s)
@@ -102,6 +106,12 @@ def _move(ledger: Ledger, memory: Stored, to: Level) -> None:
     kept = min(to, Level.COLD)
     if memory.row["level"] != kept:
         ledger.relevel(memory.id, kept)
+    if memory.row["evicted"]:
+        ledger.connection.execute(
+            update(MEMORY)
+            .where(MEMORY.c.tenant_id == ledger.namespace.tenant_id, MEMORY.c.id == memory.id)
+            .values(evicted=False)
+        )
     state = _STATES.get(to, State.ACTIVE)
     if memory.row["state"] != state:
         values = {**memory.described, "state": int(state)}
@@ -119,19 +129,23 @@ def _step(memory_id: UUID, before: Level, after: Level, retention: float, stabil
     )
 
 
-def _columns(rows: Sequence[Any]) -> FadedColumns:
-    recorded, recalled, ids, kinds, states, levels, stabilities, importances, surprises, pinned, held = zip(
-        *rows, strict=True
-    )
-    recorded_us = np.array(recorded, np.int64)
-    recalled_us = np.array([-(2**62) if one is None else one for one in recalled], np.int64)
+def columns_of(rows: Sequence[Any]) -> FadedColumns:
+    """Rows with the columns `FADING_SINCE`, as columns."""
+    return _columns(rows, np.array([since_s(row.recorded_at, row.last_recalled_at) for row in rows]))
+
+
+def _columns(rows: Sequence[Any], since: NDArray[np.float64]) -> FadedColumns:
+    """Rows with the columns `FADING`, and the seconds since which they fade, as columns."""
+    states = np.array([row.state for row in rows])
+    is_archived = states == State.ARCHIVED
+    is_out = is_archived & np.array([row.evicted for row in rows], np.bool_)
     return FadedColumns(
-        ids=np.frombuffer(b"".join(one.bytes for one in ids), np.uint8).reshape(-1, 16),
-        kinds=np.array(kinds, np.uint8),
-        levels=np.where(np.array(states) == State.ARCHIVED, np.uint8(Level.ARCHIVED), np.array(levels, np.uint8)),
-        since_s=np.maximum(recorded_us, recalled_us) / 1e6,
-        stabilities_s=np.array(stabilities, np.float64),
-        importances=np.array(importances, np.float64),
-        surprises=np.array([NO_SURPRISE if one is None else one for one in surprises], np.float64),
-        is_held=np.array(pinned, np.bool_) | np.array(held, np.bool_),
+        ids=np.frombuffer(b"".join(row.id.bytes for row in rows), np.uint8).reshape(-1, 16),
+        kinds=np.array([row.kind for row in rows], np.uint8),
+        levels=np.where(is_archived, np.uint8(Level.ARCHIVED), np.array([row.level for row in rows], np.uint8)),
+        since_s=since,
+        stabilities_s=np.array([row.stability_s for row in rows], np.float64),
+        importances=np.array([row.importance for row in rows], np.float64),
+        surprises=np.array([NO_SURPRISE if row.surprise is None else row.surprise for row in rows], np.float64),
+        is_held=np.array([row.pinned or row.legal_hold for row in rows], np.bool_) | is_out,
     )

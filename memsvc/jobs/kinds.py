@@ -6,16 +6,23 @@ from collections.abc import Callable
 
 from memsvc.jobs.conflicts import Conflicts
 from memsvc.jobs.consolidation import Consolidate, Tools
+from memsvc.jobs.eviction import Evict
+from memsvc.jobs.expiry import Expire
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.merging import Merging
 from memsvc.jobs.surprise import Surprise
 from memsvc.jobs.work import Work
+from memsvc.memories.erasing import Eraser
 
 
-def every_kind(tools: Callable[[], Tools]) -> dict[str, Work]:
+def every_kind(tools: Callable[[], Tools], erase: Eraser) -> dict[str, Work]:
     """All kinds by name.
 
     Args:
         tools: what writes memories, asked for when it is needed.
+        erase: takes memories out for good.
     """
-    return {work.kind: work for work in (Conflicts(), Consolidate(tools), Fade(), Merging(), Surprise())}
+    works: tuple[Work, ...] = (
+        Conflicts(), Consolidate(tools), Evict(), Expire(erase), Fade(), Merging(), Surprise(),
+    )  # fmt: skip
+    return {work.kind: work for work in works}

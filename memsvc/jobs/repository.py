@@ -46,6 +46,7 @@ class Run:
     ended_at: datetime | None
     fence: int
     counts: Mapping[str, int]
+    report: Mapping[str, Any] | None
     problem: str | None
 
 

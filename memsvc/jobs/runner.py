@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import islice
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import Connection
 
 from lifecycle.policy import Policy
-from lifecycle.steps import Step
+from lifecycle.steps import ERASE, Aim, Step
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
@@ -37,6 +38,8 @@ from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
+ROUNDS = 5
+"""How often a run plans at most, where memories change under its hands."""
 CHUNK = 100
 """Memories of one transaction: other writers of the namespace wait for so many at most."""
 
@@ -114,6 +117,13 @@ class Runner:
         run = taken.run
         work = self._works[run.kind]
         task: Task = work if run.undoes is None else Undo(run.undoes, work)
+        for _ in range(ROUNDS):
+            if not self._carry_out_once(taken, task):
+                return
+
+    def _carry_out_once(self, taken: _Taken, task: Task) -> bool:
+        """Plans and does what is planned; whether there is to be another plan, since this one was not reached."""
+        run = taken.run
         judged_at = run.started_at or self._clock.now()
         policy = policies.of(taken.namespace)
         with kept(partial(self._keep, taken), self._keep_every_s), self._database.read() as connection:
@@ -124,16 +134,22 @@ class Runner:
             plan = task.plan(connection, taken.namespace, policy, judged_at)
             left = list(islice((step for step in plan if step.memory_id not in done), most))
         self._at("planned")
+        if isinstance(plan, Aim):
+            self._database.write(partial(self._report, taken=taken, report=plan.report))
         size = self._chunk_size
         if isinstance(task, Prepares) and not run.is_dry:
             size = min(size, task.most_at_once)
+        skipped = 0
         for start in range(0, len(left), size):
             part: Sequence[Step] = left[start : start + size]
             if isinstance(task, Prepares) and not run.is_dry:
                 part = task.prepare(self._database.read, taken.namespace, part)
                 self._at("prepared")
-            self._database.write(partial(self._chunk, taken=taken, task=task, steps=part, policy=policy))
+            chunk = partial(self._chunk, taken=taken, task=task, steps=part, policy=policy)
+            scrub = not run.is_dry and any(step.action == ERASE for step in part)
+            skipped += self._database.write(chunk, scrub=scrub)
             self._at("chunk")
+        return isinstance(plan, Aim) and skipped > 0
 
     def _take(self, connection: Connection, tenant_id: UUID, run_id: UUID) -> _Taken | None:
         seen = repository.run(connection, tenant_id, run_id)
@@ -163,7 +179,12 @@ class Runner:
 
         return self._database.write(unit)
 
-    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> None:
+    def _report(self, connection: Connection, taken: _Taken, report: Mapping[str, Any]) -> None:
+        _, run = self._still_ours(connection, taken)
+        repository.change(connection, run, report=dict(report))
+
+    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> int:
+        """Does steps, and writes that they are done; how many were left."""
         namespace, run = self._still_ours(connection, taken)
         self._at("renewed")
         now = self._clock.now()
@@ -173,12 +194,13 @@ class Runner:
             ledger = Ledger(connection, namespace, now, f"job {run.kind}")
             done = task.apply(ledger, steps, policy, run.started_at or now)
             ledger.flush()
-        repository.record(connection, run, done)
+        repository.record(connection, run, [step for step in done if run.is_dry or step.action != ERASE])
         counts = Counter(dict(run.counts))
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
         repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
         self._at("applied")
+        return len(steps) - len(done)
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.

@@ -16,6 +16,7 @@ FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
 RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
+_AGE = 100 * 366 * 86_400  # seconds
 Schedule = Annotated[str, Bytes(100)]
 
 
@@ -65,6 +66,28 @@ class PolicyIn(ApiModel):
     )
     merge: MergeIn = Field(default_factory=MergeIn)
     gists: GistsIn = Field(default_factory=GistsIn)
+    rehearse_importance: FiniteFloat = Field(
+        DEFAULT.rehearse_importance,
+        ge=0.0,
+        le=2.0,
+        description="From which importance on memories are to be rehearsed.",
+    )
+    rehearse_below: Bound = Field(DEFAULT.rehearse_below, description="The retention at which they are due for it.")
+    ttl_s: Annotated[int, Field(ge=1, le=_AGE)] | None = Field(
+        None, description="Time to live of new memories that name none, in seconds; null: they live on."
+    )
+    expired_for_s: Annotated[int, Field(ge=0, le=_AGE)] | None = Field(
+        None, description="`expire` erases a memory so long after the end of its time to live; null: never."
+    )
+    forgotten_for_s: Annotated[int, Field(ge=0, le=_AGE)] | None = Field(
+        None, description="`expire` erases a memory so long after fading forgot it; null: never."
+    )
+    quota_memories: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
+        None, description="How many memories may be active after a run of `evict`; null: any number."
+    )
+    quota_bytes: Annotated[int, Field(ge=0, le=10**15)] | None = Field(
+        None, description="How many bytes of the bank the active memories may take after a run of `evict`."
+    )
 
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
@@ -111,6 +134,13 @@ class PolicyOut(ApiModel):
     prior: float
     merge: dict[str, float]
     gists: GistsOut
+    rehearse_importance: float
+    rehearse_below: float
+    ttl_s: int | None
+    expired_for_s: int | None
+    forgotten_for_s: int | None
+    quota_memories: int | None
+    quota_bytes: int | None
 
 
 class ScheduledOut(ApiModel):
@@ -153,7 +183,10 @@ class EffectsQuery(ApiModel):
 
 
 class RunOut(ApiModel):
-    """A run. `counts` has how many memories each action was done to; `skipped` had changed since the plan."""
+    """A run. `counts` has how many memories each action was done to; `skipped` had changed since the plan.
+
+    `report` is what some kinds of work say of the whole, in numbers.
+    """
 
     id: UUID
     namespace: str
@@ -166,6 +199,7 @@ class RunOut(ApiModel):
     started_at: Instant | None
     ended_at: Instant | None
     counts: dict[str, int]
+    report: dict[str, Any] | None
     problem: str | None
 
 

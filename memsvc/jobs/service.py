@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from lifecycle.policy import DEFAULT, Policy
-from lifecycle.steps import Step
+from lifecycle.steps import ERASE, Step
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from memsvc.core.ids import new_id
@@ -178,6 +178,8 @@ class Jobs:
             now = self._clock.now()
             if run.is_dry or run.undoes is not None:
                 raise Conflict("a dry run changes nothing, and what was taken back can be done again by a new run")
+            if ERASE in run.counts:
+                raise Conflict("what a run erased is gone; there is nothing to take back")
             if run.ended_at is None:
                 raise Conflict("the run is not over; cancel it, or wait for its end")
             if now - run.ended_at > timedelta(seconds=UNDO_WITHIN_S):

@@ -55,6 +55,16 @@ def _tried(attempt: Callable[[int], Outcome]) -> Outcome:
     raise Conflict("the conversation went on at the same moment; try again")
 
 
+def _check_hold(stored: Stored) -> None:
+    """Refuses to hide or erase what has to be kept.
+
+    Raises:
+        Conflict: it is under a legal hold.
+    """
+    if stored.row["legal_hold"]:
+        raise Conflict("the memory is under a legal hold; an admin can release it")
+
+
 class Changer:
     """Changes single memories. One that is unknown, foreign, out of reach or forgotten raises the same `NotFound`."""
 
@@ -156,9 +166,11 @@ class Changer:
         Raises:
             NotFound: there is no such active memory.
             PreconditionFailed: `if_match` is not its version.
+            Conflict: it is under a legal hold.
         """
 
         def change(ledger: Ledger, stored: Stored) -> int:
+            _check_hold(stored)
             return self._put(ledger, stored, State.FORGOTTEN, "forget")
 
         return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "forget")
@@ -207,6 +219,7 @@ class Changer:
         Raises:
             NotFound: there is no such memory.
             PreconditionFailed: `if_match` is not its version.
+            Conflict: it is under a legal hold.
         """
         digest = self._secrets.sign("tombstone", memory_id.bytes)
         tenant = author.tenant_id
@@ -220,6 +233,7 @@ class Changer:
             made = self._readers.encode(readings)
 
             def change(ledger: Ledger, stored: Stored) -> int:
+                _check_hold(stored)
                 again = self._readers.of_erased(ledger.connection, tenant, memory_id, ledger.now)
                 self._readers.store(ledger, again, made)
                 ledger.erase(memory_id, digest)

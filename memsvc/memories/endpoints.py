@@ -59,7 +59,7 @@ _CREATE: dict[int | str, dict[str, Any]] = {
     200: {"model": MemoryAnswer, "description": "The memory of this `external_id` was edited, or is as it was said."},
     **_WRITE,
 }
-_KEYED = [
+KEYED = [
     {
         "name": "Idempotency-Key",
         "in": "header",
@@ -69,7 +69,7 @@ _KEYED = [
     }
 ]
 _CHANGE = [
-    *_KEYED,
+    *KEYED,
     {
         "name": "If-Match",
         "in": "header",
@@ -102,7 +102,7 @@ def parse_filter(text: str | None) -> tuple[Node | None, Any]:
     status_code=201,
     response_model=MemoryAnswer,
     responses=_CREATE,
-    openapi_extra=json_body(MemoryCreate) | {"parameters": _KEYED},
+    openapi_extra=json_body(MemoryCreate) | {"parameters": KEYED},
 )
 async def create_memory(request: Request, principal: Writer) -> Response:
     """Remember one thing. 201 means durable, and found by the next recall; 200 that an `external_id` was edited."""
@@ -122,7 +122,7 @@ async def create_memory(request: Request, principal: Writer) -> Response:
 
 @router.post(
     "/memories:batch", response_model=BatchAnswer, responses=_WRITE,
-    openapi_extra=json_body(BatchCreate) | {"parameters": _KEYED},
+    openapi_extra=json_body(BatchCreate) | {"parameters": KEYED},
 )  # fmt: skip
 async def create_memories(request: Request, principal: Writer) -> Response:
     """Remember many things in one transaction. Each item has its own answer; a refused one does not stop the rest."""
@@ -141,7 +141,7 @@ async def create_memories(request: Request, principal: Writer) -> Response:
 
 @router.post(
     "/conversations", response_model=BatchAnswer, responses=_WRITE,
-    openapi_extra=json_body(ConversationCreate) | {"parameters": _KEYED},
+    openapi_extra=json_body(ConversationCreate) | {"parameters": KEYED},
 )  # fmt: skip
 async def create_conversation(request: Request, principal: Writer) -> Response:
     """Remember a conversation: each turn a memory with its speaker and time that follows the turn before."""
@@ -187,7 +187,7 @@ async def list_memories(request: Request, principal: Reader) -> Response:
         limit=query.limit,
         cursor=query.cursor,
     )
-    items = [_fields(found) for found in page.memories]
+    items = [fields_of(found) for found in page.memories]
     return json_answer({"items": items, "next_cursor": page.next_cursor})
 
 
@@ -196,7 +196,7 @@ async def get_memory(request: Request, principal: Reader, memory_id: str) -> Res
     """One memory."""
     container = _container(request)
     found = await run_blocking(request, container.reading.one, principal.tenant_id, path_id(memory_id), principal.may)
-    return json_answer(_fields(found), headers={"ETag": etag(found.stored.row["version"])})
+    return json_answer(fields_of(found), headers={"ETag": etag(found.stored.row["version"])})
 
 
 @router.patch(
@@ -313,11 +313,12 @@ async def _answer(request: Request, principal: Principal, outcome: Outcome, stat
     """The memory that a write left, read from the database: a replay shows it as it is now."""
     item = outcome["items"][0]
     found = await run_blocking(request, _container(request).reading.written, principal.tenant_id, UUID(item["id"]))
-    memory = None if found is None else _fields(found)
+    memory = None if found is None else fields_of(found)
     return json_answer({"memory": memory, "seq": outcome["seq"]}, status, {"ETag": etag(item["version"])})
 
 
-def _fields(found: Located) -> dict[str, Any]:
+def fields_of(found: Located) -> dict[str, Any]:
+    """A memory as `MemoryOut`."""
     stored = found.stored
     return memory_fields(stored.row, stored.id, stored.content, found.path, found.fading)
 

@@ -37,8 +37,13 @@ def faded(row: Mapping[str, Any]) -> Faded | None:
         stability_s=row["stability_s"],
         importance=row["importance"],
         surprise=row["surprise"],
-        is_held=bool(row["pinned"] or row["legal_hold"]),
+        is_held=is_held(row),
     )
+
+
+def is_held(row: Mapping[str, Any]) -> bool:
+    """Whether a memory stays where it is: pinned, under a legal hold, or out for its namespace's quota."""
+    return bool(row["pinned"] or row["legal_hold"] or (row["evicted"] and row["state"] == State.ARCHIVED))
 
 
 def shown_fading(row: Mapping[str, Any], policy: Policy, now: datetime) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from lifecycle.retention import Grade, after_recall
+from lifecycle.uses import Uses, after_use
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
 from memsvc.memories.fading import faded, seconds
@@ -52,11 +53,16 @@ def judged(connection: Connection, tenant_id: UUID, grades: Mapping[UUID, Grade]
             level = known.retention(policies.of(namespace), seconds(now))
             is_use = grade is not Grade.WRONG
             last = row["last_recalled_at"]
+            uses = Uses(row["recent_uses"], row["longest_gap_s"])
+            if is_use:
+                uses = after_use(uses, None if last is None else seconds(now) - seconds(last))
             changes.append(
                 {
                     "b_id": row["id"],
                     "b_stability": after_recall(row["stability_s"], level, grade),
                     "b_count": row["recall_count"] + is_use,
+                    "b_recent": uses.recent,
+                    "b_gap": uses.longest_gap_s,
                     "b_last": (now if last is None else max(last, now)) if is_use else last,
                 }
             )
@@ -67,6 +73,8 @@ def judged(connection: Connection, tenant_id: UUID, grades: Mapping[UUID, Grade]
                 .values(
                     stability_s=bindparam("b_stability"),
                     recall_count=bindparam("b_count"),
+                    recent_uses=bindparam("b_recent"),
+                    longest_gap_s=bindparam("b_gap"),
                     last_recalled_at=bindparam("b_last"),
                 ),
                 changes,

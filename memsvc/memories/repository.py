@@ -385,6 +385,7 @@ _SHOWN = (
         MEMORY.c.recall_count,
         MEMORY.c.level,
         MEMORY.c.legal_hold,
+        MEMORY.c.evicted,
         MEMORY.c.surprise,
         MEMORY.c.merged_into,
     )

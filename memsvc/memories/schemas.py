@@ -229,6 +229,7 @@ class MemoryOut(ApiModel):
         description="What the job `consolidate` made it as, of the memories that its `derived_from` links lead to; "
         "null: somebody wrote it."
     )
+    legal_hold: bool = Field(description="Nobody can hide or erase it until it is released.")
     state: StateName
     merged_into: UUID | None = Field(description="The memory that says the same and stands for this one.")
     level: LevelName | None = Field(description="How far it has faded; null for a memory that does not.")
@@ -358,6 +359,7 @@ _KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 _STATE_NAMES = {int(state): state.name.lower() for state in State}
 _MEMORY = (
     *_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "trust", "derived", "version",
+    "legal_hold",
 )  # fmt: skip
 _VERSION = (
     "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",

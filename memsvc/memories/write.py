@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
+from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -244,6 +246,7 @@ class _Call:
         valid = [d for d in drafts if isinstance(d, Draft)]
         named = [d.external_id for d in valid if d.external_id is not None]
         self._now = ledger.now
+        self._ttl_s = policies.of(ledger.namespace).ttl_s
         self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
         parting = (self._parting(draft) for draft in valid)
         if merged.stand_alone(ledger, [stored for stored in parting if stored is not None]):
@@ -322,7 +325,10 @@ class _Call:
 
     def _create(self, draft: Draft, prepared: Prepared) -> dict[str, Any]:
         memory_id = new_id()
-        values = described(draft.named(self._ledger.now))
+        named = draft.named(self._ledger.now)
+        if self._ttl_s is not None and "expires_at" not in named:
+            named["expires_at"] = self._ledger.now + timedelta(seconds=self._ttl_s)
+        values = described(named)
         pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
         return {"status": 201, "id": str(memory_id), "version": 1}

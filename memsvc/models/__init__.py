@@ -7,7 +7,7 @@ from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease, RunState
-from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
+from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
 from memsvc.models.tenant import ApiKey, Namespace, Tenant
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "JobEffect",
     "JobRun",
     "Lease",
+    "LegalHold",
     "Memory",
     "MemoryLink",
     "MemoryVersion",

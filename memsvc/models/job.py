@@ -66,6 +66,8 @@ class JobRun(Base):
     # Taken anew by whoever takes the run up; whoever had it before can commit nothing any more.
     fence: Mapped[int] = mapped_column(BigInteger)
     counts: Mapped[dict[str, Any]]
+    # What its plan says of the whole, in numbers. NULL: nothing.
+    report: Mapped[dict[str, Any] | None]
     problem: Mapped[str | None] = mapped_column(String(200))
 
 

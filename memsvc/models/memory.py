@@ -99,6 +99,15 @@ class Memory(Described, Base):
     # What that follows from: how far it was from the nearest memory before it, and which that is.
     novelty: Mapped[float | None]
     nearest_id: Mapped[UUID | None]
+    # Uses, each worth less the longer ago it was, as of the last one; and the longest time between two of them. See
+    # `lifecycle.uses`.
+    recent_uses: Mapped[float] = mapped_column(server_default="0")
+    longest_gap_s: Mapped[float] = mapped_column(server_default="0")
+    # Archived because its namespace was over its quota, and not because it has faded: it does not come back by itself.
+    evicted: Mapped[bool] = mapped_column(server_default=false())
+    # Rehearsals in a row that it was remembered in, and the last one, however that went.
+    rehearsals: Mapped[int] = mapped_column(Integer, server_default="0")
+    rehearsed_at: Mapped[datetime | None]
     # Wrapped data key of this memory. NULL while encryption at rest is off: content and vectors are plain then.
     data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
 
@@ -174,6 +183,24 @@ class MemoryLink(Base):
     relation: Mapped[str] = mapped_column(String(32), primary_key=True)
     to_id: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
+
+
+class LegalHold(Base):
+    """That a memory was put under a legal hold, by whom and why, and when it was released; goes with its memory."""
+
+    __tablename__ = "legal_hold"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "memory_id"], ["memory.tenant_id", "memory.id"], ondelete="CASCADE"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    memory_id: Mapped[UUID] = mapped_column(primary_key=True)
+    held_at: Mapped[datetime] = mapped_column(primary_key=True)
+    held_by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(1000))
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None] = mapped_column(String(200))
+    release_reason: Mapped[str | None] = mapped_column(String(1000))
 
 
 class Tombstone(Base):

@@ -12,7 +12,7 @@ from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease
-from memsvc.models.memory import Analysis, Memory, MemoryLink, MemoryVersion, Tombstone
+from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Tombstone
 from memsvc.models.tenant import Namespace
 
 ANALYSIS = cast(Table, Analysis.__table__)
@@ -27,6 +27,7 @@ JOB = cast(Table, Job.__table__)
 JOB_EFFECT = cast(Table, JobEffect.__table__)
 JOB_RUN = cast(Table, JobRun.__table__)
 LEASE = cast(Table, Lease.__table__)
+LEGAL_HOLD = cast(Table, LegalHold.__table__)
 LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)

@@ -15,7 +15,10 @@ from memsvc.models.tables import NAMESPACE
 from memsvc.namespaces.repository import NamespaceRow
 
 _KEY = "policy"
-_PLAIN = ("hysteresis", "share_per_run", "protect_importance", "prior")
+_PLAIN = (
+    "hysteresis", "share_per_run", "protect_importance", "prior", "rehearse_importance", "rehearse_below", "ttl_s",
+    "expired_for_s", "forgotten_for_s", "quota_memories", "quota_bytes",
+)  # fmt: skip
 
 
 def to_policy(stored: Mapping[str, Any]) -> Policy:

@@ -20,6 +20,7 @@ from memsvc_client.inputs import (
     NewMemory,
     Order,
     RecallOptions,
+    Rehearsed,
     Role,
     Turn,
     When,
@@ -31,8 +32,10 @@ from memsvc_client.types import (
     BatchResult,
     Care,
     Context,
+    Due,
     Effect,
     FusionState,
+    Hold,
     JobRun,
     Key,
     Link,
@@ -433,6 +436,52 @@ class MemoryClient:
     def links(self, memory_id: str) -> tuple[Link, ...]:
         """How a memory hangs together with others."""
         return self._transport.send(self._protocol.links(memory_id)).items
+
+    def due(
+        self,
+        *,
+        namespace: str | None = None,
+        horizon_s: int | None = None,
+        limit: int | None = None,
+        page_size: int | None = 100,
+    ) -> Pager[Due]:
+        """Important memories that are about to fade, those due first at the front; pages are fetched while iterating.
+
+        Args:
+            namespace: Where; default the client's.
+            horizon_s: Also those that will be due within so many seconds.
+            limit: Stop after this many.
+            page_size: Memories fetched at a time, up to 200.
+        """
+        return Pager(self._transport.send, self._protocol.due(namespace, horizon_s, page_size), limit=limit)
+
+    def rehearsed(self, memory_id: str, outcome: Rehearsed, *, idempotency_key: str | None = None) -> Due:
+        """Says that a memory was looked at again, and whether it was remembered; the answer says when it is due next.
+
+        Raises:
+            NotFound: There is no such memory.
+        """
+        return self._transport.send(self._protocol.rehearsed(memory_id, outcome, idempotency_key))
+
+    def hold(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Hold:
+        """Puts a memory under a legal hold: nobody and nothing can hide or erase it. Needs the role `admin`.
+
+        Raises:
+            Conflict: It is held already.
+        """
+        return self._transport.send(self._protocol.hold(memory_id, reason, idempotency_key))
+
+    def release(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Hold:
+        """Ends the legal hold of a memory. Needs the role `admin`.
+
+        Raises:
+            Conflict: It is not held.
+        """
+        return self._transport.send(self._protocol.release(memory_id, reason, idempotency_key))
+
+    def holds(self, memory_id: str) -> tuple[Hold, ...]:
+        """Every legal hold that a memory was ever under. Needs the role `admin`."""
+        return self._transport.send(self._protocol.holds(memory_id)).items
 
     def namespaces(
         self, *, prefix: str | None = None, limit: int | None = None, page_size: int | None = 100

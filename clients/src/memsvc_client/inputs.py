@@ -19,6 +19,7 @@ and `{"and": [...]}`, `{"or": [...]}`, `{"not": {...}}`. Operators: eq ne in nin
 Kind = Literal["episodic", "semantic", "procedural"]
 Outcome = Literal["success", "failure", "partial", "unknown"]
 Order = Literal["newest", "oldest"]
+Rehearsed = Literal["remembered", "failed"]
 Profile = Literal["fast", "balanced", "thorough"]
 BlockOrder = Literal["time", "relevance"]
 Tokenizer = Literal["conservative", "wordpiece", "characters", "bytes"]

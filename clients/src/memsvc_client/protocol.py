@@ -16,6 +16,7 @@ from memsvc_client.inputs import (
     MemoryFields,
     Order,
     RecallOptions,
+    Rehearsed,
     Role,
     When,
 )
@@ -23,8 +24,10 @@ from memsvc_client.types import (
     BatchResult,
     Care,
     Context,
+    Due,
     Effect,
     FusionState,
+    Hold,
     JobRun,
     Key,
     Link,
@@ -75,6 +78,10 @@ _read_care = reader(Care)
 _read_run = reader(JobRun)
 _read_runs = reader(Page[JobRun])
 _read_effects = reader(Page[Effect])
+_read_due = reader(Due)
+_read_all_due = reader(Page[Due])
+_read_hold = reader(Hold)
+_read_holds = reader(Page[Hold])
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
@@ -254,6 +261,29 @@ class Protocol:
     def links(self, memory_id: str) -> Call[Page[Link]]:
         """GET /v1/memories/{id}/links."""
         return Call("GET", _memory_path(memory_id, "/links"), _read_links)
+
+    def due(self, namespace: str | None, horizon_s: int | None, page_size: int | None) -> PageCall:
+        """GET /v1/memories:due."""
+        params = {"namespace": self.resolve(namespace)}
+        params |= {name: str(value) for name, value in (("horizon_s", horizon_s), ("limit", page_size)) if value}
+        return PageCall("/v1/memories:due", _read_all_due, params)
+
+    def rehearsed(self, memory_id: str, outcome: Rehearsed, idempotency_key: str | None) -> Call[Due]:
+        """POST /v1/memories/{id}:rehearsed."""
+        body = {"outcome": outcome}
+        return self._post(_memory_path(memory_id, ":rehearsed"), body, _read_due, idempotency_key)
+
+    def hold(self, memory_id: str, reason: str, idempotency_key: str | None) -> Call[Hold]:
+        """POST /v1/memories/{id}:hold."""
+        return self._post(_memory_path(memory_id, ":hold"), {"reason": reason}, _read_hold, idempotency_key)
+
+    def release(self, memory_id: str, reason: str, idempotency_key: str | None) -> Call[Hold]:
+        """POST /v1/memories/{id}:release."""
+        return self._post(_memory_path(memory_id, ":release"), {"reason": reason}, _read_hold, idempotency_key)
+
+    def holds(self, memory_id: str) -> Call[Page[Hold]]:
+        """GET /v1/memories/{id}/holds."""
+        return Call("GET", _memory_path(memory_id, "/holds"), _read_holds)
 
     def namespaces(self, prefix: str | None, page_size: int | None) -> PageCall:
         """GET /v1/namespaces."""

@@ -46,6 +46,7 @@ class Memory(Model):
     pinned: bool = False
     merged_into: str | None = None
     """The memory that says the same and stands for this one."""
+    legal_hold: bool = False
     level: str | None = None
     """How far it has faded: active, warm, cold, archived, forgotten."""
     retention: float | None = None
@@ -210,6 +211,27 @@ class Context(Answer):
     objective: Objective | None = None
 
 
+class Due(Model):
+    """A memory, when it is due to be looked at again, and how often in a row it was remembered."""
+
+    memory: Memory
+    due_at: datetime
+    rehearsals: int = 0
+    rehearsed_at: datetime | None = None
+
+
+class Hold(Model):
+    """A legal hold of a memory; in force while `released_at` is None."""
+
+    memory_id: str
+    held_at: datetime
+    held_by: str
+    reason: str
+    released_at: datetime | None = None
+    released_by: str | None = None
+    release_reason: str | None = None
+
+
 class FusionState(Model):
     """What the fusion of a namespace has learned from feedback; `adaptive` says whether recalls use it."""
 
@@ -242,6 +264,13 @@ class Policy(Model):
     protect_importance: float = 0.0
     prior: float = 0.0
     gists: Gists = Field(default_factory=Gists)
+    rehearse_importance: float = 0.0
+    rehearse_below: float = 0.0
+    ttl_s: int | None = None
+    expired_for_s: int | None = None
+    forgotten_for_s: int | None = None
+    quota_memories: int | None = None
+    quota_bytes: int | None = None
 
 
 class Scheduled(Model):
@@ -261,7 +290,7 @@ class Care(Model):
 
 
 class JobRun(Model):
-    """Work on a namespace. `counts` has to how many memories each action was done."""
+    """Work on a namespace. `counts` has to how many memories each action was done; `report` is about the whole."""
 
     id: str
     namespace: str
@@ -274,6 +303,7 @@ class JobRun(Model):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     counts: dict[str, int] = Field(default_factory=dict)
+    report: dict[str, Any] | None = None
     problem: str | None = None
 
     @property

@@ -174,6 +174,8 @@ def plausible(seen: Seen) -> Answer:
     care = {"namespace": "user/ada", "policy": {"below": {"warm": 0.6, "archived": None}}, "schedules": []}
     run = {"id": RUN_ID, "namespace": "user/ada", "kind": "fade", "state": "succeeded", "counts": {"fade": 2}}
     effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}
+    due = {"memory": memory(), "due_at": "2026-02-02T00:00:00Z", "rehearsals": 0, "rehearsed_at": None}
+    hold = {"memory_id": ID, "held_at": "2026-02-02T00:00:00Z", "held_by": "ada", "reason": "case 17"}
     answers: dict[tuple[str, str], Answer] = {
         ("GET", "/v1/policy"): Answer(200, care),
         ("PUT", "/v1/policy"): Answer(200, care),
@@ -192,6 +194,11 @@ def plausible(seen: Seen) -> Answer:
         ("POST", "/v1/memories/{id}:forget"): Answer(200, {"memory": memory(state="forgotten"), "seq": 8}),
         ("POST", "/v1/memories/{id}:restore"): Answer(200, written),
         ("POST", "/v1/memories/{id}:unmerge"): Answer(200, written),
+        ("GET", "/v1/memories:due"): Answer(200, {"items": [due], "next_cursor": None}),
+        ("POST", "/v1/memories/{id}:rehearsed"): Answer(200, {**due, "rehearsals": 1}),
+        ("POST", "/v1/memories/{id}:hold"): Answer(200, hold),
+        ("POST", "/v1/memories/{id}:release"): Answer(200, {**hold, "released_at": "2026-02-03T00:00:00Z"}),
+        ("GET", "/v1/memories/{id}/holds"): Answer(200, {"items": [hold]}),
         ("DELETE", "/v1/memories/{id}"): Answer(204),
         ("GET", "/v1/memories/{id}/history"): Answer(
             200, {"items": [{"version": 1, "content": "x", "state": "active", "reason": "written", "writer": "ada"}]}

@@ -116,6 +116,23 @@ def test_forget_and_restore(connect: Connect, plausible_service: Recorder, verb:
     assert written.memory.state == state
 
 
+def test_what_is_due_and_how_it_went(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    assert [one.memory.id for one in client.due(horizon_s=60)] == [ID]
+    assert plausible_service.last.query == {"namespace": "user/ada", "horizon_s": "60", "limit": "100"}
+    assert client.rehearsed(ID, "remembered").rehearsals == 1
+    assert plausible_service.last.body == {"outcome": "remembered"}
+    assert "idempotency-key" in plausible_service.last.headers
+
+
+def test_holds(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    assert client.hold(ID, "case 17").released_at is None
+    assert plausible_service.last.body == {"reason": "case 17"}
+    assert client.release(ID, "closed").released_at is not None
+    assert [one.held_by for one in client.holds(ID)] == ["ada"]
+
+
 def test_reads_of_one_memory(connect: Connect, plausible_service: Recorder) -> None:
     client = connect(plausible_service.url)
     assert client.get(ID).metadata == {"city": "Oslo"}

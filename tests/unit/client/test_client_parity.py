@@ -12,7 +12,7 @@ import pytest
 import memsvc_client
 from memsvc_client import AsyncJobs, AsyncKeys, AsyncMemoryClient, Jobs, Keys, MemoryClient
 
-LAZY = {"list", "namespaces", "effects"}  # they give a pager, which is awaited by iterating it
+LAZY = {"list", "namespaces", "effects", "due"}  # they give a pager, which is awaited by iterating it
 PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys), (Jobs, AsyncJobs)]
 
 

@@ -137,6 +137,7 @@ def _care(care: Care) -> dict[str, Any]:
 def _show(session: Session, run: JobRun) -> None:
     facts = {"id": run.id, "kind": run.kind, "state": run.state, "dry run": run.dry_run, "done": _counts(run)}
     facts |= {"undoes": run.undoes} if run.undoes else {}
+    facts |= {"report": _brief(run.report)} if run.report else {}
     facts |= {"problem": run.problem} if run.problem else {}
     session.output.show(run.model_dump(mode="json"), lambda: grid(facts))
 

@@ -125,6 +125,68 @@ def unmerge(session: Session, memory_id: opt.MemoryId) -> None:
         _show_written(session, client.unmerge(memory_id), "unmerged")
 
 
+def due(
+    session: Session,
+    *,
+    horizon_s: Annotated[int, typer.Option(help="Also those that will be due so soon.", min=0)] = 0,
+    limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
+) -> None:
+    """List important memories that are about to fade, the most urgent first."""
+    with session.client() as client:
+        found = [*client.due(horizon_s=horizon_s, limit=limit)]
+    rows = (
+        (one.memory.id, one.due_at, one.memory.retention, one.rehearsals, one_line(one.memory.content)) for one in found
+    )
+    session.output.show(
+        {"items": [one.model_dump(mode="json") for one in found]},
+        lambda: table(("id", "due", "retention", "rehearsals", "content"), rows),
+    )
+
+
+@command(app)
+def rehearsed(
+    session: Session,
+    memory_id: opt.MemoryId,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="It was not remembered.")] = False,
+) -> None:
+    """Say that a memory was looked at again, and was remembered."""
+    with session.client() as client:
+        found = client.rehearsed(memory_id, "failed" if failed else "remembered")
+    session.output.show(found.model_dump(mode="json"), lambda: clean(f"{memory_id} is due again at {found.due_at}"))
+
+
+_Reason = Annotated[str, typer.Option(help="Why; stays on record.", metavar="TEXT")]
+
+
+@command(app)
+def hold(session: Session, memory_id: opt.MemoryId, *, reason: _Reason) -> None:
+    """Put a memory under a legal hold: nothing can hide or erase it."""
+    with session.client() as client:
+        found = client.hold(memory_id, reason)
+    session.output.show(found.model_dump(mode="json"), lambda: clean(f"{memory_id} is held since {found.held_at}"))
+
+
+@command(app)
+def release(session: Session, memory_id: opt.MemoryId, *, reason: _Reason) -> None:
+    """End the legal hold of a memory."""
+    with session.client() as client:
+        found = client.release(memory_id, reason)
+    session.output.show(found.model_dump(mode="json"), lambda: clean(f"{memory_id} is released"))
+
+
+@command(app)
+def holds(session: Session, memory_id: opt.MemoryId) -> None:
+    """Show every legal hold that a memory was ever under."""
+    with session.client() as client:
+        found = client.holds(memory_id)
+    rows = ((x.held_at, x.held_by, x.reason, x.released_at, x.released_by, x.release_reason) for x in found)
+    session.output.show(
+        {"items": [one.model_dump(mode="json") for one in found]},
+        lambda: table(("held", "by", "reason", "released", "by", "reason"), rows),
+    )
+
+
 @command(app)
 def erase(
     session: Session,

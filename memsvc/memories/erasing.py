@@ -1,0 +1,41 @@
+"""Erasing a memory inside a transaction that is under way."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from memsvc.core.secrets import Secrets
+from memsvc.memories import repository
+from memsvc.memories.context import Readers
+from memsvc.memories.ledger import Ledger
+
+
+class Eraser:
+    """Erases memories for jobs.
+
+    Args:
+        readers: reads texts again that were read in the light of what is erased; None where there is no model.
+    """
+
+    def __init__(self, secrets: Secrets, readers: Readers | None) -> None:
+        self._secrets = secrets
+        self._readers = readers
+
+    def __call__(self, ledger: Ledger, memory_id: UUID) -> bool:
+        """Takes a memory that is there out of every table, at once.
+
+        It has a ledger of its own, so that the next one finds no trace of it in the texts that were read again.
+
+        Returns:
+            False if it stays: something of it is in the vectors of others, and there is no model to make them anew.
+        """
+        own = Ledger(ledger.connection, ledger.namespace, ledger.now, ledger.writer)
+        tenant = ledger.namespace.tenant_id
+        if self._readers is not None:
+            readings = self._readers.of_erased(own.connection, tenant, memory_id, own.now)
+            self._readers.store(own, readings, self._readers.encode(readings))
+        elif repository.read_in_light_of(own.connection, tenant, [memory_id]):
+            return False
+        own.erase(memory_id, self._secrets.sign("tombstone", memory_id.bytes))
+        own.flush()
+        return True
