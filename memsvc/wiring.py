@@ -26,6 +26,9 @@ from memsvc.db.engine import Database
 from memsvc.embedding import build_embedder
 from memsvc.entities.service import Entities
 from memsvc.entities.tables import NameTables
+from memsvc.erasures.eraser import Eraser
+from memsvc.erasures.runner import ErasureRunner
+from memsvc.erasures.service import Erasures
 from memsvc.feedback.service import Feedback
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
@@ -138,13 +141,14 @@ class Container:
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
         self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
+        eraser = Eraser(self.database, self.clock, preparer, self.secrets)
         self.changer = Changer(
             self.database,
             once,
             self.clock,
             preparer,
             self.keeper,
-            self.secrets,
+            eraser,
             self.space_id,
             self.metrics.count_writes,
         )
@@ -152,7 +156,20 @@ class Container:
         works = every_kind()
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
-        self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)
+        self.erasing = ErasureRunner(self.database, self.clock, eraser, self.keeper, vacuum=settings.vacuum)
+        self.scheduler = Scheduler(
+            self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush, self.erasing.round
+        )
+        self.erasures = Erasures(
+            self.database,
+            self.clock,
+            self.secrets,
+            once,
+            self.entities,
+            eraser,
+            self.erasing,
+            self.scheduler.wake,
+        )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake)
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
@@ -222,6 +239,8 @@ class Container:
 
     def start(self) -> None:
         """Load every namespace from the database."""
+        if again := self.erasures.reapply():
+            self._say(f"erased again: {again} memories that a backup brought back")
         self._say("memory bank: loading memories")
         memories = self.keeper.load_all()
         self._loaded = True
@@ -230,6 +249,7 @@ class Container:
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
+        self.erasing.close()
         self.scheduler.close()
         self._last_recalls()
         self.recaller.close()

@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     )
     jobs_every_s: float = Field(default=30.0, gt=0.0, le=3600.0, description="How often it looks what is due.")
 
+    vacuum: Literal["plain", "full"] = Field(
+        default="plain",
+        description="How PostgreSQL reclaims the bytes of what was erased. `full` writes the tables anew, so that "
+        "nothing is left in their files, and locks each one while it does.",
+    )
+
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")

@@ -29,14 +29,22 @@ class Scheduler:
     Args:
         every_s: time between two rounds if nobody wakes it.
         first: done at the beginning of each round.
+        urgent: work that goes before all runs; returns how much of it was done.
 
     A round that fails is logged and the next one tries again: whatever was begun is in the database.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, runner: Runner, every_s: float, first: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        clock: Clock,
+        runner: Runner,
+        every_s: float,
+        first: Callable[[], None] = lambda: None,
+        urgent: Callable[[], int] = lambda: 0,
     ) -> None:
         self._first = first
+        self._urgent = urgent
         self._database = database
         self._clock = clock
         self._runner = runner
@@ -64,8 +72,9 @@ class Scheduler:
             self._thread.join()
 
     def round(self) -> int:
-        """Queues what is due, carries out what waits; returns how many runs it carried out."""
+        """Does what is urgent, queues what is due, carries out what waits; returns how much of it it carried out."""
         self._first()
+        done = self._urgent()
         now = self._clock.now()
         with self._database.read() as connection:
             due = repository.due(connection, now, _AT_ONCE)
@@ -73,7 +82,7 @@ class Scheduler:
             self._queue(namespace, job)
         with self._database.read() as connection:
             waiting = repository.waiting(connection, _AT_ONCE)
-        return sum(self._run(tenant_id, run_id) for tenant_id, run_id in waiting)
+        return done + sum(self._run(tenant_id, run_id) for tenant_id, run_id in waiting)
 
     def _run(self, tenant_id: UUID, run_id: UUID) -> bool:
         return not self._closing.is_set() and self._runner.run(tenant_id, run_id)

@@ -22,7 +22,7 @@ from memsvc.http.schemas import path_id
 from memsvc.http.strict_json import parse as parse_json
 from memsvc.http.validation import invalid
 from memsvc.http.work import run_blocking
-from memsvc.memories.conditions import claim, etag, if_match
+from memsvc.memories.conditions import KEYED, claim, etag, if_match
 from memsvc.memories.draft import Draft
 from memsvc.memories.once import Outcome
 from memsvc.memories.read import Located
@@ -59,17 +59,8 @@ _CREATE: dict[int | str, dict[str, Any]] = {
     200: {"model": MemoryAnswer, "description": "The memory of this `external_id` was edited, or is as it was said."},
     **_WRITE,
 }
-_KEYED = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": "The same key with the same request has its effect once and gets the same answer for 24 h.",
-        "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
-    }
-]
 _CHANGE = [
-    *_KEYED,
+    *KEYED,
     {
         "name": "If-Match",
         "in": "header",
@@ -102,7 +93,7 @@ def parse_filter(text: str | None) -> tuple[Node | None, Any]:
     status_code=201,
     response_model=MemoryAnswer,
     responses=_CREATE,
-    openapi_extra=json_body(MemoryCreate) | {"parameters": _KEYED},
+    openapi_extra=json_body(MemoryCreate) | {"parameters": KEYED},
 )
 async def create_memory(request: Request, principal: Writer) -> Response:
     """Remember one thing. 201 means durable, and found by the next recall; 200 that an `external_id` was edited."""
@@ -122,7 +113,7 @@ async def create_memory(request: Request, principal: Writer) -> Response:
 
 @router.post(
     "/memories:batch", response_model=BatchAnswer, responses=_WRITE,
-    openapi_extra=json_body(BatchCreate) | {"parameters": _KEYED},
+    openapi_extra=json_body(BatchCreate) | {"parameters": KEYED},
 )  # fmt: skip
 async def create_memories(request: Request, principal: Writer) -> Response:
     """Remember many things in one transaction. Each item has its own answer; a refused one does not stop the rest."""
@@ -141,7 +132,7 @@ async def create_memories(request: Request, principal: Writer) -> Response:
 
 @router.post(
     "/conversations", response_model=BatchAnswer, responses=_WRITE,
-    openapi_extra=json_body(ConversationCreate) | {"parameters": _KEYED},
+    openapi_extra=json_body(ConversationCreate) | {"parameters": KEYED},
 )  # fmt: skip
 async def create_conversation(request: Request, principal: Writer) -> Response:
     """Remember a conversation: each turn a memory with its speaker and time that follows the turn before."""
