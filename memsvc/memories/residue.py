@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from memsvc.models import ChangeOp
 from memsvc.models.tables import (
@@ -102,10 +102,21 @@ def _forget_names(connection: Connection, namespace: NamespaceRow, names: set[in
         if not left:
             return Counter()
     own = _own(ENTITY_ALIAS, namespace)
-    gone = connection.execute(ENTITY_ALIAS.delete().where(*own, ENTITY_ALIAS.c.mention_id.in_(left)))
+    losing = connection.execute(
+        ENTITY_ALIAS.delete().where(*own, ENTITY_ALIAS.c.mention_id.in_(left)).returning(ENTITY_ALIAS.c.entity_id)
+    )
+    parties = list(losing.scalars())
+    # A name whose only others are gone is what it was before somebody joined them.
+    alone = (
+        select(ENTITY_ALIAS.c.entity_id)
+        .where(*own, ENTITY_ALIAS.c.entity_id.in_(set(parties)))
+        .group_by(ENTITY_ALIAS.c.entity_id)
+        .having(func.count() == 1)
+    )
+    connection.execute(ENTITY_ALIAS.delete().where(*own, ENTITY_ALIAS.c.entity_id.in_(alone)))
     kept = select(ENTITY_ALIAS.c.entity_id).where(*own)
     connection.execute(ENTITY.delete().where(*_own(ENTITY, namespace), ENTITY.c.id.not_in(kept)))
-    return Counter({ENTITY_ALIAS.name: gone.rowcount})
+    return Counter({ENTITY_ALIAS.name: len(parties)})
 
 
 def _own(table: Table, namespace: NamespaceRow) -> tuple[ColumnElement[bool], ...]:
