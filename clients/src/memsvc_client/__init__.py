@@ -10,9 +10,9 @@ Example:
 """
 
 from memsvc_client._version import __version__
-from memsvc_client.async_client import AsyncJobs, AsyncKeys, AsyncMemoryClient
+from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
 from memsvc_client.batching import OnProgress, Progress
-from memsvc_client.client import Jobs, Keys, MemoryClient
+from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
 from memsvc_client.connection import RetryPolicy
 from memsvc_client.errors import (
     ApiError,
@@ -39,6 +39,7 @@ from memsvc_client.inputs import (
     BlockOrder,
     ContextOptions,
     Described,
+    Erased,
     Filter,
     Kind,
     LinkTo,
@@ -65,6 +66,8 @@ from memsvc_client.types import (
     Citation,
     Context,
     Effect,
+    Erasure,
+    ErasurePreview,
     FieldProblem,
     FusionState,
     Hit,
@@ -81,6 +84,7 @@ from memsvc_client.types import (
     Problem,
     Readiness,
     Recall,
+    ReceiptVerdict,
     Revision,
     Scheduled,
     ServerVersion,
@@ -92,6 +96,7 @@ __all__ = [
     "Answer",
     "ApiError",
     "AskOptions",
+    "AsyncErasures",
     "AsyncJobs",
     "AsyncKeys",
     "AsyncMemoryClient",
@@ -109,6 +114,10 @@ __all__ = [
     "ContextOptions",
     "Described",
     "Effect",
+    "Erased",
+    "Erasure",
+    "ErasurePreview",
+    "Erasures",
     "FieldProblem",
     "Filter",
     "Forbidden",
@@ -149,6 +158,7 @@ __all__ = [
     "Readiness",
     "Recall",
     "RecallOptions",
+    "ReceiptVerdict",
     "RetryPolicy",
     "Revision",
     "Role",
