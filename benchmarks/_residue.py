@@ -53,8 +53,8 @@ def surfaces(
     for place, question in enumerate(questions):
         asked: dict[str, Any] = {**where, "query": question, "top_k": 5, "profile": "fast"}
         yield "recall", client.post("/v1/recall", json=asked).raise_for_status().content
+        yield "recall in every state", client.post("/v1/recall", json={**asked, "filter": EVERY_STATE}).content
         if place % 10 == 0:
-            yield "recall", client.post("/v1/recall", json={**asked, "filter": EVERY_STATE}).content
             yield "recall as_of", client.post("/v1/recall", json={**asked, "as_of": as_of}).content
             yield "context", client.post("/v1/context", json={**where, "query": question}).content
 
