@@ -62,7 +62,10 @@ def live(caller: Caller, *, with_erased: bool) -> None:
         merged = {"namespace": caller.namespace, "entity_ids": [cleo, oak[0]]}
         assert caller.ask("POST", "/v1/entities:merge", json=merged).status_code == 200
         answer = caller.ask("POST", "/v1/erasures", json={"user_id": "bo"})
-        assert (answer.status_code, answer.json()["counts"]["memory"]) == (201, len(ERASED))
+        assert answer.status_code in (201, 202)
+        caller.service.container.erasing.round()  # on a busy machine the request did not come to the end
+        done = caller.ask("GET", f"/v1/erasures/{answer.json()['id']}").json()
+        assert (done["state"], done["counts"]["memory"]) == ("erased", len(ERASED))
     hits = caller.recall("violin", top_k=5)
     judged = [{"id": hits["hits"][0]["memory"]["id"], "verdict": "useful"}]
     caller.ask("POST", f"/v1/recall/{hits['id']}/feedback", json={"memories": judged})
