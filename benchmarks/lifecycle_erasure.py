@@ -67,7 +67,13 @@ class Run:
 
     def __init__(self, folder: Path, uri: str | None, files: Path | None, **settings: str | int) -> None:
         self.folder = folder / uuid4().hex[:8]
-        self.settings: dict[str, str | int] = {"secret": SECRET, "reranker": "none", "jobs_every_s": 1, **settings}
+        self.settings: dict[str, str | int] = {
+            "secret": SECRET,
+            "reranker": "none",
+            "jobs_every_s": 1,
+            "vacuum_every_s": 1,
+            **settings,
+        }
         self.uri = None if uri is None else _new_database(uri)
         self.url = f"sqlite:///{self.folder / 'memsvc.db'}" if self.uri is None else self.uri
         self.files = files

@@ -156,7 +156,14 @@ class Container:
         works = every_kind()
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
-        self.erasing = ErasureRunner(self.database, self.clock, eraser, self.keeper, vacuum=settings.vacuum)
+        self.erasing = ErasureRunner(
+            self.database,
+            self.clock,
+            eraser,
+            self.keeper,
+            vacuum=settings.vacuum,
+            vacuum_every_s=settings.vacuum_every_s,
+        )
         self.scheduler = Scheduler(
             self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush, self.erasing.round
         )

@@ -129,6 +129,15 @@ def not_overwritten(connection: Connection) -> list[tuple[UUID, UUID]]:
     return [(row.tenant_id, row.id) for row in connection.execute(query)]
 
 
+def last_overwritten_at(connection: Connection) -> datetime | None:
+    """When bytes of erasures were overwritten last, of whatever tenant."""
+    query = select(ERASURE.c.overwritten_at).where(ERASURE.c.overwritten_at.is_not(None))
+    latest: datetime | None = connection.execute(
+        query.order_by(ERASURE.c.overwritten_at.desc()).limit(1)
+    ).scalar_one_or_none()
+    return latest
+
+
 def change(connection: Connection, tenant_id: UUID, erasure_id: UUID, **values: Any) -> None:
     """Writes columns of an erasure."""
     connection.execute(

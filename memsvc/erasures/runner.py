@@ -60,6 +60,7 @@ class ErasureRunner:
         at: called with the name of each point that a test may end the process at.
         chunk: memories of one transaction.
         vacuum: how PostgreSQL is told to reclaim the bytes: `plain` or `full`.
+        vacuum_every_s: least time between two such reclaims in rounds.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ErasureRunner:
         at: Callable[[str], None] = lambda point: None,
         chunk: int = CHUNK,
         vacuum: str = "plain",
+        vacuum_every_s: float = 0.0,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -80,6 +82,7 @@ class ErasureRunner:
         self._at = at
         self._chunk_size = chunk
         self._vacuum = vacuum
+        self._vacuum_every = timedelta(seconds=vacuum_every_s)
         self._closing = threading.Event()
         self._overwriting = threading.Lock()
 
@@ -92,8 +95,18 @@ class ErasureRunner:
         with self._database.read() as connection:
             waiting = repository.waiting(connection, _AT_ONCE)
         ended = sum(self.run(tenant_id, erasure_id) for tenant_id, erasure_id in waiting)
-        self.overwrite()
+        if self._is_due():
+            self.overwrite()
         return ended
+
+    def _is_due(self) -> bool:
+        """Whether it is time to have bytes overwritten: a vacuum reads whole indexes, however little was erased."""
+        if self._database.is_sqlite:
+            return True
+        with self._database.read() as connection:
+            last = repository.last_overwritten_at(connection)
+        # A time that lies ahead is from a clock that was: nobody waits for it.
+        return last is None or not timedelta() <= self._clock.now() - last < self._vacuum_every
 
     def run(self, tenant_id: UUID, erasure_id: UUID, within_s: float | None = None) -> bool:
         """Carries one erasure out.

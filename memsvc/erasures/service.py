@@ -186,10 +186,11 @@ class Erasures:
         with self._database.read() as connection:
             digests = self._digests(connection, tenant_id, given)
             known = repository.tombstoned(connection, tenant_id, sorted(digests))
+            # Without its digests one by one only their number says what the database should know.
+            expected = len(digests) if given["digests"] is not None else int(given["counts"].get("memory", 0))
             named = repository.named_ids(connection, tenant_id) if digests else ()
             back = sum(self._eraser.digest(memory_id) in digests for memory_id in named)
-        missing = max(len(digests), int(given["counts"].get("memory", 0))) - len(known)
-        return Verdict(True, back, missing)
+        return Verdict(True, back, max(0, expected - len(known)))
 
     def of_receipt(self, tenant_id: UUID, given: Mapping[str, Any]) -> Selection | None:
         """The selection of what of a receipt is there again; None if it is not genuine."""
