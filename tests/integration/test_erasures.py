@@ -210,6 +210,20 @@ def test_what_is_written_while_it_goes_on_is_erased_too(service: Service) -> Non
     assert there(service) == set()
 
 
+def test_what_becomes_part_of_it_behind_its_back_is_erased_too(service: Service) -> None:
+    older = service.add("an older one", user_id="cy")
+    for n in range(8):
+        service.add(f"text {n}", user_id="bo")
+    waiting = ask(service, within_s=0.0)
+
+    def edit(at: str) -> None:
+        if at == "chunk" and older in there(service):
+            service.edit(older, user_id="bo")
+
+    assert runner(service, edit).run(service.tenant_id, waiting.erasure.id)
+    assert there(service) == set()
+
+
 def test_an_erasure_wins_every_race(service: Service, clock: HeldClock) -> None:
     """Edits, verdicts, replays, jobs and a second erasure at the same moment: nothing is back, nothing else is lost."""
     for round_ in range(6):
