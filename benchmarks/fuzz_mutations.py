@@ -175,6 +175,13 @@ GOOD = (
     Good("GET", "/v1/job-runs/{id}/effects", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
     Good("POST", "/v1/job-runs/{id}:undo"),
     Good("POST", "/v1/job-runs/{id}:cancel"),
+    Good("POST", "/v1/erasures", lambda r, t, i: {"namespace": "fuzz", "dry_run": r.random() < 0.9} | r.choice((
+        {"memory_ids": [i]}, {"user_id": t}, {"writer": t}, {"filter": _filter(r) or {"tags": t}},
+        {"entity_id": f"{r.getrandbits(64):016x}"}, {"receipt": {"erasure_id": i, "signature": t}},
+    ))),
+    Good("GET", "/v1/erasures", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
+    Good("GET", "/v1/erasures/{id}"),
+    Good("POST", "/v1/erasures:verify", lambda r, t, i: {"receipt": {"erasure_id": i, "counts": {}, "signature": t}}),
     Good("GET", "/v1/namespaces", query=lambda r, t, c: _some(r, {"prefix": "f", "limit": "3", "cursor": c})),
     Good("GET", "/v1/stats", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("POST", "/v1/keys", lambda r, t, i: _some(

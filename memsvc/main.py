@@ -16,6 +16,7 @@ from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
+from memsvc.erasures.endpoints import router as erasures_router
 from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
@@ -45,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs_router,
     rehearsal_router,
     holds_router,
+    erasures_router,
     keys_router,
     version_router,
 )

@@ -28,6 +28,9 @@ from memsvc.db.engine import Database
 from memsvc.embedding import build_embedder
 from memsvc.entities.service import Entities
 from memsvc.entities.tables import NameTables
+from memsvc.erasures.eraser import Eraser
+from memsvc.erasures.runner import ErasureRunner
+from memsvc.erasures.service import Erasures
 from memsvc.feedback.service import Feedback
 from memsvc.holds.service import Holds
 from memsvc.http.cursor import CursorCodec
@@ -40,7 +43,7 @@ from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
 from memsvc.memories.change import Changer
 from memsvc.memories.context import Readers
-from memsvc.memories.erasing import Eraser
+from memsvc.memories.erasing import JobEraser
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
@@ -147,13 +150,14 @@ class Container:
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
         self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
+        eraser = Eraser(self.database, self.clock, preparer, self.secrets)
         self.changer = Changer(
             self.database,
             once,
             self.clock,
             preparer,
             self.keeper,
-            self.secrets,
+            eraser,
             self.space_id,
             self.metrics.count_writes,
         )
@@ -162,10 +166,30 @@ class Container:
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
         self._closing.callback(tools.summariser.close)
-        works = every_kind(lambda: tools, Eraser(self.secrets, Readers(preparer)))
+        works = every_kind(lambda: tools, JobEraser(self.secrets, Readers(preparer)))
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
-        self.scheduler = Scheduler(self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush)
+        self.erasing = ErasureRunner(
+            self.database,
+            self.clock,
+            eraser,
+            self.keeper,
+            vacuum=settings.vacuum,
+            vacuum_every_s=settings.vacuum_every_s,
+        )
+        self.scheduler = Scheduler(
+            self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush, urgent=self.erasing.round
+        )
+        self.erasures = Erasures(
+            self.database,
+            self.clock,
+            self.secrets,
+            once,
+            self.entities,
+            eraser,
+            self.erasing,
+            self.scheduler.wake,
+        )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake)
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
@@ -235,6 +259,8 @@ class Container:
 
     def start(self) -> None:
         """Load every namespace from the database."""
+        if again := self.erasures.reapply():
+            self._say(f"erased again: {again} memories that a backup brought back")
         self._say("memory bank: loading memories")
         memories = self.keeper.load_all()
         self._loaded = True
@@ -243,6 +269,7 @@ class Container:
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
+        self.erasing.close()
         self.scheduler.close()
         self._last_recalls()
         self.recaller.close()

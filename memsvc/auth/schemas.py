@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from memsvc.auth.principal import Role, is_pattern
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, Instant
+from memsvc.memories.lineage import BY_JOBS
 
 
 def _check_pattern(text: str) -> str:
@@ -24,10 +25,18 @@ def _check_pattern(text: str) -> str:
 Pattern = Annotated[str, Bytes(512), AfterValidator(_check_pattern)]
 
 
+def _of_no_job(name: str) -> str:
+    if name.casefold().startswith(BY_JOBS):
+        raise PydanticCustomError(
+            "name_of_a_job", "must not begin with 'job ': so are the writers called that are jobs"
+        )
+    return name
+
+
 class KeyCreate(ApiModel):
     """A key to be made."""
 
-    name: Annotated[str, Bytes(200)] = Field(description="For people, to tell keys apart.")
+    name: Annotated[str, Bytes(200), AfterValidator(_of_no_job)] = Field(description="For people, to tell keys apart.")
     roles: list[Role] = Field(
         default=["read", "write"], min_length=1, max_length=16, description="Only roles that the asking key has."
     )

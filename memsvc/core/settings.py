@@ -149,6 +149,14 @@ class Settings(BaseSettings):
         default=None, description="Base URL of `openai:`, up to and including the version: https://host/v1."
     )
     summariser_api_key: SecretStr | None = Field(default=None, description="Key for that service.")
+    vacuum: Literal["plain", "full"] = Field(
+        default="plain",
+        description="How PostgreSQL reclaims the bytes of what was erased. `full` writes the tables anew, so that "
+        "nothing is left in their files, and locks each one while it does.",
+    )
+    vacuum_every_s: int = Field(
+        default=3_600, ge=1, description="Least time between two such reclaims, by whatever process."
+    )
 
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")

@@ -7,21 +7,27 @@ see the same two calls: `read()` and `write()`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from filelock import FileLock, Timeout
+from psycopg import Error as PostgresError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from memsvc.core.errors import StartupRefused
+from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
 
 T = TypeVar("T")
+
+log = structlog.get_logger()
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -99,6 +105,25 @@ class Database:
             Unavailable: the database is being closed.
         """
         return self.writer.write(unit, scrub=scrub)
+
+    def overwrite(self, tables: Sequence[str], *, full: bool = False) -> str | None:
+        """Have the bytes of deleted rows leave the database's files.
+
+        Args:
+            tables: that rows were deleted from.
+            full: PostgreSQL writes the tables anew (see `memsvc.db.vacuum`).
+
+        Returns:
+            How it was done (`checkpoint`, `vacuum`, `vacuum full`), or None if it could not be now: try again later.
+        """
+        if self.is_sqlite:
+            return "checkpoint" if self.writer.empty_log() else None
+        try:
+            done = vacuum(self.engine, tables, full=full)
+        except (DBAPIError, PostgresError) as error:  # a lock did not come free, or the server went away
+            log.warning("not_vacuumed", error=type(error).__name__)
+            return None
+        return ("vacuum full" if full else "vacuum") if done else None
 
     def close(self) -> None:
         """Finish waiting writes and let go of every connection and of the lock."""

@@ -49,6 +49,10 @@ class Writer(Protocol):
         """Result of `unit`, once it is durable. See `Database.write`."""
         ...
 
+    def empty_log(self) -> bool:
+        """Whether no byte of what was deleted is in the database's own log any more. See `Database.overwrite`."""
+        ...
+
     def close(self) -> None:
         """Finish what waits; later writes are refused."""
         ...
@@ -84,6 +88,11 @@ class GroupCommitWriter:
             self._queue.put(waiting)
         result: T = waiting.future.result()
         return result
+
+    def empty_log(self) -> bool:
+        """Empty the write-ahead log; False if a reader was in the way for too long."""
+        self.write(lambda connection: None, scrub=True)
+        return not self._scrub_is_due
 
     def close(self) -> None:
         """Commit what waits, then end the thread."""
@@ -215,6 +224,10 @@ class PooledWriter:
             with attempt, self._engine.begin() as connection:
                 return unit(connection)
         raise AssertionError("unreachable")
+
+    def empty_log(self) -> bool:
+        """Never: PostgreSQL recycles its log by itself."""
+        return False
 
     def close(self) -> None:
         """Refuse further writes."""

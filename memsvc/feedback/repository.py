@@ -17,11 +17,19 @@ from memsvc.namespaces.repository import NamespaceRow
 _RESET = "weights_reset_at_us"
 
 
-def homes(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """The namespace's id of each of the tenant's memories that is there; at most some hundreds."""
+def homes(
+    connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID], *, lock: bool = False
+) -> dict[UUID, UUID]:
+    """The namespace's id of each of the tenant's memories that is there; at most some hundreds.
+
+    Args:
+        lock: none of them is erased before the transaction ends.
+    """
     query = select(MEMORY.c.id, MEMORY.c.namespace_id).where(
         MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(memory_ids)
     )
+    if lock:
+        query = query.order_by(MEMORY.c.id).with_for_update(key_share=True)
     return {memory_id: namespace_id for memory_id, namespace_id in connection.execute(query)}
 
 

@@ -124,7 +124,9 @@ class Feedback:
         self, connection: Connection, recall_id: UUID, trace: Trace, verdicts: Mapping[UUID, Verdict]
     ) -> dict[UUID, int]:
         """Writes the verdicts; returns for each namespace on how many of its memories."""
-        homes = repository.homes(connection, trace.tenant_id, list(verdicts))
+        homes = repository.homes(connection, trace.tenant_id, list(verdicts), lock=True)
+        # How far a hit stood apart is not told by hits that were erased since.
+        trace = trace.among(repository.homes(connection, trace.tenant_id, trace.memory_ids))
         now = self._clock.now()
         # A recall is one use of a memory, however often the caller changes their mind about it.
         known = repository.known(connection, trace.tenant_id, recall_id)

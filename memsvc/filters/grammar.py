@@ -47,18 +47,19 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _PATH_KEY = re.compile(r"((?:[^.\\]|\\[.\\])+)(\.|\Z)", re.DOTALL)
 
 
-def parse(value: Any, pointer: str = "/filter") -> Node:
+def parse(value: Any, pointer: str = "/filter", *, every_state: bool = False) -> Node:
     """The filter that a request carries, with "only active memories" added if it names no state.
 
     Args:
         value: decoded JSON, or None for no filter.
         pointer: JSON pointer of the filter inside the request, for errors.
+        every_state: leave the states open where the filter names none.
 
     Raises:
         InvalidInput: the filter breaks the grammar or a limit.
     """
     node = conjoin() if value is None else _Parser().object(value, pointer, depth=0)
-    return node if names(node, "state") else conjoin(node, ONLY_ACTIVE)
+    return node if every_state or names(node, "state") else conjoin(node, ONLY_ACTIVE)
 
 
 @dataclass(slots=True)

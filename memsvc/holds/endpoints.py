@@ -14,8 +14,7 @@ from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
 from memsvc.http.schemas import ApiModel, Bytes, Instant, path_id
 from memsvc.http.work import run_blocking
-from memsvc.memories.conditions import claim
-from memsvc.memories.endpoints import KEYED
+from memsvc.memories.conditions import KEYED, claim
 from memsvc.memories.write import Author
 from memsvc.wiring import Container
 

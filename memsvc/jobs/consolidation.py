@@ -25,6 +25,7 @@ from lifecycle.extract import Said
 from lifecycle.policy import Policy
 from lifecycle.steps import Step
 from lifecycle.summariser import Summariser
+from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
 from memsvc.filters.values import DECIMALS
 from memsvc.jobs.derivation_plan import MAKE, Making, Member, Plan, Worded, shown
@@ -134,7 +135,7 @@ class Consolidate:
                     continue
                 made[step.memory_id] = step.derivation.digest
             elif known is not None:
-                ledger.erase(step.memory_id, tools.secrets.sign("tombstone", step.memory_id.bytes))
+                _erase(ledger, tools, step.memory_id)
             else:
                 continue
             done.append(step)
@@ -148,9 +149,13 @@ class Consolidate:
             known = there.get(step.memory_id)
             if known is None or known.is_held or shown(known) != step.before:
                 continue
-            ledger.erase(step.memory_id, self._tools().secrets.sign("tombstone", step.memory_id.bytes))
+            _erase(ledger, self._tools(), step.memory_id)
             done.append(step)
         return done
+
+
+def _erase(ledger: Ledger, tools: Tools, memory_id: UUID) -> None:
+    ledger.erase({memory_id: tools.secrets.sign("tombstone", memory_id.bytes)}, new_id())
 
 
 def _says(stored: Stored | None, draft: Draft) -> bool:

@@ -27,7 +27,7 @@ class Expire:
     """The job; see `memsvc.jobs.work.Work`.
 
     Args:
-        erase: see `memsvc.memories.erasing.Eraser`.
+        erase: see `memsvc.memories.erasing.JobEraser`.
     """
 
     kind = KIND

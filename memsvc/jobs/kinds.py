@@ -12,10 +12,10 @@ from memsvc.jobs.fading import Fade
 from memsvc.jobs.merging import Merging
 from memsvc.jobs.surprise import Surprise
 from memsvc.jobs.work import Work
-from memsvc.memories.erasing import Eraser
+from memsvc.memories.erasing import JobEraser
 
 
-def every_kind(tools: Callable[[], Tools], erase: Eraser) -> dict[str, Work]:
+def every_kind(tools: Callable[[], Tools], erase: JobEraser) -> dict[str, Work]:
     """All kinds by name.
 
     Args:

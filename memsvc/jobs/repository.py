@@ -295,7 +295,7 @@ def due(connection: Connection, now: datetime, limit: int) -> list[tuple[Namespa
         .limit(limit)
     )
     return [
-        (NamespaceRow(*row[:7]), Scheduled(row.kind, row.schedule, row.next_at)) for row in connection.execute(query)
+        (namespaces.to_row(row), Scheduled(row.kind, row.schedule, row.next_at)) for row in connection.execute(query)
     ]
 
 

@@ -33,6 +33,7 @@ class Scheduler:
         every_s: time between two rounds if nobody wakes it.
         first: done at the beginning of each round.
         at: called with the name of each point (`POINTS`) that a test may end the process at.
+        urgent: work that goes before all runs; returns how much of it was done.
 
     A round that fails is logged and the next one tries again: whatever was begun is in the database.
     """
@@ -45,9 +46,11 @@ class Scheduler:
         every_s: float,
         first: Callable[[], None] = lambda: None,
         at: Callable[[str], None] = lambda point: None,
+        urgent: Callable[[], int] = lambda: 0,
     ) -> None:
         self._at = at
         self._first = first
+        self._urgent = urgent
         self._database = database
         self._clock = clock
         self._runner = runner
@@ -75,8 +78,9 @@ class Scheduler:
             self._thread.join()
 
     def round(self) -> int:
-        """Queues what is due, carries out what waits; returns how many runs it carried out."""
+        """Does what is urgent, queues what is due, carries out what waits; returns how much of it it carried out."""
         self._first()
+        done = self._urgent()
         now = self._clock.now()
         with self._database.read() as connection:
             due = repository.due(connection, now, _AT_ONCE)
@@ -87,7 +91,7 @@ class Scheduler:
             waiting = repository.waiting(connection, _AT_ONCE)
         # Several processes that begin with the same one would stand in each other's way.
         turns = sorted(waiting, key=lambda one: (one[0], random.random()))  # noqa: S311 - no secret
-        return sum(self._run(tenant_id, run_id) for _, tenant_id, run_id in turns)
+        return done + sum(self._run(tenant_id, run_id) for _, tenant_id, run_id in turns)
 
     def _run(self, tenant_id: UUID, run_id: UUID) -> bool:
         return not self._closing.is_set() and self._runner.run(tenant_id, run_id)

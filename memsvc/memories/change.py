@@ -12,8 +12,10 @@ from gpu.bank.records import State
 from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound, PreconditionFailed
-from memsvc.core.secrets import Secrets
+from memsvc.core.ids import new_id
 from memsvc.db.engine import Database
+from memsvc.erasures import repository as erasures
+from memsvc.erasures.eraser import Eraser
 from memsvc.index.keeper import Keeper
 from memsvc.memories import merged, recalls, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
@@ -75,7 +77,7 @@ class Changer:
         clock: Clock,
         preparer: Preparer,
         keeper: Keeper,
-        secrets: Secrets,
+        eraser: Eraser,
         space_id: UUID,
         count: Count,
     ) -> None:
@@ -84,7 +86,7 @@ class Changer:
         self._clock = clock
         self._preparer = preparer
         self._keeper = keeper
-        self._secrets = secrets
+        self._eraser = eraser
         self._space_id = space_id
         self._count = count
         self._readers = Readers(preparer)
@@ -216,27 +218,30 @@ class Changer:
     ) -> Outcome:
         """Remove a memory in any state, with every version, vector and link, from the database and the bank.
 
+        What jobs derived from it goes with it. It is an erasure, with a receipt, like those that `memsvc.erasures`
+        carries out.
+
         Raises:
             NotFound: there is no such memory.
             PreconditionFailed: `if_match` is not its version.
             Conflict: it is under a legal hold.
         """
-        digest = self._secrets.sign("tombstone", memory_id.bytes)
         tenant = author.tenant_id
 
         def attempt(number: int) -> Outcome:
             with self._database.read() as connection:
                 found = repository.located(connection, tenant, memory_id)
-                within = found is not None and allowed(found[1].path)
-                now = self._clock.now()
-                readings = self._readers.of_erased(connection, tenant, memory_id, now) if within else []
-            made = self._readers.encode(readings)
+            within = found is not None and allowed(found[1].path)
+            plan = self._eraser.plan(tenant, [memory_id] if within else [])
 
             def change(ledger: Ledger, stored: Stored) -> int:
                 _check_hold(stored)
-                again = self._readers.of_erased(ledger.connection, tenant, memory_id, ledger.now)
-                self._readers.store(ledger, again, made)
-                ledger.erase(memory_id, digest)
+                erasure_id = new_id()
+                counts = self._eraser.erase(ledger, [memory_id], plan, erasure_id)
+                erasures.done(
+                    ledger.connection, tenant, ledger.namespace.id, ledger.now, erasure_id=erasure_id, by=author.name,
+                    counts=counts,
+                )  # fmt: skip
                 return int(stored.row["version"])
 
             return self._apply(

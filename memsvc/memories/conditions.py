@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -15,6 +16,17 @@ from memsvc.memories.once import Claim
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _ETAG = re.compile(r'"(\d{1,9})"')
 _WEAK = re.compile(r'W/"[^"]*"')
+
+KEYED: list[dict[str, Any]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key with the same request has its effect once and gets the same answer for 24 h.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+    }
+]
+"""How OpenAPI describes the header of a repeatable write."""
 
 
 def etag(version: int) -> str:

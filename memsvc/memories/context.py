@@ -10,7 +10,7 @@ The model works before the transaction. What it was given is checked inside, und
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -172,20 +172,30 @@ class Readers:
             if row.is_current and row.memory_id not in texts
         ]
 
-    def of_erased(self, connection: Connection, tenant_id: UUID, memory_id: UUID, now: datetime) -> list[Reading]:
-        """Texts of every version that were read in the light of a memory, with what is before them without it."""
-        if not self._preparer.reads_context:
+    def of_erased(
+        self, connection: Connection, tenant_id: UUID, erased: Collection[UUID], now: datetime
+    ) -> list[Reading]:
+        """Texts of every version that were read in the light of memories, with what is before them without those."""
+        if not (erased and self._preparer.reads_context):
             return []
-        found = []
-        for row in repository.read_in_light_of(connection, tenant_id, [memory_id]):
-            before = NOTHING
-            if row.sequence_id is not None:
-                befores = Befores(connection, tenant_id, row.namespace_id, now, {})
-                before = befores.earlier(row.sequence_id, row.memory_id)
-                if before.memory_id == memory_id:
-                    before = befores.earlier(row.sequence_id, memory_id)
-            found.append(Reading(row.memory_id, row.version, row.content, before))
-        return found
+        rows = [
+            row for row in repository.read_in_light_of(connection, tenant_id, erased) if row.memory_id not in erased
+        ]
+        going = repository.sequences(connection, tenant_id, erased) if rows else {}
+        befores: dict[UUID, Before] = {}
+        for row in rows:
+            if row.memory_id not in befores and row.sequence_id is not None:
+                earlier = repository.last_of_sequence(
+                    connection,
+                    tenant_id,
+                    row.namespace_id,
+                    row.sequence_id,
+                    row.memory_id,
+                    now=now,
+                    without=[one for one in going.get(row.sequence_id, ()) if one < row.memory_id],
+                )
+                befores[row.memory_id] = NOTHING if earlier is None else Before(earlier[1], earlier[0])
+        return [Reading(row.memory_id, row.version, row.content, befores.get(row.memory_id, NOTHING)) for row in rows]
 
     def encode(self, readings: Sequence[Reading]) -> dict[Reading, Encoding]:
         """Read them again.

@@ -22,7 +22,7 @@ from memsvc.http.schemas import path_id
 from memsvc.http.strict_json import parse as parse_json
 from memsvc.http.validation import invalid
 from memsvc.http.work import run_blocking
-from memsvc.memories.conditions import claim, etag, if_match
+from memsvc.memories.conditions import KEYED, claim, etag, if_match
 from memsvc.memories.draft import Draft
 from memsvc.memories.once import Outcome
 from memsvc.memories.read import Located
@@ -59,15 +59,6 @@ _CREATE: dict[int | str, dict[str, Any]] = {
     200: {"model": MemoryAnswer, "description": "The memory of this `external_id` was edited, or is as it was said."},
     **_WRITE,
 }
-KEYED = [
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": False,
-        "description": "The same key with the same request has its effect once and gets the same answer for 24 h.",
-        "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
-    }
-]
 _CHANGE = [
     *KEYED,
     {

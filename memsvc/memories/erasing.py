@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
-from memsvc.memories import repository
+from memsvc.memories import lineage, merged, repository
 from memsvc.memories.context import Readers
 from memsvc.memories.ledger import Ledger
 
 
-class Eraser:
+class JobEraser:
     """Erases memories for jobs.
 
     Args:
@@ -30,12 +31,14 @@ class Eraser:
             False if it stays: something of it is in the vectors of others, and there is no model to make them anew.
         """
         own = Ledger(ledger.connection, ledger.namespace, ledger.now, ledger.writer)
-        tenant = ledger.namespace.tenant_id
+        tenant, namespace = ledger.namespace.key
+        going = {memory_id} | lineage.derived(own.connection, tenant, [memory_id])
         if self._readers is not None:
-            readings = self._readers.of_erased(own.connection, tenant, memory_id, own.now)
+            readings = self._readers.of_erased(own.connection, tenant, going, own.now)
             self._readers.store(own, readings, self._readers.encode(readings))
-        elif repository.read_in_light_of(own.connection, tenant, [memory_id]):
+        elif repository.read_in_light_of(own.connection, tenant, going):
             return False
-        own.erase(memory_id, self._secrets.sign("tombstone", memory_id.bytes))
+        merged.stand_alone(own, repository.by_ids(own.connection, tenant, namespace, going).values())
+        own.erase({one: self._secrets.sign("tombstone", one.bytes) for one in sorted(going)}, new_id())
         own.flush()
         return True

@@ -6,6 +6,7 @@ places in the change log last. An erasure is carried out at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from gpu.bank.records import State
 from lifecycle.policy import Level
 from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
+from memsvc.memories.residue import take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.embedding import MERGED_VIEW
@@ -27,7 +29,6 @@ from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
     EMBEDDING,
-    JOB_EFFECT,
     LINK,
     MEMORY,
     TOKEN_EMBEDDING,
@@ -248,25 +249,32 @@ class Ledger:
         )
         self._change(ChangeOp.RETIER, memory_id, None)
 
-    def erase(self, memory_id: UUID, digest: bytes) -> None:
-        """Take a memory out of every table. Its earlier places in the change log stay, without its id."""
+    def erase(self, digests: Mapping[UUID, bytes], erasure_id: UUID) -> Counter[str]:
+        """Take memories out of every table, and begin a new epoch. Their places in the change log stay, without ids.
+
+        Args:
+            digests: what is kept of each memory's id.
+            erasure_id: the erasure that they belong to.
+
+        Returns:
+            How many rows of each table are gone.
+        """
         tenant = self.namespace.tenant_id
-        run = self.connection.execute
-        run(
-            LINK.delete().where(LINK.c.tenant_id == tenant, or_(LINK.c.from_id == memory_id, LINK.c.to_id == memory_id))
+        counts = take_out(self.connection, self.namespace, list(digests))
+        into = (
+            postgresql.insert(TOMBSTONE) if self.connection.dialect.name == "postgresql" else sqlite.insert(TOMBSTONE)
         )
-        for table in (TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
-            run(table.delete().where(table.c.tenant_id == tenant, table.c.memory_id == memory_id))
-        run(JOB_EFFECT.delete().where(JOB_EFFECT.c.tenant_id == tenant, JOB_EFFECT.c.because_of == memory_id))
-        run(MEMORY.delete().where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
-        self._unsettle([memory_id])
-        run(
-            CHANGE.update()
-            .where(CHANGE.c.tenant_id == tenant, CHANGE.c.memory_id == memory_id)
-            .values(op=int(ChangeOp.VOID), memory_id=None, version=None)
-        )
-        run(insert(TOMBSTONE), {"tenant_id": tenant, "digest": digest, "erased_at": self.now})
-        self._change(ChangeOp.ERASE, memory_id, None)
+        rows = [
+            {"tenant_id": tenant, "digest": digest, "erased_at": self.now, "erasure_id": erasure_id}
+            for digest in digests.values()
+        ]
+        # One is there already if a restored backup had brought the memory back.
+        self.connection.execute(into.on_conflict_do_nothing(index_elements=["tenant_id", "digest"]), rows)
+        namespaces.begin_epoch(self.connection, self.namespace)
+        self._unsettle(list(digests))
+        for memory_id in digests:
+            self._change(ChangeOp.ERASE, memory_id, None)
+        return counts
 
     def flush(self) -> int:
         """Write everything; returns the namespace's head `seq` after it."""

@@ -128,48 +128,6 @@ def last_of_session(
     return connection.execute(query).scalar_one_or_none()
 
 
-def last_of_sequence(
-    connection: Connection,
-    tenant_id: UUID,
-    namespace_id: UUID,
-    sequence_id: int,
-    before: UUID | None = None,
-    *,
-    now: datetime,
-) -> tuple[UUID, str] | None:
-    """The latest active memory of a conversation, not expired, in the order of ids: (id, text), or None.
-
-    Args:
-        sequence_id: the conversation, from `memsvc.memories.sequence`.
-        before: look at memories with smaller ids alone.
-        now: the service's clock.
-    """
-    query = (
-        _stored_texts()
-        .where(
-            MEMORY.c.tenant_id == tenant_id,
-            MEMORY.c.namespace_id == namespace_id,
-            MEMORY.c.sequence_id == sequence_id,
-            MEMORY.c.state == int(State.ACTIVE),
-            unexpired(now),
-            *(() if before is None else (MEMORY.c.id < before,)),
-        )
-        .order_by(MEMORY.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else (row.id, row.content)
-
-
-def texts(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """What memories say now, whatever their state; those that are gone are left out."""
-    found: dict[UUID, str] = {}
-    for part in _chunks(list(memory_ids)):
-        query = _stored_texts().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part))
-        found.update((row.id, row.content) for row in connection.execute(query))
-    return found
-
-
 def _stored_texts() -> Select[Any]:
     return select(MEMORY.c.id, _TEXT.c.content).outerjoin(
         _TEXT,
@@ -179,6 +137,76 @@ def _stored_texts() -> Select[Any]:
             _TEXT.c.version == MEMORY.c.content_version,
         ),
     )
+
+
+def _last_of_sequence(*where: ColumnElement[bool]) -> Select[Any]:
+    return (
+        _stored_texts()
+        .where(
+            MEMORY.c.tenant_id == bindparam("tenant"),
+            MEMORY.c.namespace_id == bindparam("namespace"),
+            MEMORY.c.sequence_id == bindparam("sequence"),
+            MEMORY.c.state == int(State.ACTIVE),
+            or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > bindparam("now", type_=MEMORY.c.expires_at.type)),
+            MEMORY.c.id.not_in(bindparam("without", expanding=True)),
+            *where,
+        )
+        .order_by(MEMORY.c.id.desc())
+        .limit(1)
+    )
+
+
+# Made once: an erasure asks them for every text that was read in the light of another, and building one costs more
+# than running it.
+_LAST = _last_of_sequence()
+_LAST_BEFORE = _last_of_sequence(MEMORY.c.id < bindparam("before", type_=MEMORY.c.id.type))
+
+
+def last_of_sequence(
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    sequence_id: int,
+    before: UUID | None = None,
+    *,
+    now: datetime,
+    without: Sequence[UUID] = (),
+) -> tuple[UUID, str] | None:
+    """The latest active memory of a conversation, not expired, in the order of ids: (id, text), or None.
+
+    Args:
+        sequence_id: the conversation, from `memsvc.memories.sequence`.
+        before: look at memories with smaller ids alone.
+        now: the service's clock.
+        without: memories that are passed over.
+    """
+    given = {
+        "tenant": tenant_id, "namespace": namespace_id, "sequence": sequence_id, "now": now, "without": without,
+        **({} if before is None else {"before": before}),
+    }  # fmt: skip
+    row = connection.execute(_LAST if before is None else _LAST_BEFORE, given).one_or_none()
+    return None if row is None else (row.id, row.content)
+
+
+def sequences(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[int, list[UUID]]:
+    """Those of the memories that are in a conversation, by conversation."""
+    found: dict[int, list[UUID]] = {}
+    for part in _chunks(list(memory_ids)):
+        query = select(MEMORY.c.sequence_id, MEMORY.c.id).where(
+            MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part), MEMORY.c.sequence_id.is_not(None)
+        )
+        for sequence_id, memory_id in connection.execute(query):
+            found.setdefault(sequence_id, []).append(memory_id)
+    return found
+
+
+def texts(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What memories say now, whatever their state; those that are gone are left out."""
+    found: dict[UUID, str] = {}
+    for part in _chunks(list(memory_ids)):
+        query = _stored_texts().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part))
+        found.update((row.id, row.content) for row in connection.execute(query))
+    return found
 
 
 def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> list[Row[Any]]:

@@ -4,6 +4,7 @@ from memsvc.models.base import Base
 from memsvc.models.change import Change, ChangeOp
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
+from memsvc.models.erasure import Erasure
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease, RunState
@@ -20,6 +21,7 @@ __all__ = [
     "EmbeddingSpaceRow",
     "Entity",
     "EntityAlias",
+    "Erasure",
     "Idempotency",
     "Job",
     "JobEffect",

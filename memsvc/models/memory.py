@@ -207,7 +207,10 @@ class Tombstone(Base):
     """The keyed digest of an erased id: stops a restore or an import from bringing it back, and tells nothing else."""
 
     __tablename__ = "tombstone"
+    __table_args__ = (Index("ix_tombstone_tenant_id_erasure_id", "tenant_id", "erasure_id"),)
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     erased_at: Mapped[datetime]
+    # The erasure that it belongs to; none for those from before erasures were kept.
+    erasure_id: Mapped[UUID | None]

@@ -9,6 +9,7 @@ from sqlalchemy import Table
 from memsvc.models.change import Change
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
+from memsvc.models.erasure import Erasure
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease
@@ -21,6 +22,7 @@ EMBEDDING = cast(Table, Embedding.__table__)
 EMBEDDING_SPACE = cast(Table, EmbeddingSpaceRow.__table__)
 ENTITY = cast(Table, Entity.__table__)
 ENTITY_ALIAS = cast(Table, EntityAlias.__table__)
+ERASURE = cast(Table, Erasure.__table__)
 FEEDBACK = cast(Table, RecallFeedback.__table__)
 IDEMPOTENCY = cast(Table, Idempotency.__table__)
 JOB = cast(Table, Job.__table__)

@@ -40,7 +40,10 @@ class ApiKey(Base):
 
 
 class Namespace(Base):
-    """One memory bank of a tenant. `head_seq` is the seq of its last committed change."""
+    """One memory bank of a tenant. `head_seq` is the seq of its last committed change.
+
+    `epoch` grows with every transaction that erases something: what was derived from an older one is not written.
+    """
 
     __tablename__ = "namespace"
     __table_args__ = (
@@ -53,5 +56,6 @@ class Namespace(Base):
     path: Mapped[str] = mapped_column(String(512))
     space_id: Mapped[UUID]
     head_seq: Mapped[int] = mapped_column(BigInteger, default=0)
+    epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -16,7 +16,10 @@ from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE
 
 _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
-COLUMNS = (_NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings)
+COLUMNS = (
+    _NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings,
+    _NS.c.epoch,
+)  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
 _BY_PATH = select(*COLUMNS).where(_NS.c.tenant_id == bindparam("tenant"), _NS.c.path == bindparam("path"))
@@ -33,6 +36,7 @@ class NamespaceRow:
     head_seq: int
     created_at: datetime
     settings: Mapping[str, Any] = field(hash=False, compare=False)
+    epoch: int = 0
 
     @property
     def key(self) -> tuple[UUID, UUID]:
@@ -47,6 +51,11 @@ class NamespaceSummary:
     namespace: NamespaceRow
     memories: int
     model: str
+
+
+def to_row(row: Sequence[Any]) -> NamespaceRow:
+    """The namespace of a row that begins with `COLUMNS`."""
+    return NamespaceRow(*row[: len(COLUMNS)])
 
 
 def find(connection: Connection, tenant_id: UUID, path: str) -> NamespaceRow | None:
@@ -102,9 +111,24 @@ def advance(connection: Connection, namespace: NamespaceRow, by: int) -> int:
     return int(connection.execute(update).scalar_one())
 
 
+def begin_epoch(connection: Connection, namespace: NamespaceRow) -> None:
+    """Something is erased from a locked namespace: what was prepared before may not derive anything from it."""
+    connection.execute(
+        _NS.update()
+        .where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id)
+        .values(epoch=_NS.c.epoch + 1)
+    )
+
+
 def every(connection: Connection) -> list[NamespaceRow]:
     """All namespaces of all tenants: for loading and verifying the bank, never for an answer."""
     return [NamespaceRow(*row) for row in connection.execute(select(*COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
+
+
+def of_tenant(connection: Connection, tenant_id: UUID) -> list[NamespaceRow]:
+    """All namespaces of a tenant, by id."""
+    query = select(*COLUMNS).where(_NS.c.tenant_id == tenant_id).order_by(_NS.c.id)
+    return [to_row(row) for row in connection.execute(query)]
 
 
 def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int) -> list[NamespaceSummary]:
@@ -113,6 +137,7 @@ def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None
         select(func.count())
         .where(MEMORY.c.tenant_id == _NS.c.tenant_id, MEMORY.c.namespace_id == _NS.c.id)
         .scalar_subquery()
+        .label("memories")
     )
     query = (
         select(*COLUMNS, count, _SPACE.c.model)
@@ -124,7 +149,7 @@ def page(connection: Connection, tenant_id: UUID, prefix: str, after: str | None
     )
     if after is not None:
         query = query.where(_NS.c.path > after)
-    return [NamespaceSummary(NamespaceRow(*row[:7]), row[7], row[8]) for row in connection.execute(query)]
+    return [NamespaceSummary(to_row(row), row.memories, row.model) for row in connection.execute(query)]
 
 
 def paths(connection: Connection, tenant_id: UUID, prefix: str, after: str | None, limit: int) -> list[str]:

@@ -6,8 +6,8 @@ Of a hit only its id, its namespace's path and the score of each channel are kep
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from uuid import UUID
@@ -45,6 +45,16 @@ class Trace:
     paths: tuple[str, ...]
     channels: tuple[str, ...]
     scores: NDArray[np.float32]
+
+    def among(self, there: Container[UUID]) -> Trace:
+        """The same recall as if only these memories had been there to be found."""
+        places = [place for place, memory_id in enumerate(self.memory_ids) if memory_id in there]
+        return replace(
+            self,
+            memory_ids=tuple(self.memory_ids[place] for place in places),
+            paths=tuple(self.paths[place] for place in places),
+            scores=self.scores[:, places],
+        )
 
     def apart(self, memory_id: UUID) -> dict[str, float]:
         """By channel name, how many standard deviations it set a hit apart from the others of its namespace."""

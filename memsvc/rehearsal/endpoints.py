@@ -18,8 +18,8 @@ from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import QueryInt, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant, path_id
 from memsvc.http.work import run_blocking
-from memsvc.memories.conditions import claim
-from memsvc.memories.endpoints import KEYED, fields_of
+from memsvc.memories.conditions import KEYED, claim
+from memsvc.memories.endpoints import fields_of
 from memsvc.memories.schemas import MemoryOut, NamespacePath
 from memsvc.memories.write import Author
 from memsvc.rehearsal.service import Due

@@ -10,9 +10,9 @@ Example:
 """
 
 from memsvc_client._version import __version__
-from memsvc_client.async_client import AsyncJobs, AsyncKeys, AsyncMemoryClient
+from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
 from memsvc_client.batching import OnProgress, Progress
-from memsvc_client.client import Jobs, Keys, MemoryClient
+from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
 from memsvc_client.connection import RetryPolicy
 from memsvc_client.errors import (
     ApiError,
@@ -39,6 +39,7 @@ from memsvc_client.inputs import (
     BlockOrder,
     ContextOptions,
     Described,
+    Erased,
     Filter,
     Kind,
     LinkTo,
@@ -66,6 +67,8 @@ from memsvc_client.types import (
     Context,
     Due,
     Effect,
+    Erasure,
+    ErasurePreview,
     FieldProblem,
     FusionState,
     Hit,
@@ -83,6 +86,7 @@ from memsvc_client.types import (
     Problem,
     Readiness,
     Recall,
+    ReceiptVerdict,
     Revision,
     Scheduled,
     ServerVersion,
@@ -94,6 +98,7 @@ __all__ = [
     "Answer",
     "ApiError",
     "AskOptions",
+    "AsyncErasures",
     "AsyncJobs",
     "AsyncKeys",
     "AsyncMemoryClient",
@@ -112,6 +117,10 @@ __all__ = [
     "Described",
     "Due",
     "Effect",
+    "Erased",
+    "Erasure",
+    "ErasurePreview",
+    "Erasures",
     "FieldProblem",
     "Filter",
     "Forbidden",
@@ -153,6 +162,7 @@ __all__ = [
     "Readiness",
     "Recall",
     "RecallOptions",
+    "ReceiptVerdict",
     "RetryPolicy",
     "Revision",
     "Role",

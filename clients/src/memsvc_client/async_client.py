@@ -15,6 +15,7 @@ from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.inputs import (
     ContextOptions,
+    Erased,
     Filter,
     MemoryChanges,
     MemoryFields,
@@ -35,6 +36,8 @@ from memsvc_client.types import (
     Context,
     Due,
     Effect,
+    Erasure,
+    ErasurePreview,
     FusionState,
     Hold,
     JobRun,
@@ -45,6 +48,7 @@ from memsvc_client.types import (
     NewKey,
     Readiness,
     Recall,
+    ReceiptVerdict,
     Revision,
     ServerVersion,
     Stats,
@@ -183,6 +187,69 @@ class AsyncJobs:
         return await self._transport.send(self._protocol.cancel_run(run_id))
 
 
+class AsyncErasures:
+    """Erasing for good: many memories at once, with a receipt; needs a key with the role `erase`."""
+
+    def __init__(self, transport: AsyncTransport, protocol: Protocol) -> None:
+        self._transport, self._protocol = transport, protocol
+
+    async def create(
+        self,
+        *,
+        namespace: str | None = None,
+        everywhere: bool = False,
+        wait_s: float = 60.0,
+        idempotency_key: str | None = None,
+        **of: Unpack[Erased],
+    ) -> Erasure:
+        """Erases memories with their history and all that was derived from them. There is no way back.
+
+        Args:
+            namespace: Where; default the client's. Memories named by id, or by a receipt, need none.
+            everywhere: In all namespaces that the key reaches.
+            wait_s: Wait so long for its end, in seconds; one that is not over goes on.
+            idempotency_key: The same key with the same arguments is the same erasure.
+            of: What; exactly one.
+
+        Raises:
+            InvalidArgument: Nothing, or more than one thing, says what is to be erased.
+        """
+        call = self._protocol.ask_for_erasure(namespace, everywhere, of, idempotency_key)
+        return await self.wait(await self._transport.send(call), wait_s=wait_s)
+
+    async def preview(
+        self, *, namespace: str | None = None, everywhere: bool = False, **of: Unpack[Erased]
+    ) -> ErasurePreview:
+        """What `create` would erase now; changes nothing."""
+        return await self._transport.send(self._protocol.preview_erasure(namespace, everywhere, of))
+
+    async def wait(self, erasure: Erasure, *, wait_s: float = 60.0) -> Erasure:
+        """The erasure after its end, or as it is after so many seconds."""
+        by = time.monotonic() + wait_s
+        pause_s = _FIRST_PAUSE_S
+        while not erasure.is_over and time.monotonic() < by:
+            await asyncio.sleep(min(pause_s, max(0.0, by - time.monotonic())))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            erasure = await self.get(erasure.id)
+        return erasure
+
+    async def get(self, erasure_id: str) -> Erasure:
+        """One erasure, with its receipt once it is over.
+
+        Raises:
+            NotFound: There is no such erasure.
+        """
+        return await self._transport.send(self._protocol.erasure(erasure_id))
+
+    def list(self, *, limit: int | None = None) -> AsyncPager[Erasure]:
+        """Erasures that the key reaches, the newest first, without receipts; pages are fetched while iterating."""
+        return AsyncPager(self._transport.send, self._protocol.erasures(None), limit=limit)
+
+    async def verify(self, receipt: Mapping[str, Any]) -> ReceiptVerdict:
+        """Whether a receipt is genuine, and nothing of what it is of is back."""
+        return await self._transport.send(self._protocol.verify_receipt(receipt))
+
+
 class AsyncMemoryClient:
     """A connection to a memsvc service for one event loop. Close it, or use it in an `async with` block.
 
@@ -212,6 +279,7 @@ class AsyncMemoryClient:
         self._protocol = Protocol(namespace)
         self.keys = AsyncKeys(self._transport, self._protocol)
         self.jobs = AsyncJobs(self._transport, self._protocol)
+        self.erasures = AsyncErasures(self._transport, self._protocol)
 
     async def remember(
         self,

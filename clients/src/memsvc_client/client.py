@@ -14,6 +14,7 @@ from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.inputs import (
     ContextOptions,
+    Erased,
     Filter,
     MemoryChanges,
     MemoryFields,
@@ -34,6 +35,8 @@ from memsvc_client.types import (
     Context,
     Due,
     Effect,
+    Erasure,
+    ErasurePreview,
     FusionState,
     Hold,
     JobRun,
@@ -44,6 +47,7 @@ from memsvc_client.types import (
     NewKey,
     Readiness,
     Recall,
+    ReceiptVerdict,
     Revision,
     ServerVersion,
     Stats,
@@ -180,6 +184,69 @@ class Jobs:
         return self._transport.send(self._protocol.cancel_run(run_id))
 
 
+class Erasures:
+    """Erasing for good: many memories at once, with a receipt; needs a key with the role `erase`."""
+
+    def __init__(self, transport: Transport, protocol: Protocol) -> None:
+        self._transport, self._protocol = transport, protocol
+
+    def create(
+        self,
+        *,
+        namespace: str | None = None,
+        everywhere: bool = False,
+        wait_s: float = 60.0,
+        idempotency_key: str | None = None,
+        **of: Unpack[Erased],
+    ) -> Erasure:
+        """Erases memories with their history and all that was derived from them. There is no way back.
+
+        Args:
+            namespace: Where; default the client's. Memories named by id, or by a receipt, need none.
+            everywhere: In all namespaces that the key reaches.
+            wait_s: Wait so long for its end, in seconds; one that is not over goes on.
+            idempotency_key: The same key with the same arguments is the same erasure.
+            of: What; exactly one.
+
+        Raises:
+            InvalidArgument: Nothing, or more than one thing, says what is to be erased.
+        """
+        call = self._protocol.ask_for_erasure(namespace, everywhere, of, idempotency_key)
+        return self.wait(self._transport.send(call), wait_s=wait_s)
+
+    def preview(
+        self, *, namespace: str | None = None, everywhere: bool = False, **of: Unpack[Erased]
+    ) -> ErasurePreview:
+        """What `create` would erase now; changes nothing."""
+        return self._transport.send(self._protocol.preview_erasure(namespace, everywhere, of))
+
+    def wait(self, erasure: Erasure, *, wait_s: float = 60.0) -> Erasure:
+        """The erasure after its end, or as it is after so many seconds."""
+        by = time.monotonic() + wait_s
+        pause_s = _FIRST_PAUSE_S
+        while not erasure.is_over and time.monotonic() < by:
+            time.sleep(min(pause_s, max(0.0, by - time.monotonic())))
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            erasure = self.get(erasure.id)
+        return erasure
+
+    def get(self, erasure_id: str) -> Erasure:
+        """One erasure, with its receipt once it is over.
+
+        Raises:
+            NotFound: There is no such erasure.
+        """
+        return self._transport.send(self._protocol.erasure(erasure_id))
+
+    def list(self, *, limit: int | None = None) -> Pager[Erasure]:
+        """Erasures that the key reaches, the newest first, without receipts; pages are fetched while iterating."""
+        return Pager(self._transport.send, self._protocol.erasures(None), limit=limit)
+
+    def verify(self, receipt: Mapping[str, Any]) -> ReceiptVerdict:
+        """Whether a receipt is genuine, and nothing of what it is of is back."""
+        return self._transport.send(self._protocol.verify_receipt(receipt))
+
+
 class MemoryClient:
     """A connection to a memsvc service, safe to share between threads. Close it, or use it in a `with` block.
 
@@ -209,6 +276,7 @@ class MemoryClient:
         self._protocol = Protocol(namespace)
         self.keys = Keys(self._transport, self._protocol)
         self.jobs = Jobs(self._transport, self._protocol)
+        self.erasures = Erasures(self._transport, self._protocol)
 
     def remember(
         self,

@@ -92,6 +92,17 @@ class Turn(TypedDict):
     metadata: NotRequired[Mapping[str, Any] | None]
 
 
+class Erased(TypedDict, total=False):
+    """What an erasure is of: exactly one of these."""
+
+    memory_ids: Sequence[str]
+    filter: Filter
+    user_id: str
+    entity_id: str
+    writer: str
+    receipt: Mapping[str, Any]
+
+
 class AskOptions(TypedDict, total=False):
     """What a question may say. Left out, the service decides (the balanced profile, now).
 

@@ -11,6 +11,7 @@ from memsvc_client.errors import InvalidArgument, UnexpectedAnswer, api_error
 from memsvc_client.inputs import (
     AskOptions,
     ContextOptions,
+    Erased,
     Filter,
     MemoryChanges,
     MemoryFields,
@@ -26,6 +27,8 @@ from memsvc_client.types import (
     Context,
     Due,
     Effect,
+    Erasure,
+    ErasurePreview,
     FusionState,
     Hold,
     JobRun,
@@ -39,6 +42,7 @@ from memsvc_client.types import (
     Problem,
     Readiness,
     Recall,
+    ReceiptVerdict,
     Revision,
     ServerVersion,
     Stats,
@@ -82,6 +86,10 @@ _read_due = reader(Due)
 _read_all_due = reader(Page[Due])
 _read_hold = reader(Hold)
 _read_holds = reader(Page[Hold])
+_read_erasure = reader(Erasure)
+_read_erasures = reader(Page[Erasure])
+_read_preview = reader(ErasurePreview)
+_read_verdict = reader(ReceiptVerdict)
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
@@ -353,6 +361,32 @@ class Protocol:
         """POST /v1/job-runs/{id}:cancel. What is over stays what it is, so it may be repeated."""
         return Call("POST", f"{_run_path(run_id)}:cancel", _read_run)
 
+    def ask_for_erasure(
+        self, namespace: str | None, everywhere: bool, of: Erased, idempotency_key: str | None
+    ) -> Call[Erasure]:
+        """POST /v1/erasures."""
+        return self._post("/v1/erasures", self._erased(namespace, everywhere, of), _read_erasure, idempotency_key)
+
+    def preview_erasure(self, namespace: str | None, everywhere: bool, of: Erased) -> Call[ErasurePreview]:
+        """POST /v1/erasures that changes nothing, so it may be repeated."""
+        body = self._erased(namespace, everywhere, of) | {"dry_run": True}
+        return Call("POST", "/v1/erasures", _read_preview, body=encode(body), headers=JSON)
+
+    def erasure(self, erasure_id: str) -> Call[Erasure]:
+        """GET /v1/erasures/{id}."""
+        if not erasure_id:
+            raise InvalidArgument("the id of an erasure is needed")
+        return Call("GET", f"/v1/erasures/{quote(erasure_id, safe='')}", _read_erasure)
+
+    def erasures(self, page_size: int | None) -> PageCall:
+        """GET /v1/erasures."""
+        return PageCall("/v1/erasures", _read_erasures, _given({"limit": page_size and str(page_size)}))
+
+    def verify_receipt(self, receipt: Mapping[str, Any]) -> Call[ReceiptVerdict]:
+        """POST /v1/erasures:verify."""
+        body = encode({"receipt": {**receipt}})
+        return Call("POST", "/v1/erasures:verify", _read_verdict, body=body, headers=JSON)
+
     def version(self) -> Call[ServerVersion]:
         """GET /v1/version."""
         return Call("GET", "/v1/version", _read_version)
@@ -360,6 +394,19 @@ class Protocol:
     def ready(self) -> Call[Readiness]:
         """GET /readyz; a 503 is an answer here, not an error."""
         return Call("GET", "/readyz", _read_readiness, accept=frozenset({503}), retry=False)
+
+    def _erased(self, namespace: str | None, everywhere: bool, of: Erased) -> dict[str, Any]:
+        """The body of an erasure. Ids and receipts say themselves where; all else needs a namespace or `everywhere`."""
+        given = _given(of)
+        if len(given) != 1:
+            raise InvalidArgument(
+                "say what is to be erased: one of memory_ids, filter, user_id, entity_id, writer, receipt"
+            )
+        if everywhere and namespace is not None:
+            raise InvalidArgument("give a namespace, or everywhere, not both")
+        if everywhere or (namespace is None and given.keys() & {"memory_ids", "receipt"}):
+            return given
+        return {"namespace": self.resolve(namespace)} | given
 
     def _asked(self, query: str, namespace: str | None, options: AskOptions) -> bytes:
         """The body of a question. One that names several namespaces leaves the client's own out."""

@@ -322,6 +322,54 @@ class Effect(Model):
     why: dict[str, Any] = Field(default_factory=dict)
 
 
+class Erasure(Model):
+    """An erasure. `counts` has the rows that are gone, by table; `receipt` is there once it is over.
+
+    `ended_at`: nothing of it is found any more; `overwritten_at`: its bytes have left the database's files.
+    """
+
+    id: str
+    namespaces: tuple[str, ...] = ()
+    state: str
+    asked_by: str | None = None
+    asked_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    overwritten_at: datetime | None = None
+    overwriting: str | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    problem: str | None = None
+    receipt: dict[str, Any] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left to be erased."""
+        return self.state == "erased"
+
+    @property
+    def memories(self) -> int:
+        """How many memories it has erased."""
+        return self.counts.get("memory", 0)
+
+
+class ErasurePreview(Model):
+    """What an erasure would erase now: memories asked for, and those that jobs derived from them."""
+
+    memories: int
+    derived: int = 0
+    memory_ids: tuple[str, ...] = ()
+    derived_ids: tuple[str, ...] = ()
+
+
+class ReceiptVerdict(Model):
+    """What is true of a receipt; see `MemoryClient.erasures.verify`."""
+
+    genuine: bool
+    holds: bool
+    back: int = 0
+    without_tombstone: int = 0
+
+
 class Revision(Model):
     """One version of a memory, current during `[recorded_from, recorded_to)`."""
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 ID = "0198c5a0-0000-7000-8000-000000000001"
 RECALL_ID = "0198c5a0-0000-7000-8000-0000000000bb"
 RUN_ID = "0198c5a0-0000-7000-8000-0000000000cc"
+ERASURE_ID = "0198c5a0-0000-7000-8000-0000000000dd"
 KEY_ID = "0198c5a0-0000-7000-8000-0000000000aa"
 
 
@@ -176,7 +177,15 @@ def plausible(seen: Seen) -> Answer:
     effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}
     due = {"memory": memory(), "due_at": "2026-02-02T00:00:00Z", "rehearsals": 0, "rehearsed_at": None}
     hold = {"memory_id": ID, "held_at": "2026-02-02T00:00:00Z", "held_by": "ada", "reason": "case 17"}
+    erasure = {"id": ERASURE_ID, "state": "erased", "counts": {"memory": 2}, "receipt": {"signature": "s"}}
+    verdict = {"genuine": True, "holds": True, "back": 0, "without_tombstone": 0}
+    asked = Answer(202, {**erasure, "state": "running", "receipt": None})
+    preview = Answer(200, {"dry_run": True, "memories": 2, "derived": 1, "memory_ids": [ID], "derived_ids": []})
     answers: dict[tuple[str, str], Answer] = {
+        ("POST", "/v1/erasures"): preview if (seen.body or {}).get("dry_run") else asked,
+        ("GET", "/v1/erasures"): Answer(200, {"items": [erasure], "next_cursor": None}),
+        ("GET", f"/v1/erasures/{ERASURE_ID}"): Answer(200, erasure),
+        ("POST", "/v1/erasures:verify"): Answer(200, verdict),
         ("GET", "/v1/policy"): Answer(200, care),
         ("PUT", "/v1/policy"): Answer(200, care),
         ("POST", "/v1/job-runs"): Answer(202, {**run, "state": "queued", "counts": {}}),

@@ -10,10 +10,19 @@ from typing import Any
 import pytest
 
 import memsvc_client
-from memsvc_client import AsyncJobs, AsyncKeys, AsyncMemoryClient, Jobs, Keys, MemoryClient
+from memsvc_client import (
+    AsyncErasures,
+    AsyncJobs,
+    AsyncKeys,
+    AsyncMemoryClient,
+    Erasures,
+    Jobs,
+    Keys,
+    MemoryClient,
+)
 
 LAZY = {"list", "namespaces", "effects", "due"}  # they give a pager, which is awaited by iterating it
-PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys), (Jobs, AsyncJobs)]
+PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys), (Jobs, AsyncJobs), (Erasures, AsyncErasures)]
 
 
 def methods(owner: type) -> dict[str, Any]:

@@ -1,0 +1,88 @@
+"""Erasing some memories of one namespace: what goes with them, and who has to be read again without them.
+
+The model works before the transaction; inside, under the namespace's lock, everything is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from memsvc.core.clock import Clock
+from memsvc.core.secrets import Secrets
+from memsvc.db.engine import Database
+from memsvc.erasures import repository
+from memsvc.memories import lineage, merged
+from memsvc.memories import repository as memories
+from memsvc.memories.context import Readers, Reading
+from memsvc.memories.draft import Encoding
+from memsvc.memories.ledger import Ledger
+from memsvc.memories.prepare import Preparer
+
+TOMBSTONE = "tombstone"
+DERIVED = "derived"
+"""What a count calls memories that went because they were derived from others; `memory` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was seen of an erasure before its transaction."""
+
+    readings: Mapping[Reading, Encoding]
+
+
+class Eraser:
+    """Erases memories, of all tenants."""
+
+    def __init__(self, database: Database, clock: Clock, preparer: Preparer, secrets: Secrets) -> None:
+        self._database = database
+        self._clock = clock
+        self._readers = Readers(preparer)
+        self._secrets = secrets
+
+    def digest(self, memory_id: UUID) -> bytes:
+        """What is kept of the id of an erased memory."""
+        return self._secrets.sign(TOMBSTONE, memory_id.bytes)
+
+    def plan(self, tenant_id: UUID, memory_ids: Collection[UUID]) -> Plan:
+        """Reads again, without the memories, what was read in their light.
+
+        Raises:
+            EmbedderUnavailable: the model gave no answer.
+        """
+        with self._database.read() as connection:
+            going = self.going(connection, tenant_id, memory_ids)
+            readings = self._readers.of_erased(connection, tenant_id, going, self._clock.now())
+        return Plan(self._readers.encode(readings))
+
+    def going(self, connection: Connection, tenant_id: UUID, memory_ids: Collection[UUID]) -> frozenset[UUID]:
+        """The memories and what jobs derived from them."""
+        return frozenset(memory_ids) | lineage.derived(connection, tenant_id, memory_ids)
+
+    def erase(self, ledger: Ledger, memory_ids: Collection[UUID], plan: Plan, erasure_id: UUID) -> Counter[str]:
+        """Erases those of the memories that are there, and what was derived from them; what is held stays.
+
+        Returns:
+            How many rows of each table are gone, and under `derived` how many memories went with others.
+
+        Raises:
+            ContextMoved: somebody was written meanwhile who was read in their light; plan again.
+        """
+        tenant, namespace = ledger.namespace.key
+        homes = repository.homes(ledger.connection, tenant, sorted(memory_ids))
+        asked = {memory_id for memory_id, home in homes.items() if home == namespace}
+        going = self.going(ledger.connection, tenant, asked)
+        held = repository.held(ledger.connection, tenant, going)
+        asked, going = asked - held, going - held
+        if not asked:
+            return Counter()
+        merged.stand_alone(ledger, memories.by_ids(ledger.connection, tenant, namespace, going).values())
+        again = self._readers.of_erased(ledger.connection, tenant, going, ledger.now)
+        self._readers.store(ledger, again, plan.readings)
+        counts = ledger.erase({memory_id: self.digest(memory_id) for memory_id in sorted(going)}, erasure_id)
+        counts[DERIVED] += len(going) - len(asked)
+        return +counts

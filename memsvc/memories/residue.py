@@ -1,0 +1,130 @@
+"""Every row that holds something of a memory, and how it is taken out. `docs/erasure.md` lists them one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+
+from memsvc.models import ChangeOp
+from memsvc.models.tables import (
+    ANALYSIS,
+    CHANGE,
+    EMBEDDING,
+    ENTITY,
+    ENTITY_ALIAS,
+    ERASURE,
+    FEEDBACK,
+    IDEMPOTENCY,
+    JOB_EFFECT,
+    LEGAL_HOLD,
+    LINK,
+    MEMORY,
+    TOKEN_EMBEDDING,
+    VERSION,
+)
+from memsvc.namespaces.repository import NamespaceRow
+
+TOUCHED: tuple[Table, ...] = (
+    MEMORY, VERSION, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, LINK, FEEDBACK, JOB_EFFECT, LEGAL_HOLD, CHANGE, ENTITY,
+    ENTITY_ALIAS, IDEMPOTENCY, ERASURE,
+)  # fmt: skip
+"""Tables in which an erasure leaves dead rows."""
+_CHUNK = 400
+_WORD = "<u8"
+
+
+def take_out(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> Counter[str]:
+    """Takes memories of a locked namespace out of every table; returns how many rows of each.
+
+    Earlier places in the change log stay, without their ids. Names that were decided about and that no memory mentions
+    any more go, too.
+    """
+    counts: Counter[str] = Counter()
+    mentioned: set[int] = set()
+    decided = _decided(connection, namespace)
+    for start in range(0, len(memory_ids), _CHUNK):
+        part = memory_ids[start : start + _CHUNK]
+        if decided:
+            mentioned |= _mentioned(connection, namespace, part) & decided
+        counts += _take_out(connection, namespace.tenant_id, part)
+    if mentioned:
+        counts += _forget_names(connection, namespace, mentioned)
+    return counts
+
+
+def _take_out(connection: Connection, tenant_id: UUID, part: Sequence[UUID]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+
+    def delete(table: Table, *columns: str) -> None:
+        for column in columns:  # one statement each: an OR over two columns would be answered from no index
+            where = (table.c.tenant_id == tenant_id, table.c[column].in_(part))
+            counts[table.name] += connection.execute(table.delete().where(*where)).rowcount
+
+    delete(LINK, "from_id", "to_id")
+    delete(FEEDBACK, "memory_id")
+    delete(JOB_EFFECT, "memory_id", "because_of")
+    for table in (LEGAL_HOLD, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
+        delete(table, "memory_id")
+    delete(MEMORY, "id")
+    named = (CHANGE.c.tenant_id == tenant_id, CHANGE.c.memory_id.in_(part))
+    connection.execute(CHANGE.update().where(*named).values(op=int(ChangeOp.VOID), memory_id=None, version=None))
+    return +counts
+
+
+def _decided(connection: Connection, namespace: NamespaceRow) -> set[int]:
+    """Ids of the names that somebody decided about, as they are stored."""
+    query = select(ENTITY_ALIAS.c.mention_id).where(*_own(ENTITY_ALIAS, namespace))
+    return set(connection.execute(query).scalars())
+
+
+def _mentioned(connection: Connection, namespace: NamespaceRow, part: Sequence[UUID]) -> set[int]:
+    query = select(ANALYSIS.c.mention_ids).where(
+        ANALYSIS.c.tenant_id == namespace.tenant_id, ANALYSIS.c.memory_id.in_(part)
+    )
+    return {one for row in connection.execute(query).scalars() for one in _ids(row)}
+
+
+def _forget_names(connection: Connection, namespace: NamespaceRow, names: set[int]) -> Counter[str]:
+    """Takes out what was decided about those of the names that no version of any memory mentions now."""
+    left = set(names)
+    query = (
+        select(ANALYSIS.c.mention_ids)
+        .join(VERSION, (VERSION.c.tenant_id == ANALYSIS.c.tenant_id) & (VERSION.c.memory_id == ANALYSIS.c.memory_id)
+              & (VERSION.c.version == ANALYSIS.c.version))
+        .where(*_own(VERSION, namespace))
+        .execution_options(yield_per=1_000)
+    )  # fmt: skip
+    for row in connection.execute(query).scalars():
+        left -= set(_ids(row))
+        if not left:
+            return Counter()
+    own = _own(ENTITY_ALIAS, namespace)
+    losing = connection.execute(
+        ENTITY_ALIAS.delete().where(*own, ENTITY_ALIAS.c.mention_id.in_(left)).returning(ENTITY_ALIAS.c.entity_id)
+    )
+    parties = list(losing.scalars())
+    # A name whose only others are gone is what it was before somebody joined them.
+    alone = (
+        select(ENTITY_ALIAS.c.entity_id)
+        .where(*own, ENTITY_ALIAS.c.entity_id.in_(set(parties)))
+        .group_by(ENTITY_ALIAS.c.entity_id)
+        .having(func.count() == 1)
+    )
+    connection.execute(ENTITY_ALIAS.delete().where(*own, ENTITY_ALIAS.c.entity_id.in_(alone)))
+    kept = select(ENTITY_ALIAS.c.entity_id).where(*own)
+    connection.execute(ENTITY.delete().where(*_own(ENTITY, namespace), ENTITY.c.id.not_in(kept)))
+    return Counter({ENTITY_ALIAS.name: len(parties)})
+
+
+def _own(table: Table, namespace: NamespaceRow) -> tuple[ColumnElement[bool], ...]:
+    return table.c.tenant_id == namespace.tenant_id, table.c.namespace_id == namespace.id
+
+
+def _ids(stored: bytes) -> list[int]:
+    """Ids of mentions as aliases are stored: signed."""
+    found: list[int] = np.frombuffer(stored, dtype=_WORD).astype(np.int64).tolist()
+    return found

@@ -1,0 +1,102 @@
+"""When an erasure says that its bytes have left the database's files, they have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import create_engine, make_url, select, text
+
+from memsvc.db import vacuum
+from memsvc.erasures.service import Seen, Wanted
+from memsvc.memories.draft import Draft
+from memsvc.models.tables import EMBEDDING
+from tests.fixtures.storage_service import Service, anywhere, looker, service_on
+
+CANARY = "canaryzq7f3a91"
+
+
+def lived(service: Service) -> list[bytes]:
+    """Memories of the canary among others, edited and answered; returns their vectors."""
+    ids = []
+    for n in range(40):
+        fields = {"user_id": CANARY, "place": f"{CANARY} lane", "session_id": "s"} if n % 2 else {"session_id": "s"}
+        said = f"{CANARY} said {n} " + "more " * 20 if n % 2 else f"nobody said {n} " + "filler " * 20
+        ids.append(UUID(service.remember([Draft(said, fields)])["items"][0]["id"]))
+    for one in ids[1::4]:
+        service.edit(one, f"{CANARY} said something else")
+    with service.container.database.read() as connection:
+        rows = connection.execute(select(EMBEDDING.c.memory_id, EMBEDDING.c.vector)).all()
+    return [bytes(row.vector) for row in rows if row.memory_id in ids[1::2]]
+
+
+def erased(service: Service) -> Seen:
+    wanted = Wanted(None, {"user_id": CANARY})
+    seen = service.container.erasures.ask(service.author, wanted, anywhere, None, within_s=None)
+    assert seen.erasure.counts["memory"] == 20
+    return seen
+
+
+def left(folder: Path, vectors: list[bytes]) -> tuple[int, int]:
+    """How often the canary stands in the files, and how many of the vectors do."""
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return (
+        sum(data.count(CANARY.encode()) for data in files),
+        sum(any(vector in data for data in files) for vector in vectors),
+    )
+
+
+def test_on_sqlite_they_are_gone_when_the_call_returns(sqlite_url: str, tmp_path: Path) -> None:
+    with service_on(sqlite_url, tmp_path, jobs="off") as service:
+        vectors = lived(service)
+        assert min(left(tmp_path, vectors)) >= 20
+        seen = erased(service)
+        assert left(tmp_path, vectors) == (0, 0)
+        assert (seen.erasure.overwriting, seen.erasure.overwritten_at is not None) == ("checkpoint", True)
+
+
+def test_on_postgresql_tables_written_anew_hold_nothing(postgres_url: str, tmp_path: Path) -> None:
+    with service_on(postgres_url, tmp_path, jobs="off", vacuum="full") as service:
+        vectors = lived(service)
+        folder = _folder(postgres_url)
+        assert min(left(folder, vectors)) >= 20
+        seen = erased(service)
+        assert seen.erasure.overwritten_at is None
+        assert service.container.erasing.overwrite() == 1
+        _folder(postgres_url)
+        assert left(folder, vectors) == (0, 0)
+        again = service.container.erasures.one(service.tenant_id, seen.erasure.id, anywhere)
+        assert again.erasure.overwriting == "vacuum full"
+
+
+def test_on_postgresql_nothing_is_promised_while_somebody_may_still_see_the_rows(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vacuum, "_WAIT_S", 0.2)
+    with service_on(postgres_url, tmp_path, jobs="off") as service:
+        lived(service)
+        engine = looker(postgres_url)
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as other:
+            other.execute(text("SELECT count(*) FROM memory"))
+            seen = erased(service)
+            assert service.container.erasing.overwrite() == 0
+        engine.dispose()
+        assert service.container.erasing.overwrite() == 1
+        assert service.container.erasing.overwrite() == 0
+        again = service.container.erasures.one(service.tenant_id, seen.erasure.id, anywhere)
+        assert again.erasure.overwriting == "vacuum"
+        with service.container.database.read() as connection:
+            dead = connection.execute(text("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'memory'"))
+            assert dead.scalar_one() == 0
+
+
+def _folder(url: str) -> Path:
+    """The folder of this database's tables, after everything in memory was written to it."""
+    engine = create_engine(make_url(url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CHECKPOINT"))
+        place = Path(connection.execute(text("SHOW data_directory")).scalar_one())
+        number = connection.execute(text("SELECT oid FROM pg_database WHERE datname = current_database()")).scalar_one()
+    engine.dispose()
+    return place / "base" / str(number)
