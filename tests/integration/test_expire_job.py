@@ -17,7 +17,7 @@ from memsvc.jobs.expiry import Expire
 from memsvc.jobs.repository import Run
 from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft
-from memsvc.memories.erasing import Eraser
+from memsvc.memories.erasing import JobEraser
 from memsvc.models import RunState
 from memsvc.models.tables import EMBEDDING, JOB_EFFECT, MEMORY, TOMBSTONE, VERSION
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
@@ -118,7 +118,7 @@ def test_what_was_restored_pinned_or_held_meanwhile_stays(service: Service, cloc
         )
         service.erase(memories[2])
 
-    eraser = Eraser(service.container.secrets, None)
+    eraser = JobEraser(service.container.secrets, None)
     runner = Runner(service.container.database, clock, {"expire": Expire(eraser)}, meanwhile)
     assert runner.run(service.tenant_id, run_id)
     assert there(service) == {memories[0], memories[1]}
