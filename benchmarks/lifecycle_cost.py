@@ -38,12 +38,16 @@ from gpu.bank.records import Kind
 from memsvc.auth.keys import ensure_default_tenant
 from memsvc.core.clock import SystemClock
 from memsvc.core.ids import new_id
+from memsvc.core.secrets import Secrets
 from memsvc.db import migrate
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
+from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
+from memsvc.jobs.work import Work
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
+from memsvc.memories.erasing import JobEraser
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.write import pair_bytes
 from memsvc.models.tables import MEMORY
@@ -106,7 +110,7 @@ def _measured(folder: Path, size: int, count: int, seed: int, left_out: dict[str
         "left_out": left_out,
     }
     context = multiprocessing.get_context("spawn")
-    for kind in sorted(set(every_kind()) - set(left_out)):
+    for kind in sorted(set(_works()) - set(left_out)):
         with context.Pool(1) as pool:  # a process of its own, whose largest memory is that of this kind
             found["kinds"][kind] = told = pool.apply(night, (path, kind))
         told["rows_per_s"] = round(size * count / told["seconds"])
@@ -131,7 +135,7 @@ def night(path: Path, kind: str) -> dict[str, Any]:
         last[0] = now
 
     with closing(database):
-        runner = Runner(database, clock, every_kind(), at)
+        runner = Runner(database, clock, _works(), at)
         with database.read() as connection:
             homes = [NamespaceRow(*row) for row in connection.execute(select(*COLUMNS))]
         processor = time.process_time()
@@ -157,6 +161,16 @@ def night(path: Path, kind: str) -> dict[str, Any]:
         "peak_memory_bytes": _largest_bytes(),
         "memory_at_the_start_bytes": before,
     }
+
+
+def _works() -> dict[str, Work]:
+    """Every kind but the one that writes with a model: `lifecycle_consolidation` measures that."""
+
+    def tools() -> Tools:
+        raise NotImplementedError
+
+    works = every_kind(tools, JobEraser(Secrets(bytes(32)), None))
+    return {kind: work for kind, work in works.items() if kind != "consolidate"}
 
 
 def _largest_bytes() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,6 +111,27 @@ def _vectors(
             if standing[row.memory_id] == row.version:
                 found[row.memory_id] = np.frombuffer(row.vector, "<f2").astype(np.float32)
     return found
+
+
+def standing_beside(
+    connection: Connection, tenant_id: UUID, reached: Mapping[UUID, set[UUID]], states: Collection[State]
+) -> set[UUID]:
+    """Those of some made memories of whose written sources at least one is in one of these states.
+
+    Args:
+        reached: everything that each was made of.
+    """
+    wanted = sorted({one for sources in reached.values() for one in sources})
+    seen: set[UUID] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(MEMORY.c.id).where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.id.in_(wanted[start : start + _CHUNK]),
+            MEMORY.c.derived.is_(None),
+            MEMORY.c.state.in_([int(state) for state in states]),
+        )
+        seen.update(connection.execute(query).scalars())
+    return {made for made, sources in reached.items() if sources & seen}
 
 
 @dataclass(frozen=True, slots=True)

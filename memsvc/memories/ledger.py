@@ -95,6 +95,7 @@ class Ledger:
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _remerged: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
+    _is_marked: bool = False
 
     def create(
         self,
@@ -124,6 +125,9 @@ class Ledger:
             }
         )
         self._version(memory_id, 1, 1, values, content, self.now, "created", pairs)
+        if values.get("derived") is not None and not (self.namespace.has_derived or self._is_marked):
+            namespaces.mark_derived(self.connection, self.namespace)
+            self._is_marked = True
         self._derived(memory_id, 1, prepared)
 
     def revise(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, LargeBinary, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
@@ -57,5 +57,7 @@ class Namespace(Base):
     space_id: Mapped[UUID]
     head_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    # Whether a job ever made memories of others here: recalls of all other namespaces need not look for them.
+    has_derived: Mapped[bool] = mapped_column(default=False, server_default=false())
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]

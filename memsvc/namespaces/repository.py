@@ -18,7 +18,7 @@ _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
 COLUMNS = (
     _NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings,
-    _NS.c.epoch,
+    _NS.c.epoch, _NS.c.has_derived,
 )  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
@@ -37,6 +37,7 @@ class NamespaceRow:
     created_at: datetime
     settings: Mapping[str, Any] = field(hash=False, compare=False)
     epoch: int = 0
+    has_derived: bool = False
 
     @property
     def key(self) -> tuple[UUID, UUID]:
@@ -91,6 +92,13 @@ def ensure(connection: Connection, tenant_id: UUID, path: str, space_id: UUID, n
     if locked is None:
         raise RuntimeError("a namespace that was just written cannot be read")
     return locked
+
+
+def mark_derived(connection: Connection, namespace: NamespaceRow) -> None:
+    """Keep that a job made memories of others in a locked namespace."""
+    connection.execute(
+        _NS.update().where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id).values(has_derived=True)
+    )
 
 
 def remove_unused(connection: Connection, namespace: NamespaceRow) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -142,10 +142,12 @@ class RecallService:
             )
         bank = self._keeper.catch_up(namespace.key, namespace.head_seq)
         located = time.perf_counter()
+        spare = question.top_k if namespace.has_derived else 0  # made ones give their places to others
+        top_k = question.top_k + spare
         query = Query(
             text=question.text,
             asked_at=question.asked_at or now,
-            top_k=max(question.top_k, LEAST_HITS) if question.descends else question.top_k,
+            top_k=max(top_k, LEAST_HITS) if question.descends else top_k,
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
@@ -163,9 +165,9 @@ class RecallService:
                 below = below_hits(connection, tenant_id, hits)
             if below.size:
                 scan = descending(scan, hits, below)
-                analysed = replace(analysed, query=replace(query, scan=scan, top_k=question.top_k))
+                analysed = replace(analysed, query=replace(query, scan=scan, top_k=top_k))
                 recall = self._recaller.recall(analysed, bank, factors)
-            recall = replace(recall, hits=recall.hits[: question.top_k])
+            recall = replace(recall, hits=recall.hits[:top_k])
         hydrating = time.perf_counter()
         is_general = analysed.question.kind_hint is Kind.SEMANTIC
         found = self._fetch(namespace, recall, question.as_of, scan.states, now, is_general=is_general)
@@ -177,7 +179,7 @@ class RecallService:
             "total": _ms_since(begun),
         }
         return Answer(
-            found,
+            found[: question.top_k],
             recall.confidence,
             namespace.head_seq,
             recall.degraded,
@@ -198,7 +200,8 @@ class RecallService:
     ) -> list[Found]:
         """The memories as they were searched. One that was erased or hidden since then is left out.
 
-        What a job made of others stands behind them, unless the question asks for what is true in general.
+        What a job made of others stands behind all that somebody wrote while any of these can be found itself, unless
+        the question asks for what is true in general.
         """
         if not recall.hits:
             return []
@@ -210,6 +213,7 @@ class RecallService:
             )
             made = [] if is_general else [row.memory_id for row in rows.values() if row.derived is not None]
             sources = all_below(made, partial(derived.below, connection, namespace.tenant_id)) if made else {}
+            behind = derived.standing_beside(connection, namespace.tenant_id, sources, states) if made else set()
         policy = policies.of(namespace)
         found = []
         for hit in recall.hits:
@@ -218,7 +222,7 @@ class RecallService:
                 continue
             found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
         ordered = found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
-        return _sources_first(ordered, sources) if sources else ordered
+        return _written_first(_sources_first(ordered, sources), behind) if sources else ordered
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
@@ -266,6 +270,17 @@ def _sources_first(found: list[Found], sources: Mapping[UUID, set[UUID]]) -> lis
         most = ordered[-1].hit.score if ordered else one.hit.score
         ordered.append(one if one.hit.score <= most else replace(one, hit=replace(one.hit, score=most)))
     return ordered
+
+
+def _written_first(found: list[Found], behind: Set[UUID]) -> list[Found]:
+    """Hits with some of them behind all others, with no more than the score of the last of these."""
+    ahead = [one for one in found if one.hit.memory_id not in behind]
+    least = ahead[-1].hit.score if ahead else float("inf")
+    return ahead + [
+        one if one.hit.score <= least else replace(one, hit=replace(one.hit, score=least))
+        for one in found
+        if one.hit.memory_id in behind
+    ]
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:

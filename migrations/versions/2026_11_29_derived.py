@@ -20,10 +20,12 @@ def upgrade() -> None:
     _limit_waiting()
     for table in ("memory", "memory_version"):
         op.add_column(table, sa.Column("derived", sa.String(16), nullable=True))
+    op.add_column("namespace", sa.Column("has_derived", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     _limit_waiting()
+    op.drop_column("namespace", "has_derived")
     for table in ("memory_version", "memory"):
         op.drop_column(table, "derived")
 
