@@ -38,6 +38,8 @@ MEMORY: dict[str, Any] = {
     "trust": None,
     "derived": None,
     "pinned": False,
+    "legal_hold": False,
+    "merged_into": None,
     "level": None,
     "retention": None,
     "fades_at": None,
