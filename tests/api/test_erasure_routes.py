@@ -191,7 +191,8 @@ def test_erasures_are_listed_page_by_page_to_who_reaches_them(ada: Caller) -> No
     [
         {}, {"user_id": "a", "writer": "b"}, {"user_id": None}, {"filter": {}}, {"memory_ids": []},
         {"memory_ids": ["x"]}, {"memory_ids": [str(UUID(int=7))] * 10_001}, {"filter": {"nothing": 1}},
-        {"user_id": " "}, {"namespace": "a//b", "user_id": "x"}, {"receipt": {}}, {"receipt": {"digests": 1, "signature": "AA"}},
+        {"user_id": " "}, {"namespace": "a//b", "user_id": "x"}, {"receipt": {}},
+        {"receipt": {"digests": 1, "signature": "AA"}},
         {"entity_id": "xyz", "namespace": "user/ada"}, {"user_id": "x", "tenant_id": "y"}, {"user_id": "a\u0000"},
     ],
     ids=lambda body: str(body)[:60],
