@@ -125,6 +125,7 @@ def unmerge(session: Session, memory_id: opt.MemoryId) -> None:
         _show_written(session, client.unmerge(memory_id), "unmerged")
 
 
+@command(app)
 def due(
     session: Session,
     *,
