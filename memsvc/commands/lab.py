@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from gpu.bank.records import Kind
 from lifecycle.lab.compare import KEPT, side_by_side
 from lifecycle.lab.course import Course, Fading, lived
@@ -15,6 +17,7 @@ from lifecycle.lab.life import DAY_S, Known, Life, made_up, replayed
 from lifecycle.lab.picture import MissingError, draw
 from lifecycle.policy import Policy
 from memsvc.core.errors import StartupRefused
+from memsvc.jobs.schemas import PolicyIn
 from memsvc.namespaces import policies
 from memsvc_client import MemsvcError
 
@@ -39,10 +42,18 @@ def named_policies(given: Sequence[str]) -> dict[str, Policy]:
             raise StartupRefused(f"no policy has the name {name}: give NAME=JSON, NAME=FILE, or {', '.join(BUILT_IN)}")
         try:
             stored = _read(said) if equals else BUILT_IN[name]
-            found[name] = policies.to_policy(stored)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            found[name] = policies.to_policy(PolicyIn.model_validate(stored).named())
+        except ValidationError as error:
+            raise StartupRefused(f"the policy {name} cannot be used: {_first(error)}") from None
+        except (OSError, ValueError) as error:
             raise StartupRefused(f"the policy {name} cannot be used: {error}") from None
     return found
+
+
+def _first(error: ValidationError) -> str:
+    """What is wrong with the first field that is."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
 
 
 def _read(said: str) -> Any:

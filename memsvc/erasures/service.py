@@ -117,12 +117,19 @@ class Erasures:
         return {"mention_ids": sorted({mention_id, *(name.id for name in party.group.names)})}
 
     def preview(self, tenant_id: UUID, wanted: Wanted, allowed: Allowed) -> Preview:
-        """What would be erased; changes nothing."""
+        """What would be erased; changes nothing.
+
+        Raises:
+            Conflict: a memory that is named by its id is under a legal hold.
+        """
         with self._database.read() as connection:
             found: list[UUID] = []
-            for namespace in self._reached(connection, tenant_id, wanted, allowed):
+            reached = self._reached(connection, tenant_id, wanted, allowed)
+            for namespace in reached:
                 found += selection.every(connection, namespace, wanted.selection)
+            _check_held(connection, tenant_id, wanted, reached)
             going = self._eraser.going(connection, tenant_id, found)
+            going -= repository.held(connection, tenant_id, going)
         return Preview(sorted(found), sorted(going - set(found)))
 
     def ask(
@@ -131,14 +138,16 @@ class Erasures:
         """Keeps an erasure and begins with it; one that does not end within so many seconds goes on after the answer.
 
         The same asked again while it is open is the one that is open.
+
+        Raises:
+            Conflict: a memory that is named by its id is under a legal hold.
         """
         tenant = author.tenant_id
 
         def unit(connection: Connection) -> Outcome:
-            held = repository.held(connection, tenant, map(UUID, wanted.selection.get("memory_ids", ())))
-            if held:
-                raise Conflict(f"{len(held)} of these memories are under a legal hold; release them first")
-            reached = [namespace.id for namespace in self._reached(connection, tenant, wanted, allowed)]
+            within = self._reached(connection, tenant, wanted, allowed)
+            _check_held(connection, tenant, wanted, within)
+            reached = [namespace.id for namespace in within]
             about = orjson.dumps([sorted(map(str, reached)), wanted.selection], option=orjson.OPT_SORT_KEYS)
             asked = repository.ask(
                 connection, tenant, reached, wanted.selection, self._clock.now(), by=author.name,
@@ -213,7 +222,9 @@ class Erasures:
             tenants = repository.tenants_with_tombstones(connection)
         for tenant_id in tenants:
             with self._database.read() as connection:
-                ids = self._bearing(connection, tenant_id, repository.every_tombstone(connection, tenant_id))
+                back = self._bearing(connection, tenant_id, repository.every_tombstone(connection, tenant_id))
+                held = set(map(str, repository.held(connection, tenant_id, map(UUID, back))))
+            ids = [one for one in back if one not in held]  # the backup has the hold, too: somebody must release it
             if ids:
                 wanted = Wanted(None, {"memory_ids": ids})
                 self.ask(Author(tenant_id, _BY_RESTORE), wanted, lambda path: True, None, within_s=None)
@@ -246,3 +257,16 @@ class Erasures:
         every = {one.id: one.path for one in namespaces.of_tenant(connection, tenant_id)} if found else {}
         paths = [[every[one] for one in erasure.namespace_ids if one in every] for erasure in found]
         return [sorted(own) if all(map(allowed, own)) else None for own in paths]
+
+
+def _check_held(connection: Connection, tenant_id: UUID, wanted: Wanted, reached: Sequence[NamespaceRow]) -> None:
+    """Refuses what names a held memory by its id. Of what lies elsewhere the caller hears nothing.
+
+    Raises:
+        Conflict: there is one.
+    """
+    held = repository.held(connection, tenant_id, map(UUID, wanted.selection.get("memory_ids", ())))
+    within = {namespace.id for namespace in reached}
+    count = sum(home in within for home in repository.homes(connection, tenant_id, sorted(held)).values())
+    if count:
+        raise Conflict(f"{count} of these memories are under a legal hold; release them first")

@@ -19,9 +19,9 @@ from lifecycle.conflict import Dated, Supersession, begins, dated, supersession,
 from lifecycle.policy import Policy
 from lifecycle.steps import BY, Step
 from memsvc.memories import repository as memories
-from memsvc.memories.draft import LinkDraft, pair_bytes
+from memsvc.memories.draft import pair_bytes
 from memsvc.memories.ledger import Ledger, Stored
-from memsvc.models import Relation
+from memsvc.memories.superseded import relink
 from memsvc.namespaces.repository import NamespaceRow
 
 KIND = "conflict"
@@ -84,7 +84,7 @@ class Conflicts:
                 continue
             _put(ledger, memory, step.after, _REASONS[step.action])
             if step.action != "begin":
-                _relink(ledger, memory.id, None if by is None else by.id)
+                relink(ledger, memory.id, None if by is None else by.id)
             done.append(step)
         return done
 
@@ -99,7 +99,7 @@ class Conflicts:
             comes_back = step.before["state"] == "superseded" and step.after["state"] != "superseded"
             _put(ledger, memory, step.after, "reverted" if comes_back else "undone")
             if comes_back:
-                _relink(ledger, memory.id, None)
+                relink(ledger, memory.id, None)
             done.append(step)
         return done
 
@@ -150,17 +150,6 @@ def _put(ledger: Ledger, memory: Stored, after: Mapping[str, Any], reason: str) 
     }
     values = {**memory.described, **times, "state": int(State[after["state"].upper()])}
     ledger.revise(memory, values, None, None, pair_bytes(values, memory.row["external_id"]), reason)
-
-
-def _relink(ledger: Ledger, older: UUID, newer: UUID | None) -> None:
-    """Leaves an older memory with one link of this job's from what supersedes it, or none; a user's own links stay."""
-    tenant = ledger.namespace.tenant_id
-    there = memories.superseders(ledger.connection, tenant, [older], by_jobs=True).get(older, set())
-    link = LinkDraft(Relation.SUPERSEDES, older)
-    for other in sorted(there - {newer}):
-        ledger.unlink(other, link)
-    if newer is not None:
-        ledger.link(newer, [link])
 
 
 def _is_superseded(older: Stored, newer: Stored | None, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
+_FIELDS = 5
 _EVERY = re.compile(r"every ([1-9][0-9]{0,8})s")
 LEAST_S = 60
 """Seconds between two runs, at least."""
@@ -23,10 +24,13 @@ def check(schedule: str) -> None:
         if int(every[1]) < LEAST_S:
             raise ValueError(f"give at least {LEAST_S} seconds")
         return
+    refusal = ValueError("give `every <seconds>s`, or five fields of cron that come true some day")
+    if len(schedule.split()) != _FIELDS:  # a sixth would be seconds
+        raise refusal
     try:
         next(CronSim(schedule, datetime(2026, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration):
-        raise ValueError("give `every <seconds>s`, or five fields of cron that come true some day") from None
+        raise refusal from None
 
 
 def next_after(schedule: str, now: datetime) -> datetime:

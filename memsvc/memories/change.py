@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -11,23 +12,23 @@ from sqlalchemy import Connection
 from gpu.bank.records import State
 from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
-from memsvc.core.errors import Conflict, NotFound, PreconditionFailed
+from memsvc.core.errors import Conflict, NotFound, PreconditionFailed, ServiceError
 from memsvc.core.ids import new_id
 from memsvc.db.engine import Database
 from memsvc.erasures import repository as erasures
 from memsvc.erasures.eraser import Eraser
 from memsvc.index.keeper import Keeper
-from memsvc.memories import merged, recalls, repository
+from memsvc.memories import merged, recalls, repository, superseded
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Draft, Encoding
-from memsvc.memories.ledger import Ledger, Stored
+from memsvc.memories.ledger import OUT_OF_RECALLS, Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
 from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise, says_other
 
 _SHOWN = frozenset({State.ACTIVE, State.MERGED})
-_HIDDEN = frozenset({State.FORGOTTEN, State.ARCHIVED})
+_HIDDEN = frozenset({State.FORGOTTEN}) | OUT_OF_RECALLS
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
 Allowed = Callable[[str], bool]
@@ -65,6 +66,16 @@ def _check_hold(stored: Stored) -> None:
     """
     if stored.row["legal_hold"]:
         raise Conflict("the memory is under a legal hold; an admin can release it")
+
+
+def _refusal(stored: Stored, states: frozenset[State], now: datetime) -> ServiceError:
+    """Why a memory in another than the wanted states cannot be changed, to whoever may know that it is there."""
+    state = State(stored.row["state"])
+    if not stored.is_known(now):
+        return NotFound("there is no such memory")
+    if states == _HIDDEN:
+        return NotFound("there is no such memory that is forgotten, archived or superseded")
+    return Conflict(f"the memory is {state.name.lower()}; restore it first")
 
 
 class Changer:
@@ -180,15 +191,20 @@ class Changer:
     def restore(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
     ) -> Outcome:
-        """Bring a forgotten or archived memory back. That is a use of it: it does not fade away again at once.
+        """Bring a forgotten, archived or superseded memory back; no run supersedes it before somebody edits it.
+
+        That is a use of it: it does not fade away again at once.
 
         Raises:
-            NotFound: there is no such memory.
+            NotFound: there is no such memory that is hidden.
             PreconditionFailed: `if_match` is not its version.
         """
 
         def change(ledger: Ledger, stored: Stored) -> int:
             recalls.judged(ledger.connection, author.tenant_id, {memory_id: Grade.USED}, ledger.now)
+            if stored.row["state"] == State.SUPERSEDED:
+                values = superseded.brought_back(ledger, stored)
+                return revise(ledger, stored, values, None, self._preparer, _REASONS["restore"])
             return self._put(ledger, stored, State.ACTIVE, "restore")
 
         return self._apply(author, memory_id, allowed, _HIDDEN, change, if_match, claim, "restore")
@@ -256,8 +272,11 @@ class Changer:
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> Stored:
         with self._database.read() as connection:
             found = repository.located(connection, author.tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or not found[0].is_there(self._clock.now()):
+        if found is None or not allowed(found[1].path):
             raise NotFound("there is no such memory")
+        now = self._clock.now()
+        if not found[0].is_there(now):
+            raise _refusal(found[0], _SHOWN, now)
         return found[0]
 
     def _apply(
@@ -288,7 +307,7 @@ class Changer:
             stored, namespace = found
             now = self._clock.now()
             if states is not None and (State(stored.row["state"]) not in states or stored.is_expired(now)):
-                raise NotFound("there is no such memory")
+                raise _refusal(stored, states, now)
             if if_match is not None and stored.row["version"] != if_match:
                 raise PreconditionFailed("the memory has another version; read it again and repeat the change")
             ledger = Ledger(connection, namespace, now, author.name)

@@ -236,7 +236,7 @@ async def forget_memory(request: Request, principal: Writer, memory_id: str) -> 
     openapi_extra={"parameters": _CHANGE},
 )
 async def restore_memory(request: Request, principal: Writer, memory_id: str) -> Response:
-    """Bring a forgotten memory back."""
+    """Bring a forgotten, archived or superseded memory back."""
     container = _container(request)
     identifier = path_id(memory_id)
     token = claim(request, principal, container.secrets, f"restore {identifier}", None)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
+from memsvc.erasures import repository as erasures
 from memsvc.memories import lineage, merged, repository
 from memsvc.memories.context import Readers
 from memsvc.memories.ledger import Ledger
@@ -28,11 +29,16 @@ class JobEraser:
         It has a ledger of its own, so that the next one finds no trace of it in the texts that were read again.
 
         Returns:
-            False if it stays: something of it is in the vectors of others, and there is no model to make them anew.
+            False if it stays: it is under a legal hold, or something of it is in the vectors of others, and there is no
+            model to make them anew. Of what was derived from it, too, what is held stays.
         """
         own = Ledger(ledger.connection, ledger.namespace, ledger.now, ledger.writer)
         tenant, namespace = ledger.namespace.key
         going = {memory_id} | lineage.derived(own.connection, tenant, [memory_id])
+        held = erasures.held(own.connection, tenant, going)
+        if memory_id in held:
+            return False
+        going -= held
         if self._readers is not None:
             readings = self._readers.of_erased(own.connection, tenant, going, own.now)
             self._readers.store(own, readings, self._readers.encode(readings))

@@ -38,6 +38,8 @@ from memsvc.models.tables import (
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
+OUT_OF_RECALLS = frozenset({State.ARCHIVED, State.SUPERSEDED})
+"""States in which a job took a memory out of recalls: it is read by its id, and changed once it is restored."""
 _TICK = timedelta(microseconds=1)
 _CHUNK = 400  # keys of one statement
 _CONTEXT = TOKEN_EMBEDDING.c.context_id
@@ -71,8 +73,12 @@ class Stored:
         return bool(self.row["state"] == State.ACTIVE) and not self.is_expired(now)
 
     def is_there(self, now: datetime) -> bool:
-        """Whether whoever knows its id may read and change it: shown, or merged into another."""
+        """Whether whoever knows its id may change it: shown, or merged into another."""
         return self.row["state"] in (State.ACTIVE, State.MERGED) and not self.is_expired(now)
+
+    def is_known(self, now: datetime) -> bool:
+        """Whether whoever knows its id may read it: there, archived or superseded."""
+        return self.is_there(now) or (self.row["state"] in OUT_OF_RECALLS and not self.is_expired(now))
 
 
 @dataclass(slots=True)

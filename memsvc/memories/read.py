@@ -50,7 +50,8 @@ class Page:
 class Reading:
     """Reads memories of one tenant. What is unknown, foreign, out of reach or forgotten raises the same `NotFound`.
 
-    A memory that is merged into another can still be read by its id, alone and with its history and links.
+    What is out of recalls (merged into another, archived, superseded) can still be read by its id, with its history and
+    links.
     """
 
     def __init__(self, database: Database, clock: Clock, cursors: CursorCodec) -> None:
@@ -59,13 +60,13 @@ class Reading:
         self._cursors = cursors
 
     def one(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
-        """An active memory.
+        """A memory.
 
         Raises:
-            NotFound: there is no such active memory.
+            NotFound: there is no such memory.
         """
         with self._database.read() as connection:
-            return self._active(connection, tenant_id, memory_id, allowed)
+            return self._known(connection, tenant_id, memory_id, allowed)
 
     def written(self, tenant_id: UUID, memory_id: UUID) -> Located | None:
         """The memory that a write of this tenant made or changed, in whatever state, or None if it is gone."""
@@ -74,23 +75,23 @@ class Reading:
         return None if found is None else self._located(*found)
 
     def history(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[Any]:
-        """Every version of an active memory, oldest first.
+        """Every version of a memory, oldest first.
 
         Raises:
-            NotFound: there is no such active memory.
+            NotFound: there is no such memory.
         """
         with self._database.read() as connection:
-            self._active(connection, tenant_id, memory_id, allowed)
+            self._known(connection, tenant_id, memory_id, allowed)
             return repository.history(connection, tenant_id, memory_id)
 
     def links(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[tuple[str, UUID, bool]]:
-        """Links of an active memory to other active ones.
+        """Links of a memory to active ones.
 
         Raises:
-            NotFound: there is no such active memory.
+            NotFound: there is no such memory.
         """
         with self._database.read() as connection:
-            self._active(connection, tenant_id, memory_id, allowed)
+            self._known(connection, tenant_id, memory_id, allowed)
             return repository.links(connection, tenant_id, memory_id, self._clock.now())
 
     def page(
@@ -145,8 +146,8 @@ class Reading:
         fading = shown_fading(stored.row, policies.of(namespace), self._clock.now())
         return Located(stored, namespace.path, fading)
 
-    def _active(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
+    def _known(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
         found = repository.located(connection, tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or not found[0].is_there(self._clock.now()):
+        if found is None or not allowed(found[1].path) or not found[0].is_known(self._clock.now()):
             raise NotFound("there is no such memory")
         return self._located(*found)

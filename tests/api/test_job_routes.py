@@ -118,6 +118,7 @@ def test_so_many_runs_may_wait_and_no_more(ada: Caller, monkeypatch: pytest.Monk
         ({"schedules": {"fade": "every 1s"}}, "/schedules/fade"),
         ({"schedules": {"fade": "0 0 30 2 *"}}, "/schedules/fade"),
         ({"schedules": {"fade": "whenever"}}, "/schedules/fade"),
+        ({"schedules": {"fade": "* * * * * *"}}, "/schedules/fade"),  # every second
         ({"schedules": {"launder": "every 60s"}}, "/schedules/launder"),
     ],
 )
@@ -186,8 +187,28 @@ def test_an_archived_memory_can_be_asked_for_and_brought_back(ada: Caller) -> No
     assert ada.recall("walk park")["hits"] == []
     asked = ada.recall("walk park", filter={"state": "archived"})
     assert [hit["memory"]["level"] for hit in asked["hits"]] == ["archived"]
+    shown = ada.get(memory["id"]).json()
+    assert (shown["state"], shown["level"]) == ("archived", "archived")
+    assert [one["reason"] for one in ada.history(memory["id"])] == ["created", "archived"]
+    for answer in (ada.edit(memory["id"], content="x"), ada.forget(memory["id"])):
+        assert assert_problem(answer, 409)["detail"] == "the memory is archived; restore it first"
     assert ada.restore(memory["id"]).status_code == 200
     assert len(ada.recall("walk park")["hits"]) == 1
+
+
+def test_a_superseded_memory_can_be_read_and_brought_back(ada: Caller) -> None:
+    oslo = ada.remember("I live in Oslo.", speaker="Ada", occurred_at="2026-01-05T09:00:00Z")["id"]
+    ada.remember("I moved to Bergen.", speaker="Ada", occurred_at="2026-03-05T09:00:00Z")
+    assert ask(ada, kind="conflict")["counts"]["supersede"] == 1
+    shown = ada.get(oslo).json()
+    assert (shown["state"], shown["valid_to"]) == ("superseded", "2026-03-05T09:00:00Z")
+    assert [one["relation"] for one in ada.ask("GET", f"/v1/memories/{oslo}/links").json()["items"]] == ["supersedes"]
+    assert_problem(ada.forget(oslo), 409)
+    back = ada.restore(oslo).json()["memory"]
+    assert (back["state"], back["valid_to"]) == ("active", None)
+    assert ada.ask("GET", f"/v1/memories/{oslo}/links").json()["items"] == []
+    assert ask(ada, kind="conflict")["counts"] == {}
+    assert [one["reason"] for one in ada.history(oslo)] == ["created", "superseded", "restored"]
 
 
 def test_a_merged_memory_says_where_it_went_and_comes_back(ada: Caller) -> None:

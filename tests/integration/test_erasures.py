@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, select
 
-from memsvc.core.errors import NotFound
+from memsvc.core.errors import Conflict, NotFound
 from memsvc.core.ids import new_id
 from memsvc.erasures.runner import LEASE_S, ErasureRunner
 from memsvc.erasures.service import Seen, Wanted
@@ -118,6 +118,38 @@ def test_deleting_one_memory_takes_what_was_derived_from_it(service: Service) ->
     service.erase(two)
     assert there(service) == {one}
     assert service.differences() == 0
+
+
+def hold(service: Service, memory_id: UUID) -> None:
+    service.container.holds.hold(service.author, memory_id, anywhere, "case 17", None)
+
+
+def test_what_is_held_stays_also_where_it_was_derived_and_a_dry_run_says_so(service: Service) -> None:
+    one, other = service.add("one"), service.add("other")
+    first, second = gist(service, [one]), gist(service, [one])
+    for held in (first, other):
+        hold(service, held)
+    erasures = service.container.erasures
+    preview = erasures.preview(service.tenant_id, of_ids(one), anywhere)
+    assert (preview.memory_ids, preview.derived_ids) == ([one], [second])
+    for refused in (lambda w: erasures.preview(service.tenant_id, w, anywhere), lambda w: ask(service, w)):
+        with pytest.raises(Conflict, match="1 of these memories"):
+            refused(of_ids(one, other))
+    ask(service, of_ids(one))
+    assert there(service) == {other, first}
+
+
+def test_who_does_not_reach_a_held_memory_hears_nothing_of_it(service: Service) -> None:
+    held = service.add("held")
+    hold(service, held)
+    for wanted, allowed in (
+        (of_ids(held), lambda path: False),
+        (Wanted("elsewhere", of_ids(held).selection), anywhere),
+    ):
+        assert service.container.erasures.preview(service.tenant_id, wanted, allowed).memory_ids == []
+        done = service.container.erasures.ask(service.author, wanted, allowed, None, within_s=None)
+        assert done.erasure.counts == {}
+    assert there(service) == {held}
 
 
 def test_nothing_is_derived_from_what_is_gone_or_was_prepared_before_an_erasure(service: Service) -> None:
@@ -294,6 +326,30 @@ def test_what_a_restored_backup_brings_back_is_erased_before_it_is_served(tmp_pa
         service.container.start()
         assert there(service) == {kept}
         assert [row[0] for row in service.recall("gone")] == [kept]
+
+
+def test_what_a_backup_brings_back_under_a_hold_waits_for_its_release(tmp_path: Path, sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    with service_on(sqlite_url, tmp_path, jobs="off") as service:
+        gone, other = service.add("gone"), service.add("other")
+        hold(service, gone)
+    backup = tmp_path / "backup.db"
+    shutil.copyfile(file, backup)
+    with service_on(sqlite_url, tmp_path, jobs="off") as service:
+        service.container.holds.release(service.author, gone, anywhere, "closed", None)
+        service.erase(gone)
+        service.erase(other)
+        with service.container.database.read() as connection:
+            tombstones = [dict(row._mapping) for row in connection.execute(select(TOMBSTONE))]
+    shutil.copyfile(backup, file)
+    with service_on(sqlite_url, tmp_path, jobs="off") as service:
+        service.container.database.write(lambda c: c.execute(TOMBSTONE.insert(), tombstones) and None)
+        service.container.start()
+        assert there(service) == {gone}
+        service.container.holds.release(service.author, gone, anywhere, "closed", None)
+    with service_on(sqlite_url, tmp_path, jobs="off") as service:
+        service.container.start()
+        assert there(service) == set()
 
 
 def test_a_model_that_does_not_answer_delays_an_erasure_and_is_named(service: Service, monkeypatch: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from gpu.bank.records import Kind
 from memsvc.core.errors import Conflict
@@ -18,8 +18,8 @@ from memsvc.jobs.repository import Run
 from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft
 from memsvc.memories.erasing import JobEraser
-from memsvc.models import RunState
-from memsvc.models.tables import EMBEDDING, JOB_EFFECT, MEMORY, TOMBSTONE, VERSION
+from memsvc.models import Relation, RunState
+from memsvc.models.tables import EMBEDDING, JOB_EFFECT, LINK, MEMORY, TOMBSTONE, VERSION
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
 
 DAY = 86_400
@@ -125,6 +125,22 @@ def test_what_was_restored_pinned_or_held_meanwhile_stays(service: Service, cloc
     service.container.holds.release(service.author, memories[0], anywhere, "closed", None)
     assert run(service).counts == {"erase": 1}
     assert there(service) == {memories[1]}
+
+
+def test_a_held_memory_that_was_made_of_an_expired_one_stays(service: Service, clock: HeldClock) -> None:
+    source, made = add(service, "code 1", DAY), add(service, "a gist")
+
+    def derived(connection: Connection) -> None:
+        own = {"tenant_id": service.tenant_id, "relation": Relation.DERIVED_FROM.value}
+        connection.execute(insert(LINK).values(**own, from_id=made, to_id=source, created_at=clock.now()))
+        connection.execute(update(VERSION).where(VERSION.c.memory_id == made).values(writer="job consolidate"))
+
+    service.container.database.write(derived)
+    service.container.holds.hold(service.author, made, anywhere, "case 17", None)
+    care(service, expired_for_s=0)
+    clock.move(2 * DAY)
+    assert run(service).counts == {"erase": 1}
+    assert there(service) == {made}
 
 
 def test_a_run_erases_a_share_at_most(service: Service, clock: HeldClock) -> None:

@@ -253,6 +253,13 @@ class Gists(Model):
     support: int = 0
 
 
+class Merging(Model):
+    """Which memories say the same for the job `merge`."""
+
+    floor: float = 0.0
+    within_s: float = 0.0
+
+
 class Policy(Model):
     """What is done with memories as they fade; see docs/lifecycle.md."""
 
@@ -263,6 +270,7 @@ class Policy(Model):
     share_per_run: float = 0.0
     protect_importance: float = 0.0
     prior: float = 0.0
+    merge: Merging = Field(default_factory=Merging)
     gists: Gists = Field(default_factory=Gists)
     rehearse_importance: float = 0.0
     rehearse_below: float = 0.0

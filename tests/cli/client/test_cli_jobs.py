@@ -14,6 +14,8 @@ def test_the_command_shows_sets_runs_and_undoes(memsvc: Memsvc, service: Recorde
     code, out, _ = memsvc("jobs", "policy", "--set", "{}", "--schedule", "fade=0 3 * * *")
     assert (code, service.last.body["schedules"]) == (0, {"fade": "0 3 * * *"})
     assert "warm 0.6, archived never" in out
+    assert "floor 0.9" in out
+    assert "quota_memories" in out  # what is not set is shown, too
     assert memsvc("jobs", "policy", "--schedule", "fade=0 4 * * *", "--schedule", "conflict=")[0] == 0
     assert service.last.body == {"namespace": "user/ada", "schedules": {"fade": "0 4 * * *", "conflict": None}}
     code, out, err = memsvc("jobs", "run", "fade", "--dry-run")
@@ -24,6 +26,12 @@ def test_the_command_shows_sets_runs_and_undoes(memsvc: Memsvc, service: Recorde
         code, out, _ = memsvc("--json", "jobs", *words)
         assert code == 0
         assert json.loads(out)
+
+
+def test_what_is_due_is_listed(memsvc: Memsvc, service: Recorder) -> None:
+    code, out, _ = memsvc("memories", "due", "--horizon-s", "60")
+    assert (code, service.last.path) == (0, "/v1/memories:due")
+    assert "rehearsals" in out
 
 
 @pytest.mark.parametrize(

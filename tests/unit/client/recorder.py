@@ -172,7 +172,11 @@ def plausible(seen: Seen) -> Answer:
     }
     key = {"id": KEY_ID, "name": "ci", "roles": ["read"], "namespaces": ["user/**"], "prefix": "msk_ab"}
     fusion = {"namespace": "user/ada", "adaptive": True, "factors": {}, "rounds": 0, "regret": 0.0, "regret_bound": 0.0}
-    care = {"namespace": "user/ada", "policy": {"below": {"warm": 0.6, "archived": None}}, "schedules": []}
+    care = {
+        "namespace": "user/ada",
+        "policy": {"below": {"warm": 0.6, "archived": None}, "merge": {"floor": 0.9}},
+        "schedules": [],
+    }
     run = {"id": RUN_ID, "namespace": "user/ada", "kind": "fade", "state": "succeeded", "counts": {"fade": 2}}
     effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}
     due = {"memory": memory(), "due_at": "2026-02-02T00:00:00Z", "rehearsals": 0, "rehearsed_at": None}

@@ -130,8 +130,15 @@ def _schedule(text: str) -> tuple[str, str | None]:
 
 
 def _care(care: Care) -> dict[str, Any]:
-    shown = {name: _brief(value, "never") if isinstance(value, dict) else value for name, value in care.policy}
+    shown = {name: _setting(value) for name, value in care.policy.model_dump().items()}
     return shown | {f"schedule of {one.kind}": f"{one.schedule}, next {one.next_at}" for one in care.schedules}
+
+
+def _setting(value: Any) -> Any:
+    """A field of a policy on one line; what is not set shows as none."""
+    if isinstance(value, dict):
+        return _brief({name: " ".join(of) if isinstance(of, tuple) else of for name, of in value.items()}, "never")
+    return "none" if value is None else value
 
 
 def _show(session: Session, run: JobRun) -> None:

@@ -113,7 +113,7 @@ def forget(session: Session, memory_id: opt.MemoryId) -> None:
 
 @command(app)
 def restore(session: Session, memory_id: opt.MemoryId) -> None:
-    """Bring a forgotten memory back."""
+    """Bring a forgotten, archived or superseded memory back."""
     with session.client() as client:
         _show_written(session, client.restore(memory_id), "restored")
 
@@ -125,6 +125,7 @@ def unmerge(session: Session, memory_id: opt.MemoryId) -> None:
         _show_written(session, client.unmerge(memory_id), "unmerged")
 
 
+@command(app)
 def due(
     session: Session,
     *,

@@ -158,7 +158,9 @@ def test_the_command_prints_a_table_and_json_and_draws(tmp_path: Path) -> None:
     assert found["policies"]["keep all"]["found"] == 1.0
 
 
-@pytest.mark.parametrize("said", ["nobody", "x={", "x=/no/such/file", 'x={"below": {"tepid": 1}}', "x=[]"])
+@pytest.mark.parametrize(
+    "said", ["nobody", "x={", "x=/no/such/file", 'x={"below": {"tepid": 1}}', 'x={"mood": 1}', "x=[]"]
+)
 def test_a_policy_that_cannot_be_read_is_refused(said: str) -> None:
     with pytest.raises(StartupRefused):
         named_policies([said])
