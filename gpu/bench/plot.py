@@ -31,13 +31,13 @@ def draw(folder: Path = results.FOLDER) -> Path:
     for at, line in enumerate(lines):
         _bars(axes, at, line)
     axes.set_yticks(range(len(lines)), [f"{line['op']}\n{line['shape']}" for line in lines], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xscale("log")
     axes.axvline(1.0, color="black", linewidth=0.8)
     axes.set_xlabel("times the floor (what the device cannot be faster than); dotted: aim")
     axes.set_title(", ".join(sorted({line["device"] for line in lines})))
-    handles = [patches.Patch(color=colour) for _, _, colour in _BARS]
-    axes.legend(handles, [name for _, name, _ in _BARS], fontsize=8)
+    drawn = [(name, colour) for column, name, colour in _BARS if any(line.get(column) for line in lines)]
+    axes.legend([patches.Patch(color=colour) for _, colour in drawn], [name for name, _ in drawn], fontsize=8)
     path = folder / "times_the_floor.png"
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

@@ -71,10 +71,8 @@ def _check_hold(stored: Stored) -> None:
 def _refusal(stored: Stored, states: frozenset[State], now: datetime) -> ServiceError:
     """Why a memory in another than the wanted states cannot be changed, to whoever may know that it is there."""
     state = State(stored.row["state"])
-    if not stored.is_known(now):
+    if not stored.is_known(now) or states == _HIDDEN:
         return NotFound("there is no such memory")
-    if states == _HIDDEN:
-        return NotFound("there is no such memory that is forgotten, archived or superseded")
     return Conflict(f"the memory is {state.name.lower()}; restore it first")
 
 
