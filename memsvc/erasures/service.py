@@ -175,7 +175,8 @@ class Erasures:
             paths = None if erasure is None else self._paths(connection, tenant_id, [erasure], allowed)[0]
             if erasure is None or paths is None:
                 raise NotFound("there is no such erasure")
-            digests = repository.digests(connection, tenant_id, erasure_id)
+            is_over = erasure.ended_at is not None
+            digests = repository.digests(connection, tenant_id, erasure_id) if is_over else []
         return Seen(erasure, paths, receipt(self._secrets, erasure, digests))
 
     def page(self, tenant_id: UUID, before: UUID | None, limit: int, allowed: Allowed) -> list[Seen]:
