@@ -22,8 +22,8 @@ from memsvc.memories.context import Readers, Reading
 from memsvc.memories.draft import Encoding
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.prepare import Preparer
+from memsvc.memories.residue import tombstone
 
-TOMBSTONE = "tombstone"
 DERIVED = "derived"
 """What a count calls memories that went because they were derived from others; `memory` has all."""
 
@@ -46,7 +46,7 @@ class Eraser:
 
     def digest(self, memory_id: UUID) -> bytes:
         """What is kept of the id of an erased memory."""
-        return self._secrets.sign(TOMBSTONE, memory_id.bytes)
+        return tombstone(self._secrets, memory_id)
 
     def plan(self, tenant_id: UUID, memory_ids: Collection[UUID]) -> Plan:
         """Reads again, without the memories, what was read in their light.

@@ -35,6 +35,7 @@ from memsvc.memories.derived import There
 from memsvc.memories.draft import Circumstances, Draft, LinkDraft, described
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.prepare import Preparer
+from memsvc.memories.residue import tombstone
 from memsvc.memories.write import check_space, pair_bytes
 from memsvc.models import Relation
 from memsvc.namespaces.repository import NamespaceRow
@@ -155,7 +156,7 @@ class Consolidate:
 
 
 def _erase(ledger: Ledger, tools: Tools, memory_id: UUID) -> None:
-    ledger.erase({memory_id: tools.secrets.sign("tombstone", memory_id.bytes)}, new_id())
+    ledger.erase({memory_id: tombstone(tools.secrets, memory_id)}, new_id())
 
 
 def _says(stored: Stored | None, draft: Draft) -> bool:

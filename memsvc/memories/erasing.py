@@ -10,6 +10,7 @@ from memsvc.erasures import repository as erasures
 from memsvc.memories import lineage, merged, repository
 from memsvc.memories.context import Readers
 from memsvc.memories.ledger import Ledger
+from memsvc.memories.residue import tombstone
 
 
 class JobEraser:
@@ -45,6 +46,6 @@ class JobEraser:
         elif repository.read_in_light_of(own.connection, tenant, going):
             return False
         merged.stand_alone(own, repository.by_ids(own.connection, tenant, namespace, going).values())
-        own.erase({one: self._secrets.sign("tombstone", one.bytes) for one in sorted(going)}, new_id())
+        own.erase({one: tombstone(self._secrets, one) for one in sorted(going)}, new_id())
         own.flush()
         return True

@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
+from memsvc.core.secrets import Secrets
 from memsvc.models import ChangeOp
 from memsvc.models.tables import (
     ANALYSIS,
@@ -35,6 +36,11 @@ TOUCHED: tuple[Table, ...] = (
 """Tables in which an erasure leaves dead rows."""
 _CHUNK = 400
 _WORD = "<u8"
+
+
+def tombstone(secrets: Secrets, memory_id: UUID) -> bytes:
+    """What is kept of the id of an erased memory: a keyed digest."""
+    return secrets.sign("tombstone", memory_id.bytes)
 
 
 def take_out(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> Counter[str]:
