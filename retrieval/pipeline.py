@@ -134,19 +134,33 @@ class Recaller:
         self._runner = ChannelRunner(workers=workers, inline_slots=inline_slots)
         self._embed_pool = ThreadPoolExecutor(_EMBED_WORKERS, thread_name_prefix="embed-in-time")
 
-    def analyse(self, query: Query, resolve: Resolve | None = None) -> AnalysedQuery:
-        """Analyses a question, while the embedder begins with it. One that fails or is late leaves the vector out.
+    def embed(self, text: str) -> Future[Encoded]:
+        """Has the embedder begin with a question; what goes wrong is in the future."""
+        if not isinstance(self._embedder, BatchingEmbedder):  # which has threads of its own
+            return self._embed_pool.submit(_encode, self._embedder, text)
+        try:
+            return self._embedder.submit_question(text)
+        except EmbedderError as error:
+            refused: Future[Encoded] = Future()
+            refused.set_exception(error)
+            return refused
+
+    def analyse(
+        self, query: Query, resolve: Resolve | None = None, coming: Future[Encoded] | None = None
+    ) -> AnalysedQuery:
+        """Analyses a question, while the embedder is at it. One that fails or is late leaves the vector out.
 
         Args:
             query: the question; its deadline counts from here.
             resolve: tells what the names in it stand for; without it each stands for itself.
+            coming: what the embedder makes of it, where `embed` was called before; else that is done here.
 
         Raises:
             Exception: whatever `resolve` raises.
         """
         begun_s = time.monotonic()
         begun = time.perf_counter()
-        coming = self._submitted(query.text)
+        coming = coming or self.embed(query.text)
         question = self._analyser.question(query.text, query.asked_at)
         terms = self._analyser.query_terms(query.text)
         names = () if resolve is None else tuple(resolve(question.names))
@@ -281,17 +295,6 @@ class Recaller:
             if own.size and terms:
                 found.append(OtherNames(own, terms))
         return tuple(found)
-
-    def _submitted(self, text: str) -> Future[Encoded]:
-        """A question being embedded; what goes wrong is in the future."""
-        if not isinstance(self._embedder, BatchingEmbedder):  # which has threads of its own
-            return self._embed_pool.submit(_encode, self._embedder, text)
-        try:
-            return self._embedder.submit_question(text)
-        except EmbedderError as error:
-            refused: Future[Encoded] = Future()
-            refused.set_exception(error)
-            return refused
 
 
 def _share_of_time(ends_at_s: float | None, share: float) -> float | None:

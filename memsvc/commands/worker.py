@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
+from memsvc.commands.server import take_turns
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.settings import load_settings
@@ -22,6 +23,7 @@ def make_app() -> FastAPI:
     try:
         settings = load_settings()
         configure_logging(settings)
+        take_turns()
         container = Container(settings, say=log.info)
         container.start()
     except StartupRefused as refused:

@@ -123,6 +123,7 @@ class RecallService:
         now = self._clock.now()
         if question.as_of is not None and question.as_of > now:
             raise InvalidInput.field("/as_of", "in_the_future", "lies in the future")
+        coming = self._recaller.embed(question.text)  # the longest part: the rest goes on beside it
         with self._database.read() as connection:
             namespace = namespaces.find(connection, tenant_id, question.path)
             head = 0 if namespace is None else namespace.head_seq
@@ -153,7 +154,7 @@ class RecallService:
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
             with_vectors=question.with_vectors,
         )
-        analysed = self._recaller.analyse(query, partial(self._resolve, namespace))
+        analysed = self._recaller.analyse(query, partial(self._resolve, namespace), coming)
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, reading=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()

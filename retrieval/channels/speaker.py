@@ -49,10 +49,16 @@ class SpeakerChannel:
         if asked.size == 0 or candidates.size == 0:
             return None
 
-        def score_of(slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        def read(slots: NDArray[np.int64]) -> NDArray[np.float32]:
             return np.isin(view.column("speakers", slots), asked).astype(np.float32)
 
-        scores = score_of(candidates)
+        scores = read(candidates)
+
+        def score_of(slots: NDArray[np.int64]) -> NDArray[np.float32]:
+            at = np.minimum(np.searchsorted(candidates, slots), candidates.size - 1)
+            # Nearly always candidates are asked for, several times in a recall; what is known is not read again.
+            return scores[at] if np.array_equal(candidates[at], slots) else read(slots)
+
         share = float(scores.mean(dtype=np.float64))
         if share in (0.0, 1.0):
             return None

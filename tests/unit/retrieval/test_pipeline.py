@@ -352,3 +352,13 @@ def test_semantic_evidence_is_the_rise_above_the_mean(bank: NamespaceBank, make:
         result = SemanticChannel().search(make().analyse(ask("apple trees")).read(), view, 10)
     assert result is not None
     assert result.evidence == pytest.approx((result.scores[0] - result.mean) / (1 - result.mean), rel=1e-5)
+
+
+def test_the_embedder_may_begin_before_the_question_is_analysed(bank: NamespaceBank, make: Make) -> None:
+    recaller = make()
+    asked = ask("Who repairs clocks?")
+    coming = recaller.embed(asked.text)
+    assert (
+        recaller.recall(recaller.analyse(asked, coming=coming), bank).hits
+        == recaller.recall(recaller.analyse(asked), bank).hits
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from retrieval.channels.speaker import SpeakerChannel
@@ -62,3 +64,13 @@ def test_the_fusion_lifts_what_the_named_one_said() -> None:
         gain = dict(zip(after.slots.tolist(), after.scores.tolist(), strict=True))
         for slot, score in zip(before.slots.tolist(), before.scores.tolist(), strict=True):
             assert (gain[slot] > score) == (slot == 0)
+
+
+def test_what_nobody_listed_is_judged_as_what_was() -> None:
+    query = asked("What did Caroline paint?")
+    with view_of(MEMORIES) as view:
+        seeds = {"keyword": replace(found_by_both(query, view)["keyword"], slots=np.array([0, 3]))}
+        result = SpeakerChannel().search(query, view, 10, seeds)
+        assert result is not None
+        for slots in ([3, 0], [0, 1, 2, 3], [2], []):  # candidates, others among them, one alone, none
+            assert result.score_of(np.array(slots, np.int64)).tolist() == [float(slot == 0) for slot in slots]
