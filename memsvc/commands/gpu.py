@@ -139,8 +139,9 @@ def _answer(settings: Settings, device: Device, endpoint: str, closing: ExitStac
     serve_metrics(settings, follower.metrics, closing, say)
     follower.start()
     say("device: compiling kernels (longer the first time)")
-    keys = follower.bank.keys()
-    device.bank.warm_up({follower.bank.namespace(key).dim for key in keys}, [FEWEST_CANDIDATES])
+    dims = {follower.bank.namespace(key).dim for key in follower.bank.keys()}
+    dims.add(encode(["what do you remember?"]).shape[1])  # that of namespaces to come
+    device.bank.warm_up(dims, [FEWEST_CANDIDATES])
     gc.freeze()  # what is here stays: a collection that looks through it all would hold up every search
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
