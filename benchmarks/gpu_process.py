@@ -34,6 +34,7 @@ from gpu.device.bank import DeviceBank
 from gpu.device.pool import DevicePool
 from gpu.process.client import GpuClient
 from gpu.process.server import GpuServer
+from memsvc.commands.server import take_turns
 from retrieval.embedders import packaged
 from retrieval.embedders.batched_questions import BatchedQuestions
 
@@ -62,6 +63,7 @@ class Held:
 def main(argv: Sequence[str] | None = None) -> None:
     """Fill, serve, ask, save."""
     options = _options(argv)
+    take_turns()
     is_cuda = torch.cuda.is_available()
     devices = [torch.device("cuda", number) for number in range(options.devices)] if is_cuda else [torch.device("cpu")]
     begun = time.perf_counter()

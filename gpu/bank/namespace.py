@@ -347,22 +347,31 @@ class NamespaceBank:
         for segment in free:
             segment.release()
 
-    @contextmanager
-    def pinned(self) -> Iterator[Published]:
-        """What is published now; its pages stay until the context ends."""
+    def pin(self) -> Published:
+        """What is published now; its pages stay until it is given to `unpin`."""
         with self._lock:
             seen = self._published
             seen.current.pins += 1
             seen.history.pins += 1
+        return seen
+
+    def unpin(self, seen: Published) -> None:
+        """Ends what `pin` began."""
+        with self._lock:
+            seen.current.pins -= 1
+            seen.history.pins -= 1
+            idle = bool(self._retired)
+        if idle:
+            self._release_unpinned()
+
+    @contextmanager
+    def pinned(self) -> Iterator[Published]:
+        """What is published now; its pages stay until the context ends."""
+        seen = self.pin()
         try:
             yield seen
         finally:
-            with self._lock:
-                seen.current.pins -= 1
-                seen.history.pins -= 1
-                idle = bool(self._retired)
-            if idle:
-                self._release_unpinned()
+            self.unpin(seen)
 
     @contextmanager
     def view(self, scan: ScanFilter) -> Iterator[BankView]:

@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import product
 from typing import TypeVar
 
@@ -231,11 +231,15 @@ class DeviceBank:
 @contextmanager
 def _pinned(queries: Sequence[Q]) -> Iterator[dict[NamespaceBank, Published]]:
     """What is there now of each namespace of a batch, once for all its queries."""
-    with ExitStack() as pins:
-        yield {
-            namespace: pins.enter_context(namespace.pinned())
-            for namespace in dict.fromkeys(query.namespace for query in queries)
-        }
+    seen: dict[NamespaceBank, Published] = {}
+    try:
+        for query in queries:
+            if query.namespace not in seen:
+                seen[query.namespace] = query.namespace.pin()
+        yield seen
+    finally:
+        for namespace, pinned in seen.items():
+            namespace.unpin(pinned)
 
 
 def _worked(work: Work[Q], device: DeviceCopies, tasks: Sequence[Task[Q]]) -> Outcome[Q] | None:

@@ -1,7 +1,8 @@
 """The process that has the device: searches of many clients, all that wait in one launch.
 
-One thread takes what has arrived, has the questions among it embedded in one batch, and searches; what arrives
-meanwhile is the next batch. A namespace that must be brought up to date first waits beside, for the others go on.
+One thread takes what has arrived, and searches; what arrives meanwhile is the next batch. A second thread embeds the
+questions of a batch while the one before it is being searched. A namespace that must be brought up to date first waits
+beside, for the others go on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from socket import socketpair
 from typing import NamedTuple, Protocol
@@ -62,6 +63,13 @@ class _Waiting(NamedTuple):
     namespace: NamespaceBank
 
 
+class _Batch(NamedTuple):
+    """Searches with the vectors of their questions, which may still be on their way; None for one that has none."""
+
+    searches: Sequence[_Waiting]
+    vectors: Future[list[NDArray[np.float32] | None]]
+
+
 class _Bell:
     """Wakes a poll from another thread, or from a signal's handler. May be rung when it is closed."""
 
@@ -103,7 +111,7 @@ class GpuServer:
         Args:
             bank: the device; nobody else may search it.
             namespaces: what is searched.
-            encode: embeds questions; without it only vectors are answered.
+            encode: embeds questions, in a thread of its own; without it only vectors are answered.
         """
         self._bank = bank
         self._namespaces = namespaces
@@ -113,7 +121,9 @@ class GpuServer:
         self._ready: deque[_Waiting] = deque()
         self._failed: deque[tuple[bytes, Told]] = deque()
         self._bell = _Bell()
+        self._embedding: _Batch | None = None
         self._pool = ThreadPoolExecutor(_CATCHING_UP, thread_name_prefix="catching-up")
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encoding")
 
     def run(self, endpoint: str, listening: Callable[[], None] = lambda: None) -> None:
         """Answers until `stop`.
@@ -136,20 +146,36 @@ class GpuServer:
             poller.register(self._bell, zmq.POLLIN)
             try:
                 while not self._is_stopping:
-                    poller.poll(0 if self._ready else None)
+                    poller.poll(0 if self._ready or self._embedding else None)
                     self._bell.silence()
                     self._serve(socket)
+                if self._embedding is not None:
+                    self._answer(socket, self._embedding)
             finally:
                 self._pool.shutdown(wait=True, cancel_futures=True)
+                self._encoder.shutdown()
                 self._bell.close()
 
     def stop(self) -> None:
-        """Ends `run` after the launch that is under way; does nothing once it has ended."""
+        """Ends `run` after what is under way; does nothing once it has ended."""
         self._is_stopping = True
         self._bell.ring()
 
     def _serve(self, socket: zmq.Socket[bytes]) -> None:
-        """One launch for what has arrived."""
+        """Begins with what has arrived, and searches what came before it."""
+        before, self._embedding = self._embedding, None
+        now = self._begun(self._taken(socket))
+        if now is not None and not now.vectors.done():
+            now, self._embedding = None, now
+        while self._failed:
+            self.served.refused += 1
+            _tell(socket, *self._failed.popleft())
+        for batch in (before, now):
+            if batch is not None:
+                self._answer(socket, batch)
+
+    def _taken(self, socket: zmq.Socket[bytes]) -> list[_Waiting]:
+        """The searches that have arrived, as many as go into one launch."""
         batch = [self._ready.popleft() for _ in range(min(len(self._ready), _MOST))]
         for client, data in _arrived(socket, _MOST - len(batch)):
             try:
@@ -162,9 +188,19 @@ class GpuServer:
                 self._pool.submit(self._bring_up, client, asked, scan)
             else:
                 batch.append(_Waiting(client, asked, scan, namespace))
-        while self._failed:
-            self.served.refused += 1
-            _tell(socket, *self._failed.popleft())
+        return batch
+
+    def _begun(self, searches: Sequence[_Waiting]) -> _Batch | None:
+        """A batch whose questions are being embedded; at once if it has vectors alone. None if it is empty."""
+        if not searches:
+            return None
+        if self._encode is not None and any(one.asked.text for one in searches):
+            return _Batch(searches, self._encoder.submit(self._vectors, searches))
+        given: Future[list[NDArray[np.float32] | None]] = Future()
+        given.set_result(self._vectors(searches))
+        return _Batch(searches, given)
+
+    def _answer(self, socket: zmq.Socket[bytes], batch: _Batch) -> None:
         for waiting, told in self._answers(batch):
             self.served.refused += told.error != ""
             _tell(socket, waiting.client, told)
@@ -178,11 +214,11 @@ class GpuServer:
             self._ready.append(_Waiting(client, asked, scan, namespace))
         self._bell.ring()
 
-    def _answers(self, batch: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, Told]]:
+    def _answers(self, batch: _Batch) -> Iterator[tuple[_Waiting, Told]]:
         """Answers to a batch, in one search."""
         asked: list[_Waiting] = []
         queries: list[Query] = []
-        for waiting, vector in zip(batch, self._vectors(batch), strict=True):
+        for waiting, vector in zip(batch.searches, batch.vectors.result(), strict=True):
             dim = waiting.namespace.dim
             if vector is None or vector.shape != (dim,):
                 yield waiting, Told(waiting.asked.number, error=f"no vector of the namespace's dimension {dim}")

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.found import Device, NoDeviceError, open_device
+from memsvc.commands.server import take_turns
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
@@ -112,6 +113,7 @@ def run_gpu(settings: Settings, say: Say) -> None:
         StartupRefused: there is no socket to listen at, no device, or only SQLite, which one process owns.
     """
     configure_logging(settings)
+    take_turns()
     if settings.gpu_socket is None:
         raise StartupRefused("memsvc gpu needs MEMSVC_GPU_SOCKET, as ipc:///run/memsvc/gpu.sock")
     if make_url(settings.url).get_backend_name() == "sqlite":
@@ -139,7 +141,8 @@ def _answer(settings: Settings, device: Device, endpoint: str, closing: ExitStac
     serve_metrics(settings, follower.metrics, closing, say)
     follower.start()
     say("device: compiling kernels (longer the first time)")
-    dims = {follower.bank.namespace(key).dim for key in follower.bank.keys()}
+    keys = follower.bank.keys()
+    dims = {follower.bank.namespace(key).dim for key in keys}
     dims.add(encode(["what do you remember?"]).shape[1])  # that of namespaces to come
     device.bank.warm_up(dims, [FEWEST_CANDIDATES])
     gc.freeze()  # what is here stays: a collection that looks through it all would hold up every search

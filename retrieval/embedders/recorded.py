@@ -30,7 +30,7 @@ class _Record:
 
 
 class Recorded:
-    """Work in every recorded shape, on a CUDA device. One caller at a time."""
+    """Work in every recorded shape, on a CUDA device, beside what others do there. One caller at a time."""
 
     def __init__(self, torch: Any, work: Work, device: str) -> None:
         """Records; takes seconds."""
@@ -40,6 +40,8 @@ class Recorded:
         self._memory = torch.cuda.graph_pool_handle()  # only one record plays at a time
         with torch.inference_mode():
             self._records = {(rows, length): self._record(rows, length) for rows in _ROWS[::-1] for length in _LENGTHS}
+        torch.cuda.synchronize(device)
+        self._stream = torch.cuda.Stream(device)  # of its own: to wait for it is not to wait for a search
 
     def __call__(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """What the work makes of a batch, float32 `[n, dim]` on the host.
@@ -49,7 +51,7 @@ class Recorded:
         """
         n, length = ids.shape
         shape = fitting(n, length)
-        with self._torch.inference_mode():
+        with self._torch.inference_mode(), self._torch.cuda.stream(self._stream):
             if shape is None:
                 out = self._work(self._sent(ids), self._sent(mask))
             else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -165,6 +166,30 @@ def test_many_threads_get_their_own_answers(stand: Stand, client: GpuClient) -> 
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(20)))
+
+
+def test_questions_are_embedded_while_others_are_searched(
+    stand: Stand, client: GpuClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans: dict[str, list[tuple[float, float]]] = {"encode": [], "search": []}
+
+    def taking(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any) -> Any:
+            begun = time.perf_counter()
+            time.sleep(0.01)
+            done = work(*given)
+            spans[name].append((begun, time.perf_counter()))
+            return done
+
+        return run
+
+    monkeypatch.setattr(stand.server, "_encode", taking("encode", encode))
+    monkeypatch.setattr(stand.server, "_bank", SimpleNamespace(search=taking("search", stand.server._bank.search)))
+    texts = ["x" * n for n in range(1, 25)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda text: found(client, b"a", 5, text=text), texts))
+    assert answers == [best_of(stand.namespaces.banks[b"a"], query(len(text)), 5) for text in texts]
+    assert any(a < d and c < b for a, b in spans["encode"] for c, d in spans["search"])
 
 
 def test_a_namespace_that_is_behind_is_brought_up_first(stand: Stand, client: GpuClient) -> None:
