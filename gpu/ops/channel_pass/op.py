@@ -303,6 +303,5 @@ def _choose(batch: Plan, out: _Room) -> None:
     best groups, equal ones by place.
     """
     if batch.lists:
-        paged.select(
-            batch.pool, tuple(batch.as_queries), out.scored, out.best, out.certain, batch.most_chunks, in_order=True
-        )
+        cut = paged.Cut(tuple(batch.as_queries), batch.groups, batch.most_chunks)
+        paged.select(batch.pool, cut, out.scored, out.best, out.certain, in_order=True)

@@ -169,7 +169,7 @@ def plan(
     at_once = _RESCORED_AT_ONCE if wanted * b >= _RESCORED_AT_ONCE * _RESCORING_PROGRAMS else 1
     per_query = -(-wanted // at_once)
     first_chunks = [i * per_query for i in range(b + 1)]
-    table = np.zeros((10, exact.width_of(b)), np.int64)
+    table = np.zeros((12, exact.width_of(b)), np.int64)  # the last lines stay zeros, see `exact.Plan`
     table[[1, 7], : b + 1] = first, first_chunks
     table[[0, 2, 3, 4, 5, 8, 9], :b] = [
         [of.records.data_ptr() for of in coded],
@@ -195,7 +195,19 @@ def plan(
         part,
         wanted,
         chosen,
-        exact.Plan(tuple(of_chosen), None, tables[5:], first_chunks, per_query, at_once, (), tuple(masks)),
+        exact.Plan(
+            tuple(of_chosen),
+            None,
+            tables[5:10],
+            first_chunks,
+            per_query,
+            at_once,
+            at_once,
+            (),
+            tuple(masks),
+            tables[10].view(torch.int32)[: 1 + b],
+            tables[11, :b],
+        ),
         shared,
     )
 

@@ -91,8 +91,8 @@ def launch(
         if batch.first_chunks[-1]:
             kernel.attend[(batch.first_chunks[-1],)](
                 batch.namespaces[0].pool, launched, ordered, active, tables, n_groups, first, owners, masks,
-                b, b.bit_length(), largest, norms, moments, sums, broken, dim,
-                GROUPS=batch.groups, WIDTH=width, num_warps=min(16, max(4, width // 64)),
+                b, b.bit_length(), batch.per_chunk, largest, norms, moments, sums, broken, dim,
+                WIDTH=width, num_warps=min(16, max(4, width // 64)),
             )  # fmt: skip
         kernel.merge[(b, n_blocks)](
             first, largest, norms, moments, sums, active, launched, log_sums, entropies, moved, dim, n_blocks,

@@ -34,13 +34,13 @@ def attend(
     masks,
     n_queries,
     steps,
+    per_chunk,
     largest,
     norms,
     moments,
     sums,
     broken,
     dim,
-    GROUPS: tl.constexpr,
     WIDTH: tl.constexpr,
 ):
     """The softmax of one chunk of one query's namespace, not divided yet.
@@ -63,8 +63,8 @@ def attend(
     mask = mask_address.to(tl.pointer_type(tl.uint8))
     owner = tl.load(owners + query)
     beta = tl.load(betas + query)
-    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * GROUPS
-    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
+    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * per_chunk
+    last_group = tl.minimum(first_group + per_chunk, tl.load(n_groups + query).to(tl.int32))
     row = tl.arange(0, _GROUP)
     at = tl.arange(0, WIDTH)
     inside = at < dim

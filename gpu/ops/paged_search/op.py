@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,19 +18,27 @@ from gpu.ops.paged_search import triton_kernel
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
 GROUP = triton_kernel.GROUP
 RECORD = triton_kernel.RECORD
-_PROGRAMS, _SHARED_PROGRAMS = 2048, 8192
+_SHARED_PROGRAMS = 8192
 """So many programs keep a large device busy to the end; more only write more."""
-_LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
+_LARGEST_SHARED_CHUNK = 32
+_LARGEST_CHUNK, _SMALLEST_CHUNK = 128, 4
+_AT_ONCE, _MOST_TURNS = 4, 4
+"""Programs that a multiprocessor holds at a time, and how often it is filled, at most."""
+_PROCESSORS = 132
+"""Multiprocessors of a device that is not there to be asked."""
+_START = 2
+"""What it takes a program to begin and to end, in groups."""
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
-_BLOCK, _WARPS = 64, 4
+_BLOCK, _WARPS, _REGISTERS = 64, 4, 128
+"""Numbers of a row at a time, warps of a program, and registers of a thread at most: `_AT_ONCE` comes of these."""
 SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
 """Queries that one program takes: the matrix units want 16 at least."""
 _DOT_BLOCK, _DOT_WARPS = 64, 4
-_MOST_CHUNKS_COMPILED = 4096
-"""Of one query, that kernels are compiled for before anybody asks: a million rows alone."""
+_FEWEST_CHUNKS_CHOSEN, _MOST_CHUNKS_COMPILED = 1024, 4096
+"""Chunks of a query that a scan takes in its stride when it chooses, and that kernels are compiled for before they run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,8 @@ class Launched:
 
     Attributes:
         found: the best of what was looked into.
-        flags: int32 `[1 + b]`, `broken` and `certain` in one piece: waiting for the device once is enough.
+        flags: int32 `[1 + b]`, `broken` and `certain` in one piece: waiting for the device once is enough. Those of the
+            plan, unless others were given.
         scores: float32 `[n_chunks, groups, GROUP]`, in the order of the records; entries behind the last group of a
             query are not written.
     """
@@ -113,7 +124,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A batch as the kernels want it.
+    """A batch as the kernels want it, for one launch at a time.
 
     The queries are put in an order in which those of one namespace stand together, where they are many.
 
@@ -124,9 +135,12 @@ class Plan:
             addresses of the masks.
         first_chunks: those of each query, and the number of all.
         most_chunks: of one query.
-        groups: groups of a chunk.
+        per_chunk: groups of a chunk.
+        groups: a power of two, no less: groups that a chunk has room for.
         shared: runs of queries, behind all the others.
         masks: held as long as the plan.
+        flags: those of `Launched`; that a page belongs to somebody else stays true of a plan.
+        done: int64 `[b]`, zeros: counts the programs of each query that are done, while they run.
     """
 
     namespaces: tuple[PagedRows, ...]
@@ -134,9 +148,17 @@ class Plan:
     rows: torch.Tensor
     first_chunks: list[int]
     most_chunks: int
+    per_chunk: int
     groups: int
     shared: tuple[Run, ...]
     masks: tuple[torch.Tensor | None, ...]
+    flags: torch.Tensor
+    done: torch.Tensor
+
+    @property
+    def is_chosen_at_once(self) -> bool:
+        """Whether the scan chooses the best memories too: every query has a program that can, and is alone."""
+        return not self.shared and all(start < end for start, end in pairwise(self.first_chunks))
 
 
 def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None = None) -> Plan:
@@ -154,29 +176,68 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     order, shared = ordered(rows)
     rows = [rows[i] for i in order]
     masks = [None if masks is None else masks[i] for i in order]
-    n_groups = [of.records.shape[0] for of in rows]
-    groups = _LARGEST_CHUNK
-    programs = _SHARED_PROGRAMS if shared else _PROGRAMS
-    while groups > _SMALLEST_CHUNK and _work(n_groups, shared) < programs * groups:
-        groups //= 2
+    n_groups = np.array([of.records.shape[0] for of in rows], np.int64)
+    device = rows[0].records.device
+    per_chunk = _of_shared(n_groups, shared) if shared else _balanced(n_groups, _at_once(device))
     b = len(rows)
-    table = np.zeros((5, width_of(b)), np.int64)
+    width = width_of(b)
+    table = np.zeros((8, width), np.int64)  # the last lines stay zeros: flags, and what is done
     table[0, :b] = [of.records.data_ptr() for of in rows]
     table[1, :b] = n_groups
-    np.cumsum(-(-table[1, :b] // groups), out=table[2, 1 : b + 1])
+    np.cumsum(-(-n_groups // per_chunk), out=table[2, 1 : b + 1])
     table[3, :b] = [of.owner for of in rows]
     table[4, :b] = [0 if mask is None else mask.data_ptr() for mask in masks]
-    there = sent(rows[0].records.device, np.concatenate([table.ravel(), np.array(order)]))
+    table[5, :b] = order
+    there = sent(device, table)
     return Plan(
         tuple(rows),
-        None if order == sorted(order) else there[table.size :],
-        there[: table.size].view(table.shape),
+        None if order == sorted(order) else there[5, :b],
+        there[:5],
         table[2, : b + 1].tolist(),
-        -(-max(n_groups) // groups),
-        groups,
+        -(-int(n_groups.max()) // per_chunk),
+        per_chunk,
+        max(_SMALLEST_CHUNK, _power(per_chunk)),
         shared,
         tuple(masks),
+        there[6].view(torch.int32)[: 1 + b],
+        there[7, :b],
     )
+
+
+def _of_shared(n_groups: NDArray[np.int64], shared: Sequence[Run]) -> int:
+    """Groups of a chunk where some queries share the rows of a namespace: a power of two."""
+    groups = _LARGEST_SHARED_CHUNK
+    work = _work(n_groups.tolist(), shared)
+    while groups > _SMALLEST_CHUNK and work < _SHARED_PROGRAMS * groups:
+        groups //= 2
+    return groups
+
+
+def _balanced(n_groups: NDArray[np.int64], at_once: int) -> int:
+    """Groups of a chunk with which the programs of a batch end at about the same time.
+
+    Args:
+        n_groups: of each query.
+        at_once: programs that run at the same time. They take turns; the last turn should be as full as the others.
+    """
+    total, most = int(n_groups.sum()), max(int(n_groups.max()), 1)
+    turns = np.arange(1, _MOST_TURNS + 1)
+    even = -(-total // (turns * at_once))
+    pieces = np.maximum(most // np.maximum(even, 1), 1)  # of the largest namespace: a last one as long as the others
+    sizes = np.concatenate([even, -(-most // pieces), -(-most // (pieces + 1))])
+    sizes = np.unique(np.clip(sizes, _SMALLEST_CHUNK, _LARGEST_CHUNK))
+    programs = (-(-n_groups[:, None] // sizes)).sum(axis=0)
+    return int(sizes[np.argmin(-(-programs // at_once) * (sizes + _START))])
+
+
+@cache
+def _at_once(device: torch.device) -> int:
+    """Programs of `scan` that run at the same time."""
+    if device.type != "cuda":
+        return _AT_ONCE * _PROCESSORS
+    properties: Any = torch.cuda.get_device_properties(device)
+    processors: int = properties.multi_processor_count
+    return _AT_ONCE * processors
 
 
 def width_of(b: int) -> int:
@@ -289,7 +350,14 @@ def launch(queries: torch.Tensor, batch: Plan, k: int, flags: torch.Tensor | Non
         queries, batch, k: see `paged_search`.
         flags: see `score`.
     """
-    return choose(score(queries, batch, flags), batch, k)
+    if not batch.is_chosen_at_once:
+        return choose(score(queries, batch, flags), batch, k)
+    if batch.order is not None:
+        queries = queries[batch.order]
+    found = _room(queries.device, len(batch.namespaces), k)
+    scored = _scored(queries, batch, flags)
+    _scan(queries, batch, scored, found)
+    return Launched(found, scored.flags, scored.scores)
 
 
 def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None) -> Scored:
@@ -299,29 +367,64 @@ def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None)
         queries: float32 `[b, dim]`, in the order of the batch.
         batch: their namespaces.
         flags: those of `Launched`, zeros unless an earlier launch found a page that belongs to somebody else; None for
-            new ones.
+            the plan's own.
     """
-    device, dim, n = queries.device, queries.shape[1], len(batch.namespaces)
     if batch.order is not None:
         queries = queries[batch.order]
-    pool = batch.namespaces[0].pool
-    tables, n_groups, first, owners, masks = batch.rows
-    scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
-    group_best = torch.empty(scores.shape[:2], device=device)
-    chunk_best = torch.empty(scores.shape[:1], device=device)
-    flags = torch.zeros(1 + n, dtype=torch.int32, device=device) if flags is None else flags
-    out = (scores, group_best, chunk_best, flags[:1])
-    if alone := batch.first_chunks[batch.shared[0].first if batch.shared else n]:
-        kernel.scan[(alone,)](
-            pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), *out, dim,
-            GROUPS=batch.groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS,
-        )  # fmt: skip
+    scored = _scored(queries, batch, flags)
+    _scan(queries, batch, scored, None)
     if batch.shared:
         high = queries.half()
         low = ((queries - high.float()) * 2048).half()
         for run in batch.shared:
-            _launch_shared(run, batch, high, low, masks, out)
-    return Scored(scores, group_best, chunk_best, flags)
+            _launch_shared(run, batch, high, low, scored)
+    return scored
+
+
+def _scored(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None) -> Scored:
+    """Room for what a scan writes."""
+    device = queries.device
+    scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
+    group_best = torch.empty(scores.shape[:2], device=device)
+    chunk_best = torch.empty(scores.shape[:1], device=device)
+    return Scored(scores, group_best, chunk_best, batch.flags if flags is None else flags)
+
+
+def _room(device: torch.device, b: int, k: int) -> Found:
+    """Room for an answer."""
+    return Found(torch.empty((b, k), dtype=torch.int32, device=device), torch.empty((b, k), device=device))
+
+
+def _scan(queries: torch.Tensor, batch: Plan, scored: Scored, found: Found | None) -> None:
+    """Launches the scan for the queries that are alone in their namespace.
+
+    Args:
+        queries: in the plan's order.
+        batch, scored: see `score`.
+        found: where the best are to be written on the way, if every query of the plan has rows and is alone.
+    """
+    n, dim = queries.shape
+    alone = batch.first_chunks[batch.shared[0].first if batch.shared else n]
+    if not alone:
+        return
+    tables, n_groups, first, owners, masks = batch.rows
+    broken, certain = scored.flags[:1], scored.flags[1:]
+    out = (scored.scores, scored.chunk_best) if found is None else (found.slots, found.scores)  # not written if None
+    k = 1 if found is None else found.slots.shape[1]
+    chunks = 0 if found is None else max(_FEWEST_CHUNKS_CHOSEN, _power_of_four(batch.most_chunks))
+    kernel.scan[(alone,)](
+        batch.namespaces[0].pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), batch.per_chunk,
+        *scored.best, broken, batch.done, *out, certain, k, dim,
+        **_sizes(batch.groups, dim, chunks, k),
+    )  # fmt: skip
+
+
+def _sizes(groups: int, dim: int, chunks: int, k: int) -> dict[str, int]:
+    """The constants that `scan` is compiled for."""
+    return {
+        "GROUPS": groups, "BLOCK": _BLOCK, "BLOCKS": -(-dim // _BLOCK), "CHUNKS": chunks, "WIDTH": _power(k + _SPARE),
+        "num_warps": _WARPS, "maxnreg": _REGISTERS,
+    }  # fmt: skip
 
 
 def restrict(scored: Scored, batch: Plan, masks: torch.Tensor) -> None:
@@ -338,19 +441,18 @@ def restrict(scored: Scored, batch: Plan, masks: torch.Tensor) -> None:
     n = len(batch.namespaces)
     if batch.first_chunks[-1]:
         kernel.restrict[(batch.first_chunks[-1],)](
-            batch.namespaces[0].pool, tables, n_groups, first, masks, n, n.bit_length(), *scored.best,
-            GROUPS=batch.groups, num_warps=1,
+            batch.namespaces[0].pool, tables, n_groups, first, masks, n, n.bit_length(), batch.per_chunk,
+            *scored.best, GROUPS=batch.groups, num_warps=1,
         )  # fmt: skip
 
 
 def choose(scored: Scored, batch: Plan, k: int) -> Launched:
     """Launches the choice of the k best memories of each query."""
     tables, n_groups, first, _, _ = batch.rows
-    device, n = scored.scores.device, len(batch.namespaces)
-    found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
+    found = _room(scored.scores.device, len(batch.namespaces), k)
     launched = Launched(found, scored.flags, scored.scores)
-    pool = batch.namespaces[0].pool
-    select(pool, (tables, n_groups, first), scored.best, found, launched.certain, batch.most_chunks)
+    cut = Cut((tables, n_groups, first), batch.per_chunk, batch.most_chunks)
+    select(batch.namespaces[0].pool, cut, scored.best, found, launched.certain)
     return launched
 
 
@@ -372,12 +474,13 @@ def compiled(device: torch.device, dim: int, k: int) -> None:
     groups = _LARGEST_CHUNK
     while groups >= _SMALLEST_CHUNK:
         scored = torch.empty((1, groups, GROUP), device=device), queries[0], queries[0]
-        kernel.scan.warmup(
-            pool, queries, *numbers[:5], 0, 0, *scored, broken, dim,
-            GROUPS=groups, BLOCK=_BLOCK, BLOCKS=-(-dim // _BLOCK), num_warps=_WARPS, grid=(1,),
-        )  # fmt: skip
+        for chunks in (0, _FEWEST_CHUNKS_CHOSEN, _MOST_CHUNKS_COMPILED):
+            kernel.scan.warmup(
+                pool, queries, *numbers[:5], 0, 0, 0, *scored, broken, numbers[5], found.slots, found.scores, certain,
+                k, dim, **_sizes(groups, dim, chunks, k), grid=(1,),
+            )  # fmt: skip
         at_once = _FEWEST_QUERIES
-        while at_once <= _MOST_QUERIES:
+        while groups <= _LARGEST_SHARED_CHUNK and at_once <= _MOST_QUERIES:
             kernel.scan_shared.warmup(
                 pool, half, half, numbers, 0, 0, numbers[0], 0, 0, 0, 0, *scored, broken, dim,
                 GROUPS=groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=_DOT_WARPS,
@@ -387,20 +490,35 @@ def compiled(device: torch.device, dim: int, k: int) -> None:
         chunks = _power_of_four(1)
         while chunks <= _MOST_CHUNKS_COMPILED:
             kernel.select.warmup(
-                pool, *numbers[:3], *scored, found.slots, found.scores, certain, k,
+                pool, *numbers[:3], 0, *scored, found.slots, found.scores, certain, k,
                 GROUPS=groups, CHUNKS=chunks, WIDTH=_power(k + _SPARE), IN_ORDER=False, num_warps=4, grid=(1,),
             )  # fmt: skip
             chunks *= 4
         groups //= 2
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How lists of scores by row are cut.
+
+    Attributes:
+        tables: int64: addresses of the records of each list, `[n]` at least, numbers of groups, and first chunks
+            `[n + 1]`.
+        per_chunk: groups of a chunk.
+        most_chunks: of one list.
+    """
+
+    tables: tuple[torch.Tensor, ...]
+    per_chunk: int
+    most_chunks: int
+
+
 def select(
     pool: torch.Tensor,
-    of: tuple[torch.Tensor, ...],
+    cut: Cut,
     scored: tuple[torch.Tensor, ...],
     found: Found,
     certain: torch.Tensor,
-    most_chunks: int,
     *,
     in_order: bool = False,
 ) -> None:
@@ -408,39 +526,30 @@ def select(
 
     Args:
         pool: the memory that all pages lie in.
-        of: int64: addresses of the records of each list, `[n]` at least, numbers of groups, and first chunks `[n + 1]`.
+        cut: the lists.
         scored: scores `[chunks, groups, GROUP]`, the best of each group and of each chunk; what lies in groups and
             chunks whose best is -inf is not read.
         found: written.
         certain: int32 `[n]`, written: 1 where nothing was overlooked.
-        most_chunks: of one list.
         in_order: whether a row is a memory, and its slot its place; then no slots are read.
     """
     n, k = found.slots.shape
     kernel.select[(n,)](
-        pool, *of, *scored, found.slots, found.scores, certain, k,
-        GROUPS=scored[0].shape[1], CHUNKS=_power_of_four(most_chunks), WIDTH=_power(k + _SPARE), IN_ORDER=in_order,
+        pool, *cut.tables, cut.per_chunk, *scored, found.slots, found.scores, certain, k,
+        GROUPS=scored[0].shape[1], CHUNKS=_power_of_four(cut.most_chunks), WIDTH=_power(k + _SPARE), IN_ORDER=in_order,
         num_warps=4,
     )  # fmt: skip
 
 
-def _launch_shared(
-    run: Run,
-    batch: Plan,
-    high: torch.Tensor,
-    low: torch.Tensor,
-    masks: torch.Tensor,
-    out: tuple[torch.Tensor, ...],
-) -> None:
+def _launch_shared(run: Run, batch: Plan, high: torch.Tensor, low: torch.Tensor, scored: Scored) -> None:
     rows, dim = batch.namespaces[run.first], high.shape[1]
     at_once = min(_MOST_QUERIES, max(_FEWEST_QUERIES, _power(run.count)))
     first = batch.first_chunks[run.first]
     chunks = batch.first_chunks[run.first + 1] - first
     kernel.scan_shared[(chunks, -(-run.count // at_once))](
-        rows.pool, high, low, rows.records, rows.owner, rows.records.shape[0], masks, run.first, run.count,
-        first, chunks, *out,
-        dim, GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK),
-        num_warps=_DOT_WARPS,
+        rows.pool, high, low, rows.records, rows.owner, rows.records.shape[0], batch.rows[4], run.first, run.count,
+        first, chunks, *scored.best, scored.flags[:1], dim,
+        GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=_DOT_WARPS,
     )  # fmt: skip
 
 
@@ -450,7 +559,8 @@ def _sorted(query: int, batch: Plan, scores: torch.Tensor, found: Found) -> None
     records = batch.namespaces[query].records[: int(batch.rows[1, query])]
     own = torch.full((records.shape[0], GROUP), -1, dtype=torch.int32, device=records.device)
     kernel.read_slots[(records.shape[0],)](batch.namespaces[query].pool, records, own)
-    rows = scores[batch.first_chunks[query] :].reshape(-1, GROUP)[: records.shape[0]].flatten()
+    chunks = scores[batch.first_chunks[query] : batch.first_chunks[query + 1], : batch.per_chunk]
+    rows = chunks.reshape(-1, GROUP)[: records.shape[0]].flatten()
     own = own.flatten()
     known = rows > float("-inf")
     rows, own = rows[known], own[known].long()

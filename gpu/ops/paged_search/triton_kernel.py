@@ -70,7 +70,82 @@ def query_of(first_chunks, n_queries, steps, program):
     return low
 
 
-@triton.jit(do_not_specialize=["n_queries", "steps"])
+@triton.jit
+def _best_of(keys, picked, WIDTH: tl.constexpr):
+    """The indexes of the `WIDTH` greatest keys, int32 `[WIDTH]`, -1 where there are fewer, and the best score left."""
+    chosen = tl.full([WIDTH], -1, tl.int32)
+    for i in range(WIDTH):
+        top = tl.max(keys)
+        chosen = tl.where((picked == i) & (top != _LEAST), _index(top), chosen)
+        keys = tl.where(keys == top, _LEAST, keys)
+    rest = tl.max(keys)
+    return chosen, tl.where(rest == _LEAST, float("-inf"), _score(rest))
+
+
+@triton.jit
+def _choose(
+    query,
+    pool,
+    tables,
+    n_groups,
+    first_chunks,
+    per_chunk,
+    scores,
+    group_best,
+    chunk_best,
+    out_slots,
+    out_scores,
+    certain,
+    k,
+    GROUPS: tl.constexpr,
+    CHUNKS: tl.constexpr,
+    WIDTH: tl.constexpr,
+    IN_ORDER: tl.constexpr,
+):
+    """Writes the k best distinct memories of one query, see `select`."""
+    first = tl.load(first_chunks + query)
+    n_chunks = tl.load(first_chunks + query + 1) - first
+    groups = tl.load(n_groups + query)
+    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
+    picked = tl.arange(0, WIDTH)
+
+    at = tl.arange(0, CHUNKS)
+    best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
+    chunks, left = _best_of(tl.where(best > float("-inf"), _key(best, at), _LEAST), picked, WIDTH)
+
+    inner = tl.arange(0, GROUPS)
+    is_group = (chunks[:, None] >= 0) & (inner < per_chunk)[None, :]
+    is_group = is_group & (chunks[:, None] * per_chunk + inner[None, :] < groups)
+    place = chunks[:, None] * GROUPS + inner[None, :]
+    best = tl.load(group_best + first * GROUPS + place, is_group, float("-inf"))
+    chosen, beside = _best_of(tl.where(best > float("-inf"), _key(best, place), _LEAST), picked, WIDTH)
+    left = tl.maximum(left, beside)
+
+    row = tl.arange(0, _GROUP)
+    known = chosen >= 0
+    score = tl.load(
+        scores + (first * GROUPS + chosen).to(tl.int64)[:, None] * _GROUP + row[None, :], known[:, None], float("-inf")
+    )
+    found = score > float("-inf")
+    group = chosen // GROUPS * per_chunk + chosen % GROUPS
+    if IN_ORDER:
+        slot = group[:, None] * _GROUP + row[None, :]
+    else:
+        slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + group.to(tl.int64) * _RECORD + 1, known, 0) * 4
+        slot = tl.load(slots[:, None] + row[None, :], found, -1)
+    row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
+    worst = float("inf")
+    for i in range(k):
+        top = tl.max(row_keys)
+        is_there = top != _LEAST
+        worst = tl.where(is_there, _score(top), float("-inf"))
+        tl.store(out_slots + query * k + i, tl.where(is_there, _index(top), -1))
+        tl.store(out_scores + query * k + i, worst)
+        row_keys = tl.where(slot == _index(top), _LEAST, row_keys)  # other vectors of the same memory
+    tl.store(certain + query, ((left == float("-inf")) | (worst > left)).to(tl.int32))
+
+
+@triton.jit(do_not_specialize=["n_queries", "steps", "per_chunk", "k"])
 def scan(
     pool,
     queries,
@@ -81,16 +156,24 @@ def scan(
     masks,
     n_queries,
     steps,
+    per_chunk,
     scores,
     group_best,
     chunk_best,
     broken,
+    done,
+    out_slots,
+    out_scores,
+    certain,
+    k,
     dim,
     GROUPS: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
+    CHUNKS: tl.constexpr,
+    WIDTH: tl.constexpr,
 ):
-    """Score one chunk of one query's namespace.
+    """Score one chunk of one query's namespace; the last program of a query chooses its best memories.
 
     Args:
         pool: the start of the memory that all pages lie in, a multiple of 16.
@@ -101,10 +184,14 @@ def scan(
         owners: int64 `[b]`, who must own the pages.
         masks: int64 `[b]`, address of uint8 by slot, 1 for what is eligible; 0 for no mask.
         steps: how often `b` can be halved.
+        per_chunk: groups of a chunk, at most `GROUPS`.
         scores: float32 `[chunks, GROUPS, 32]`; -inf for rows that are dead, not eligible or not there.
         group_best, chunk_best: float32 `[chunks, GROUPS]` and `[chunks]`, the best of them.
         broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
+        done: int64 `[b]`, how many programs of a query have written what they found: zeros before and after.
+        out_slots, out_scores, certain, k: see `select`.
         BLOCK, BLOCKS: `BLOCK * BLOCKS >= dim`.
+        CHUNKS, WIDTH: see `select`; no `CHUNKS` if nothing is to be chosen.
     """
     program = tl.program_id(0)
     query = query_of(first_chunks, n_queries, steps, program)
@@ -112,8 +199,8 @@ def scan(
     mask_address = tl.load(masks + query)
     mask = mask_address.to(tl.pointer_type(tl.uint8))
     owner = tl.load(owners + query)
-    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * GROUPS
-    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
+    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * per_chunk
+    last_group = tl.minimum(first_group + per_chunk, tl.load(n_groups + query).to(tl.int32))
     row = tl.arange(0, _GROUP)
     column = tl.arange(0, BLOCK)
     is_masked = row * 0 + mask_address != 0
@@ -147,6 +234,16 @@ def scan(
         tl.store(group_best + place, top)
         best = tl.maximum(best, top)
     tl.store(chunk_best + program, best)
+    if CHUNKS > 0:
+        n_chunks = tl.load(first_chunks + query + 1) - tl.load(first_chunks + query)
+        tl.debug_barrier()  # one thread says for all of them that they have written
+        before = tl.atomic_add(done + query, 1, sem="acq_rel", scope="gpu")
+        if before == n_chunks - 1:
+            tl.store(done + query, 0)
+            _choose(
+                query, pool, tables, n_groups, first_chunks, per_chunk, scores, group_best, chunk_best,
+                out_slots, out_scores, certain, k, GROUPS, CHUNKS, WIDTH, False,
+            )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["owner", "n_groups", "first_query", "n_queries", "first_chunk", "n_chunks"])
@@ -234,7 +331,7 @@ def scan_shared(
     tl.store(chunk_best + place, best, is_query)
 
 
-@triton.jit(do_not_specialize=["n_queries", "steps"])
+@triton.jit(do_not_specialize=["n_queries", "steps", "per_chunk"])
 def restrict(
     pool,
     tables,
@@ -243,6 +340,7 @@ def restrict(
     masks,
     n_queries,
     steps,
+    per_chunk,
     scores,
     group_best,
     chunk_best,
@@ -251,7 +349,7 @@ def restrict(
     """Take the rows that a mask does not let through out of the scores of one chunk.
 
     Args:
-        tables, n_groups, first_chunks, masks, steps: see `scan`.
+        tables, n_groups, first_chunks, masks, steps, per_chunk: see `scan`.
         scores, group_best, chunk_best: see `scan`, which wrote them without masks; changed.
     """
     program = tl.program_id(0)
@@ -259,8 +357,8 @@ def restrict(
     mask_address = tl.load(masks + query)
     mask = mask_address.to(tl.pointer_type(tl.uint8))
     table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
-    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * GROUPS
-    last_group = tl.minimum(first_group + GROUPS, tl.load(n_groups + query).to(tl.int32))
+    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * per_chunk
+    last_group = tl.minimum(first_group + per_chunk, tl.load(n_groups + query).to(tl.int32))
     row = tl.arange(0, _GROUP)
     is_masked = row * 0 + mask_address != 0
     best = float("-inf")
@@ -279,12 +377,13 @@ def restrict(
     tl.store(chunk_best + program, best)
 
 
-@triton.jit(do_not_specialize=["k"])
+@triton.jit(do_not_specialize=["per_chunk", "k"])
 def select(
     pool,
     tables,
     n_groups,
     first_chunks,
+    per_chunk,
     scores,
     group_best,
     chunk_best,
@@ -302,63 +401,17 @@ def select(
     What a group or chunk without any score (a best of -inf) holds is not read.
 
     Args:
+        per_chunk: groups of a chunk, at most `GROUPS`.
         out_slots: int32 `[b, k]`, -1 where there are fewer; `out_scores`: float32 `[b, k]`, -inf there.
         certain: int32 `[b]`, 1 if nothing that was not looked at can belong to the answer.
         CHUNKS: a power of two, at least the most chunks of a query.
         WIDTH: a power of two, how many chunks, and groups, are looked into; > k.
         IN_ORDER: whether the slot of a row is its place; otherwise records say where slots are.
     """
-    query = tl.program_id(0)
-    first = tl.load(first_chunks + query)
-    n_chunks = tl.load(first_chunks + query + 1) - first
-    groups = tl.load(n_groups + query)
-    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
-    picked = tl.arange(0, WIDTH)
-
-    at = tl.arange(0, CHUNKS)
-    best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
-    keys = tl.where(best > float("-inf"), _key(best, at), _LEAST)
-    chunks = tl.full([WIDTH], -1, tl.int32)
-    for i in range(WIDTH):
-        top = tl.max(keys)
-        chunks = tl.where((picked == i) & (top != _LEAST), _index(top), chunks)
-        keys = tl.where(keys == top, _LEAST, keys)
-    rest = tl.max(keys)
-    left = tl.where(rest == _LEAST, float("-inf"), _score(rest))
-
-    inner = tl.arange(0, GROUPS)
-    group = chunks[:, None] * GROUPS + inner[None, :]
-    is_group = (chunks[:, None] >= 0) & (group < groups)
-    best = tl.load(group_best + first * GROUPS + group, is_group, float("-inf"))
-    group_keys = tl.where(best > float("-inf"), _key(best, group), _LEAST)
-    chosen = tl.full([WIDTH], -1, tl.int32)
-    for i in range(WIDTH):
-        top = tl.max(group_keys)
-        chosen = tl.where((picked == i) & (top != _LEAST), _index(top), chosen)
-        group_keys = tl.where(group_keys == top, _LEAST, group_keys)
-    rest = tl.max(group_keys)
-    left = tl.maximum(left, tl.where(rest == _LEAST, float("-inf"), _score(rest)))
-
-    row = tl.arange(0, _GROUP)
-    known = chosen >= 0
-    place = (first * GROUPS + chosen).to(tl.int64)
-    score = tl.load(scores + place[:, None] * _GROUP + row[None, :], known[:, None], float("-inf"))
-    found = score > float("-inf")
-    if IN_ORDER:
-        slot = chosen[:, None] * _GROUP + row[None, :]
-    else:
-        slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + chosen.to(tl.int64) * _RECORD + 1, known, 0) * 4
-        slot = tl.load(slots[:, None] + row[None, :], found, -1)
-    row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
-    worst = float("inf")
-    for i in range(k):
-        top = tl.max(row_keys)
-        is_there = top != _LEAST
-        worst = tl.where(is_there, _score(top), float("-inf"))
-        tl.store(out_slots + query * k + i, tl.where(is_there, _index(top), -1))
-        tl.store(out_scores + query * k + i, worst)
-        row_keys = tl.where(slot == _index(top), _LEAST, row_keys)  # other vectors of the same memory
-    tl.store(certain + query, ((left == float("-inf")) | (worst > left)).to(tl.int32))
+    _choose(
+        tl.program_id(0), pool, tables, n_groups, first_chunks, per_chunk, scores, group_best, chunk_best,
+        out_slots, out_scores, certain, k, GROUPS, CHUNKS, WIDTH, IN_ORDER,
+    )  # fmt: skip
 
 
 @triton.jit
