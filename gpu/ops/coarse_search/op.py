@@ -24,6 +24,10 @@ STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 """Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
 _TILES = {Tier.INT8: 128, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
+_RAISED_EVERY = {Tier.INT8: 0, Tier.INT4: 0, Tier.BIT1: 64}
+"""Stretches after which a scan looks which levels need not be counted any more; 0 where parts are few."""
+_REGISTERS = {Tier.INT8: None, Tier.INT4: None, Tier.BIT1: 80}
+"""Of a thread, at most; None where the compiler finds how many by itself."""
 _LEAST_WORDS, _MOST_WORDS, _WARPS = 16, 32, 4
 """Words of a row that neighbouring threads read at a time: 64 bytes at the least, 128 if that divides the row."""
 _SHARED_TILE, _SHARED_BLOCK, _SHARED_STAGES = 128, 128, 2
@@ -35,9 +39,6 @@ _FEWEST_QUERIES, _MOST_QUERIES = 16, {Tier.INT8: 64, Tier.INT4: 64, Tier.BIT1: 3
 _SMALLEST_BLOCK = 32
 """Bytes of a code that the matrix units take at a time at the least."""
 _WHOLE = 127
-_RESCORED_AT_ONCE, _RESCORING_PROGRAMS = 4, 256
-"""Parts that one program scores exactly: few, since each is a wait; and one alone unless there is that many programs'
-work."""
 _PARTS = {Tier.INT8: GROUP, Tier.INT4: GROUP, Tier.BIT1: 8}
 """Rows that are candidates together. Where many parts must be looked at smaller ones are read for the same bytes in
 greater number, which finds more; few are read fastest as whole groups."""
@@ -166,10 +167,11 @@ def plan(
     first = list(accumulate((of.records.shape[0] for of in coded), initial=0))
     device, b = coded[0].records.device, len(coded)
     chosen = torch.empty((b, wanted, exact.RECORD), dtype=torch.int64, device=device)
-    at_once = _RESCORED_AT_ONCE if wanted * b >= _RESCORED_AT_ONCE * _RESCORING_PROGRAMS else 1
-    per_query = -(-wanted // at_once)
+    groups = -(-wanted * part // GROUP)
+    per_chunk = exact.balanced(np.full(b, groups), device, 1)
+    per_query = -(-groups // per_chunk)
     first_chunks = [i * per_query for i in range(b + 1)]
-    table = np.zeros((12, exact.width_of(b)), np.int64)  # the last lines stay zeros, see `exact.Plan`
+    table = np.zeros((11, exact.width_of(b)), np.int64)  # the last line stays zeros, see `exact.Plan`
     table[[1, 7], : b + 1] = first, first_chunks
     table[[0, 2, 3, 4, 5, 8, 9], :b] = [
         [of.records.data_ptr() for of in coded],
@@ -201,12 +203,12 @@ def plan(
             tables[5:10],
             first_chunks,
             per_query,
-            at_once,
-            at_once,
+            per_chunk,
+            _power(per_chunk),
+            part,
             (),
             tuple(masks),
             tables[10].view(torch.int32)[: 1 + b],
-            tables[11, :b],
         ),
         shared,
     )
@@ -275,10 +277,9 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
     turned = queries @ turning(dim, device)
     asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
     levels = torch.empty((max(stretches, 1), parts), dtype=torch.int16, device=device)
-    zeros = torch.zeros(b * (triton_kernel.LEVELS + 2) + 1, dtype=torch.int32, device=device)
-    size = b * triton_kernel.LEVELS
-    histogram, flags, taken = zeros[:size], zeros[size : size + 1 + b], zeros[size + 1 + b :]
-    _scan(turned, batch, asked, (levels, histogram, flags[:1]))
+    zeros = torch.zeros(b * (triton_kernel.LEVELS + 3) + 1, dtype=torch.int32, device=device)
+    histogram, flags, taken, floors = zeros.split([b * triton_kernel.LEVELS, 1 + b, b, b])
+    _scan(turned, batch, asked, (levels, histogram), floors, flags[:1])
     last = torch.empty(b, dtype=torch.int32, device=device)
     unseen = torch.empty(b, device=device)
     kernel.choose[(b,)](histogram, last, unseen, batch.rescored.rows[1], batch.candidates, num_warps=4)
@@ -316,7 +317,14 @@ class _Asked:
         return _Asked(*(part[some] for part in self.parts()))
 
 
-def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Tensor, ...]) -> None:
+def _scan(
+    turned: torch.Tensor,
+    batch: Plan,
+    asked: _Asked,
+    out: tuple[torch.Tensor, ...],
+    floors: torch.Tensor,
+    broken: torch.Tensor,
+) -> None:
     """Levels of all groups: queries that are alone in their namespace, then the runs of the others."""
     tables, first, owners, _, _ = batch.table
     masks = batch.rescored.rows[4]
@@ -330,8 +338,10 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
         block = max(_LEAST_WORDS, min(_MOST_WORDS, words & -words))  # a power of two that divides the row, if one does
         kernel.scan[(batch.first_stretches[n_alone],)](
             one.pool, planes, asked.factors, asked.shifts, asked.steps, tables, first, owners, masks,
-            n_alone, n_alone.bit_length(), *out, width // 16, ROWS=_TILES[tier], PIECES=width // 16,
-            BLOCK=block, BLOCKS=-(-words // block), DP4A=_has_dp4a(one.pool), num_warps=_WARPS, **sizes,
+            n_alone, n_alone.bit_length(), *out, floors, batch.candidates, broken,
+            width // 16, ROWS=_TILES[tier], PIECES=width // 16,
+            BLOCK=block, BLOCKS=-(-words // block), PTX=_takes_ptx(one.pool), num_warps=_WARPS,
+            maxnreg=_REGISTERS[tier], RAISED_EVERY=_RAISED_EVERY[tier], **sizes,
         )  # fmt: skip
     block = min(_SHARED_BLOCK, max(_SMALLEST_BLOCK, _power(width)))
     for run in batch.shared:
@@ -342,7 +352,7 @@ def _scan(turned: torch.Tensor, batch: Plan, asked: _Asked, out: tuple[torch.Ten
         stretches = of.records.shape[0]
         kernel.scan_shared[(stretches, -(-run.count // at_once))](
             of.pool, planes, own.factors, own.shifts, own.steps, of.records, of.owner, masks[run.first :],
-            run.first, run.count, batch.first_stretches[run.first], stretches, *out, width,
+            run.first, run.count, batch.first_stretches[run.first], stretches, *out, broken, width,
             ROWS=_SHARED_TILE, QUERIES=at_once, BLOCK=block, BLOCKS=-(-width // block),
             MASKED=any(mask is not None for mask in batch.rescored.masks[members]),
             num_warps=_shared_warps(tier, at_once),
@@ -360,8 +370,8 @@ def _stages(tile_bytes: int, device: torch.device) -> int:
     return max(1, min(_SHARED_STAGES, room // tile_bytes))
 
 
-def _has_dp4a(pool: torch.Tensor) -> bool:
-    """Whether four products are one instruction where the codes lie; an interpreter takes them one by one."""
+def _takes_ptx(pool: torch.Tensor) -> bool:
+    """Whether instructions of NVIDIA's devices can be written where the codes lie; an interpreter has none of them."""
     return pool.is_cuda and torch.version.hip is None
 
 

@@ -124,17 +124,25 @@ def _tell(query, unit, total, square, rest, longest, factors, shifts, steps, los
 
 
 @triton.jit
-def _ones(word):
-    """How many bits of uint32 are set. The compiler knows the pattern and puts one instruction in its place."""
-    word = word - ((word >> 1) & 0x55555555)
-    word = (word & 0x33333333) + ((word >> 2) & 0x33333333)
-    word = (word + (word >> 4)) & 0x0F0F0F0F
-    return (word * 0x01010101) >> 24
+def _ones(word, PTX: tl.constexpr):
+    """How many bits of each int32 are set, int32; without `PTX` in the usual way, which an interpreter knows."""
+    if PTX:
+        count = tl.inline_asm_elementwise("popc.b32 $0, $1;", "=r,r", [word], dtype=tl.int32, is_pure=True, pack=1)
+    else:
+        bits = word.to(tl.uint32, bitcast=True)
+        bits = bits - ((bits >> 1) & 0x55555555)
+        bits = (bits & 0x33333333) + ((bits >> 2) & 0x33333333)
+        bits = (bits + (bits >> 4)) & 0x0F0F0F0F
+        count = ((bits * 0x01010101) >> 24).to(tl.int32)
+    return count
 
 
 @triton.jit
-def _dot_bits(codes, here, planes, pieces, ROWS: tl.constexpr, PIECES: tl.constexpr):
+def _dot_bits(codes, here, planes, pieces, ROWS: tl.constexpr, PIECES: tl.constexpr, PTX: tl.constexpr):
     """Sums of the query's whole numbers over the set bits of rows: float32 `[ROWS]`.
+
+    Three words are added bit by bit before their ones are counted, by a carry-save adder: two counts in place of three.
+    Counting is the slowest of these instructions (Mula, Kurz and Lemire 2018, arXiv:1611.07612).
 
     Args:
         codes: pointer to int32 `[ROWS, pieces, 4]`.
@@ -144,31 +152,37 @@ def _dot_bits(codes, here, planes, pieces, ROWS: tl.constexpr, PIECES: tl.conste
     """
     row = tl.arange(0, ROWS)
     word = tl.arange(0, 4)
-    ones = tl.zeros([ROWS, 4], tl.uint32)
-    twos = tl.zeros([ROWS, 4], tl.uint32)
-    fours = tl.zeros([ROWS, 4], tl.uint32)
-    eights = tl.zeros([ROWS, 4], tl.uint32)
-    # Counted apart: a count that is shifted at once is not recognised as one.
-    for piece in tl.static_range(PIECES):
+    total = tl.zeros([ROWS, 4], tl.int32)
+    for triple in tl.static_range(PIECES // 3):
+        at = codes + ((row[:, None] * pieces + 3 * triple) * 4 + word[None, :])
+        first = tl.load(at, here[:, None], 0)
+        second = tl.load(at + 4, here[:, None], 0)
+        third = tl.load(at + 8, here[:, None], 0)
+        for plane in tl.static_range(_PLANES):
+            asked = planes + (plane * PIECES + 3 * triple) * 4 + word
+            one = first & tl.load(asked)[None, :]
+            other = second & tl.load(asked + 4)[None, :]
+            last = third & tl.load(asked + 8)[None, :]
+            carry = (one & other) | (last & (one | other))
+            worth = (1 << plane) - (plane // (_PLANES - 1) << _PLANES)  # -8 of the highest
+            total += worth * _ones(one ^ other ^ last, PTX) + 2 * worth * _ones(carry, PTX)
+    for piece in tl.static_range(PIECES // 3 * 3, PIECES):
         bits = tl.load(codes + ((row[:, None] * pieces + piece) * 4 + word[None, :]), here[:, None], 0)
-        bits = bits.to(tl.uint32, bitcast=True)
-        plane = planes + piece * 4 + word
-        ones += _ones(bits & tl.load(plane).to(tl.uint32, bitcast=True)[None, :])
-        twos += _ones(bits & tl.load(plane + PIECES * 4).to(tl.uint32, bitcast=True)[None, :])
-        fours += _ones(bits & tl.load(plane + 2 * PIECES * 4).to(tl.uint32, bitcast=True)[None, :])
-        eights += _ones(bits & tl.load(plane + 3 * PIECES * 4).to(tl.uint32, bitcast=True)[None, :])
-    positive = (ones + 2 * twos + 4 * fours).to(tl.int32)
-    return tl.sum(positive - 8 * eights.to(tl.int32), axis=1).to(tl.float32)
+        for plane in tl.static_range(_PLANES):
+            asked = tl.load(planes + (plane * PIECES + piece) * 4 + word)[None, :]
+            worth = (1 << plane) - (plane // (_PLANES - 1) << _PLANES)  # -8 of the highest
+            total += worth * _ones(bits & asked, PTX)
+    return tl.sum(total, axis=1).to(tl.float32)
 
 
 @triton.jit
-def _dot_fours(a, b, total, DP4A: tl.constexpr):
+def _dot_fours(a, b, total, PTX: tl.constexpr):
     """`total` plus the sum of four products of whole numbers of 8 bits, for each pair of int32.
 
     Args:
-        DP4A: whether there is the one instruction that does it (any NVIDIA device has it; an interpreter does not).
+        PTX: whether the one instruction that does it can be written (for an NVIDIA device; an interpreter has none).
     """
-    if DP4A:
+    if PTX:
         found = tl.inline_asm_elementwise(
             "dp4a.s32.s32 $0, $1, $2, $3;", "=r,r,r,r", [a, b, total], dtype=tl.int32, is_pure=True, pack=1
         )
@@ -189,7 +203,7 @@ def _dot_levels(
     BITS: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
-    DP4A: tl.constexpr,
+    PTX: tl.constexpr,
 ):
     """Sums of the query's whole numbers times the levels of rows: float32 `[ROWS]`.
 
@@ -210,7 +224,7 @@ def _dot_levels(
         for plane in tl.static_range(8 // BITS):
             asked = tl.broadcast_to(tl.load(planes + plane * words + at, inside, 0)[None, :], [ROWS, BLOCK])
             held = part if BITS == 8 else (part >> (plane * BITS)) & 0x0F0F0F0F
-            total = _dot_fours(held, asked, total, DP4A)
+            total = _dot_fours(held, asked, total, PTX)
     return tl.sum(total, axis=1).to(tl.float32)
 
 
@@ -221,7 +235,7 @@ def _level(estimate, steps):
     return tl.minimum(tl.maximum(level, 0), _LEVELS - 1)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["wanted"])
 def scan(
     pool,
     planes,
@@ -236,6 +250,8 @@ def scan(
     halvings,
     levels,
     histogram,
+    floors,
+    wanted,
     broken,
     pieces,
     BITS: tl.constexpr,
@@ -245,7 +261,8 @@ def scan(
     PIECES: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
-    DP4A: tl.constexpr,
+    PTX: tl.constexpr,
+    RAISED_EVERY: tl.constexpr,
 ):
     """Estimate the rows of one stretch of one query's namespace.
 
@@ -261,12 +278,16 @@ def scan(
         masks: int64 `[b]`, address of uint8 by slot, 1 for what is eligible; 0 for no mask.
         halvings: how often `b` can be halved.
         levels: int16 `[stretches, PARTS]`, of the best row of each part, -1 where none counts.
-        histogram: int32 `[b, LEVELS]`, parts of each level are added.
+        histogram: int32 `[b, LEVELS]`, parts of each level are added, from the floor on.
+        floors: int32 `[b]`, zeros at first: levels below are of no use, for more parts than are wanted lie above.
+            Nearly all parts lie below, on few levels, and would wait for each other to be counted.
+        wanted: parts that are looked at again, at most.
         broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
         pieces: pieces of 16 bytes of a row's code, `PIECES`.
         PARTS: parts of a stretch at most.
         PART: rows of a part: a power of two from 4 to 32.
         ROWS: rows that are looked at in one step, a multiple of 32 that divides those of a stretch.
+        RAISED_EVERY: stretches of which the last one looks how far the floor can be raised; 0 if none does.
     """
     program = tl.program_id(0)
     query = exact.query_of(first_stretches, n_queries, halvings, program)
@@ -296,20 +317,26 @@ def scan(
         # Places and scales first: they are needed last, and are on their way while the codes are read.
         slot = tl.load(slots + row, here, -1)
         scale = tl.load(scales + row, here, 0.0)
+        floor = tl.load(floors + query, volatile=True) if RAISED_EVERY > 0 else 0
         codes = (pool + code_at).to(tl.pointer_type(tl.int32)) + first * pieces * 4
         if BITS == 1:
             asked = planes + query.to(tl.int64) * (_PLANES * PIECES * 4)
-            total = _dot_bits(codes, here, asked, pieces, ROWS, PIECES)
+            total = _dot_bits(codes, here, asked, pieces, ROWS, PIECES, PTX)
         else:
             asked = planes + query.to(tl.int64) * (8 // BITS * pieces * 4)
-            total = _dot_levels(codes, here, asked, pieces * 4, ROWS, BITS, BLOCK, BLOCKS, DP4A)
+            total = _dot_levels(codes, here, asked, pieces * 4, ROWS, BITS, BLOCK, BLOCKS, PTX)
         alive = here & (slot >= 0)
         alive = alive & (tl.load(mask + slot, alive & is_masked, 1) != 0)
         level = tl.where(alive, _level((factor * total - shift) * scale, step), -1)
         best = tl.max(tl.reshape(level, [ROWS // PART, PART]), axis=1)
         part = first // PART + tl.arange(0, ROWS // PART)
         tl.store(own_levels + part, best.to(tl.int16), part * PART < rows)
-        tl.atomic_add(counts + best, 1, best >= 0, sem="relaxed")
+        tl.atomic_add(counts + best, 1, best >= floor, sem="relaxed")
+    if RAISED_EVERY > 0:  # noqa: SIM102 - the one is settled when compiled, the other when run
+        if stretch % RAISED_EVERY == RAISED_EVERY - 1:
+            above = tl.cumsum(tl.load(counts + (_LEVELS - 1 - tl.arange(0, _LEVELS)), volatile=True), axis=0)
+            floor = _LEVELS - tl.sum((above <= wanted).to(tl.int32), axis=0)
+            tl.atomic_max(floors + query, floor, sem="relaxed")
 
 
 @triton.jit

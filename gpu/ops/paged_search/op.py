@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ _SHARED_PROGRAMS = 8192
 """So many programs keep a large device busy to the end; more only write more."""
 _LARGEST_SHARED_CHUNK = 32
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 128, 4
-_AT_ONCE, _MOST_TURNS = 4, 4
+_AT_ONCE, _MOST_TURNS = 3, 4
 """Programs that a multiprocessor holds at a time, and how often it is filled, at most."""
 _PROCESSORS = 132
 """Multiprocessors of a device that is not there to be asked."""
@@ -30,15 +29,15 @@ _START = 2
 """What it takes a program to begin and to end, in groups."""
 _SPARE = 2
 """Chunks and groups that are looked into beyond k: rounding, and memories with several vectors, cost some."""
-_BLOCK, _WARPS, _REGISTERS = 64, 4, 128
+_BLOCK, _WARPS, _REGISTERS = 128, 8, 80
 """Numbers of a row at a time, warps of a program, and registers of a thread at most: `_AT_ONCE` comes of these."""
 SHARED_FROM = 4
 """Queries of one namespace from which its rows are read once for all of them."""
 _FEWEST_QUERIES, _MOST_QUERIES = 16, 64
 """Queries that one program takes: the matrix units want 16 at least."""
 _DOT_BLOCK, _DOT_WARPS = 64, 4
-_FEWEST_CHUNKS_CHOSEN, _MOST_CHUNKS_COMPILED = 1024, 4096
-"""Chunks of a query that a scan takes in its stride when it chooses, and that kernels are compiled for before they run."""
+_MOST_CHUNKS_COMPILED = 4096
+"""Of one query, that kernels are compiled for before anybody asks: a million rows alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +136,10 @@ class Plan:
         most_chunks: of one query.
         per_chunk: groups of a chunk.
         groups: a power of two, no less: groups that a chunk has room for.
+        part: rows of a record at most: those of a group, or fewer where a group is put together of several records.
         shared: runs of queries, behind all the others.
         masks: held as long as the plan.
         flags: those of `Launched`; that a page belongs to somebody else stays true of a plan.
-        done: int64 `[b]`, zeros: counts the programs of each query that are done, while they run.
     """
 
     namespaces: tuple[PagedRows, ...]
@@ -150,15 +149,10 @@ class Plan:
     most_chunks: int
     per_chunk: int
     groups: int
+    part: int
     shared: tuple[Run, ...]
     masks: tuple[torch.Tensor | None, ...]
     flags: torch.Tensor
-    done: torch.Tensor
-
-    @property
-    def is_chosen_at_once(self) -> bool:
-        """Whether the scan chooses the best memories too: every query has a program that can, and is alone."""
-        return not self.shared and all(start < end for start, end in pairwise(self.first_chunks))
 
 
 def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None = None) -> Plan:
@@ -178,10 +172,10 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
     masks = [None if masks is None else masks[i] for i in order]
     n_groups = np.array([of.records.shape[0] for of in rows], np.int64)
     device = rows[0].records.device
-    per_chunk = _of_shared(n_groups, shared) if shared else _balanced(n_groups, _at_once(device))
+    per_chunk = _of_shared(n_groups, shared) if shared else balanced(n_groups, device)
     b = len(rows)
     width = width_of(b)
-    table = np.zeros((8, width), np.int64)  # the last lines stay zeros: flags, and what is done
+    table = np.zeros((7, width), np.int64)  # the last line stays zeros: flags
     table[0, :b] = [of.records.data_ptr() for of in rows]
     table[1, :b] = n_groups
     np.cumsum(-(-n_groups // per_chunk), out=table[2, 1 : b + 1])
@@ -197,10 +191,10 @@ def plan(rows: Sequence[PagedRows], masks: Sequence[torch.Tensor | None] | None 
         -(-int(n_groups.max()) // per_chunk),
         per_chunk,
         max(_SMALLEST_CHUNK, _power(per_chunk)),
+        GROUP,
         shared,
         tuple(masks),
         there[6].view(torch.int32)[: 1 + b],
-        there[7, :b],
     )
 
 
@@ -213,19 +207,21 @@ def _of_shared(n_groups: NDArray[np.int64], shared: Sequence[Run]) -> int:
     return groups
 
 
-def _balanced(n_groups: NDArray[np.int64], at_once: int) -> int:
+def balanced(n_groups: NDArray[np.int64], device: torch.device, least: int = _SMALLEST_CHUNK) -> int:
     """Groups of a chunk with which the programs of a batch end at about the same time.
 
     Args:
         n_groups: of each query.
-        at_once: programs that run at the same time. They take turns; the last turn should be as full as the others.
+        device: that will work.
+        least: groups of a chunk.
     """
     total, most = int(n_groups.sum()), max(int(n_groups.max()), 1)
-    turns = np.arange(1, _MOST_TURNS + 1)
+    at_once = _at_once(device)
+    turns = np.arange(1, _MOST_TURNS + 1)  # programs take turns; the last turn should be as full as the others
     even = -(-total // (turns * at_once))
     pieces = np.maximum(most // np.maximum(even, 1), 1)  # of the largest namespace: a last one as long as the others
     sizes = np.concatenate([even, -(-most // pieces), -(-most // (pieces + 1))])
-    sizes = np.unique(np.clip(sizes, _SMALLEST_CHUNK, _LARGEST_CHUNK))
+    sizes = np.unique(np.clip(sizes, least, _LARGEST_CHUNK))
     programs = (-(-n_groups[:, None] // sizes)).sum(axis=0)
     return int(sizes[np.argmin(-(-programs // at_once) * (sizes + _START))])
 
@@ -350,14 +346,7 @@ def launch(queries: torch.Tensor, batch: Plan, k: int, flags: torch.Tensor | Non
         queries, batch, k: see `paged_search`.
         flags: see `score`.
     """
-    if not batch.is_chosen_at_once:
-        return choose(score(queries, batch, flags), batch, k)
-    if batch.order is not None:
-        queries = queries[batch.order]
-    found = _room(queries.device, len(batch.namespaces), k)
-    scored = _scored(queries, batch, flags)
-    _scan(queries, batch, scored, found)
-    return Launched(found, scored.flags, scored.scores)
+    return choose(score(queries, batch, flags), batch, k)
 
 
 def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None) -> Scored:
@@ -371,8 +360,17 @@ def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None)
     """
     if batch.order is not None:
         queries = queries[batch.order]
-    scored = _scored(queries, batch, flags)
-    _scan(queries, batch, scored, None)
+    device, n = queries.device, len(batch.namespaces)
+    scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
+    group_best = torch.empty(scores.shape[:2], device=device)
+    chunk_best = torch.empty(scores.shape[:1], device=device)
+    scored = Scored(scores, group_best, chunk_best, batch.flags if flags is None else flags)
+    if alone := batch.first_chunks[batch.shared[0].first if batch.shared else n]:
+        kernel.scan[(alone,)](
+            batch.namespaces[0].pool, queries, *batch.rows, n, n.bit_length(), batch.per_chunk,
+            *scored.best, scored.flags[:1], queries.shape[1],
+            **_sizes(batch.groups, queries.shape[1], batch.part),
+        )  # fmt: skip
     if batch.shared:
         high = queries.half()
         low = ((queries - high.float()) * 2048).half()
@@ -381,48 +379,10 @@ def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None)
     return scored
 
 
-def _scored(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None) -> Scored:
-    """Room for what a scan writes."""
-    device = queries.device
-    scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
-    group_best = torch.empty(scores.shape[:2], device=device)
-    chunk_best = torch.empty(scores.shape[:1], device=device)
-    return Scored(scores, group_best, chunk_best, batch.flags if flags is None else flags)
-
-
-def _room(device: torch.device, b: int, k: int) -> Found:
-    """Room for an answer."""
-    return Found(torch.empty((b, k), dtype=torch.int32, device=device), torch.empty((b, k), device=device))
-
-
-def _scan(queries: torch.Tensor, batch: Plan, scored: Scored, found: Found | None) -> None:
-    """Launches the scan for the queries that are alone in their namespace.
-
-    Args:
-        queries: in the plan's order.
-        batch, scored: see `score`.
-        found: where the best are to be written on the way, if every query of the plan has rows and is alone.
-    """
-    n, dim = queries.shape
-    alone = batch.first_chunks[batch.shared[0].first if batch.shared else n]
-    if not alone:
-        return
-    tables, n_groups, first, owners, masks = batch.rows
-    broken, certain = scored.flags[:1], scored.flags[1:]
-    out = (scored.scores, scored.chunk_best) if found is None else (found.slots, found.scores)  # not written if None
-    k = 1 if found is None else found.slots.shape[1]
-    chunks = 0 if found is None else max(_FEWEST_CHUNKS_CHOSEN, _power_of_four(batch.most_chunks))
-    kernel.scan[(alone,)](
-        batch.namespaces[0].pool, queries, tables, n_groups, first, owners, masks, n, n.bit_length(), batch.per_chunk,
-        *scored.best, broken, batch.done, *out, certain, k, dim,
-        **_sizes(batch.groups, dim, chunks, k),
-    )  # fmt: skip
-
-
-def _sizes(groups: int, dim: int, chunks: int, k: int) -> dict[str, int]:
+def _sizes(groups: int, dim: int, part: int) -> dict[str, int]:
     """The constants that `scan` is compiled for."""
     return {
-        "GROUPS": groups, "BLOCK": _BLOCK, "BLOCKS": -(-dim // _BLOCK), "CHUNKS": chunks, "WIDTH": _power(k + _SPARE),
+        "GROUPS": groups, "BLOCK": _BLOCK, "BLOCKS": -(-dim // _BLOCK), "PART": part,
         "num_warps": _WARPS, "maxnreg": _REGISTERS,
     }  # fmt: skip
 
@@ -448,10 +408,11 @@ def restrict(scored: Scored, batch: Plan, masks: torch.Tensor) -> None:
 
 def choose(scored: Scored, batch: Plan, k: int) -> Launched:
     """Launches the choice of the k best memories of each query."""
-    tables, n_groups, first, _, _ = batch.rows
-    found = _room(scored.scores.device, len(batch.namespaces), k)
+    tables, n_records, first, _, _ = batch.rows
+    device, n = scored.scores.device, len(batch.namespaces)
+    found = Found(torch.empty((n, k), dtype=torch.int32, device=device), torch.empty((n, k), device=device))
     launched = Launched(found, scored.flags, scored.scores)
-    cut = Cut((tables, n_groups, first), batch.per_chunk, batch.most_chunks)
+    cut = Cut((tables, n_records, first), batch.per_chunk, batch.most_chunks, batch.part)
     select(batch.namespaces[0].pool, cut, scored.best, found, launched.certain)
     return launched
 
@@ -474,11 +435,9 @@ def compiled(device: torch.device, dim: int, k: int) -> None:
     groups = _LARGEST_CHUNK
     while groups >= _SMALLEST_CHUNK:
         scored = torch.empty((1, groups, GROUP), device=device), queries[0], queries[0]
-        for chunks in (0, _FEWEST_CHUNKS_CHOSEN, _MOST_CHUNKS_COMPILED):
-            kernel.scan.warmup(
-                pool, queries, *numbers[:5], 0, 0, 0, *scored, broken, numbers[5], found.slots, found.scores, certain,
-                k, dim, **_sizes(groups, dim, chunks, k), grid=(1,),
-            )  # fmt: skip
+        kernel.scan.warmup(
+            pool, queries, *numbers[:5], 0, 0, 0, *scored, broken, dim, **_sizes(groups, dim, GROUP), grid=(1,)
+        )
         at_once = _FEWEST_QUERIES
         while groups <= _LARGEST_SHARED_CHUNK and at_once <= _MOST_QUERIES:
             kernel.scan_shared.warmup(
@@ -491,7 +450,8 @@ def compiled(device: torch.device, dim: int, k: int) -> None:
         while chunks <= _MOST_CHUNKS_COMPILED:
             kernel.select.warmup(
                 pool, *numbers[:3], 0, *scored, found.slots, found.scores, certain, k,
-                GROUPS=groups, CHUNKS=chunks, WIDTH=_power(k + _SPARE), IN_ORDER=False, num_warps=4, grid=(1,),
+                GROUPS=groups, CHUNKS=chunks, WIDTH=_power(k + _SPARE), IN_ORDER=False, PART=GROUP,
+                num_warps=4, grid=(1,),
             )  # fmt: skip
             chunks *= 4
         groups //= 2
@@ -502,15 +462,17 @@ class Cut:
     """How lists of scores by row are cut.
 
     Attributes:
-        tables: int64: addresses of the records of each list, `[n]` at least, numbers of groups, and first chunks
+        tables: int64: addresses of the records of each list, `[n]` at least, how many it has, and first chunks
             `[n + 1]`.
         per_chunk: groups of a chunk.
         most_chunks: of one list.
+        part: rows of a record at most, see `Plan`.
     """
 
     tables: tuple[torch.Tensor, ...]
     per_chunk: int
     most_chunks: int
+    part: int = GROUP
 
 
 def select(
@@ -537,7 +499,7 @@ def select(
     kernel.select[(n,)](
         pool, *cut.tables, cut.per_chunk, *scored, found.slots, found.scores, certain, k,
         GROUPS=scored[0].shape[1], CHUNKS=_power_of_four(cut.most_chunks), WIDTH=_power(k + _SPARE), IN_ORDER=in_order,
-        num_warps=4,
+        PART=cut.part, num_warps=4,
     )  # fmt: skip
 
 
@@ -557,11 +519,10 @@ def _sorted(query: int, batch: Plan, scores: torch.Tensor, found: Found) -> None
     """Writes the answer of one query from the scores of all its rows."""
     k = found.slots.shape[1]
     records = batch.namespaces[query].records[: int(batch.rows[1, query])]
-    own = torch.full((records.shape[0], GROUP), -1, dtype=torch.int32, device=records.device)
-    kernel.read_slots[(records.shape[0],)](batch.namespaces[query].pool, records, own)
+    own = torch.full((records.shape[0], batch.part), -1, dtype=torch.int32, device=records.device).flatten()
+    kernel.read_slots[(records.shape[0],)](batch.namespaces[query].pool, records, own, PART=batch.part)
     chunks = scores[batch.first_chunks[query] : batch.first_chunks[query + 1], : batch.per_chunk]
-    rows = chunks.reshape(-1, GROUP)[: records.shape[0]].flatten()
-    own = own.flatten()
+    rows = chunks.reshape(-1)[: own.numel()]
     known = rows > float("-inf")
     rows, own = rows[known], own[known].long()
     best = torch.full((int(own.max()) + 1,), float("-inf"), device=rows.device)

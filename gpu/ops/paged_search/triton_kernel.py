@@ -36,6 +36,23 @@ def record_of(table, group):
 
 
 @triton.jit
+def _records_of(table, group, n_records, row, PART: tl.constexpr):
+    """`record_of` a group, or, where a group is put together of parts, the record of each of its rows."""
+    if PART == _GROUP:
+        vectors, slots, page, generation, rows = record_of(table, group)
+    else:
+        number = group * (_GROUP // PART) + row // PART
+        record = table + number.to(tl.int64) * _RECORD
+        here = number < n_records
+        vectors = tl.load(record, here, 0)
+        slots = tl.load(record + 1, here, 0)
+        page = tl.load(record + 2, here, 0)
+        generation = tl.load(record + 3, here, 0)
+        rows = tl.load(record + 4, here, 0).to(tl.int32)
+    return vectors, slots, page, generation, rows
+
+
+@triton.jit
 def _key(score, index):
     """A number that orders by score, then by index, the lower one first: int64, of float32 and int32 >= 0."""
     bits = score.to(tl.int32, bitcast=True)
@@ -82,75 +99,12 @@ def _best_of(keys, picked, WIDTH: tl.constexpr):
     return chosen, tl.where(rest == _LEAST, float("-inf"), _score(rest))
 
 
-@triton.jit
-def _choose(
-    query,
-    pool,
-    tables,
-    n_groups,
-    first_chunks,
-    per_chunk,
-    scores,
-    group_best,
-    chunk_best,
-    out_slots,
-    out_scores,
-    certain,
-    k,
-    GROUPS: tl.constexpr,
-    CHUNKS: tl.constexpr,
-    WIDTH: tl.constexpr,
-    IN_ORDER: tl.constexpr,
-):
-    """Writes the k best distinct memories of one query, see `select`."""
-    first = tl.load(first_chunks + query)
-    n_chunks = tl.load(first_chunks + query + 1) - first
-    groups = tl.load(n_groups + query)
-    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
-    picked = tl.arange(0, WIDTH)
-
-    at = tl.arange(0, CHUNKS)
-    best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
-    chunks, left = _best_of(tl.where(best > float("-inf"), _key(best, at), _LEAST), picked, WIDTH)
-
-    inner = tl.arange(0, GROUPS)
-    is_group = (chunks[:, None] >= 0) & (inner < per_chunk)[None, :]
-    is_group = is_group & (chunks[:, None] * per_chunk + inner[None, :] < groups)
-    place = chunks[:, None] * GROUPS + inner[None, :]
-    best = tl.load(group_best + first * GROUPS + place, is_group, float("-inf"))
-    chosen, beside = _best_of(tl.where(best > float("-inf"), _key(best, place), _LEAST), picked, WIDTH)
-    left = tl.maximum(left, beside)
-
-    row = tl.arange(0, _GROUP)
-    known = chosen >= 0
-    score = tl.load(
-        scores + (first * GROUPS + chosen).to(tl.int64)[:, None] * _GROUP + row[None, :], known[:, None], float("-inf")
-    )
-    found = score > float("-inf")
-    group = chosen // GROUPS * per_chunk + chosen % GROUPS
-    if IN_ORDER:
-        slot = group[:, None] * _GROUP + row[None, :]
-    else:
-        slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + group.to(tl.int64) * _RECORD + 1, known, 0) * 4
-        slot = tl.load(slots[:, None] + row[None, :], found, -1)
-    row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
-    worst = float("inf")
-    for i in range(k):
-        top = tl.max(row_keys)
-        is_there = top != _LEAST
-        worst = tl.where(is_there, _score(top), float("-inf"))
-        tl.store(out_slots + query * k + i, tl.where(is_there, _index(top), -1))
-        tl.store(out_scores + query * k + i, worst)
-        row_keys = tl.where(slot == _index(top), _LEAST, row_keys)  # other vectors of the same memory
-    tl.store(certain + query, ((left == float("-inf")) | (worst > left)).to(tl.int32))
-
-
-@triton.jit(do_not_specialize=["n_queries", "steps", "per_chunk", "k"])
+@triton.jit(do_not_specialize=["n_queries", "steps", "per_chunk"])
 def scan(
     pool,
     queries,
     tables,
-    n_groups,
+    n_records,
     first_chunks,
     owners,
     masks,
@@ -161,25 +115,19 @@ def scan(
     group_best,
     chunk_best,
     broken,
-    done,
-    out_slots,
-    out_scores,
-    certain,
-    k,
     dim,
     GROUPS: tl.constexpr,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
-    CHUNKS: tl.constexpr,
-    WIDTH: tl.constexpr,
+    PART: tl.constexpr,
 ):
-    """Score one chunk of one query's namespace; the last program of a query chooses its best memories.
+    """Score one chunk of one query's namespace.
 
     Args:
         pool: the start of the memory that all pages lie in, a multiple of 16.
         queries: float32 `[b, dim]`.
-        tables: int64 `[b]`, address of each namespace's records, int64 `[n_groups, RECORD]`.
-        n_groups: int64 `[b]`.
+        tables: int64 `[b]`, address of each namespace's records, int64 `[n_records, RECORD]`.
+        n_records: int64 `[b]`, how many each has.
         first_chunks: int64 `[b + 1]`, ascending.
         owners: int64 `[b]`, who must own the pages.
         masks: int64 `[b]`, address of uint8 by slot, 1 for what is eligible; 0 for no mask.
@@ -188,10 +136,8 @@ def scan(
         scores: float32 `[chunks, GROUPS, 32]`; -inf for rows that are dead, not eligible or not there.
         group_best, chunk_best: float32 `[chunks, GROUPS]` and `[chunks]`, the best of them.
         broken: int32 `[1]`, set to 1 if a page belongs to somebody else.
-        done: int64 `[b]`, how many programs of a query have written what they found: zeros before and after.
-        out_slots, out_scores, certain, k: see `select`.
         BLOCK, BLOCKS: `BLOCK * BLOCKS >= dim`.
-        CHUNKS, WIDTH: see `select`; no `CHUNKS` if nothing is to be chosen.
+        PART: rows that a record speaks of at most: 32, or fewer where groups are put together of several records.
     """
     program = tl.program_id(0)
     query = query_of(first_chunks, n_queries, steps, program)
@@ -200,31 +146,40 @@ def scan(
     mask = mask_address.to(tl.pointer_type(tl.uint8))
     owner = tl.load(owners + query)
     first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * per_chunk
-    last_group = tl.minimum(first_group + per_chunk, tl.load(n_groups + query).to(tl.int32))
+    count = tl.load(n_records + query).to(tl.int32)
+    last_group = tl.minimum(first_group + per_chunk, (count * PART + _GROUP - 1) // _GROUP)
     row = tl.arange(0, _GROUP)
+    inner = row % PART
     column = tl.arange(0, BLOCK)
     is_masked = row * 0 + mask_address != 0
     best = float("-inf")
-    vector_at, slot_at, page_at, generation, rows = record_of(table, first_group)
+    vector_at, slot_at, page_at, generation, rows = _records_of(table, first_group, count, row, PART)
     for group in range(first_group, last_group):
         header = pool.to(tl.pointer_type(tl.int64)) + page_at * 2
-        owned = (tl.load(header) == owner) & (tl.load(header + 1) == generation)
-        if not owned:
-            tl.store(broken, 1)
-            rows = 0
-        here = row < rows
-        vectors = pool.to(tl.pointer_type(tl.float16)) + vector_at * 8
+        if PART == _GROUP:
+            owned = (tl.load(header) == owner) & (tl.load(header + 1) == generation)
+            if not owned:
+                tl.store(broken, 1)
+                rows = 0
+        else:
+            owned = (tl.load(header, rows > 0, 0) == owner) & (tl.load(header + 1, rows > 0, 0) == generation)
+            tl.store(broken + row * 0, 1, (rows > 0) & ~owned)
+            rows = tl.where(owned, rows, 0)
+        here = inner < rows
+        vectors = pool.to(tl.pointer_type(tl.float16)) + (row * 0 + vector_at * 8)[:, None]
         slots = pool.to(tl.pointer_type(tl.int32)) + slot_at * 4
         # The next record is on its way while the vectors of this group are read.
-        vector_at, slot_at, page_at, generation, rows = record_of(table, tl.minimum(group + 1, last_group - 1))
+        vector_at, slot_at, page_at, generation, rows = _records_of(
+            table, tl.minimum(group + 1, last_group - 1), count, row, PART
+        )
         total = tl.zeros([_GROUP, BLOCK], tl.float32)
         for block in tl.static_range(BLOCKS):
             at = block * BLOCK + column
             inside = at < dim
             asked = tl.load(queries + query * dim + at, inside, 0.0)
-            part = tl.load(vectors + (row[:, None] * dim + at[None, :]), here[:, None] & inside[None, :], 0.0)
+            part = tl.load(vectors + (inner[:, None] * dim + at[None, :]), here[:, None] & inside[None, :], 0.0)
             total += part.to(tl.float32) * asked[None, :]
-        slot = tl.load(slots + row, here, -1)
+        slot = tl.load(slots + inner, here, -1)
         alive = here & (slot >= 0)
         alive = alive & (tl.load(mask + slot, alive & is_masked, 1) != 0)  # no branch: one would hold up the next group
         score = tl.where(alive, tl.sum(total, axis=1), float("-inf"))
@@ -234,16 +189,6 @@ def scan(
         tl.store(group_best + place, top)
         best = tl.maximum(best, top)
     tl.store(chunk_best + program, best)
-    if CHUNKS > 0:
-        n_chunks = tl.load(first_chunks + query + 1) - tl.load(first_chunks + query)
-        tl.debug_barrier()  # one thread says for all of them that they have written
-        before = tl.atomic_add(done + query, 1, sem="acq_rel", scope="gpu")
-        if before == n_chunks - 1:
-            tl.store(done + query, 0)
-            _choose(
-                query, pool, tables, n_groups, first_chunks, per_chunk, scores, group_best, chunk_best,
-                out_slots, out_scores, certain, k, GROUPS, CHUNKS, WIDTH, False,
-            )  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["owner", "n_groups", "first_query", "n_queries", "first_chunk", "n_chunks"])
@@ -381,7 +326,7 @@ def restrict(
 def select(
     pool,
     tables,
-    n_groups,
+    n_records,
     first_chunks,
     per_chunk,
     scores,
@@ -395,6 +340,7 @@ def select(
     CHUNKS: tl.constexpr,
     WIDTH: tl.constexpr,
     IN_ORDER: tl.constexpr,
+    PART: tl.constexpr,
 ):
     """The k best distinct memories of one query, or of one of its lists (`gpu/ops/channel_pass`).
 
@@ -407,18 +353,57 @@ def select(
         CHUNKS: a power of two, at least the most chunks of a query.
         WIDTH: a power of two, how many chunks, and groups, are looked into; > k.
         IN_ORDER: whether the slot of a row is its place; otherwise records say where slots are.
+        PART: see `scan`.
     """
-    _choose(
-        tl.program_id(0), pool, tables, n_groups, first_chunks, per_chunk, scores, group_best, chunk_best,
-        out_slots, out_scores, certain, k, GROUPS, CHUNKS, WIDTH, IN_ORDER,
-    )  # fmt: skip
+    query = tl.program_id(0)
+    first = tl.load(first_chunks + query)
+    n_chunks = tl.load(first_chunks + query + 1) - first
+    groups = (tl.load(n_records + query) * PART + _GROUP - 1) // _GROUP
+    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
+    picked = tl.arange(0, WIDTH)
+
+    at = tl.arange(0, CHUNKS)
+    best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
+    chunks, left = _best_of(tl.where(best > float("-inf"), _key(best, at), _LEAST), picked, WIDTH)
+
+    inner = tl.arange(0, GROUPS)
+    is_group = (chunks[:, None] >= 0) & (inner < per_chunk)[None, :]
+    is_group = is_group & (chunks[:, None] * per_chunk + inner[None, :] < groups)
+    place = chunks[:, None] * GROUPS + inner[None, :]
+    best = tl.load(group_best + first * GROUPS + place, is_group, float("-inf"))
+    chosen, beside = _best_of(tl.where(best > float("-inf"), _key(best, place), _LEAST), picked, WIDTH)
+    left = tl.maximum(left, beside)
+
+    row = tl.arange(0, _GROUP)
+    known = chosen >= 0
+    score = tl.load(
+        scores + (first * GROUPS + chosen).to(tl.int64)[:, None] * _GROUP + row[None, :], known[:, None], float("-inf")
+    )
+    found = score > float("-inf")
+    group = chosen // GROUPS * per_chunk + chosen % GROUPS
+    if IN_ORDER:
+        slot = group[:, None] * _GROUP + row[None, :]
+    else:
+        record = group.to(tl.int64)[:, None] * (_GROUP // PART) + (row // PART)[None, :]
+        at = tl.load(table + record * _RECORD + 1, found, 0) * 4 + (row % PART)[None, :]
+        slot = tl.load(pool.to(tl.pointer_type(tl.int32)) + at, found, -1)
+    row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
+    worst = float("inf")
+    for i in range(k):
+        top = tl.max(row_keys)
+        is_there = top != _LEAST
+        worst = tl.where(is_there, _score(top), float("-inf"))
+        tl.store(out_slots + query * k + i, tl.where(is_there, _index(top), -1))
+        tl.store(out_scores + query * k + i, worst)
+        row_keys = tl.where(slot == _index(top), _LEAST, row_keys)  # other vectors of the same memory
+    tl.store(certain + query, ((left == float("-inf")) | (worst > left)).to(tl.int32))
 
 
 @triton.jit
-def read_slots(pool, records, out):
-    """The memory of each row of one group, int32 `[n_groups, 32]`; rows that are not there are left as they are."""
-    group = tl.program_id(0)
-    row = tl.arange(0, _GROUP)
-    slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(records + group * _RECORD + 1) * 4
-    here = row < tl.load(records + group * _RECORD + 4)
-    tl.store(out + group * _GROUP + row, tl.load(slots + row, here, -1), here)
+def read_slots(pool, records, out, PART: tl.constexpr):
+    """The memory of each row of one record, int32 `[n_records, PART]`; rows that are not there are left as they are."""
+    record = tl.program_id(0).to(tl.int64)
+    row = tl.arange(0, PART)
+    slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(records + record * _RECORD + 1) * 4
+    here = row < tl.load(records + record * _RECORD + 4)
+    tl.store(out + record * PART + row, tl.load(slots + row, here, -1), here)

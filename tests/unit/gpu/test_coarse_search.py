@@ -202,7 +202,8 @@ def test_levels_are_those_of_the_best_estimates(tier: Tier, count: int) -> None:
     histogram = torch.zeros((count, triton_kernel.LEVELS), dtype=torch.int32, device=DEVICE)
     broken = torch.zeros(1, dtype=torch.int32, device=DEVICE)
     asked = op._Asked(batch.bounds[0], *torch.empty((4, count), device=DEVICE))
-    op._scan(queries @ op.turning(DIM, DEVICE), batch, asked, (levels, histogram, broken))
+    floors = torch.zeros(count, dtype=torch.int32, device=DEVICE)
+    op._scan(queries @ op.turning(DIM, DEVICE), batch, asked, (levels, histogram), floors, broken)
     whole = 7 if count == 1 and tier is Tier.BIT1 else 127
     for i, query in enumerate(queries.cpu().numpy()):
         best = group_bests(
@@ -219,6 +220,33 @@ def test_levels_are_those_of_the_best_estimates(tier: Tier, count: int) -> None:
         assert histogram[i].tolist() == counted.tolist()
 
 
+def test_levels_of_no_use_are_not_counted_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(13)
+    rows = Rows(pool(), rng, 120, Tier.BIT1)
+    queries = queries_of(rng, 1)
+    batch = planned([rows], 3, candidates=2, part=4)
+    assert batch.first_stretches[-1] > 1
+    answers = []
+    for every in (0, 1):
+        monkeypatch.setitem(op._RAISED_EVERY, Tier.BIT1, every)
+        found = coarse_search(queries, batch, 3)
+        chosen = batch.chosen[0, :, 0].sort().values.tolist()
+        answers.append((found.slots.tolist(), found.scores.tolist(), chosen))
+    assert answers[0] == answers[1]
+    parts = op.STRETCHES[Tier.BIT1] // 4
+    levels = torch.full((batch.first_stretches[-1], parts), -2, dtype=torch.int16, device=DEVICE)
+    histogram = torch.zeros((1, triton_kernel.LEVELS), dtype=torch.int32, device=DEVICE)
+    floors, broken = torch.zeros((2, 1), dtype=torch.int32, device=DEVICE)
+    asked = op._Asked(batch.bounds[0], *torch.empty((4, 1), device=DEVICE))
+    op._scan(queries @ op.turning(DIM, DEVICE), batch, asked, (levels, histogram), floors, broken)
+    own = levels[levels >= 0].long()
+    counted = torch.bincount(own, minlength=triton_kernel.LEVELS)
+    floor = int(floors)
+    assert floor > 0
+    assert histogram[0, floor:].tolist() == counted[floor:].tolist()
+    assert int(histogram[0, floor - 1 :].sum()) > batch.candidates
+
+
 def test_many_queries_of_one_namespace_beside_others() -> None:
     rng = np.random.default_rng(2)
     memory, tier = pool(), Tier.INT4
@@ -229,7 +257,8 @@ def test_many_queries_of_one_namespace_beside_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tier", "dim"), [(Tier.BIT1, 1), (Tier.INT8, 7), (Tier.INT8, 200), (Tier.INT4, 300), (Tier.BIT1, 300)]
+    ("tier", "dim"),
+    [(Tier.BIT1, 1), (Tier.INT8, 7), (Tier.INT8, 200), (Tier.INT4, 300), (Tier.BIT1, 300), (Tier.BIT1, 520)],
 )
 def test_dimensions_that_fill_no_word_and_no_block(tier: Tier, dim: int) -> None:
     rng = np.random.default_rng(dim)
