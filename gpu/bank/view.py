@@ -19,7 +19,7 @@ from gpu.bank.layouts import ARENAS, ERASED_EPOCH, TIERS, Arena, row_words
 from gpu.bank.nearest import EXACT, DenseBest, Nearest
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
 from gpu.bank.sequences import Ordered, by_sequence, ordered
-from gpu.bank.tables import rows_of
+from gpu.bank.tables import Corpus, rows_of
 from gpu.ops.bm25_scan.op import bm25_scan
 from gpu.ops.coded_scan.op import coded_of, coded_scan
 from gpu.ops.context_scores.op import context_scores
@@ -37,7 +37,8 @@ class BankView:
 
     Attributes:
         scan: the filter.
-        n_documents: current memories of the namespace, whatever the filter (the corpus of BM25).
+        n_documents: current memories of the namespace (the corpus of BM25), whatever the filter; without those that
+            repeat others if the filter leaves all of them out.
         mean_length: their mean number of term tokens.
     """
 
@@ -45,15 +46,14 @@ class BankView:
         self,
         segments: tuple[SegmentSnapshot, ...],
         scan: ScanFilter,
-        n_documents: int,
-        total_length: int,
+        corpus: Corpus,
         document_frequency: Callable[[NDArray[np.uint32]], NDArray[np.int64]],
         nearest: Nearest = EXACT,
         locate: Callable[[NDArray[np.uint8]], NDArray[np.int64]] | None = None,
     ) -> None:
         self.scan = scan
-        self.n_documents = n_documents
-        self.mean_length = total_length / n_documents if n_documents else 0.0
+        self.n_documents = corpus.n_memories
+        self.mean_length = corpus.total_length / corpus.n_memories if corpus.n_memories else 0.0
         self._document_frequency = document_frequency
         self._nearest = nearest
         self._locate = locate
@@ -233,7 +233,7 @@ class BankView:
         return max_sim(columns["codes"], offsets, tokens)
 
     def document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Number of current memories that hold each term, whatever their state and the filter; int64 `[q]`."""
+        """How many of the corpus, the memories that `n_documents` counts, hold each term; int64 `[q]`."""
         counts = self._document_frequency(term_ids)
         # A write after this snapshot may have counted already.
         return np.minimum(counts, self.n_documents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from gpu.bank.records import Kind, State
 from lifecycle.extract import Said
@@ -336,6 +336,53 @@ def ask(service: Service, text: str, **more: Any) -> list[UUID]:
         PATH, text, more.pop("top_k", 10), frozenset(), None, None, None, None, None, Profile.FAST, None, None, **more
     )
     return [one.hit.memory_id for one in service.container.recall(service.tenant_id, question).found]
+
+
+def archive(service: Service, clock: HeldClock, memories: Iterable[UUID]) -> None:
+    """Has the policy archive certain memories and nothing else."""
+    short = update(MEMORY).where(MEMORY.c.id.in_(list(memories))).values(stability_s=1.0)
+    service.container.database.write(lambda connection: connection.execute(short))
+    clock.move(60.0)
+    below = {"warm": None, "cold": None, "archived": 0.1}
+    service.container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0, "below": below}, {})
+    service.container.jobs.ask(service.author, PATH, "fade", is_dry=False)
+    service.container.scheduler.round()
+
+
+def scored(service: Service, text: str, **more: Any) -> list[tuple[UUID, float, float]]:
+    """What somebody wrote among the hits, with scores, and how sure the answer is."""
+    question = Question(PATH, text, 10, frozenset(), None, None, None, None, None, Profile.FAST, None, None, **more)
+    answer = service.container.recall(service.tenant_id, question)
+    return [(one.id, one.hit.score, answer.confidence) for one in answer.found if not one.is_made]
+
+
+def test_what_somebody_wrote_is_ranked_as_if_nothing_had_been_made(service: Service, clock: HeldClock) -> None:
+    by_day = days(service, 7)
+    texts = ["Ada We saw garden bicycle violin kitchen in Town3", "number 9", "Town5 number 21 violin", "Who saw what?"]
+    before = [scored(service, text) for text in texts]
+    consolidate(service)
+    assert [scored(service, text) for text in texts] == before
+    # Of two days nothing is left but gists; what is active is still ranked as if these were not there.
+    archive(service, clock, [one for day in (2, 3) for one in by_day[day]])
+    alone = {"derived": {"exists": False}}
+    without = [scored(service, text, condition=parse(alone), raw_condition=alone) for text in texts]
+    assert [[one[:2] for one in hits] for hits in map(partial(scored, service), texts)] == [
+        [one[:2] for one in hits][: len(now)]
+        for hits, now in zip(without, map(partial(scored, service), texts), strict=True)
+    ]
+
+
+def test_a_gist_stands_where_it_belongs_once_its_sources_are_archived(service: Service, clock: HeldClock) -> None:
+    by_day = days(service, 7)
+    consolidate(service)
+    gists, below = made(service), links(service)
+    text = "Ada We saw garden bicycle violin kitchen in Town3"
+    assert not set(ask(service, text)) & set(gists)
+    archive(service, clock, by_day[3])
+    found = ask(service, text)
+    (gist,) = set(found) & set(gists)
+    assert leaves(below, gist) - {gist} == set(by_day[3])
+    assert found[0] == gist
 
 
 def test_gists_stand_behind_all_that_somebody_wrote(service: Service) -> None:
