@@ -25,8 +25,9 @@ from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.memories.erasing import JobEraser
 from memsvc.models import Relation
-from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOMBSTONE, VERSION
+from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, TOMBSTONE, VERSION
 from memsvc.recall.service import Question
+from retrieval.pipeline import Recaller
 from retrieval.types import Profile
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
 
@@ -349,11 +350,11 @@ def archive(service: Service, clock: HeldClock, memories: Iterable[UUID]) -> Non
     service.container.scheduler.round()
 
 
-def scored(service: Service, text: str, **more: Any) -> list[tuple[UUID, float, float]]:
-    """What somebody wrote among the hits, with scores, and how sure the answer is."""
-    question = Question(PATH, text, 10, frozenset(), None, None, None, None, None, Profile.FAST, None, None, **more)
-    answer = service.container.recall(service.tenant_id, question)
-    return [(one.id, one.hit.score, answer.confidence) for one in answer.found if not one.is_made]
+def scored(service: Service, text: str, **more: Any) -> list[tuple[UUID, float]]:
+    """What somebody wrote among the hits, with its scores."""
+    asked = Question(PATH, text, 10, frozenset(), None, None, None, None, None, Profile.FAST, None, None)
+    found = service.container.recall(service.tenant_id, replace(asked, **more)).found
+    return [(one.id, one.hit.score) for one in found if not one.is_made]
 
 
 def test_what_somebody_wrote_is_ranked_as_if_nothing_had_been_made(service: Service, clock: HeldClock) -> None:
@@ -362,14 +363,48 @@ def test_what_somebody_wrote_is_ranked_as_if_nothing_had_been_made(service: Serv
     before = [scored(service, text) for text in texts]
     consolidate(service)
     assert [scored(service, text) for text in texts] == before
-    # Of two days nothing is left but gists; what is active is still ranked as if these were not there.
-    archive(service, clock, [one for day in (2, 3) for one in by_day[day]])
-    alone = {"derived": {"exists": False}}
-    without = [scored(service, text, condition=parse(alone), raw_condition=alone) for text in texts]
-    assert [[one[:2] for one in hits] for hits in map(partial(scored, service), texts)] == [
-        [one[:2] for one in hits][: len(now)]
-        for hits, now in zip(without, map(partial(scored, service), texts), strict=True)
-    ]
+    # Of two days gists alone are left: they take places, and change nothing of what is written and active.
+    archive(service, clock, [*by_day[2], *by_day[3]])
+    written = {"derived": {"exists": False}}
+    for text in texts:
+        found = scored(service, text)
+        assert found == scored(service, text, condition=parse(written), raw_condition=written)[: len(found)]
+
+
+def test_a_second_search_is_made_only_where_made_ones_may_be_missed(
+    service: Service, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recaller = service.container.recaller
+    searched: list[int] = []
+
+    def counted(analysed: Any, *others: Any) -> Any:
+        searched.append(analysed.query.top_k)
+        return Recaller.recall(recaller, analysed, *others)
+
+    def searches(text: str, **more: Any) -> int:
+        searched.clear()
+        ask(service, text, **more)
+        return len(searched)
+
+    by_day = days(service, 7)
+    monkeypatch.setattr(recaller, "recall", counted)
+    assert searches("violin in Town3", top_k=40) == 1  # nothing was made
+    consolidate(service)
+    assert searches("violin in Town3") == 1
+    assert searches("violin in Town3", top_k=40) == 2
+    archive(service, clock, by_day[3])
+    assert searches("violin in Town3") == 2
+    assert searches("violin in Town3", descends=True) == 3
+    assert searches("What is a violin?") == 1  # what is true in general
+
+
+def test_roll_ups_have_no_token_codes(service: Service) -> None:
+    written = days(service, 7)
+    consolidate(service)
+    with service.container.database.read() as connection:
+        coded = set(connection.execute(select(TOKEN_EMBEDDING.c.memory_id)).scalars())
+    assert not coded & set(made(service))
+    assert coded <= {one for ids in written.values() for one in ids}
 
 
 def test_a_gist_stands_where_it_belongs_once_its_sources_are_archived(service: Service, clock: HeldClock) -> None:
