@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank import batches
+from gpu.bank.corpus import Corpus, CorpusCounts
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
 from gpu.bank.layouts import LIVE_EPOCH, TIERS, Tier, token_bytes
@@ -19,7 +20,7 @@ from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, RecordBatch, State, no_links
 from gpu.bank.segment import Segment, SegmentSnapshot
-from gpu.bank.tables import Corpus, MemoryIndex, TermCounts, rows_of
+from gpu.bank.tables import MemoryIndex, rows_of
 from gpu.bank.view import BankView
 
 _COMPACT_FROM = 32
@@ -29,14 +30,7 @@ _DEAD_SHARE = 0.25
 _OBJECT_BYTES = 2048
 """What Python keeps about an empty namespace, counted as allocated."""
 _CHUNK = 8192
-"""Rows, or terms, that are worked on at a time."""
-_STATES = max(State) + 1
-_NOWHERE = np.empty(0, np.int64)
-_NO_TERMS = np.empty(0, np.uint32)
-
-
-def _corpus(batch: RecordBatch) -> Corpus:
-    return Corpus(len(batch), int(batch.lengths.sum(dtype=np.int64)))
+"""Rows that are worked on at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +69,16 @@ class NamespaceBank:
         if dim < 1:
             raise ValueError("dim must be positive")
         self.dim = dim
-        self._repeating = np.array(repeating, np.uint64)
         self.applied_seq = 0
         self.nearest: Nearest = EXACT
         self.key: Hashable = None
         self._pool = pool
         self._write_lock = threading.RLock()
-        self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
+        self._lock = threading.Lock()  # held for microseconds: what is published, pins
         self._index_lock = threading.Lock()  # held while the index changes, or is read by others than the writer
         self._retired: list[Segment] = []
         self._watchers: tuple[Callable[[NamespaceBank], None], ...] = ()
-        self._terms = TermCounts()
-        self._repeated_terms = TermCounts()  # of the same those that memories have which repeat others
+        self._counts = CorpusCounts(repeating)
         self._reset()
 
     def _reset(self) -> None:
@@ -98,9 +90,6 @@ class NamespaceBank:
             self._indexed: Segment | None = self._current  # None while the index is made anew
         self._versions = MemoryIndex(by_version=True)
         self._replaced = 0  # rows of the current segment that are dead and still hold their bytes
-        self._corpus = Corpus()
-        self._repeats = Corpus()
-        self._states = np.zeros(_STATES, np.int64)
         self._publish()
 
     @property
@@ -114,7 +103,7 @@ class NamespaceBank:
 
     def number_in(self, state: State) -> int:
         """Number of current memories in a state."""
-        return int(self._states[state])
+        return self._counts.number_in(state)
 
     def put(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Insert or replace memories.
@@ -182,42 +171,10 @@ class NamespaceBank:
             first = self._current.append(batch)
             with self._index_lock:
                 self._index.add(hashes, first)
-            self._count(batch)
+            self._counts.add(batch)
         else:
             self._add_history(batch, anew=anew)
         self._publish()
-
-    def _count(self, batch: RecordBatch) -> None:
-        """Count new current rows."""
-        terms, repeats = self._repeated(batch)
-        self._in_portions(self._terms.add, batch.term_ids)
-        self._in_portions(self._repeated_terms.add, terms)
-        self._corpus += _corpus(batch)
-        self._repeats += repeats
-        self._states += np.bincount(batch.states, minlength=_STATES)
-
-    def _uncount(self, batch: RecordBatch) -> None:
-        """Take rows that are current no more out of the counts."""
-        terms, repeats = self._repeated(batch)
-        self._in_portions(self._terms.subtract, batch.term_ids)
-        self._in_portions(self._repeated_terms.subtract, terms)
-        self._corpus -= _corpus(batch)
-        self._repeats -= repeats
-        self._states -= np.bincount(batch.states, minlength=_STATES)
-
-    def _in_portions(self, change: Callable[[NDArray[np.uint32]], None], terms: NDArray[np.uint32]) -> None:
-        """Change counts so that readers never wait long."""
-        for at in range(0, terms.shape[0], _CHUNK):
-            with self._lock:
-                change(terms[at : at + _CHUNK])
-
-    def _repeated(self, batch: RecordBatch) -> tuple[NDArray[np.uint32], Corpus]:
-        """The terms of a batch's memories that repeat others, and how many these are."""
-        marks = np.flatnonzero(np.isin(batch.pairs, self._repeating)) if self._repeating.size else _NOWHERE
-        if not marks.size:
-            return _NO_TERMS, Corpus()
-        repeats = batches.take(batch, np.unique(np.searchsorted(batch.pair_offsets, marks, side="right") - 1))
-        return repeats.term_ids, _corpus(repeats)
 
     def _replace(self, batch: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
         """Take the current rows at ascending slots out, which the batch replaces; older versions go to the history."""
@@ -234,7 +191,7 @@ class NamespaceBank:
         """Take rows out of the tables."""
         with self._index_lock:
             self._index.remove(hashes, slots)
-        self._uncount(old)
+        self._counts.subtract(old)
 
     def _add_history(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Append closed versions of distinct memories, without their links; one that is there stays, or makes room."""
@@ -348,9 +305,7 @@ class NamespaceBank:
             with self._retired_held() as retired:
                 for segment in (*old, *retired):
                     segment.wipe()
-            with self._lock:
-                self._terms.clear()
-                self._repeated_terms.clear()
+            self._counts.clear()
             self._reset()
             self._tell()
             with self._lock:
@@ -363,7 +318,7 @@ class NamespaceBank:
             self._epoch += 1
             self._published = Published(
                 self._current, self._history, self._current.snapshot(self._epoch), self._history.snapshot(self._epoch),
-                self._corpus, self._repeats,
+                self._counts.every, self._counts.repeats,
             )  # fmt: skip
 
     @contextmanager
@@ -419,23 +374,14 @@ class NamespaceBank:
         """The same of what was pinned before."""
         segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
         locate = partial(self._locate, seen.current) if scan.as_of_us is None else None
-        alone = bool(seen.repeats.n_memories) and set(self._repeating.tolist()) <= set(scan.no_pairs)
-        corpus = seen.corpus - seen.repeats if alone else seen.corpus
-        frequency = self._frequency_alone if alone else self._document_frequency
+        corpus, frequency = seen.corpus, self._counts.frequency
+        if self._counts.without_repeats(scan):
+            corpus, frequency = corpus - seen.repeats, self._counts.frequency_without_repeats
         view = BankView(segments, scan, corpus, frequency, self.nearest, locate)
         try:
             yield view
         finally:
             view.close()
-
-    def _document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-        with self._lock:
-            return self._terms.get(term_ids)
-
-    def _frequency_alone(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Without what repeats others. A write that is under way may have been counted in one table alone."""
-        with self._lock:
-            return np.asarray(np.maximum(self._terms.get(term_ids) - self._repeated_terms.get(term_ids), 0))
 
     def _locate(self, segment: Segment, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Where memories are in a segment now, perhaps in rows that are newer than a reader; -1 for what is not known.
@@ -465,8 +411,7 @@ class NamespaceBank:
         with self._write_lock:
             segments = sum(s.memory_bytes() for s in (self._current, self._history, *self._retired))
             tables = self._index.memory_bytes() + self._versions.memory_bytes()
-            counts = self._terms.memory_bytes() + self._repeated_terms.memory_bytes() + self._states.nbytes
-            return segments + tables + counts + _OBJECT_BYTES
+            return segments + tables + self._counts.memory_bytes() + _OBJECT_BYTES
 
     def vector_bytes(self) -> dict[Tier, int]:
         """Bytes of the live rows' vectors by how exactly they are kept, closed versions included."""

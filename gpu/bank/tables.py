@@ -6,8 +6,6 @@ that nothing of a deleted key stays behind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,22 +82,6 @@ class MemoryIndex:
     def memory_bytes(self) -> int:
         """Bytes allocated."""
         return self._hashes.nbytes + self._slots.nbytes
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """How many current memories there are, and how many term tokens they have together."""
-
-    n_memories: int = 0
-    total_length: int = 0
-
-    def __add__(self, more: Corpus) -> Corpus:
-        """Both together."""
-        return Corpus(self.n_memories + more.n_memories, self.total_length + more.total_length)
-
-    def __sub__(self, fewer: Corpus) -> Corpus:
-        """What is left without some of it."""
-        return Corpus(self.n_memories - fewer.n_memories, self.total_length - fewer.total_length)
 
 
 class TermCounts:

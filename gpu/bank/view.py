@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from gpu.bank.batches import positions
 from gpu.bank.coding import decoded
+from gpu.bank.corpus import Corpus
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ARENAS, ERASED_EPOCH, TIERS, Arena, row_words
 from gpu.bank.nearest import EXACT, DenseBest, Nearest
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
 from gpu.bank.sequences import Ordered, by_sequence, ordered
-from gpu.bank.tables import Corpus, rows_of
+from gpu.bank.tables import rows_of
 from gpu.ops.bm25_scan.op import bm25_scan
 from gpu.ops.coded_scan.op import coded_of, coded_scan
 from gpu.ops.context_scores.op import context_scores

@@ -7,6 +7,7 @@ import pytest
 from gpu.bank.bank import Bank
 from gpu.bank.batches import take
 from gpu.bank.coding import coded
+from gpu.bank.corpus import Corpus
 from gpu.bank.errors import DimensionError, SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import fingerprints
@@ -43,8 +44,7 @@ def buffers(bank: Bank) -> Iterator[bytes]:
     for namespace in map(bank.namespace, bank.keys()):
         for segment in (namespace._current, namespace._history, *namespace._retired):
             yield from (page.buffer.tobytes() for pages in segment.lists for page in pages.table.pages)
-        for counts in (namespace._terms, namespace._repeated_terms):
-            yield from (array.tobytes() for array in counts.arrays())
+        yield from (array.tobytes() for array in namespace._counts.arrays())
 
 
 def test_a_newer_version_closes_the_older(namespace: NamespaceBank) -> None:
@@ -440,7 +440,7 @@ def test_a_filter_without_what_repeats_others_has_a_corpus_without_it() -> None:
     namespace.compact()
     other.erase(made.memory_ids)
     assert corpus(namespace, alone, terms) == corpus(namespace, EVERYTHING, terms) == corpus(other, EVERYTHING, terms)
-    assert not any(counts.any() for counts in namespace._repeated_terms.arrays())
+    assert namespace._counts.repeats == Corpus()
 
 
 def test_memories_are_counted_by_state(namespace: NamespaceBank) -> None:
