@@ -5,9 +5,14 @@
    without it (what is found if the turns are out of reach). Recall@10 of the turn that tells the detail, and how many
    memories lie below the hits of a question, which are all that a descent reads.
    Resident bytes are those of a bank that holds nothing but what is active, against one that holds the turns. (The
-   server's own bank still holds archived rows; it is what a bank without them would hold.)
+   server's own bank still holds archived rows; it is what a bank without them would hold. What it takes itself is
+   given beside that.)
 2. A set of real conversations is asked with and without gists beside the turns: nDCG@10 over every fourth question that
-   has an answer, profile fast; a gist is never a right answer.
+   has an answer, profile fast; a gist is never a right answer. Also in how many answers the turns are the same ones in
+   the same order, of all and of those to questions that do not ask what is true in general (gists have no place of
+   their own there).
+
+The parts run side by side.
 
 Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_consolidation --data FOLDER
 """
@@ -21,7 +26,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +41,7 @@ from benchmarks._results import save
 from benchmarks.models_data import load
 from benchmarks.quality.measures import interval, percent, ranked
 from gpu.bank.bank import Bank
-from gpu.bank.records import State
+from gpu.bank.records import Kind, State
 from memsvc.core.settings import Settings
 from memsvc.index.loader import load_memories
 from memsvc.memories.draft import Draft
@@ -44,6 +51,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.recall.descent import below_hits
 from memsvc.recall.service import Question
 from memsvc.wiring import Container
+from retrieval.analysis.analyser import TextAnalyser
 from retrieval.types import Profile
 
 DAYS, SEED, ASKED = 90, 1, 200
@@ -100,6 +108,10 @@ class _Store:
         )
         return [one.hit.memory_id for one in self.container.recall(self.author.tenant_id, question).found]
 
+    def is_general(self, text: str) -> bool:
+        """Whether a question asks what is true in general."""
+        return TextAnalyser().question(text, self.clock.now()).kind_hint is Kind.SEMANTIC
+
     def made(self, path: str, *, derived: bool) -> list[UUID]:
         """Active memories that were made, or those that were not, in whatever state."""
         with self.container.database.read() as connection:
@@ -123,6 +135,14 @@ class _Store:
             bank.put(load_memories(connection, namespace, dim, memories))
         return bank.memory_bytes()
 
+    def server_bytes(self, path: str) -> int:
+        """Bytes of the namespace in the server's own bank."""
+        with self.container.database.read() as connection:
+            namespace = namespaces.find(connection, self.author.tenant_id, path)
+        if namespace is None:
+            raise RuntimeError("there is no such namespace")
+        return self.container.keeper.catch_up(namespace.key, namespace.head_seq).memory_bytes()
+
     def close(self) -> None:
         """End everything."""
         self.container.close()
@@ -134,15 +154,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
     parser.add_argument("--set", default="locomo_dev", help="set of part 2")
     options = parser.parse_args()
-    structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
     figures: dict[str, Any] = {}
-    for ratio in RATIOS:
-        figures[f"stream, ratio {ratio}"] = stream(ratio)
-        print(ratio, figures[f"stream, ratio {ratio}"], flush=True)
-    figures[options.set] = beside(options.data, options.set)
-    print(options.set, figures[options.set])
+    with ProcessPoolExecutor(len(RATIOS) + 1, mp_context=get_context("spawn"), initializer=_quiet) as side_by_side:
+        parts = {f"stream, ratio {ratio}": side_by_side.submit(stream, ratio) for ratio in RATIOS}
+        parts[options.set] = side_by_side.submit(beside, options.data, options.set)
+        for name, part in parts.items():
+            figures[name] = part.result()
+            print(name, figures[name], flush=True)
     command = "python -m benchmarks.lifecycle_consolidation --data FOLDER"
     print(save("lifecycle_consolidation", figures, command=command, seed=SEED))
+
+
+def _quiet() -> None:
+    structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
 
 
 def stream(ratio: int) -> dict[str, Any]:
@@ -178,6 +202,7 @@ def stream(ratio: int) -> dict[str, Any]:
                 below.append(len(found))
                 reach.append(memory.bytes in {one.tobytes() for one in found})
             resident, whole = store.resident_bytes(path, made), store.resident_bytes(path, turns)
+            server = store.server_bytes(path)
         finally:
             store.close()
     return {
@@ -197,6 +222,7 @@ def stream(ratio: int) -> dict[str, Any]:
         "resident bytes, flat": whole,
         "resident bytes, roll-ups": resident,
         "resident share": round(resident / whole, 4),
+        "bytes of the server's own bank, archived rows and old versions included": server,
     }
 
 
@@ -219,15 +245,23 @@ def beside(folder: Path, name: str) -> dict[str, Any]:
                 rows = [row for row in data.corpus if row["namespace"] == path]
                 ids = store.write(path, [_draft(row) for row in rows])
                 names.update(zip(ids, (row["id"] for row in rows), strict=True))
-            without = [_ndcg(store, names, one) for one in questions]
+            before = [_found(store, one) for one in questions]
             made = Counter[str]()
             for path in paths:
                 made.update(store.work(path, "consolidate"))
             levels = _levels(store, "")
-            with_gists = [_ndcg(store, names, one) for one in questions]
-            found = [memory not in names for one in questions for memory in _found(store, one)]
+            after = [_found(store, one) for one in questions]
+            general = [store.is_general(one["text"]) for one in questions]
         finally:
             store.close()
+    without, with_gists = (
+        [_ndcg(names, *one) for one in zip(found, questions, strict=True)] for found in (before, after)
+    )
+    same = [
+        then[: len(turns)] == turns
+        for then, now in zip(before, after, strict=True)
+        for turns in ([memory for memory in now if memory in names],)
+    ]
     return {
         "turns": len(names),
         "questions": len(questions),
@@ -237,7 +271,12 @@ def beside(folder: Path, name: str) -> dict[str, Any]:
         "nDCG@10 with gists": percent(with_gists),
         "difference": round(percent(with_gists) - percent(without), 2),
         "difference, 95 %": interval([after - before for after, before in zip(with_gists, without, strict=True)]),
-        "gists among the first ten": percent(found),
+        "gists among the first ten": percent([memory not in names for found in after for memory in found]),
+        "answers with the same turns in the same order": percent(same),
+        "questions that ask in general": sum(general),
+        "the same of the others": percent(
+            [one for one, is_general in zip(same, general, strict=True) if not is_general]
+        ),
     }
 
 
@@ -253,9 +292,9 @@ def _found(store: _Store, question: dict[str, Any]) -> list[UUID]:
     return found
 
 
-def _ndcg(store: _Store, names: dict[UUID, str], question: dict[str, Any]) -> float:
-    found = [names.get(memory, str(memory)) for memory in _found(store, question)]
-    return ranked(found, frozenset(question["gold"]))["ndcg@10"]
+def _ndcg(names: dict[UUID, str], found: Sequence[UUID], question: dict[str, Any]) -> float:
+    told = [names.get(memory, str(memory)) for memory in found]
+    return ranked(told, frozenset(question["gold"]))["ndcg@10"]
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from memsvc.erasures.eraser import Eraser
 from memsvc.erasures.runner import ErasureRunner
 from memsvc.erasures.service import Erasures
 from memsvc.feedback.service import Feedback
+from memsvc.filters.pairs import MADE
 from memsvc.holds.service import Holds
 from memsvc.http.cursor import CursorCodec
 from memsvc.index.keeper import Keeper
@@ -140,7 +141,7 @@ class Container:
         )
         analyser = TextAnalyser()
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
-        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say))
+        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE)
         names = NameTables(self.clock)
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
         self.entities = Entities(self.database, self.clock, self.cursors, names)
@@ -325,7 +326,7 @@ class Follower:
             self.database.close()
             raise
         say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
-        self.bank = Bank()
+        self.bank = Bank(repeating=MADE)
         self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set, tiers=_tiers(settings))
         self.metrics.watch_bank(self.bank, self.keeper.memories)
 

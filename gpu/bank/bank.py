@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import TIERS, Tier
@@ -20,11 +20,15 @@ class Bank:
 
     Args:
         nearest: makes what a new namespace finds the nearest memories with; without it all are compared.
+        repeating: memories that carry one of these pairs repeat what others say: see `NamespaceBank`.
     """
 
-    def __init__(self, nearest: Callable[[NamespaceBank], Nearest] = lambda bank: EXACT) -> None:
+    def __init__(
+        self, nearest: Callable[[NamespaceBank], Nearest] = lambda bank: EXACT, repeating: Sequence[int] = ()
+    ) -> None:
         self._pool = PagePool()
         self._nearest = nearest
+        self._repeating = tuple(repeating)
         self._namespaces: dict[Hashable, NamespaceBank] = {}
         self._lock = threading.Lock()
 
@@ -50,7 +54,7 @@ class Bank:
         with self._lock:
             bank = self._namespaces.get(key)
             if bank is None:
-                bank = self._namespaces[key] = NamespaceBank(self._pool, dim)
+                bank = self._namespaces[key] = NamespaceBank(self._pool, dim, self._repeating)
                 bank.key = key
                 bank.nearest = self._nearest(bank)
         if bank.dim != dim:

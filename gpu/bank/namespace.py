@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank import batches
+from gpu.bank.corpus import Corpus, CorpusCounts
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
 from gpu.bank.layouts import LIVE_EPOCH, TIERS, Tier, token_bytes
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
-from gpu.bank.records import NEVER_US, RecordBatch, no_links
+from gpu.bank.records import NEVER_US, RecordBatch, State, no_links
 from gpu.bank.segment import Segment, SegmentSnapshot
-from gpu.bank.tables import MemoryIndex, TermCounts, rows_of
+from gpu.bank.tables import MemoryIndex, rows_of
 from gpu.bank.view import BankView
 
 _COMPACT_FROM = 32
@@ -29,7 +30,7 @@ _DEAD_SHARE = 0.25
 _OBJECT_BYTES = 2048
 """What Python keeps about an empty namespace, counted as allocated."""
 _CHUNK = 8192
-"""Rows, or terms, that are worked on at a time."""
+"""Rows that are worked on at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class Published:
     history: Segment
     current_rows: SegmentSnapshot
     history_rows: SegmentSnapshot
-    n_memories: int
-    total_length: int
+    corpus: Corpus
+    repeats: Corpus
 
 
 class NamespaceBank:
@@ -51,6 +52,12 @@ class NamespaceBank:
     the write that replaced it, and pages go back to the pool when their last reader has left. An erased row is the
     exception: it is gone at once, for everybody.
 
+    A view whose filter leaves out all that repeats others has document frequencies and lengths without it, too: what it
+    finds is ranked as if there were nothing else.
+
+    Args:
+        repeating: hashes of (field, value) pairs; a memory that carries one of them repeats others.
+
     Attributes:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
@@ -58,7 +65,7 @@ class NamespaceBank:
         key: what its `Bank` knows it by, if it is of one.
     """
 
-    def __init__(self, pool: PagePool, dim: int) -> None:
+    def __init__(self, pool: PagePool, dim: int, repeating: Sequence[int] = ()) -> None:
         if dim < 1:
             raise ValueError("dim must be positive")
         self.dim = dim
@@ -67,11 +74,11 @@ class NamespaceBank:
         self.key: Hashable = None
         self._pool = pool
         self._write_lock = threading.RLock()
-        self._lock = threading.Lock()  # held for microseconds: what is published, pins, term counts
+        self._lock = threading.Lock()  # held for microseconds: what is published, pins
         self._index_lock = threading.Lock()  # held while the index changes, or is read by others than the writer
         self._retired: list[Segment] = []
         self._watchers: tuple[Callable[[NamespaceBank], None], ...] = ()
-        self._terms = TermCounts()
+        self._counts = CorpusCounts(repeating)
         self._reset()
 
     def _reset(self) -> None:
@@ -83,7 +90,6 @@ class NamespaceBank:
             self._indexed: Segment | None = self._current  # None while the index is made anew
         self._versions = MemoryIndex(by_version=True)
         self._replaced = 0  # rows of the current segment that are dead and still hold their bytes
-        self._total_length = 0
         self._publish()
 
     @property
@@ -94,6 +100,10 @@ class NamespaceBank:
     def __len__(self) -> int:
         """Number of current memories."""
         return len(self._index)
+
+    def number_in(self, state: State) -> int:
+        """Number of current memories in a state."""
+        return self._counts.number_in(state)
 
     def put(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Insert or replace memories.
@@ -161,17 +171,10 @@ class NamespaceBank:
             first = self._current.append(batch)
             with self._index_lock:
                 self._index.add(hashes, first)
-            self._count_terms(batch.term_ids)
-            self._total_length += int(batch.lengths.sum(dtype=np.int64))
+            self._counts.add(batch)
         else:
             self._add_history(batch, anew=anew)
         self._publish()
-
-    def _count_terms(self, terms: NDArray[np.uint32]) -> None:
-        """Count in portions, so that readers never wait long."""
-        for at in range(0, terms.shape[0], _CHUNK):
-            with self._lock:
-                self._terms.add(terms[at : at + _CHUNK])
 
     def _replace(self, batch: RecordBatch, hashes: NDArray[np.uint32], slots: NDArray[np.int64]) -> None:
         """Take the current rows at ascending slots out, which the batch replaces; older versions go to the history."""
@@ -188,10 +191,7 @@ class NamespaceBank:
         """Take rows out of the tables."""
         with self._index_lock:
             self._index.remove(hashes, slots)
-        for at in range(0, old.term_ids.shape[0], _CHUNK):
-            with self._lock:
-                self._terms.subtract(old.term_ids[at : at + _CHUNK])
-        self._total_length -= int(old.lengths.sum(dtype=np.int64))
+        self._counts.subtract(old)
 
     def _add_history(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Append closed versions of distinct memories, without their links; one that is there stays, or makes room."""
@@ -305,8 +305,7 @@ class NamespaceBank:
             with self._retired_held() as retired:
                 for segment in (*old, *retired):
                     segment.wipe()
-            with self._lock:
-                self._terms.clear()
+            self._counts.clear()
             self._reset()
             self._tell()
             with self._lock:
@@ -319,7 +318,7 @@ class NamespaceBank:
             self._epoch += 1
             self._published = Published(
                 self._current, self._history, self._current.snapshot(self._epoch), self._history.snapshot(self._epoch),
-                len(self._index), self._total_length,
+                self._counts.every, self._counts.repeats,
             )  # fmt: skip
 
     @contextmanager
@@ -384,17 +383,14 @@ class NamespaceBank:
         """The same of what was pinned before."""
         segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
         locate = partial(self._locate, seen.current) if scan.as_of_us is None else None
-        view = BankView(
-            segments, scan, seen.n_memories, seen.total_length, self._document_frequency, self.nearest, locate
-        )
+        corpus, frequency = seen.corpus, self._counts.frequency
+        if self._counts.without_repeats(scan):
+            corpus, frequency = corpus - seen.repeats, self._counts.frequency_without_repeats
+        view = BankView(segments, scan, corpus, frequency, self.nearest, locate)
         try:
             yield view
         finally:
             view.close()
-
-    def _document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-        with self._lock:
-            return self._terms.get(term_ids)
 
     def _locate(self, segment: Segment, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Where memories are in a segment now, perhaps in rows that are newer than a reader; -1 for what is not known.
@@ -423,8 +419,8 @@ class NamespaceBank:
         """Bytes allocated for this namespace, tables and objects included."""
         with self._write_lock:
             segments = sum(s.memory_bytes() for s in (self._current, self._history, *self._retired))
-            tables = self._index.memory_bytes() + self._versions.memory_bytes() + self._terms.memory_bytes()
-            return segments + tables + _OBJECT_BYTES
+            tables = self._index.memory_bytes() + self._versions.memory_bytes()
+            return segments + tables + self._counts.memory_bytes() + _OBJECT_BYTES
 
     def vector_bytes(self) -> dict[Tier, int]:
         """Bytes of the live rows' vectors by how exactly they are kept, closed versions included."""

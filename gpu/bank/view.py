@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.batches import positions
 from gpu.bank.coding import decoded
+from gpu.bank.corpus import Corpus
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ARENAS, ERASED_EPOCH, TIERS, Arena, row_words
@@ -37,7 +38,8 @@ class BankView:
 
     Attributes:
         scan: the filter.
-        n_documents: current memories of the namespace, whatever the filter (the corpus of BM25).
+        n_documents: current memories of the namespace (the corpus of BM25), whatever the filter; without those that
+            repeat others if the filter leaves all of them out.
         mean_length: their mean number of term tokens.
     """
 
@@ -45,15 +47,14 @@ class BankView:
         self,
         segments: tuple[SegmentSnapshot, ...],
         scan: ScanFilter,
-        n_documents: int,
-        total_length: int,
+        corpus: Corpus,
         document_frequency: Callable[[NDArray[np.uint32]], NDArray[np.int64]],
         nearest: Nearest = EXACT,
         locate: Callable[[NDArray[np.uint8]], NDArray[np.int64]] | None = None,
     ) -> None:
         self.scan = scan
-        self.n_documents = n_documents
-        self.mean_length = total_length / n_documents if n_documents else 0.0
+        self.n_documents = corpus.n_memories
+        self.mean_length = corpus.total_length / corpus.n_memories if corpus.n_memories else 0.0
         self._document_frequency = document_frequency
         self._nearest = nearest
         self._locate = locate
@@ -233,7 +234,7 @@ class BankView:
         return max_sim(columns["codes"], offsets, tokens)
 
     def document_frequency(self, term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Number of current memories that hold each term, whatever their state and the filter; int64 `[q]`."""
+        """How many of the corpus, the memories that `n_documents` counts, hold each term; int64 `[q]`."""
         counts = self._document_frequency(term_ids)
         # A write after this snapshot may have counted already.
         return np.minimum(counts, self.n_documents)

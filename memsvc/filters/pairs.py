@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.filters import pair_hash
+from lifecycle.policy import Derived
 from memsvc.filters.ast import FIELD_TYPES, Field, FieldType
 from memsvc.filters.grammar import MAX_PATH_KEYS
 from memsvc.filters.values import spell
@@ -55,6 +56,10 @@ def equality_hash(field: Field, value: object) -> int:
 def element_hash(field: Field, value: object) -> int:
     """The pair of "the list has the value"."""
     return pair_hash(_name(field), f"{_ELEMENT}{spell(value)}")
+
+
+MADE = tuple(pair_hash("derived", spell(level.value) or "") for level in Derived)
+"""Everything that a job made of other memories has one of these pairs."""
 
 
 def _name(field: Field) -> str:

@@ -14,7 +14,7 @@ from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import Kind, State
 from memsvc.core.clock import to_us
 from memsvc.filters.ast import And, Clause, FieldType, Node, Not, Op, Or
-from memsvc.filters.pairs import element_hash, equality_hash
+from memsvc.filters.pairs import MADE, element_hash, equality_hash
 
 _PAIR_TYPES = (FieldType.STRING, FieldType.TAGS, FieldType.BOOL, FieldType.JSON)
 # `recorded_at` is not here: rows know when their version was recorded, the field says when the memory first was.
@@ -131,6 +131,8 @@ def _wanted_pairs(node: Node) -> list[int]:
         return []
     if node.op in (Op.EQ, Op.IN):
         return [equality_hash(node.field, value) for value in node.values]
+    if _is_made(node) and node.value:
+        return list(MADE)
     if node.op is Op.CONTAINS and node.field.type in (FieldType.TAGS, FieldType.JSON):
         return [element_hash(node.field, node.value)]
     return []
@@ -140,9 +142,16 @@ def _refused_pairs(node: Node) -> list[int] | None:
     """Pairs that must all be absent, or None if the condition cannot be said so."""
     if isinstance(node, Not):
         return _wanted_pairs(node.part) or None
+    if isinstance(node, Clause) and _is_made(node) and not node.value:
+        return list(MADE)
     if isinstance(node, Clause) and node.field.type in _PAIR_TYPES and node.op in (Op.NE, Op.NIN):
         return [equality_hash(node.field, value) for value in node.values]
     return None
+
+
+def _is_made(clause: Clause) -> bool:
+    """Whether it asks if a job made the memory: all that there can be is known."""
+    return clause.op is Op.EXISTS and clause.field.name == "derived"
 
 
 def _range(clause: Clause) -> Range | None:

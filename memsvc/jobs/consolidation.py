@@ -32,7 +32,7 @@ from memsvc.jobs.derivation_plan import MAKE, Making, Member, Plan, Worded, show
 from memsvc.memories import derived
 from memsvc.memories import repository as memories
 from memsvc.memories.derived import There
-from memsvc.memories.draft import Circumstances, Draft, LinkDraft, described
+from memsvc.memories.draft import Circumstances, Draft, LinkDraft, Prepared, described
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.residue import tombstone
@@ -109,7 +109,7 @@ class Consolidate:
         new = {made: draft for made, draft in drafts.items() if not _says(stored.get(made), draft)}
         prepared = dict(zip(new, tools.preparer.prepare(list(new.values())), strict=True))
         return [
-            replace(step, worded=Worded(texts[step.memory_id], prepared.get(step.memory_id)))
+            replace(step, worded=Worded(texts[step.memory_id], _kept(step.derivation, prepared.get(step.memory_id))))
             if isinstance(step, Making) and step.memory_id in texts
             else step
             for step in steps
@@ -153,6 +153,17 @@ class Consolidate:
             _erase(ledger, self._tools(), step.memory_id)
             done.append(step)
         return done
+
+
+def _kept(one: Derivation, prepared: Prepared | None) -> Prepared | None:
+    """What is stored of a text that was read.
+
+    A roll-up has no token codes. They would take most of its bytes in the bank, to judge it word by word; what it leads
+    to is judged so itself.
+    """
+    if prepared is None or one.level not in ROLLUPS:
+        return prepared
+    return replace(prepared, encoding=replace(prepared.encoding, token_codes=None))
 
 
 def _erase(ledger: Ledger, tools: Tools, memory_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 A recall sees what is active. Where episodes have been archived and their roll-ups stand for them, one that descends
 asks again, of the hits and of every memory below them, with all channels and filters: what is down there is judged by
-what it says itself, and by the lift that its gists give it.
+what it says itself.
 """
 
 from __future__ import annotations

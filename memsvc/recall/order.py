@@ -1,9 +1,11 @@
-"""Where made memories stand among hits: never before what they were made of."""
+"""Where made memories stand among hits: never before what they were made of, and in nobody's place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from uuid import UUID
+
+from memsvc.recall.found import Found
 
 _LEVELS = 4  # of a roll-up: session, day, week, month
 
@@ -53,3 +55,31 @@ def sources_first(ids: list[UUID], below: Mapping[UUID, set[UUID]]) -> list[int]
         best = min(written or sources, default=place)
         keys[memory] = (best, len(below[memory]), place) if best > place else (place, 0, 0)
     return sorted(range(len(ids)), key=lambda at: keys[ids[at]])
+
+
+def placed(written: Sequence[Found], both: Sequence[Found], behind: Set[UUID]) -> list[Found]:
+    """What somebody wrote, in its own order, with what was made put in.
+
+    A made one stands behind as many of the written as in the search that found both, its score between those of its
+    neighbours.
+
+    Args:
+        written: hits of a search without made ones.
+        both: hits of one with them; of these the made ones are taken.
+        behind: those of them that stand behind all others.
+    """
+    ahead = 0
+    at_place: dict[int, list[Found]] = {}
+    for one in both:
+        if one.is_made:
+            at_place.setdefault(len(written) + 1 if one.id in behind else ahead, []).append(one)
+        elif ahead < len(written):
+            ahead += 1
+    placed: list[Found] = []
+    for place in range(len(written) + 2):
+        least = written[place].hit.score if place < len(written) else float("-inf")
+        for one in at_place.get(place, ()):
+            most = placed[-1].hit.score if placed else float("inf")
+            placed.append(one.scored(min(max(one.hit.score, least), most)))
+        placed += written[place : place + 1]
+    return placed

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gpu.bank.records import Kind, State
-from lifecycle.policy import Policy
+from gpu.bank.records import Kind
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
-from memsvc.filters.ast import Node
+from memsvc.filters.ast import Node, names
 from memsvc.index.keeper import Keeper
-from memsvc.memories import derived, repository
-from memsvc.memories.fading import shown_fading
-from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
-from memsvc.recall.descent import LEAST_HITS, below_hits, descending
-from memsvc.recall.order import all_below, sources_first
+from memsvc.recall.found import Found
 from memsvc.recall.scope import Scopes
+from memsvc.recall.searching import Searching
 from retrieval.pipeline import Recaller
-from retrieval.types import Hit, Profile, Query, Recall, Resolved
+from retrieval.types import Profile, Query, Resolved
 from retrieval.types import Question as ReadQuestion
 
 
@@ -54,20 +47,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A hit with the memory as the database has it, and how far it has faded (see `memsvc.memories.fading`)."""
-
-    hit: Hit
-    memory: Any
-    fading: Mapping[str, Any]
-
-    @property
-    def vector(self) -> NDArray[np.float32] | None:
-        """Its first view, float32 `[dim]`, if vectors were asked for."""
-        return self.hit.vector
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What was found, and how. `explained` says what was read out of the question, and which further hops were made."""
 
@@ -79,9 +58,6 @@ class Answer:
     eligible: int
     explained: dict[str, Any] = field(default_factory=dict)
 
-
-_NOTHING_LOST = 1e-3
-"""Standard deviations: memories of one day do not change places for having been written in the morning."""
 
 Factors = Callable[[NamespaceRow], Mapping[str, float]]
 """What feedback taught about the weights of channels in a namespace."""
@@ -143,12 +119,10 @@ class RecallService:
             )
         bank = self._keeper.catch_up(namespace.key, namespace.head_seq)
         located = time.perf_counter()
-        spare = question.top_k if namespace.has_derived else 0  # made ones give their places to others
-        top_k = question.top_k + spare
         query = Query(
             text=question.text,
             asked_at=question.asked_at or now,
-            top_k=max(top_k, LEAST_HITS) if question.descends else top_k,
+            top_k=question.top_k,
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
@@ -158,29 +132,26 @@ class RecallService:
         if namespace.space_id != self._space_id:
             analysed = replace(analysed, reading=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
-        factors = self._factors(namespace)
-        recall = self._recaller.recall(analysed, bank, factors)
-        if question.descends and recall.hits:
-            hits = [hit.memory_id for hit in recall.hits]
-            with self._database.read() as connection:
-                below = below_hits(connection, tenant_id, hits)
-            if below.size:
-                scan = descending(scan, hits, below)
-                analysed = replace(analysed, query=replace(query, scan=scan, top_k=top_k))
-                recall = self._recaller.recall(analysed, bank, factors)
-            recall = replace(recall, hits=recall.hits[:top_k])
-        hydrating = time.perf_counter()
-        is_general = analysed.question.kind_hint is Kind.SEMANTIC
-        found = self._fetch(namespace, recall, question.as_of, scan.states, now, is_general=is_general)
+        searches = Searching(
+            self._database,
+            self._recaller,
+            namespace,
+            bank,
+            analysed,
+            self._factors(namespace),
+            question.as_of,
+            now,
+            names_made=question.condition is not None and names(question.condition, "derived"),
+        )
+        recall, hits = searches.find(question.top_k, descends=question.descends)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
-            "search": (hydrating - searching) * 1e3 - recall.timings_ms["embed_wait"],
-            "fetch": _ms_since(hydrating),
+            "search": _ms_since(searching) - recall.timings_ms["embed_wait"] - recall.timings_ms["fetch"],
             "total": _ms_since(begun),
         }
         return Answer(
-            found[: question.top_k],
+            hits,
             recall.confidence,
             namespace.head_seq,
             recall.degraded,
@@ -188,100 +159,6 @@ class RecallService:
             recall.eligible,
             explained(analysed.question, recall.trail),
         )
-
-    def _fetch(
-        self,
-        namespace: NamespaceRow,
-        recall: Recall,
-        as_of: datetime | None,
-        states: frozenset[State],
-        now: datetime,
-        *,
-        is_general: bool,
-    ) -> list[Found]:
-        """The memories as they were searched. One that was erased or hidden since then is left out.
-
-        What a job made of others stands behind all that somebody wrote while any of these can be found itself, unless
-        the question asks for what is true in general.
-        """
-        if not recall.hits:
-            return []
-        with self._database.read() as connection:
-            rows = repository.versions(connection, namespace.tenant_id, [(h.memory_id, h.version) for h in recall.hits])
-            outdated = [row.memory_id for row in rows.values() if row.state_now == State.SUPERSEDED]
-            newer = (
-                repository.superseders(connection, namespace.tenant_id, outdated) if outdated and as_of is None else {}
-            )
-            made = [] if is_general else [row.memory_id for row in rows.values() if row.derived is not None]
-            sources = all_below(made, partial(derived.below, connection, namespace.tenant_id)) if made else {}
-            behind = derived.standing_beside(connection, namespace.tenant_id, sources, states) if made else set()
-        policy = policies.of(namespace)
-        found = []
-        for hit in recall.hits:
-            row = rows.get((hit.memory_id, hit.version))
-            if row is None or (as_of is None and State(row.state_now) not in states):
-                continue
-            found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
-        ordered = found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
-        return _written_first(_sources_first(ordered, sources), behind) if sources else ordered
-
-
-def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
-    """Hits in the order of their scores, less what they lose for having faded; ties stay as they are.
-
-    Which memories are hits is not changed by it, and none moves past another that stands further ahead than the prior.
-    """
-    lost = [policy.prior * (1.0 - (one.fading["retention"] or 0.0)) for one in found]
-    if not found or max(lost) - min(lost) < _NOTHING_LOST:
-        return found  # as good as equally fresh: the scores stay what the channels made of them
-    moved = [
-        replace(one, hit=replace(one.hit, score=one.hit.score - loss)) for one, loss in zip(found, lost, strict=True)
-    ]
-    return sorted(moved, key=lambda one: -one.hit.score)
-
-
-def _newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Found]:
-    """Hits with each outdated one behind what supersedes it, which takes its place if it was found further behind.
-
-    Args:
-        found: best first.
-        newer: for outdated memories, what supersedes them; it need not be among the hits.
-    """
-    if not newer:
-        return found
-    ordered: dict[UUID, Found] = {}
-    for one in found:
-        ahead, looked_at = [one], {one.hit.memory_id}
-        for older in ahead:  # grows: what supersedes may be superseded itself
-            by = newer.get(older.hit.memory_id, set()) - looked_at
-            ahead += [other for other in found if other.hit.memory_id in by]
-            looked_at |= by
-        for other in reversed(ahead):
-            score = max(one.hit.score, other.hit.score)
-            placed = other if other is one else replace(other, hit=replace(other.hit, score=score))
-            ordered.setdefault(other.hit.memory_id, placed)
-    return list(ordered.values())
-
-
-def _sources_first(found: list[Found], sources: Mapping[UUID, set[UUID]]) -> list[Found]:
-    """Hits with each made one behind the best of its sources; it has no more than that one's score."""
-    ordered: list[Found] = []
-    for place in sources_first([one.hit.memory_id for one in found], sources):
-        one = found[place]
-        most = ordered[-1].hit.score if ordered else one.hit.score
-        ordered.append(one if one.hit.score <= most else replace(one, hit=replace(one.hit, score=most)))
-    return ordered
-
-
-def _written_first(found: list[Found], behind: Set[UUID]) -> list[Found]:
-    """Hits with some of them behind all others, with no more than the score of the last of these."""
-    ahead = [one for one in found if one.hit.memory_id not in behind]
-    least = ahead[-1].hit.score if ahead else float("inf")
-    return ahead + [
-        one if one.hit.score <= least else replace(one, hit=replace(one.hit, score=least))
-        for one in found
-        if one.hit.memory_id in behind
-    ]
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from sqlalchemy import Connection
 from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput
 from memsvc.namespaces import repository as namespaces
-from memsvc.recall.service import Answer, Found, Question
+from memsvc.recall.found import Found
+from memsvc.recall.service import Answer, Question
 
 NAMESPACES_MAX = 32
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from gpu.bank.records import Kind, State
 from lifecycle.extract import Said
@@ -25,8 +25,9 @@ from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.memories.erasing import JobEraser
 from memsvc.models import Relation
-from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOMBSTONE, VERSION
+from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, TOMBSTONE, VERSION
 from memsvc.recall.service import Question
+from retrieval.pipeline import Recaller
 from retrieval.types import Profile
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
 
@@ -336,6 +337,87 @@ def ask(service: Service, text: str, **more: Any) -> list[UUID]:
         PATH, text, more.pop("top_k", 10), frozenset(), None, None, None, None, None, Profile.FAST, None, None, **more
     )
     return [one.hit.memory_id for one in service.container.recall(service.tenant_id, question).found]
+
+
+def archive(service: Service, clock: HeldClock, memories: Iterable[UUID]) -> None:
+    """Has the policy archive certain memories and nothing else."""
+    short = update(MEMORY).where(MEMORY.c.id.in_(list(memories))).values(stability_s=1.0)
+    service.container.database.write(lambda connection: connection.execute(short))
+    clock.move(60.0)
+    below = {"warm": None, "cold": None, "archived": 0.1}
+    service.container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0, "below": below}, {})
+    service.container.jobs.ask(service.author, PATH, "fade", is_dry=False)
+    service.container.scheduler.round()
+
+
+def scored(service: Service, text: str, **more: Any) -> list[tuple[UUID, float]]:
+    """What somebody wrote among the hits, with its scores."""
+    asked = Question(PATH, text, 10, frozenset(), None, None, None, None, None, Profile.FAST, None, None)
+    found = service.container.recall(service.tenant_id, replace(asked, **more)).found
+    return [(one.id, one.hit.score) for one in found if not one.is_made]
+
+
+def test_what_somebody_wrote_is_ranked_as_if_nothing_had_been_made(service: Service, clock: HeldClock) -> None:
+    by_day = days(service, 7)
+    texts = ["Ada We saw garden bicycle violin kitchen in Town3", "number 9", "Town5 number 21 violin", "Who saw what?"]
+    before = [scored(service, text) for text in texts]
+    consolidate(service)
+    assert [scored(service, text) for text in texts] == before
+    # Of two days gists alone are left: they take places, and change nothing of what is written and active.
+    archive(service, clock, [*by_day[2], *by_day[3]])
+    written = {"derived": {"exists": False}}
+    for text in texts:
+        found = scored(service, text)
+        assert found == scored(service, text, condition=parse(written), raw_condition=written)[: len(found)]
+
+
+def test_a_second_search_is_made_only_where_made_ones_may_be_missed(
+    service: Service, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recaller = service.container.recaller
+    searched: list[int] = []
+
+    def counted(analysed: Any, *others: Any) -> Any:
+        searched.append(analysed.query.top_k)
+        return Recaller.recall(recaller, analysed, *others)
+
+    def searches(text: str, **more: Any) -> int:
+        searched.clear()
+        ask(service, text, **more)
+        return len(searched)
+
+    by_day = days(service, 7)
+    monkeypatch.setattr(recaller, "recall", counted)
+    assert searches("violin in Town3", top_k=40) == 1  # nothing was made
+    consolidate(service)
+    assert searches("violin in Town3") == 1
+    assert searches("violin in Town3", top_k=40) == 2
+    archive(service, clock, by_day[3])
+    assert searches("violin in Town3") == 2
+    assert searches("violin in Town3", descends=True) == 3
+    assert searches("What is a violin?") == 1  # what is true in general
+
+
+def test_roll_ups_have_no_token_codes(service: Service) -> None:
+    written = days(service, 7)
+    consolidate(service)
+    with service.container.database.read() as connection:
+        coded = set(connection.execute(select(TOKEN_EMBEDDING.c.memory_id)).scalars())
+    assert not coded & set(made(service))
+    assert coded <= {one for ids in written.values() for one in ids}
+
+
+def test_a_gist_stands_where_it_belongs_once_its_sources_are_archived(service: Service, clock: HeldClock) -> None:
+    by_day = days(service, 7)
+    consolidate(service)
+    gists, below = made(service), links(service)
+    text = "Ada We saw garden bicycle violin kitchen in Town3"
+    assert not set(ask(service, text)) & set(gists)
+    archive(service, clock, by_day[3])
+    found = ask(service, text)
+    (gist,) = set(found) & set(gists)
+    assert leaves(below, gist) - {gist} == set(by_day[3])
+    assert found[0] == gist
 
 
 def test_gists_stand_behind_all_that_somebody_wrote(service: Service) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import Kind, State
+from lifecycle.policy import Derived
 from memsvc.filters.ast import And, Field, Node
 from memsvc.filters.grammar import parse
 from memsvc.filters.pairs import element_hash, equality_hash
@@ -82,6 +83,13 @@ def test_inequalities_become_absent_pairs() -> None:
     assert scanned({"user_id": {"nin": ["ada", "bob"]}}).no_pairs == (ADA, BOB)
     assert scanned({"not": {"or": [{"user_id": "ada"}, {"agent_id": "x"}]}}).no_pairs == (ADA, AGENT)
     assert scanned({"not": {"not": {"user_id": "ada"}}}).any_pairs == ((ADA,),)
+
+
+def test_whether_a_job_made_a_memory_is_a_matter_of_pairs() -> None:
+    levels = tuple(equality_hash(Field("derived"), level.value) for level in Derived)
+    assert scanned({"derived": {"exists": False}}).no_pairs == levels
+    assert scanned({"not": {"derived": {"exists": True}}}).no_pairs == levels
+    assert scanned({"derived": {"exists": True}}).any_pairs == (levels,)
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import pytest
 from gpu.bank.bank import Bank
 from gpu.bank.batches import take
 from gpu.bank.coding import coded
+from gpu.bank.corpus import Corpus
 from gpu.bank.errors import DimensionError, SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PageList
-from gpu.bank.records import NEVER_US, RecordBatch, Relation
+from gpu.bank.records import NEVER_US, RecordBatch, Relation, State
 from gpu.bank.view import BankView
 from gpu.warm_up import warm_up
 from tests.fixtures.bank_records import random_batch, with_links
@@ -43,7 +44,7 @@ def buffers(bank: Bank) -> Iterator[bytes]:
     for namespace in map(bank.namespace, bank.keys()):
         for segment in (namespace._current, namespace._history, *namespace._retired):
             yield from (page.buffer.tobytes() for pages in segment.lists for page in pages.table.pages)
-        yield from (array.tobytes() for array in namespace._terms.arrays())
+        yield from (array.tobytes() for array in namespace._counts.arrays())
 
 
 def test_a_newer_version_closes_the_older(namespace: NamespaceBank) -> None:
@@ -401,3 +402,54 @@ def test_where_memories_are_comes_from_the_index_and_is_what_a_look_at_all_rows_
 
 def test_warm_up_runs_every_kernel() -> None:
     warm_up()
+
+
+REPEATS = 77
+"""A pair that says of a memory that it repeats others."""
+
+
+def repeating(batch: RecordBatch) -> RecordBatch:
+    n = len(batch)
+    return replace(batch, pairs=np.full(n, REPEATS, np.uint64), pair_offsets=np.arange(n + 1))
+
+
+def corpus(namespace: NamespaceBank, scan: ScanFilter, terms: np.ndarray) -> tuple[int, float, list[int]]:
+    with namespace.view(scan) as view:
+        return view.n_documents, view.mean_length, view.document_frequency(terms).tolist()
+
+
+def test_a_filter_without_what_repeats_others_has_a_corpus_without_it() -> None:
+    alone = replace(EVERYTHING, no_pairs=(REPEATS,))
+    written, made = batch_of([1, 2, 3]), repeating(batch_of([11, 12], version=5))
+    terms = np.unique(np.concatenate([written.term_ids, made.term_ids]))
+    namespace, other = Bank(repeating=[REPEATS]).open("ns", 8), Bank().open("ns", 8)
+    other.put(written)
+    namespace.put(written)
+    namespace.put(made)
+    assert corpus(namespace, alone, terms) == corpus(other, EVERYTHING, terms)
+    other.put(made)
+    assert corpus(namespace, EVERYTHING, terms) == corpus(other, EVERYTHING, terms)
+    assert corpus(other, alone, terms) == corpus(other, EVERYTHING, terms)  # nothing is known to repeat others there
+    # Revised, erased and taken away: the counts follow.
+    namespace.put(repeating(batch_of([11], version=6)))
+    namespace.put(batch_of([12], version=6))
+    other.erase(made.memory_ids)
+    other.put(batch_of([12], version=6))
+    assert corpus(namespace, alone, terms) == corpus(other, EVERYTHING, terms)
+    namespace.erase(made.memory_ids)
+    namespace.compact()
+    other.erase(made.memory_ids)
+    assert corpus(namespace, alone, terms) == corpus(namespace, EVERYTHING, terms) == corpus(other, EVERYTHING, terms)
+    assert namespace._counts.repeats == Corpus()
+
+
+def test_memories_are_counted_by_state(namespace: NamespaceBank) -> None:
+    archived = np.array([State.ARCHIVED, State.ACTIVE, State.ARCHIVED], np.uint8)
+    batch = replace(batch_of([1, 2, 3]), states=archived)
+    namespace.put(batch)
+    assert namespace.number_in(State.ARCHIVED) == 2
+    namespace.put(replace(batch_of([1], version=2), states=np.array([State.ACTIVE], np.uint8)))
+    namespace.erase(batch.memory_ids[2:])
+    assert (namespace.number_in(State.ARCHIVED), namespace.number_in(State.ACTIVE)) == (0, 2)
+    namespace.clear()
+    assert namespace.number_in(State.ACTIVE) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from memsvc.recall.service import Found
+from memsvc.recall.found import Found
 from memsvc.recall.several import Located
 from memsvc.recall.traces import Traces
 from retrieval.types import ChannelScore, Hit
