@@ -25,6 +25,7 @@ from memsvc.memories.residue import take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.embedding import MERGED_VIEW
+from memsvc.models.ids import one_of
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -432,17 +433,17 @@ class Ledger:
 
     def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
         """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
-        for start in range(0, len(memory_ids), _CHUNK):
-            part = memory_ids[start : start + _CHUNK]
-            self.connection.execute(
-                update(MEMORY)
-                .where(
-                    MEMORY.c.tenant_id == self.namespace.tenant_id,
-                    or_(MEMORY.c.id.in_(part), MEMORY.c.nearest_id.in_(part)),
-                    MEMORY.c.novelty.is_not(None),
-                )
-                .values(surprise=None, novelty=None, nearest_id=None)
+        if not memory_ids:
+            return
+        self.connection.execute(
+            update(MEMORY)
+            .where(
+                MEMORY.c.tenant_id == self.namespace.tenant_id,
+                or_(one_of(MEMORY.c.id, memory_ids), one_of(MEMORY.c.nearest_id, memory_ids)),
+                MEMORY.c.novelty.is_not(None),
             )
+            .values(surprise=None, novelty=None, nearest_id=None)
+        )
 
     def _apply_updates(self) -> None:
         if not self._updates:

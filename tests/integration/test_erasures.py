@@ -218,12 +218,20 @@ def test_who_slept_past_the_lease_commits_nothing(service: Service, clock: HeldC
         service.add(f"text {n}", user_id="bo")
     waiting = ask(service, within_s=0.0)
 
+    def die(at: str) -> None:
+        if at == "chunk":
+            raise KilledError
+
     def sleep(at: str) -> None:
         if at == "planned" and scalars(service, select(ERASURE.c.fence)) == [2]:
             clock.move(LEASE_S + 1.0)
-            assert runner(service).run(service.tenant_id, waiting.erasure.id)
+            with pytest.raises(KilledError):  # whoever takes it up is not done with it, either
+                runner(service, die).run(service.tenant_id, waiting.erasure.id)
 
     assert not runner(service, sleep).run(service.tenant_id, waiting.erasure.id)
+    assert len(there(service)) == 5
+    clock.move(LEASE_S + 1.0)
+    assert runner(service).run(service.tenant_id, waiting.erasure.id)
     assert there(service) == set()
     assert seen(service, waiting.erasure.id).erasure.counts["memory"] == 8
 
