@@ -95,7 +95,7 @@ class Ledger:
     _closes: list[dict[str, Any]] = field(default_factory=list)
     _versions: list[dict[str, Any]] = field(default_factory=list)
     _analyses: list[dict[str, Any]] = field(default_factory=list)
-    _outdated: list[dict[str, Any]] = field(default_factory=list)
+    _outdated: list[tuple[UUID, int]] = field(default_factory=list)
     _embeddings: list[dict[str, Any]] = field(default_factory=list)
     _tokens: list[dict[str, Any]] = field(default_factory=list)
     _links: list[dict[str, Any]] = field(default_factory=list)
@@ -241,7 +241,7 @@ class Ledger:
             encoding: what takes the place of what is there.
         """
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
-        self._outdated.append({"b_id": memory_id, "b_version": version})
+        self._outdated.append((memory_id, version))
         self._anew.append(memory_id)
         self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
@@ -411,22 +411,23 @@ class Ledger:
 
     def _delete_outdated(self) -> None:
         """Take out the vectors that others take the place of."""
-        if not self._outdated:
-            return
-        for table in (EMBEDDING, TOKEN_EMBEDDING):
-            self.connection.execute(
-                table.delete().where(
-                    table.c.tenant_id == self.namespace.tenant_id,
-                    table.c.memory_id == bindparam("b_id"),
-                    table.c.version == bindparam("b_version"),
-                    table.c.space_id == self.namespace.space_id,
-                ),
-                self._outdated,
-            )
+        of_version: dict[int, list[UUID]] = {}
+        for memory_id, version in self._outdated:
+            of_version.setdefault(version, []).append(memory_id)
+        for version, memory_ids in of_version.items():
+            for table in (EMBEDDING, TOKEN_EMBEDDING):
+                self.connection.execute(
+                    table.delete().where(
+                        table.c.tenant_id == self.namespace.tenant_id,
+                        one_of(table.c.memory_id, memory_ids),
+                        table.c.version == version,
+                        table.c.space_id == self.namespace.space_id,
+                    )
+                )
 
     def _remake_merged(self) -> None:
         """Merged vectors of memories that were merged or separated, or of which a part has other vectors now."""
-        reread = [outdated["b_id"] for outdated in self._outdated]
+        reread = [memory_id for memory_id, _ in self._outdated]
         for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
             if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
                 self._change(ChangeOp.REWRITE, pivot_id, None)

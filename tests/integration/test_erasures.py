@@ -15,7 +15,7 @@ from memsvc.core.errors import Conflict, NotFound
 from memsvc.core.ids import new_id
 from memsvc.erasures.runner import LEASE_S, ErasureRunner
 from memsvc.erasures.service import Seen, Wanted
-from memsvc.memories import lineage
+from memsvc.memories import lineage, repository
 from memsvc.memories.draft import Draft, LinkDraft, described
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.write import pair_bytes
@@ -110,6 +110,14 @@ def test_what_a_job_derived_goes_with_any_of_its_sources(service: Service) -> No
     assert scalars(service, select(LINK.c.from_id)) == []
     assert service.differences() == 0
     assert len(scalars(service, select(TOMBSTONE.c.digest))) == 3
+
+
+def test_any_number_of_ids_is_looked_up_at_once(service: Service) -> None:
+    one = service.add("one")
+    with service.container.database.read() as connection:
+        ids = [UUID(int=n) for n in range(40_000)]
+        assert repository.texts(connection, service.tenant_id, [*ids, one]) == {one: "one"}
+        assert repository.texts(connection, service.tenant_id, []) == {}
 
 
 def test_deleting_one_memory_takes_what_was_derived_from_it(service: Service) -> None:
