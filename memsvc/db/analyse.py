@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 _GROWN = text("""
 SELECT relname FROM pg_class
 WHERE oid = ANY (CAST(:tables AS regclass[]))
-  AND pg_relation_size(oid) / current_setting('block_size')::bigint > 8 + 4 * relpages
+  AND pg_relation_size(oid) / current_setting('block_size')::bigint > 1 + 4 * relpages
 """)
 
 

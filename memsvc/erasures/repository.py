@@ -193,17 +193,13 @@ def memory_ids(connection: Connection, tenant_id: UUID) -> Iterator[UUID]:
 
 def homes(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, UUID]:
     """The namespace of each of the tenant's memories that is there."""
-    query = select(MEMORY.c.id, MEMORY.c.namespace_id).where(
-        MEMORY.c.tenant_id == tenant_id, one_of(MEMORY.c.id, memory_ids)
-    )
+    query = select(MEMORY.c.id, MEMORY.c.namespace_id).where(one_of(MEMORY.c.id, tenant_id, memory_ids))
     return {row.id: row.namespace_id for row in connection.execute(query)}
 
 
 def held(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
     """Those of the tenant's memories that are under a legal hold."""
-    query = select(MEMORY.c.id).where(
-        MEMORY.c.tenant_id == tenant_id, one_of(MEMORY.c.id, memory_ids), MEMORY.c.legal_hold.is_(True)
-    )
+    query = select(MEMORY.c.id).where(one_of(MEMORY.c.id, tenant_id, memory_ids), MEMORY.c.legal_hold.is_(True))
     return set(connection.execute(query).scalars())
 
 

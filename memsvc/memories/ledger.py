@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
@@ -418,8 +418,7 @@ class Ledger:
             for table in (EMBEDDING, TOKEN_EMBEDDING):
                 self.connection.execute(
                     table.delete().where(
-                        table.c.tenant_id == self.namespace.tenant_id,
-                        one_of(table.c.memory_id, memory_ids),
+                        one_of(table.c.memory_id, self.namespace.tenant_id, memory_ids),
                         table.c.version == version,
                         table.c.space_id == self.namespace.space_id,
                     )
@@ -434,17 +433,15 @@ class Ledger:
 
     def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
         """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
-        if not memory_ids:
-            return
-        self.connection.execute(
-            update(MEMORY)
-            .where(
-                MEMORY.c.tenant_id == self.namespace.tenant_id,
-                or_(one_of(MEMORY.c.id, memory_ids), one_of(MEMORY.c.nearest_id, memory_ids)),
-                MEMORY.c.novelty.is_not(None),
+        for column in (MEMORY.c.id, MEMORY.c.nearest_id) if memory_ids else ():  # one each: an OR is found by no index
+            self.connection.execute(
+                update(MEMORY)
+                .where(
+                    one_of(column, self.namespace.tenant_id, memory_ids),
+                    MEMORY.c.novelty.is_not(None),
+                )
+                .values(surprise=None, novelty=None, nearest_id=None)
             )
-            .values(surprise=None, novelty=None, nearest_id=None)
-        )
 
     def _apply_updates(self) -> None:
         if not self._updates:

@@ -36,7 +36,7 @@ def stands(ledger: Ledger, sources: Mapping[UUID, int], epoch: int) -> bool:
     if namespace.epoch != epoch:
         return False
     query = select(MEMORY.c.id, MEMORY.c.version).where(
-        MEMORY.c.tenant_id == namespace.tenant_id, MEMORY.c.namespace_id == namespace.id, one_of(MEMORY.c.id, sources)
+        MEMORY.c.namespace_id == namespace.id, one_of(MEMORY.c.id, namespace.tenant_id, sources)
     )
     found = {row.id: row.version for row in ledger.connection.execute(query)}
     return found == dict(sources)
@@ -55,8 +55,7 @@ def derived(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID])
                 and_(VERSION.c.tenant_id == LINK.c.tenant_id, VERSION.c.memory_id == LINK.c.from_id),
             )
             .where(
-                LINK.c.tenant_id == tenant_id,
-                one_of(LINK.c.to_id, waiting),
+                one_of(LINK.c.to_id, tenant_id, waiting),
                 LINK.c.relation == Relation.DERIVED_FROM.value,
                 VERSION.c.version == 1,
                 VERSION.c.writer.startswith(BY_JOBS, autoescape=True),

@@ -55,9 +55,7 @@ def by_ids(
     connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]
 ) -> dict[UUID, Stored]:
     """The namespace's memories of those ids, in whatever state."""
-    query = _stored().where(
-        MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, one_of(MEMORY.c.id, memory_ids)
-    )
+    query = _stored().where(MEMORY.c.namespace_id == namespace_id, one_of(MEMORY.c.id, tenant_id, memory_ids))
     return {row.id: _to_stored(row) for row in connection.execute(query)}
 
 
@@ -93,9 +91,8 @@ def by_external_ids(
 def merged_of(connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]) -> list[Stored]:
     """Those of the namespace's memories that are merged into another, or that others are merged into."""
     query = _stored().where(
-        MEMORY.c.tenant_id == tenant_id,
         MEMORY.c.namespace_id == namespace_id,
-        one_of(MEMORY.c.id, memory_ids),
+        one_of(MEMORY.c.id, tenant_id, memory_ids),
         or_(MEMORY.c.merged_into.is_not(None), MEMORY.c.before_merge.is_not(None)),
     )
     return [_to_stored(row) for row in connection.execute(query)]
@@ -106,11 +103,10 @@ def existing(
 ) -> set[UUID]:
     """Those of the ids that are active memories of the namespace, not expired."""
     query = select(MEMORY.c.id).where(
-        MEMORY.c.tenant_id == tenant_id,
         MEMORY.c.namespace_id == namespace_id,
         MEMORY.c.state == int(State.ACTIVE),
         unexpired(now),
-        one_of(MEMORY.c.id, memory_ids),
+        one_of(MEMORY.c.id, tenant_id, memory_ids),
     )
     return set(connection.execute(query).scalars())
 
@@ -208,24 +204,24 @@ def before_each(
             MEMORY.c.sequence_id == later.c.sequence_id,
             or_(
                 MEMORY.c.state == int(State.ACTIVE),
-                and_(MEMORY.c.state == int(State.MERGED), one_of(MEMORY.c.merged_into, without)),
+                and_(MEMORY.c.state == int(State.MERGED), one_of(MEMORY.c.merged_into, tenant_id, without)),
             ),
             unexpired(now),
             MEMORY.c.id < later.c.id,
-            not_(one_of(MEMORY.c.id, without)),
+            not_(one_of(MEMORY.c.id, tenant_id, without)),
         )
         .order_by(MEMORY.c.id.desc())
         .limit(1)
         .correlate(later)
         .scalar_subquery()
     )
-    query = select(later.c.id, earlier).where(later.c.tenant_id == tenant_id, one_of(later.c.id, memory_ids))
+    query = select(later.c.id, earlier).where(one_of(later.c.id, tenant_id, memory_ids))
     return {one: before for one, before in connection.execute(query) if before is not None}
 
 
 def texts(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, str]:
     """What memories say now, whatever their state; those that are gone are left out."""
-    query = _stored_texts().where(MEMORY.c.tenant_id == tenant_id, one_of(MEMORY.c.id, memory_ids))
+    query = _stored_texts().where(one_of(MEMORY.c.id, tenant_id, memory_ids))
     return {row.id: row.content for row in connection.execute(query)}
 
 
@@ -259,7 +255,7 @@ def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterab
                 MEMORY.c.id == TOKEN_EMBEDDING.c.memory_id,
             ),
         )
-        .where(TOKEN_EMBEDDING.c.tenant_id == tenant_id, one_of(TOKEN_EMBEDDING.c.context_id, memory_ids))
+        .where(one_of(TOKEN_EMBEDDING.c.context_id, tenant_id, memory_ids))
     )
     # Not in the statement: SQLite would walk all the tenant's rows in this order rather than look up a few.
     return sorted(connection.execute(query), key=lambda row: (row.memory_id.bytes, row.version))
@@ -363,8 +359,7 @@ def superseders(
         JOB_EFFECT.c.because_of == LINK.c.from_id,
     )
     query = select(LINK.c.to_id, LINK.c.from_id).where(
-        LINK.c.tenant_id == tenant_id,
-        one_of(LINK.c.to_id, memory_ids),
+        one_of(LINK.c.to_id, tenant_id, memory_ids),
         LINK.c.relation == Relation.SUPERSEDES.value,
         *((of_a_job,) if by_jobs else ()),
     )
@@ -380,8 +375,7 @@ def before_superseded(
     query = (
         select(VERSION.c.memory_id, VERSION.c.valid_to)
         .where(
-            VERSION.c.tenant_id == tenant_id,
-            one_of(VERSION.c.memory_id, memory_ids),
+            one_of(VERSION.c.memory_id, tenant_id, memory_ids),
             VERSION.c.state != int(State.SUPERSEDED),
         )
         .order_by(VERSION.c.memory_id, VERSION.c.version)
@@ -477,9 +471,7 @@ def links(connection: Connection, tenant_id: UUID, memory_id: UUID, now: datetim
 def members(connection: Connection, tenant_id: UUID, pivot_ids: Iterable[UUID]) -> dict[UUID, list[Stored]]:
     """What is merged into memories, by pivot, in the order of ids."""
     found: dict[UUID, list[Stored]] = {}
-    query = (
-        _stored().where(MEMORY.c.tenant_id == tenant_id, one_of(MEMORY.c.merged_into, pivot_ids)).order_by(MEMORY.c.id)
-    )
+    query = _stored().where(one_of(MEMORY.c.merged_into, tenant_id, pivot_ids)).order_by(MEMORY.c.id)
     for row in connection.execute(query):
         found.setdefault(row.merged_into, []).append(_to_stored(row))
     return found
@@ -520,7 +512,7 @@ def marked(connection: Connection, tenant_id: UUID, namespace_id: UUID, reason: 
 
 def lock(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> None:
     """Keeps others from writing uses of memories until the transaction ends; always in the same order."""
-    query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id, one_of(MEMORY.c.id, memory_ids))
+    query = select(MEMORY.c.id).where(one_of(MEMORY.c.id, tenant_id, memory_ids))
     connection.execute(query.order_by(MEMORY.c.id).with_for_update()).all()
 
 

@@ -62,8 +62,8 @@ def _take_out(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID
 
     def delete(table: Table, *columns: str) -> None:
         for column in columns:  # one statement each: an OR over two columns would be answered from no index
-            where = (table.c.tenant_id == tenant_id, one_of(table.c[column], memory_ids))
-            counts[table.name] += connection.execute(table.delete().where(*where)).rowcount
+            gone = connection.execute(table.delete().where(one_of(table.c[column], tenant_id, memory_ids)))
+            counts[table.name] += gone.rowcount
 
     delete(LINK, "from_id", "to_id")
     delete(FEEDBACK, "memory_id")
@@ -71,8 +71,8 @@ def _take_out(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID
     for table in (LEGAL_HOLD, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
         delete(table, "memory_id")
     delete(MEMORY, "id")
-    named = (CHANGE.c.tenant_id == tenant_id, one_of(CHANGE.c.memory_id, memory_ids))
-    connection.execute(CHANGE.update().where(*named).values(op=int(ChangeOp.VOID), memory_id=None, version=None))
+    named = one_of(CHANGE.c.memory_id, tenant_id, memory_ids)
+    connection.execute(CHANGE.update().where(named).values(op=int(ChangeOp.VOID), memory_id=None, version=None))
     return +counts
 
 
@@ -83,9 +83,7 @@ def _decided(connection: Connection, namespace: NamespaceRow) -> set[int]:
 
 
 def _mentioned(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> set[int]:
-    query = select(ANALYSIS.c.mention_ids).where(
-        ANALYSIS.c.tenant_id == namespace.tenant_id, one_of(ANALYSIS.c.memory_id, memory_ids)
-    )
+    query = select(ANALYSIS.c.mention_ids).where(one_of(ANALYSIS.c.memory_id, namespace.tenant_id, memory_ids))
     return {one for row in connection.execute(query).scalars() for one in _ids(row)}
 
 
