@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sqlalchemy import Connection, bindparam, select, update
@@ -38,16 +38,13 @@ from gpu.bank.records import Kind
 from memsvc.auth.keys import ensure_default_tenant
 from memsvc.core.clock import SystemClock
 from memsvc.core.ids import new_id
-from memsvc.core.secrets import Secrets
 from memsvc.db import migrate
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
-from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.work import Work
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
-from memsvc.memories.erasing import JobEraser
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.write import pair_bytes
 from memsvc.models.tables import MEMORY
@@ -166,10 +163,10 @@ def night(path: Path, kind: str) -> dict[str, Any]:
 def _works() -> dict[str, Work]:
     """Every kind but the one that writes with a model: `lifecycle_consolidation` measures that."""
 
-    def tools() -> Tools:
-        raise NotImplementedError
+    def absent() -> NoReturn:
+        raise NotImplementedError  # under the policy of the benchmark nothing is erased, either
 
-    works = every_kind(tools, JobEraser(Secrets(bytes(32)), None))
+    works = every_kind(absent, absent)
     return {kind: work for kind, work in works.items() if kind != "consolidate"}
 
 

@@ -43,8 +43,6 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
 from memsvc.memories.change import Changer
-from memsvc.memories.context import Readers
-from memsvc.memories.erasing import JobEraser
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
@@ -167,7 +165,7 @@ class Container:
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
         self._closing.callback(tools.summariser.close)
-        works = every_kind(lambda: tools, JobEraser(self.secrets, Readers(preparer)))
+        works = every_kind(lambda: tools, lambda: eraser)
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works)
         self.erasing = ErasureRunner(

@@ -17,11 +17,11 @@ from memsvc.core.settings import Settings
 from memsvc.db import migrate
 from memsvc.db.engine import Database
 from memsvc.embedding import build_embedder
+from memsvc.erasures.eraser import Eraser
 from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
-from memsvc.memories.erasing import JobEraser
 from memsvc.memories.prepare import Preparer
 from memsvc.namespaces import repository as namespaces
 from memsvc.summarising import build_summariser
@@ -42,7 +42,7 @@ def run_worker(settings: Settings, say: Say) -> None:
         migrate.upgrade(database.engine)
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
-        works = every_kind(tools, JobEraser(load_secrets(settings), None))
+        works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
         scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

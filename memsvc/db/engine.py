@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from memsvc.core.errors import StartupRefused
+from memsvc.db.analyse import analyse_grown
 from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
 
@@ -124,6 +125,15 @@ class Database:
             log.warning("not_vacuumed", error=type(error).__name__)
             return None
         return ("vacuum full" if full else "vacuum") if done else None
+
+    def count_anew(self, tables: Sequence[str]) -> None:
+        """Have PostgreSQL count those tables that have grown, so that it plans for what they are; nothing on SQLite."""
+        if self.is_sqlite:
+            return
+        try:
+            analyse_grown(self.engine, tables)
+        except (DBAPIError, PostgresError) as error:  # what is read next says what is wrong, if anything is
+            log.warning("not_analysed", error=type(error).__name__)
 
     def close(self) -> None:
         """Finish waiting writes and let go of every connection and of the lock."""

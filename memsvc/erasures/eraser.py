@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from memsvc.core.clock import Clock
+from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.erasures import repository
@@ -70,7 +71,7 @@ class Eraser:
             How many rows of each table are gone, and under `derived` how many memories went with others.
 
         Raises:
-            ContextMoved: somebody was written meanwhile who was read in their light; plan again.
+            ContextMoved: somebody was written meanwhile who was read in their light; nothing is done, plan again.
         """
         tenant, namespace = ledger.namespace.key
         homes = repository.homes(ledger.connection, tenant, sorted(memory_ids))
@@ -80,9 +81,22 @@ class Eraser:
         asked, going = asked - held, going - held
         if not asked:
             return Counter()
-        merged.stand_alone(ledger, memories.by_ids(ledger.connection, tenant, namespace, going).values())
         again = self._readers.of_erased(ledger.connection, tenant, going, ledger.now)
         self._readers.store(ledger, again, plan.readings)
+        merged.stand_alone(ledger, memories.merged_of(ledger.connection, tenant, namespace, going))
         counts = ledger.erase({memory_id: self.digest(memory_id) for memory_id in sorted(going)}, erasure_id)
         counts[DERIVED] += len(going) - len(asked)
         return +counts
+
+    def erase_now(self, ledger: Ledger, memory_ids: Collection[UUID], plan: Plan) -> None:
+        """The same as an erasure of its own, which begins and ends in this transaction: there is a receipt for it.
+
+        Raises:
+            ContextMoved: see `erase`.
+        """
+        tenant, namespace = ledger.namespace.key
+        erasure_id = new_id()
+        counts = self.erase(ledger, memory_ids, plan, erasure_id)
+        repository.done(
+            ledger.connection, tenant, namespace, ledger.now, erasure_id=erasure_id, by=ledger.writer, counts=counts
+        )

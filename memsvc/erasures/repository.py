@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, insert, select, update
 
 from memsvc.core.ids import new_id
+from memsvc.models.ids import one_of
 from memsvc.models.tables import ERASURE, JOB_EFFECT, MEMORY, TOKEN_EMBEDDING, TOMBSTONE
 
 _CHUNK = 400
@@ -190,29 +191,16 @@ def memory_ids(connection: Connection, tenant_id: UUID) -> Iterator[UUID]:
     return iter(connection.execute(query.execution_options(yield_per=5_000)).scalars())
 
 
-def homes(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+def homes(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, UUID]:
     """The namespace of each of the tenant's memories that is there."""
-    found: dict[UUID, UUID] = {}
-    for start in range(0, len(memory_ids), _CHUNK):
-        query = select(MEMORY.c.id, MEMORY.c.namespace_id).where(
-            MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(memory_ids[start : start + _CHUNK])
-        )
-        found.update((row.id, row.namespace_id) for row in connection.execute(query))
-    return found
+    query = select(MEMORY.c.id, MEMORY.c.namespace_id).where(one_of(MEMORY.c.id, tenant_id, memory_ids))
+    return {row.id: row.namespace_id for row in connection.execute(query)}
 
 
 def held(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
     """Those of the tenant's memories that are under a legal hold."""
-    found: set[UUID] = set()
-    wanted = list(memory_ids)
-    for start in range(0, len(wanted), _CHUNK):
-        query = select(MEMORY.c.id).where(
-            MEMORY.c.tenant_id == tenant_id,
-            MEMORY.c.id.in_(wanted[start : start + _CHUNK]),
-            MEMORY.c.legal_hold.is_(True),
-        )
-        found.update(connection.execute(query).scalars())
-    return found
+    query = select(MEMORY.c.id).where(one_of(MEMORY.c.id, tenant_id, memory_ids), MEMORY.c.legal_hold.is_(True))
+    return set(connection.execute(query).scalars())
 
 
 def _row(row: Row[Any]) -> ErasureRow:

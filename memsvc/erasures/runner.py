@@ -31,7 +31,7 @@ from memsvc.memories.residue import TOUCHED
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
-CHUNK = 250
+CHUNK = 500
 """Memories of one transaction: other writers of the namespace wait for so many at most."""
 LEASE_S = 60
 _AT_ONCE = 100

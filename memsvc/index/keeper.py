@@ -24,11 +24,14 @@ from gpu.bank.namespace import NamespaceBank
 from memsvc.db.engine import Database
 from memsvc.index.loader import TIER_OF_LEVEL, load_memories, load_namespace, load_versions
 from memsvc.models import ChangeOp
-from memsvc.models.tables import CHANGE
+from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 _PAGE = 5_000  # changes read at a time
+_MANY = 100
+"""Changes from which on it matters that the database knows how large its tables are."""
+_READ = tuple(table.name for table in (MEMORY, VERSION, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, LINK))
 
 log = structlog.get_logger()
 
@@ -97,6 +100,8 @@ class Keeper:
             held = self._held(key)
             if held is not None and held.applied_seq >= seq:
                 return held  # another thread brought it up while we waited
+            if held is None or seq - held.applied_seq >= _MANY:
+                self._database.count_anew(_READ)
             with self._database.read() as connection:
                 return self._load(connection, key) if held is None else self._apply(connection, key, held)
 

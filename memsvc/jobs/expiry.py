@@ -1,12 +1,15 @@
 """The job `expire`: erases what is past its time to live, or was forgotten by fading, after as long as the policy says.
 
 Nothing is erased unless the namespace's owner says after how long. Pinned memories and legal holds stay, and so does
-what a user forgot: that is for the user to erase. There is no undo; a dry run shows what would go.
+what a user forgot: that is for the user to erase. There is no undo; a dry run shows what would go. Each chunk of a run
+is an erasure like those that are asked for, with a receipt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +19,8 @@ from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 from gpu.bank.records import State
 from lifecycle.policy import Policy
 from lifecycle.steps import ERASE, Step
+from memsvc.erasures.eraser import Eraser, Plan
+from memsvc.memories.context import ContextMoved
 from memsvc.memories.ledger import Ledger
 from memsvc.models.tables import MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
@@ -23,28 +28,54 @@ from memsvc.namespaces.repository import NamespaceRow
 KIND = "expire"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasing(Step):
+    """A step whose erasure is planned, together with the other steps of its transaction."""
+
+    plan: Plan
+
+
 class Expire:
-    """The job; see `memsvc.jobs.work.Work`.
+    """The job; see `memsvc.jobs.work.Work` and `Prepares`.
 
     Args:
-        erase: see `memsvc.memories.erasing.JobEraser`.
+        eraser: asked for when there is something to erase: a process that only does other work needs no model.
     """
 
     kind = KIND
     is_bounded = True
+    most_at_once = 100
 
-    def __init__(self, erase: Callable[[Ledger, UUID], bool]) -> None:
-        self._erase = erase
+    def __init__(self, eraser: Callable[[], Eraser]) -> None:
+        self._eraser = eraser
 
     def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Sequence[Step]:
         """See `Work`. What was written first goes first."""
         return [_step(row) for row in _due(connection, namespace, policy, now)]
 
+    def prepare(
+        self, read: Callable[[], AbstractContextManager[Connection]], namespace: NamespaceRow, steps: Sequence[Step]
+    ) -> Sequence[Step]:
+        """See `Prepares`: what was read in the light of what goes is read again without it."""
+        plan = self._eraser().plan(namespace.tenant_id, [step.memory_id for step in steps])
+        return [Erasing(step.memory_id, step.action, step.before, step.after, step.why, plan=plan) for step in steps]
+
     def apply(self, ledger: Ledger, steps: Sequence[Step], policy: Policy, now: datetime) -> Sequence[Step]:
-        """See `Work`. What was restored, edited, pinned or held meanwhile stays."""
-        ids = [step.memory_id for step in steps]
+        """See `Work`. What was restored, edited, pinned or held meanwhile stays.
+
+        So does everything until the next run if a conversation moved meanwhile, and what follows in it is to be read
+        again in another way.
+        """
+        planned = [step for step in steps if isinstance(step, Erasing)]
+        ids = [step.memory_id for step in planned]
         still = {row.id for row in _due(ledger.connection, ledger.namespace, policy, now, ids)}
-        return [step for step in steps if step.memory_id in still and self._erase(ledger, step.memory_id)]
+        if not still:
+            return []
+        try:
+            self._eraser().erase_now(ledger, still, planned[0].plan)
+        except ContextMoved:
+            return []
+        return [step for step in planned if step.memory_id in still]
 
     def revert(self, ledger: Ledger, steps: Sequence[Step]) -> Sequence[Step]:
         """See `Work`. What is erased is gone."""

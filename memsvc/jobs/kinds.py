@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from memsvc.erasures.eraser import Eraser
 from memsvc.jobs.conflicts import Conflicts
 from memsvc.jobs.consolidation import Consolidate, Tools
 from memsvc.jobs.eviction import Evict
@@ -12,17 +13,16 @@ from memsvc.jobs.fading import Fade
 from memsvc.jobs.merging import Merging
 from memsvc.jobs.surprise import Surprise
 from memsvc.jobs.work import Work
-from memsvc.memories.erasing import JobEraser
 
 
-def every_kind(tools: Callable[[], Tools], erase: JobEraser) -> dict[str, Work]:
+def every_kind(tools: Callable[[], Tools], eraser: Callable[[], Eraser]) -> dict[str, Work]:
     """All kinds by name.
 
     Args:
         tools: what writes memories, asked for when it is needed.
-        erase: takes memories out for good.
+        eraser: takes memories out for good; asked for when there is something to erase.
     """
     works: tuple[Work, ...] = (
-        Conflicts(), Consolidate(tools), Evict(), Expire(erase), Fade(), Merging(), Surprise(),
+        Conflicts(), Consolidate(tools), Evict(), Expire(eraser), Fade(), Merging(), Surprise(),
     )  # fmt: skip
     return {work.kind: work for work in works}

@@ -13,9 +13,7 @@ from gpu.bank.records import State
 from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound, PreconditionFailed, ServiceError
-from memsvc.core.ids import new_id
 from memsvc.db.engine import Database
-from memsvc.erasures import repository as erasures
 from memsvc.erasures.eraser import Eraser
 from memsvc.index.keeper import Keeper
 from memsvc.memories import merged, recalls, repository, superseded
@@ -250,12 +248,7 @@ class Changer:
 
             def change(ledger: Ledger, stored: Stored) -> int:
                 _check_hold(stored)
-                erasure_id = new_id()
-                counts = self._eraser.erase(ledger, [memory_id], plan, erasure_id)
-                erasures.done(
-                    ledger.connection, tenant, ledger.namespace.id, ledger.now, erasure_id=erasure_id, by=author.name,
-                    counts=counts,
-                )  # fmt: skip
+                self._eraser.erase_now(ledger, [memory_id], plan)
                 return int(stored.row["version"])
 
             return self._apply(

@@ -181,20 +181,10 @@ class Readers:
         rows = [
             row for row in repository.read_in_light_of(connection, tenant_id, erased) if row.memory_id not in erased
         ]
-        going = repository.sequences(connection, tenant_id, erased) if rows else {}
-        befores: dict[UUID, Before] = {}
-        for row in rows:
-            if row.memory_id not in befores and row.sequence_id is not None:
-                earlier = repository.last_of_sequence(
-                    connection,
-                    tenant_id,
-                    row.namespace_id,
-                    row.sequence_id,
-                    row.memory_id,
-                    now=now,
-                    without=[one for one in going.get(row.sequence_id, ()) if one < row.memory_id],
-                )
-                befores[row.memory_id] = NOTHING if earlier is None else Before(earlier[1], earlier[0])
+        ids = dict.fromkeys(row.memory_id for row in rows)
+        earlier = repository.before_each(connection, tenant_id, ids, now, without=erased)
+        said = repository.texts(connection, tenant_id, set(earlier.values()))
+        befores = {memory_id: Before(said[before], before) for memory_id, before in earlier.items()}
         return [Reading(row.memory_id, row.version, row.content, befores.get(row.memory_id, NOTHING)) for row in rows]
 
     def encode(self, readings: Sequence[Reading]) -> dict[Reading, Encoding]:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Table, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
@@ -25,6 +25,7 @@ from memsvc.memories.residue import take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.embedding import MERGED_VIEW
+from memsvc.models.ids import one_of
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -94,7 +95,7 @@ class Ledger:
     _closes: list[dict[str, Any]] = field(default_factory=list)
     _versions: list[dict[str, Any]] = field(default_factory=list)
     _analyses: list[dict[str, Any]] = field(default_factory=list)
-    _outdated: list[dict[str, Any]] = field(default_factory=list)
+    _outdated: list[tuple[UUID, int]] = field(default_factory=list)
     _embeddings: list[dict[str, Any]] = field(default_factory=list)
     _tokens: list[dict[str, Any]] = field(default_factory=list)
     _links: list[dict[str, Any]] = field(default_factory=list)
@@ -240,7 +241,7 @@ class Ledger:
             encoding: what takes the place of what is there.
         """
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
-        self._outdated.append({"b_id": memory_id, "b_version": version})
+        self._outdated.append((memory_id, version))
         self._anew.append(memory_id)
         self._encoded(key, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
@@ -410,35 +411,33 @@ class Ledger:
 
     def _delete_outdated(self) -> None:
         """Take out the vectors that others take the place of."""
-        if not self._outdated:
-            return
-        for table in (EMBEDDING, TOKEN_EMBEDDING):
-            self.connection.execute(
-                table.delete().where(
-                    table.c.tenant_id == self.namespace.tenant_id,
-                    table.c.memory_id == bindparam("b_id"),
-                    table.c.version == bindparam("b_version"),
-                    table.c.space_id == self.namespace.space_id,
-                ),
-                self._outdated,
-            )
+        of_version: dict[int, list[UUID]] = {}
+        for memory_id, version in self._outdated:
+            of_version.setdefault(version, []).append(memory_id)
+        for version, memory_ids in of_version.items():
+            for table in (EMBEDDING, TOKEN_EMBEDDING):
+                self.connection.execute(
+                    table.delete().where(
+                        one_of(table.c.memory_id, self.namespace.tenant_id, memory_ids),
+                        table.c.version == version,
+                        table.c.space_id == self.namespace.space_id,
+                    )
+                )
 
     def _remake_merged(self) -> None:
         """Merged vectors of memories that were merged or separated, or of which a part has other vectors now."""
-        reread = [outdated["b_id"] for outdated in self._outdated]
+        reread = [memory_id for memory_id, _ in self._outdated]
         for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
             if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
                 self._change(ChangeOp.REWRITE, pivot_id, None)
 
     def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
         """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
-        for start in range(0, len(memory_ids), _CHUNK):
-            part = memory_ids[start : start + _CHUNK]
+        for column in (MEMORY.c.id, MEMORY.c.nearest_id) if memory_ids else ():  # one each: an OR is found by no index
             self.connection.execute(
                 update(MEMORY)
                 .where(
-                    MEMORY.c.tenant_id == self.namespace.tenant_id,
-                    or_(MEMORY.c.id.in_(part), MEMORY.c.nearest_id.in_(part)),
+                    one_of(column, self.namespace.tenant_id, memory_ids),
                     MEMORY.c.novelty.is_not(None),
                 )
                 .values(surprise=None, novelty=None, nearest_id=None)

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, and_, select
 
 from memsvc.memories.ledger import Ledger
 from memsvc.models import Relation
+from memsvc.models.ids import one_of
 from memsvc.models.tables import LINK, MEMORY, VERSION
 
 BY_JOBS = "job "
 """What the names of writers that are jobs begin with; no key may be called so."""
-_CHUNK = 400
 
 
 def stands(ledger: Ledger, sources: Mapping[UUID, int], epoch: int) -> bool:
@@ -35,25 +35,19 @@ def stands(ledger: Ledger, sources: Mapping[UUID, int], epoch: int) -> bool:
     namespace = ledger.namespace
     if namespace.epoch != epoch:
         return False
-    wanted = list(sources)
-    found: dict[UUID, int] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        query = select(MEMORY.c.id, MEMORY.c.version).where(
-            MEMORY.c.tenant_id == namespace.tenant_id,
-            MEMORY.c.namespace_id == namespace.id,
-            MEMORY.c.id.in_(wanted[start : start + _CHUNK]),
-        )
-        found.update((row.id, row.version) for row in ledger.connection.execute(query))
+    query = select(MEMORY.c.id, MEMORY.c.version).where(
+        MEMORY.c.namespace_id == namespace.id, one_of(MEMORY.c.id, namespace.tenant_id, sources)
+    )
+    found = {row.id: row.version for row in ledger.connection.execute(query)}
     return found == dict(sources)
 
 
 def derived(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
     """Memories that jobs derived from any of these, directly or through others."""
     found: set[UUID] = set()
-    waiting = list(dict.fromkeys(memory_ids))
+    waiting = set(memory_ids)
     known = set(waiting)
     while waiting:
-        part, waiting = waiting[:_CHUNK], waiting[_CHUNK:]
         query = (
             select(LINK.c.from_id)
             .join(
@@ -61,16 +55,14 @@ def derived(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID])
                 and_(VERSION.c.tenant_id == LINK.c.tenant_id, VERSION.c.memory_id == LINK.c.from_id),
             )
             .where(
-                LINK.c.tenant_id == tenant_id,
-                LINK.c.to_id.in_(part),
+                one_of(LINK.c.to_id, tenant_id, waiting),
                 LINK.c.relation == Relation.DERIVED_FROM.value,
                 VERSION.c.version == 1,
                 VERSION.c.writer.startswith(BY_JOBS, autoescape=True),
             )
             .distinct()
         )
-        new = set(connection.execute(query).scalars()) - known
-        known |= new
-        found |= new
-        waiting += sorted(new)
+        waiting = set(connection.execute(query).scalars()) - known
+        known |= waiting
+        found |= waiting
     return found

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, not_, or_, select, tuple_
 
 from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
 from memsvc.models import Relation
 from memsvc.models.conditions import VERSION_AMONG, among
+from memsvc.models.ids import one_of
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -54,13 +55,8 @@ def by_ids(
     connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]
 ) -> dict[UUID, Stored]:
     """The namespace's memories of those ids, in whatever state."""
-    found: dict[UUID, Stored] = {}
-    for part in _chunks(list(memory_ids)):
-        query = _stored().where(
-            MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, MEMORY.c.id.in_(part)
-        )
-        found.update((row.id, _to_stored(row)) for row in connection.execute(query))
-    return found
+    query = _stored().where(MEMORY.c.namespace_id == namespace_id, one_of(MEMORY.c.id, tenant_id, memory_ids))
+    return {row.id: _to_stored(row) for row in connection.execute(query)}
 
 
 def located(
@@ -92,21 +88,27 @@ def by_external_ids(
     return found
 
 
+def merged_of(connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]) -> list[Stored]:
+    """Those of the namespace's memories that are merged into another, or that others are merged into."""
+    query = _stored().where(
+        MEMORY.c.namespace_id == namespace_id,
+        one_of(MEMORY.c.id, tenant_id, memory_ids),
+        or_(MEMORY.c.merged_into.is_not(None), MEMORY.c.before_merge.is_not(None)),
+    )
+    return [_to_stored(row) for row in connection.execute(query)]
+
+
 def existing(
     connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID], now: datetime
 ) -> set[UUID]:
     """Those of the ids that are active memories of the namespace, not expired."""
-    found: set[UUID] = set()
-    for part in _chunks(list(memory_ids)):
-        query = select(MEMORY.c.id).where(
-            MEMORY.c.tenant_id == tenant_id,
-            MEMORY.c.namespace_id == namespace_id,
-            MEMORY.c.state == int(State.ACTIVE),
-            unexpired(now),
-            MEMORY.c.id.in_(part),
-        )
-        found.update(connection.execute(query).scalars())
-    return found
+    query = select(MEMORY.c.id).where(
+        MEMORY.c.namespace_id == namespace_id,
+        MEMORY.c.state == int(State.ACTIVE),
+        unexpired(now),
+        one_of(MEMORY.c.id, tenant_id, memory_ids),
+    )
+    return set(connection.execute(query).scalars())
 
 
 def last_of_session(
@@ -148,7 +150,6 @@ def _last_of_sequence(*where: ColumnElement[bool]) -> Select[Any]:
             MEMORY.c.sequence_id == bindparam("sequence"),
             MEMORY.c.state == int(State.ACTIVE),
             or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > bindparam("now", type_=MEMORY.c.expires_at.type)),
-            MEMORY.c.id.not_in(bindparam("without", expanding=True)),
             *where,
         )
         .order_by(MEMORY.c.id.desc())
@@ -156,8 +157,7 @@ def _last_of_sequence(*where: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-# Made once: an erasure asks them for every text that was read in the light of another, and building one costs more
-# than running it.
+# Made once: building one costs more than running it.
 _LAST = _last_of_sequence()
 _LAST_BEFORE = _last_of_sequence(MEMORY.c.id < bindparam("before", type_=MEMORY.c.id.type))
 
@@ -170,7 +170,6 @@ def last_of_sequence(
     before: UUID | None = None,
     *,
     now: datetime,
-    without: Sequence[UUID] = (),
 ) -> tuple[UUID, str] | None:
     """The latest active memory of a conversation, not expired, in the order of ids: (id, text), or None.
 
@@ -178,77 +177,88 @@ def last_of_sequence(
         sequence_id: the conversation, from `memsvc.memories.sequence`.
         before: look at memories with smaller ids alone.
         now: the service's clock.
-        without: memories that are passed over.
     """
     given = {
-        "tenant": tenant_id, "namespace": namespace_id, "sequence": sequence_id, "now": now, "without": without,
+        "tenant": tenant_id, "namespace": namespace_id, "sequence": sequence_id, "now": now,
         **({} if before is None else {"before": before}),
     }  # fmt: skip
     row = connection.execute(_LAST if before is None else _LAST_BEFORE, given).one_or_none()
     return None if row is None else (row.id, row.content)
 
 
-def sequences(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[int, list[UUID]]:
-    """Those of the memories that are in a conversation, by conversation."""
-    found: dict[int, list[UUID]] = {}
-    for part in _chunks(list(memory_ids)):
-        query = select(MEMORY.c.sequence_id, MEMORY.c.id).where(
-            MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part), MEMORY.c.sequence_id.is_not(None)
+def before_each(
+    connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID], now: datetime, without: Collection[UUID]
+) -> dict[UUID, UUID]:
+    """For memories in conversations, the one before each once others are gone; those before which is none are left out.
+
+    Args:
+        now: the service's clock.
+        without: memories that are passed over; what is merged into one of them stands by itself again.
+    """
+    later = MEMORY.alias("later")
+    earlier = (
+        select(MEMORY.c.id)
+        .where(
+            MEMORY.c.tenant_id == tenant_id,
+            MEMORY.c.namespace_id == later.c.namespace_id,
+            MEMORY.c.sequence_id == later.c.sequence_id,
+            or_(
+                MEMORY.c.state == int(State.ACTIVE),
+                and_(MEMORY.c.state == int(State.MERGED), one_of(MEMORY.c.merged_into, tenant_id, without)),
+            ),
+            unexpired(now),
+            MEMORY.c.id < later.c.id,
+            not_(one_of(MEMORY.c.id, tenant_id, without)),
         )
-        for sequence_id, memory_id in connection.execute(query):
-            found.setdefault(sequence_id, []).append(memory_id)
-    return found
+        .order_by(MEMORY.c.id.desc())
+        .limit(1)
+        .correlate(later)
+        .scalar_subquery()
+    )
+    query = select(later.c.id, earlier).where(one_of(later.c.id, tenant_id, memory_ids))
+    return {one: before for one, before in connection.execute(query) if before is not None}
 
 
 def texts(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, str]:
     """What memories say now, whatever their state; those that are gone are left out."""
-    found: dict[UUID, str] = {}
-    for part in _chunks(list(memory_ids)):
-        query = _stored_texts().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part))
-        found.update((row.id, row.content) for row in connection.execute(query))
-    return found
+    query = _stored_texts().where(one_of(MEMORY.c.id, tenant_id, memory_ids))
+    return {row.id: row.content for row in connection.execute(query)}
 
 
 def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> list[Row[Any]]:
     """Texts that were read in the light of one of these memories, of every version, by (memory_id, version).
 
     Returns:
-        Rows with `memory_id`, `version`, `content`, `context_id`, and of the memory `namespace_id`, `sequence_id`,
-        and `is_current`: whether this is its text now.
+        Rows with `memory_id`, `version`, `content`, `context_id`, and `is_current`: whether this is its text now.
     """
-    found: list[Row[Any]] = []
-    for part in _chunks(list(memory_ids)):
-        # Outer joins for the order of the tables alone, see `memsvc.index.loader`.
-        query = (
-            select(
-                TOKEN_EMBEDDING.c.memory_id,
-                TOKEN_EMBEDDING.c.version,
-                TOKEN_EMBEDDING.c.context_id,
-                VERSION.c.content,
-                MEMORY.c.namespace_id,
-                MEMORY.c.sequence_id,
-                (MEMORY.c.content_version == TOKEN_EMBEDDING.c.version).label("is_current"),
-            )
-            .outerjoin(
-                VERSION,
-                and_(
-                    VERSION.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
-                    VERSION.c.memory_id == TOKEN_EMBEDDING.c.memory_id,
-                    VERSION.c.version == TOKEN_EMBEDDING.c.version,
-                ),
-            )
-            .outerjoin(
-                MEMORY,
-                and_(
-                    MEMORY.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
-                    MEMORY.c.id == TOKEN_EMBEDDING.c.memory_id,
-                ),
-            )
-            .where(TOKEN_EMBEDDING.c.tenant_id == tenant_id, TOKEN_EMBEDDING.c.context_id.in_(part))
+    # Outer joins for the order of the tables alone, see `memsvc.index.loader`.
+    query = (
+        select(
+            TOKEN_EMBEDDING.c.memory_id,
+            TOKEN_EMBEDDING.c.version,
+            TOKEN_EMBEDDING.c.context_id,
+            VERSION.c.content,
+            (MEMORY.c.content_version == TOKEN_EMBEDDING.c.version).label("is_current"),
         )
-        found += connection.execute(query).all()
+        .outerjoin(
+            VERSION,
+            and_(
+                VERSION.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
+                VERSION.c.memory_id == TOKEN_EMBEDDING.c.memory_id,
+                VERSION.c.version == TOKEN_EMBEDDING.c.version,
+            ),
+        )
+        .outerjoin(
+            MEMORY,
+            and_(
+                MEMORY.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
+                MEMORY.c.id == TOKEN_EMBEDDING.c.memory_id,
+            ),
+        )
+        .where(one_of(TOKEN_EMBEDDING.c.context_id, tenant_id, memory_ids))
+    )
     # Not in the statement: SQLite would walk all the tenant's rows in this order rather than look up a few.
-    return sorted(found, key=lambda row: (row.memory_id.bytes, row.version))
+    return sorted(connection.execute(query), key=lambda row: (row.memory_id.bytes, row.version))
 
 
 def page(
@@ -348,15 +358,13 @@ def superseders(
         JOB_EFFECT.c.memory_id == LINK.c.to_id,
         JOB_EFFECT.c.because_of == LINK.c.from_id,
     )
-    for part in _chunks(list(memory_ids)):
-        query = select(LINK.c.to_id, LINK.c.from_id).where(
-            LINK.c.tenant_id == tenant_id,
-            LINK.c.to_id.in_(part),
-            LINK.c.relation == Relation.SUPERSEDES.value,
-            *((of_a_job,) if by_jobs else ()),
-        )
-        for older, newer in connection.execute(query):
-            found.setdefault(older, set()).add(newer)
+    query = select(LINK.c.to_id, LINK.c.from_id).where(
+        one_of(LINK.c.to_id, tenant_id, memory_ids),
+        LINK.c.relation == Relation.SUPERSEDES.value,
+        *((of_a_job,) if by_jobs else ()),
+    )
+    for older, newer in connection.execute(query):
+        found.setdefault(older, set()).add(newer)
     return found
 
 
@@ -364,19 +372,15 @@ def before_superseded(
     connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]
 ) -> dict[UUID, datetime | None]:
     """Until when superseded memories were valid by the last version in which they were not."""
-    found: dict[UUID, datetime | None] = {}
-    for part in _chunks(list(memory_ids)):
-        query = (
-            select(VERSION.c.memory_id, VERSION.c.valid_to)
-            .where(
-                VERSION.c.tenant_id == tenant_id,
-                VERSION.c.memory_id.in_(part),
-                VERSION.c.state != int(State.SUPERSEDED),
-            )
-            .order_by(VERSION.c.memory_id, VERSION.c.version)
+    query = (
+        select(VERSION.c.memory_id, VERSION.c.valid_to)
+        .where(
+            one_of(VERSION.c.memory_id, tenant_id, memory_ids),
+            VERSION.c.state != int(State.SUPERSEDED),
         )
-        found.update((memory_id, valid_to) for memory_id, valid_to in connection.execute(query))
-    return found
+        .order_by(VERSION.c.memory_id, VERSION.c.version)
+    )
+    return {memory_id: valid_to for memory_id, valid_to in connection.execute(query)}
 
 
 def history(connection: Connection, tenant_id: UUID, memory_id: UUID) -> list[Row[Any]]:
@@ -467,10 +471,9 @@ def links(connection: Connection, tenant_id: UUID, memory_id: UUID, now: datetim
 def members(connection: Connection, tenant_id: UUID, pivot_ids: Iterable[UUID]) -> dict[UUID, list[Stored]]:
     """What is merged into memories, by pivot, in the order of ids."""
     found: dict[UUID, list[Stored]] = {}
-    for part in _chunks(list(pivot_ids)):
-        query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.merged_into.in_(part)).order_by(MEMORY.c.id)
-        for row in connection.execute(query):
-            found.setdefault(row.merged_into, []).append(_to_stored(row))
+    query = _stored().where(one_of(MEMORY.c.merged_into, tenant_id, pivot_ids)).order_by(MEMORY.c.id)
+    for row in connection.execute(query):
+        found.setdefault(row.merged_into, []).append(_to_stored(row))
     return found
 
 
@@ -509,9 +512,8 @@ def marked(connection: Connection, tenant_id: UUID, namespace_id: UUID, reason: 
 
 def lock(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> None:
     """Keeps others from writing uses of memories until the transaction ends; always in the same order."""
-    for part in _chunks(sorted(set(memory_ids), key=lambda one: one.bytes)):
-        query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(part)).order_by(MEMORY.c.id)
-        connection.execute(query.with_for_update()).all()
+    query = select(MEMORY.c.id).where(one_of(MEMORY.c.id, tenant_id, memory_ids))
+    connection.execute(query.order_by(MEMORY.c.id).with_for_update()).all()
 
 
 def matching(connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool]) -> list[UUID]:

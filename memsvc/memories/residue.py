@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from memsvc.core.secrets import Secrets
 from memsvc.models import ChangeOp
+from memsvc.models.ids import one_of
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -34,7 +35,6 @@ TOUCHED: tuple[Table, ...] = (
     ENTITY_ALIAS, IDEMPOTENCY, ERASURE,
 )  # fmt: skip
 """Tables in which an erasure leaves dead rows."""
-_CHUNK = 400
 _WORD = "<u8"
 
 
@@ -49,26 +49,21 @@ def take_out(connection: Connection, namespace: NamespaceRow, memory_ids: Sequen
     Earlier places in the change log stay, without their ids. Names that were decided about and that no memory mentions
     any more go, too.
     """
-    counts: Counter[str] = Counter()
-    mentioned: set[int] = set()
     decided = _decided(connection, namespace)
-    for start in range(0, len(memory_ids), _CHUNK):
-        part = memory_ids[start : start + _CHUNK]
-        if decided:
-            mentioned |= _mentioned(connection, namespace, part) & decided
-        counts += _take_out(connection, namespace.tenant_id, part)
+    mentioned = _mentioned(connection, namespace, memory_ids) & decided if decided else set()
+    counts = _take_out(connection, namespace.tenant_id, memory_ids)
     if mentioned:
         counts += _forget_names(connection, namespace, mentioned)
     return counts
 
 
-def _take_out(connection: Connection, tenant_id: UUID, part: Sequence[UUID]) -> Counter[str]:
+def _take_out(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> Counter[str]:
     counts: Counter[str] = Counter()
 
     def delete(table: Table, *columns: str) -> None:
         for column in columns:  # one statement each: an OR over two columns would be answered from no index
-            where = (table.c.tenant_id == tenant_id, table.c[column].in_(part))
-            counts[table.name] += connection.execute(table.delete().where(*where)).rowcount
+            gone = connection.execute(table.delete().where(one_of(table.c[column], tenant_id, memory_ids)))
+            counts[table.name] += gone.rowcount
 
     delete(LINK, "from_id", "to_id")
     delete(FEEDBACK, "memory_id")
@@ -76,8 +71,8 @@ def _take_out(connection: Connection, tenant_id: UUID, part: Sequence[UUID]) -> 
     for table in (LEGAL_HOLD, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
         delete(table, "memory_id")
     delete(MEMORY, "id")
-    named = (CHANGE.c.tenant_id == tenant_id, CHANGE.c.memory_id.in_(part))
-    connection.execute(CHANGE.update().where(*named).values(op=int(ChangeOp.VOID), memory_id=None, version=None))
+    named = one_of(CHANGE.c.memory_id, tenant_id, memory_ids)
+    connection.execute(CHANGE.update().where(named).values(op=int(ChangeOp.VOID), memory_id=None, version=None))
     return +counts
 
 
@@ -87,10 +82,8 @@ def _decided(connection: Connection, namespace: NamespaceRow) -> set[int]:
     return set(connection.execute(query).scalars())
 
 
-def _mentioned(connection: Connection, namespace: NamespaceRow, part: Sequence[UUID]) -> set[int]:
-    query = select(ANALYSIS.c.mention_ids).where(
-        ANALYSIS.c.tenant_id == namespace.tenant_id, ANALYSIS.c.memory_id.in_(part)
-    )
+def _mentioned(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> set[int]:
+    query = select(ANALYSIS.c.mention_ids).where(one_of(ANALYSIS.c.memory_id, namespace.tenant_id, memory_ids))
     return {one for row in connection.execute(query).scalars() for one in _ids(row)}
 
 

@@ -23,7 +23,6 @@ from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.repository import Run
 from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft, LinkDraft
-from memsvc.memories.erasing import JobEraser
 from memsvc.models import Relation
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, TOMBSTONE, VERSION
 from memsvc.recall.service import Question
@@ -482,7 +481,7 @@ def test_a_worker_writes_what_a_server_would(service: Service, clock: HeldClock)
     tools = cache(partial(writing_tools, container.settings, container.database, clock))
     run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=True).run.id
     container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0}, {})
-    works = every_kind(tools, JobEraser(container.secrets, None))
+    works = every_kind(tools, lambda: container.changer._eraser)
     Runner(container.database, clock, works).run(service.tenant_id, run_id)
     assert seen(service, run_id).counts == {"make": 8}
     run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=False).run.id
@@ -516,7 +515,7 @@ def test_a_model_that_stops_answering_leaves_whole_gists(service: Service, clock
     container = service.container
     container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0}, {})
     tools = replace(container.scheduler._runner._works["consolidate"]._tools(), summariser=_Broken(5))  # type: ignore[attr-defined]
-    runner = Runner(container.database, clock, every_kind(lambda: tools, JobEraser(container.secrets, None)))
+    runner = Runner(container.database, clock, every_kind(lambda: tools, lambda: container.changer._eraser))
     run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=False).run.id
     runner.run(service.tenant_id, run_id)
     run = seen(service, run_id)

@@ -10,15 +10,17 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gpu.bank.bank import Bank
 from gpu.bank.filters import ScanFilter
 from memsvc.core.errors import Conflict
 from memsvc.index.keeper import Keeper
-from memsvc.memories import write
+from memsvc.memories import merged, repository, write
 from memsvc.memories.draft import Draft
+from memsvc.memories.ledger import Ledger
 from memsvc.models.tables import EMBEDDING, MEMORY, TOKEN_EMBEDDING
+from memsvc.namespaces import repository as namespaces
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.types import Encoded, Passage
@@ -169,6 +171,24 @@ def test_after_an_erasure_vectors_are_as_if_it_never_was(service: Service, erase
         say(service, text, path=OTHER)
     assert stored(service) == stored(service, OTHER)
     assert_fed_equals_loaded(service)
+
+
+def test_what_comes_back_with_an_erasure_is_read_before_what_follows(service: Service) -> None:
+    first, second, _ = say(service, *TURNS[:3])
+
+    def merge(connection: Connection) -> int:
+        namespace = namespaces.find(connection, service.tenant_id, PATH)
+        assert namespace is not None
+        ledger = Ledger(connection, namespace, service.container.clock.now(), "test")
+        found = repository.by_ids(connection, *namespace.key, [first, second])
+        merged.merge(ledger, found[second], [found[first]])
+        return ledger.flush()
+
+    service.container.database.write(merge)
+    service.erase(second)
+    say(service, TURNS[0], TURNS[2], path=OTHER)
+    assert stored(service) == stored(service, OTHER)
+    assert service.differences() == 0
 
 
 def test_an_erasure_reaches_versions_that_ended(service: Service) -> None:

@@ -15,7 +15,7 @@ from memsvc.core.errors import Conflict, NotFound
 from memsvc.core.ids import new_id
 from memsvc.erasures.runner import LEASE_S, ErasureRunner
 from memsvc.erasures.service import Seen, Wanted
-from memsvc.memories import lineage
+from memsvc.memories import lineage, repository
 from memsvc.memories.draft import Draft, LinkDraft, described
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.write import pair_bytes
@@ -110,6 +110,14 @@ def test_what_a_job_derived_goes_with_any_of_its_sources(service: Service) -> No
     assert scalars(service, select(LINK.c.from_id)) == []
     assert service.differences() == 0
     assert len(scalars(service, select(TOMBSTONE.c.digest))) == 3
+
+
+def test_any_number_of_ids_is_looked_up_at_once(service: Service) -> None:
+    one = service.add("one")
+    with service.container.database.read() as connection:
+        ids = [UUID(int=n) for n in range(40_000)]
+        assert repository.texts(connection, service.tenant_id, [*ids, one]) == {one: "one"}
+        assert repository.texts(connection, service.tenant_id, []) == {}
 
 
 def test_deleting_one_memory_takes_what_was_derived_from_it(service: Service) -> None:
@@ -218,12 +226,20 @@ def test_who_slept_past_the_lease_commits_nothing(service: Service, clock: HeldC
         service.add(f"text {n}", user_id="bo")
     waiting = ask(service, within_s=0.0)
 
+    def die(at: str) -> None:
+        if at == "chunk":
+            raise KilledError
+
     def sleep(at: str) -> None:
         if at == "planned" and scalars(service, select(ERASURE.c.fence)) == [2]:
             clock.move(LEASE_S + 1.0)
-            assert runner(service).run(service.tenant_id, waiting.erasure.id)
+            with pytest.raises(KilledError):  # whoever takes it up is not done with it, either
+                runner(service, die).run(service.tenant_id, waiting.erasure.id)
 
     assert not runner(service, sleep).run(service.tenant_id, waiting.erasure.id)
+    assert len(there(service)) == 5
+    clock.move(LEASE_S + 1.0)
+    assert runner(service).run(service.tenant_id, waiting.erasure.id)
     assert there(service) == set()
     assert seen(service, waiting.erasure.id).erasure.counts["memory"] == 8
 

@@ -17,7 +17,6 @@ from memsvc.jobs.expiry import Expire
 from memsvc.jobs.repository import Run
 from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft
-from memsvc.memories.erasing import JobEraser
 from memsvc.models import Relation, RunState
 from memsvc.models.tables import EMBEDDING, JOB_EFFECT, LINK, MEMORY, TOMBSTONE, VERSION
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
@@ -83,6 +82,45 @@ def test_what_outlived_its_time_is_erased_after_as_long_as_the_policy_says(servi
     assert service.differences() == 0
 
 
+def test_what_outlived_its_time_has_receipts(service: Service, clock: HeldClock) -> None:
+    for n in range(103):
+        add(service, f"code {n}", DAY)
+    care(service, expired_for_s=0)
+    clock.move(2 * DAY)
+    assert run(service).counts == {"erase": 103}
+    service.container.scheduler.round()  # has the bytes overwritten
+    erasures = service.container.erasures
+    pages = erasures.page(service.tenant_id, None, 9, anywhere)
+    seen = [erasures.one(service.tenant_id, page.erasure.id, anywhere) for page in pages]
+    assert [one.erasure.asked_by for one in seen] == ["job expire"] * 2
+    assert sorted(one.erasure.counts["memory"] for one in seen) == [3, 100]
+    for one in seen:
+        assert one.receipt is not None
+        assert one.erasure.overwritten_at is not None
+        assert len(one.receipt["digests"]) == one.erasure.counts["memory"]
+        assert erasures.verify(service.tenant_id, one.receipt).holds
+
+
+def test_what_is_to_be_read_again_in_another_way_waits_for_the_next_run(service: Service, clock: HeldClock) -> None:
+    turns = [Draft(f"turn {n}", {"session_id": "s"}, ttl_s=DAY if n == 1 else None) for n in range(3)]
+    ids = [UUID(item["id"]) for item in service.remember(turns)["items"]]
+    care(service, expired_for_s=0)
+    clock.move(2 * DAY)
+    run_id = service.container.jobs.ask(service.author, PATH, "expire", is_dry=False).run.id
+
+    def meanwhile(point: str) -> None:
+        if point == "prepared":
+            service.edit(ids[0], "turn 0, said in other words")
+
+    expire = Expire(lambda: service.container.changer._eraser)
+    assert Runner(service.container.database, clock, {"expire": expire}, meanwhile).run(service.tenant_id, run_id)
+    assert service.container.jobs.one(service.tenant_id, run_id, anywhere).run.counts == {"skipped": 1}
+    assert there(service) == set(ids)
+    assert run(service).counts == {"erase": 1}
+    assert there(service) == {ids[0], ids[2]}
+    assert service.differences() == 0
+
+
 def test_what_fading_forgot_is_erased_and_what_a_user_forgot_is_not(service: Service, clock: HeldClock) -> None:
     faded = add(service, "a walk in the park", kind=int(Kind.EPISODIC))
     hidden = add(service, "a walk by the sea", kind=int(Kind.EPISODIC))
@@ -118,8 +156,8 @@ def test_what_was_restored_pinned_or_held_meanwhile_stays(service: Service, cloc
         )
         service.erase(memories[2])
 
-    eraser = JobEraser(service.container.secrets, None)
-    runner = Runner(service.container.database, clock, {"expire": Expire(eraser)}, meanwhile)
+    expire = Expire(lambda: service.container.changer._eraser)
+    runner = Runner(service.container.database, clock, {"expire": expire}, meanwhile)
     assert runner.run(service.tenant_id, run_id)
     assert there(service) == {memories[0], memories[1]}
     service.container.holds.release(service.author, memories[0], anywhere, "closed", None)

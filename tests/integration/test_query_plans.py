@@ -37,6 +37,8 @@ READS: dict[str, Callable[[Connection], Any]] = {
     "context": lambda connection: repository.last_of_sequence(
         connection, *NAMESPACE.key, 7, KEYS[0][0], now=NAMESPACE.created_at
     ),
+    "ids": lambda connection: repository.by_ids(connection, *NAMESPACE.key, [key[0] for key in KEYS]),
+    "merged": lambda connection: repository.merged_of(connection, *NAMESPACE.key, [key[0] for key in KEYS]),
     "readers": lambda connection: repository.read_in_light_of(connection, NAMESPACE.tenant_id, [KEYS[0][0]]),
 }
 
@@ -63,6 +65,13 @@ def test_versions_are_found_by_their_memory(database: Database, name: str) -> No
     for step in looked_up:
         assert step.startswith("SEARCH"), step
         assert any(f"{name}=?" in step for name in ("memory_id", "from_id", "context_id")), step
+
+
+@pytest.mark.parametrize("name", ["ids", "merged"])
+def test_many_ids_are_looked_up(database: Database, name: str) -> None:
+    steps = [step for step in explained(database, name) if step.split()[1] == "memory"]
+    assert steps
+    assert all("(tenant_id=? AND id=?)" in step for step in steps), steps
 
 
 def test_the_memory_before_one_and_what_was_read_after_it_are_found_by_index(database: Database) -> None:
