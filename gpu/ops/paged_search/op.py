@@ -220,8 +220,7 @@ def balanced(n_groups: NDArray[np.int64], device: torch.device, least: int = _SM
     turns = np.arange(1, _MOST_TURNS + 1)  # programs take turns; the last turn should be as full as the others
     even = -(-total // (turns * at_once))
     pieces = np.maximum(most // np.maximum(even, 1), 1)  # of the largest namespace: a last one as long as the others
-    sizes = np.concatenate([even, -(-most // pieces), -(-most // (pieces + 1))])
-    sizes = np.unique(np.clip(sizes, least, _LARGEST_CHUNK))
+    sizes = np.clip(np.concatenate([even, -(-most // pieces), -(-most // (pieces + 1))]), least, _LARGEST_CHUNK)
     programs = (-(-n_groups[:, None] // sizes)).sum(axis=0)
     return int(sizes[np.argmin(-(-programs // at_once) * (sizes + _START))])
 
