@@ -21,7 +21,7 @@ _SHARED_PROGRAMS = 8192
 """So many programs keep a large device busy to the end; more only write more."""
 _LARGEST_SHARED_CHUNK = 32
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 128, 4
-_AT_ONCE, _MOST_TURNS = 3, 4
+_AT_ONCE, _MOST_TURNS = 3, 8
 """Programs that a multiprocessor holds at a time, and how often it is filled, at most."""
 _PROCESSORS = 132
 """Multiprocessors of a device that is not there to be asked."""
