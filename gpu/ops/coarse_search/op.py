@@ -278,7 +278,8 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
     asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
     levels = torch.empty((max(stretches, 1), parts), dtype=torch.int16, device=device)
     zeros = torch.zeros(b * (triton_kernel.LEVELS + 3) + 1, dtype=torch.int32, device=device)
-    histogram, flags, taken, floors = torch.split(zeros, [b * triton_kernel.LEVELS, 1 + b, b, b])
+    size = b * triton_kernel.LEVELS
+    histogram, flags, taken, floors = zeros[:size], zeros[size : size + 1 + b], zeros[-2 * b : -b], zeros[-b:]
     _scan(turned, batch, asked, (levels, histogram), floors, flags[:1])
     last = torch.empty(b, dtype=torch.int32, device=device)
     unseen = torch.empty(b, device=device)

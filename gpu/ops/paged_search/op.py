@@ -21,7 +21,7 @@ _SHARED_PROGRAMS = 8192
 """So many programs keep a large device busy to the end; more only write more."""
 _LARGEST_SHARED_CHUNK = 32
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 128, 4
-_AT_ONCE, _MOST_TURNS = 3, 4
+_AT_ONCE, _MOST_TURNS = 3, 8
 """Programs that a multiprocessor holds at a time, and how often it is filled, at most."""
 _PROCESSORS = 132
 """Multiprocessors of a device that is not there to be asked."""
@@ -220,8 +220,7 @@ def balanced(n_groups: NDArray[np.int64], device: torch.device, least: int = _SM
     turns = np.arange(1, _MOST_TURNS + 1)  # programs take turns; the last turn should be as full as the others
     even = -(-total // (turns * at_once))
     pieces = np.maximum(most // np.maximum(even, 1), 1)  # of the largest namespace: a last one as long as the others
-    sizes = np.concatenate([even, -(-most // pieces), -(-most // (pieces + 1))])
-    sizes = np.unique(np.clip(sizes, least, _LARGEST_CHUNK))
+    sizes = np.clip(np.concatenate([even, -(-most // pieces), -(-most // (pieces + 1))]), least, _LARGEST_CHUNK)
     programs = (-(-n_groups[:, None] // sizes)).sum(axis=0)
     return int(sizes[np.argmin(-(-programs // at_once) * (sizes + _START))])
 
