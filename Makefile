@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := memsvc lifecycle retrieval gpu clients/src
 CHECKED := $(SOURCES) migrations tests benchmarks
+# What Python compiles is kept, whatever the machine says: the tests start dozens of processes that import the same.
+export PYTHONDONTWRITEBYTECODE :=
 # One thread for BLAS and friends in every test process: the processes themselves run side by side.
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench quality faults fuzz clean
+.PHONY: help serve test ready check format bench quality faults fuzz clean
 
 help: ## Show these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -28,7 +30,8 @@ $(VENV)/.serve: pyproject.toml clients/pyproject.toml constraints-cpu.txt | $(VE
 
 $(VENV)/.dev: pyproject.toml clients/pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	@echo "==> installing the server, the client and what the tests need (once, about two minutes)"
-	@$(PIP) install --quiet -c constraints-cpu.txt -e clients -e '.[dev]'
+	@# Of all the modules (284 MB) few are ever imported: those compile when they are, the others in two minutes for nobody.
+	@$(PIP) install --quiet --no-compile -c constraints-cpu.txt -e clients -e '.[dev]'
 	@touch $@ $(VENV)/.serve
 
 serve: $(VENV)/.serve ## Make the environment, migrate, and serve on 127.0.0.1:8000
@@ -36,6 +39,12 @@ serve: $(VENV)/.serve ## Make the environment, migrate, and serve on 127.0.0.1:8
 
 test: $(VENV)/.dev ## Run every test, on SQLite and on a real PostgreSQL that the tests start by themselves
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+# Kernels take most of a minute to compile and the tests half of one to be read. Both are kept on disk, so this is worth
+# its while beside something that uses one core (.ci/run); `make test` alone does the same in each of its processes.
+ready: $(VENV)/.dev ## Compile what the tests need beforehand
+	@$(TEST_ENV) $(BIN)/python -c 'from gpu.warm_up import warm_up; warm_up()'
+	@$(TEST_ENV) $(BIN)/python -m pytest -q --collect-only >/dev/null || true  # what is wrong, `make test` says
 
 check: $(VENV)/.dev ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check $(CHECKED)

@@ -15,6 +15,9 @@ from typing import Any
 import httpx
 
 _COMMAND = (sys.executable, "-c", "from memsvc_client.cli.main import main; main()", "serve")
+WITHOUT_MODELS = {"MEMSVC_EMBEDDER": "hashing:64", "MEMSVC_RERANKER": "none"}
+"""Settings of a server that is ready soon, where its models are not what is looked at."""
+
 _SERVING = re.compile(r"serving on (http://\S+)")
 
 

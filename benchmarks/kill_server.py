@@ -114,6 +114,7 @@ class Storage:
 
     folder: Path
     postgres: str | None
+    more: dict[str, str]
 
     @property
     def url(self) -> str:
@@ -122,7 +123,7 @@ class Storage:
 
     def settings(self) -> dict[str, str]:
         """Of the server."""
-        given = {"MEMSVC_EMBEDDER": EMBEDDER, "MEMSVC_SECRET": SECRET}
+        given = {"MEMSVC_EMBEDDER": EMBEDDER, "MEMSVC_SECRET": SECRET, **self.more}
         return given | ({"MEMSVC_DATABASE_URL": self.postgres} if self.postgres else {})
 
     def as_it_lies_there(self) -> str:
@@ -145,7 +146,9 @@ def look_inside(url: str, folder: Path, report: Report) -> None:
     with engine.connect() as connection:
         report.torn.update(faults(connection))
     engine.dispose()
-    settings = Settings(data_dir=folder, database_url=url, embedder=EMBEDDER, secret=SECRET, request_threads=2)
+    settings = Settings(
+        data_dir=folder, database_url=url, embedder=EMBEDDER, reranker="none", secret=SECRET, request_threads=2
+    )
     container = Container(settings)
     with closing(container):
         container.keeper.load_all()
@@ -156,7 +159,9 @@ def _driver(url: str) -> str:
     return "postgresql+psycopg" if url.startswith("postgres") else "sqlite+pysqlite"
 
 
-def run(database: str, kills: int, seed: int, folder: Path, *, say: Any = print) -> Report:
+def run(
+    database: str, kills: int, seed: int, folder: Path, *, settings: dict[str, str] | None = None, say: Any = print
+) -> Report:
     """Kill the server so many times, with a new database every twenty.
 
     Args:
@@ -164,6 +169,7 @@ def run(database: str, kills: int, seed: int, folder: Path, *, say: Any = print)
         kills: how many.
         seed: of the clients and of the moments.
         folder: for everything that is written. The ledgers stay in it.
+        settings: more of the server's environment.
         say: told how it goes.
     """
     report = Report(database)
@@ -174,7 +180,7 @@ def run(database: str, kills: int, seed: int, folder: Path, *, say: Any = print)
         for first in range(0, kills, KILLS_PER_DATABASE):
             part = folder / f"part-{first}"
             part.mkdir(parents=True)
-            storage = Storage(part, _new_database(server_uri) if server_uri else None)
+            storage = Storage(part, _new_database(server_uri) if server_uri else None, settings or {})
             _run_on(storage, min(KILLS_PER_DATABASE, kills - first), chance, report, say)
     report.seconds = time.monotonic() - begun
     return report

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 import memsvc
 from memsvc.auth.authenticate import authenticate
@@ -36,30 +37,45 @@ from memsvc.rehearsal.endpoints import router as rehearsal_router
 log = structlog.get_logger("memsvc")
 
 DESCRIPTION = "Long-term memory for AI agents: remember, recall, forget. Errors are problem+json with a stable `code`."
-ROUTERS: tuple[APIRouter, ...] = (
-    memories_router,
-    recall_router,
-    context_router,
-    feedback_router,
-    namespaces_router,
-    entities_router,
-    jobs_router,
-    rehearsal_router,
-    holds_router,
-    erasures_router,
-    keys_router,
-    version_router,
+
+
+def mounted(routers: Sequence[APIRouter]) -> Sequence[BaseRoute]:
+    """The routes of an application: the probes, and the routers under `/v1`.
+
+    Apart from the application, because nothing in them depends on the service behind it, and what a framework works out
+    of them at the first request takes longer than all the rest of an application: those in one process share it.
+    """
+    whole = APIRouter()
+    whole.include_router(probes)
+    for router in routers:
+        whole.include_router(router, prefix="/v1")
+    return whole.routes
+
+
+ROUTES = mounted(
+    (
+        memories_router,
+        recall_router,
+        context_router,
+        feedback_router,
+        namespaces_router,
+        entities_router,
+        jobs_router,
+        rehearsal_router,
+        holds_router,
+        erasures_router,
+        keys_router,
+        version_router,
+    )
 )
 
 
-def create_app(
-    container: EdgeContainer, routers: Sequence[APIRouter] = ROUTERS, *, is_started: bool = False
-) -> FastAPI:
+def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *, is_started: bool = False) -> FastAPI:
     """The ASGI application over an assembled service.
 
     Args:
         container: started and closed with the application.
-        routers: mounted under `/v1`.
+        routes: what it answers, as `mounted` gives them.
         is_started: whether the container was started already; else it is with the application.
     """
     settings = container.settings
@@ -73,14 +89,12 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if settings.is_loopback else None,
         redirect_slashes=False,
+        routes=list(routes),
     )
     app.state.container = container
     app.state.is_started = is_started
     app.state.readiness = ReadinessProbe(container)
     app.state.pool = WorkPool(settings.request_threads)
-    app.include_router(probes)
-    for router in routers:
-        app.include_router(router, prefix="/v1")
     app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)

@@ -79,7 +79,7 @@ def upgrade(engine: Engine) -> list[str]:
         before = _heads(connection)
         missing = [
             script.revision
-            for script in ScriptDirectory.from_config(config).iterate_revisions("head", before or "base")
+            for script in _revisions().iterate_revisions("head", before or "base")
             if script.revision not in before
         ]
         if missing:
@@ -94,7 +94,13 @@ def at_head(connection: Connection) -> bool:
 
 @cache
 def _own_heads() -> set[str]:
-    return set(ScriptDirectory.from_config(make_config()).get_heads())
+    return set(_revisions().get_heads())
+
+
+@cache
+def _revisions() -> ScriptDirectory:
+    """This release's revisions. Read once: to read them is to run every script in the folder."""
+    return ScriptDirectory.from_config(make_config())
 
 
 def make_config(connection: Connection | None = None) -> Config:
@@ -138,11 +144,10 @@ def _state(connection: Connection) -> SchemaState:
             f"the database at {connection.engine.url.render_as_string(hide_password=True)} holds tables of something "
             "else; nothing was changed. Give memsvc a database of its own"
         )
-    scripts = ScriptDirectory.from_config(make_config())
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in _revisions().walk_revisions()}
     if not known.issuperset(current):
         return SchemaState.NEWER_OR_UNKNOWN
-    return SchemaState.AT_HEAD if set(current) == set(scripts.get_heads()) else SchemaState.BEHIND
+    return SchemaState.AT_HEAD if set(current) == _own_heads() else SchemaState.BEHIND
 
 
 @contextmanager

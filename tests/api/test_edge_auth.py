@@ -14,7 +14,7 @@ from memsvc.auth import keys
 from memsvc.auth.authenticate import RequireRole
 from memsvc.core.errors import StartupRefused
 from memsvc.http.routes import mounted_routes
-from memsvc.main import ROUTERS, create_app
+from memsvc.main import ROUTES, create_app
 from tests.fixtures.edge import Edge, assert_problem, bearer, running
 
 PUBLIC = {"/livez", "/readyz"}
@@ -41,7 +41,7 @@ def make(edge: Edge, by: dict[str, str], **wanted: Any) -> dict[str, Any]:
 
 
 def test_every_route_declares_a_role_or_is_public(edge: Edge) -> None:
-    app = create_app(edge.container, ROUTERS, is_started=True)
+    app = create_app(edge.container, ROUTES, is_started=True)
     app.state.pool.close()
     found = 0
     for mounted in mounted_routes(app.routes):

@@ -19,6 +19,7 @@ import httpx
 import pytest
 import uvicorn
 
+from benchmarks._killable import WITHOUT_MODELS
 from memsvc.http import json_body, protocol
 from tests.fixtures.edge import Edge, running
 
@@ -141,14 +142,19 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, env=ENVIRONMENT | environment, timeout=60, check=False
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | WITHOUT_MODELS | environment,
+        timeout=60,
+        check=False,
     )
 
 
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [*COMMAND, "serve", "--port", "0", "--data-dir", str(folder), *arguments]
-    environment = ENVIRONMENT | {"MEMSVC_EMBEDDER": "hashing:64"}
+    environment = ENVIRONMENT | WITHOUT_MODELS
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stderr is not None
@@ -169,7 +175,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
 def test_it_serves_refuses_a_second_owner_and_stops_with_zero(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, url):
         assert httpx.get(f"{url}/readyz").status_code == 200
-        second = run("serve", "--port", "0", "--data-dir", str(tmp_path), MEMSVC_EMBEDDER="hashing:64")
+        second = run("serve", "--port", "0", "--data-dir", str(tmp_path))
         assert second.returncode == 1
         assert "another process owns" in second.stderr
         assert "Traceback" not in second.stderr
@@ -225,7 +231,7 @@ def test_keys_migrations_and_doctor_from_the_command_line(tmp_path: Path) -> Non
     with serving(tmp_path) as (_, url):
         ours = httpx.get(f"{url}/v1/keys", headers={"authorization": f"Bearer {secret}"}).json()["items"]
         assert [key["name"] for key in ours] == ["admin"]
-    examined = run("doctor", "--json", *where, MEMSVC_EMBEDDER="hashing:64")
+    examined = run("doctor", "--json", *where)
     assert examined.returncode == 0
     levels = {finding["check"]: finding["level"] for finding in json.loads(examined.stdout)["findings"]}
     assert levels["database"] == levels["schema"] == levels["secret"] == "ok"
@@ -244,7 +250,7 @@ def test_keys_migrations_and_doctor_from_the_command_line(tmp_path: Path) -> Non
 )
 @pytest.mark.slow
 def test_what_must_not_start_says_why(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
-    refused = run(*arguments, "--data-dir", str(tmp_path), MEMSVC_EMBEDDER="hashing:64")
+    refused = run(*arguments, "--data-dir", str(tmp_path))
     assert refused.returncode == 1
     assert reason in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -262,7 +268,7 @@ def test_unknown_settings_are_refused(tmp_path: Path) -> None:
 def test_several_processes_share_a_postgresql(tmp_path: Path, postgres_url: str) -> None:
     url = ("--database-url", postgres_url.replace("postgresql+psycopg", "postgresql"))
     command = [*COMMAND, "serve", "--port", "0", "--data-dir", str(tmp_path), "--workers", "2", *url]
-    environment = ENVIRONMENT | {"MEMSVC_EMBEDDER": "hashing:64"}
+    environment = ENVIRONMENT | WITHOUT_MODELS
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stderr is not None

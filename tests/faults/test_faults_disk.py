@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from benchmarks._audit import faults
-from benchmarks._killable import ServerProcess
+from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 from memsvc.core.errors import StorageFull
 from memsvc.http.problem import from_database
 from tests.fixtures.storage_service import service_on
@@ -61,9 +61,7 @@ def test_the_server_on_a_full_disk(tmp_path: Path) -> None:
     """A real file system of 8 MiB, filled up: 507, reads go on, then it recovers without a restart."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    server = ServerProcess(
-        disk / "data", {"MEMSVC_EMBEDDER": "hashing:64"}, prefix=("unshare", "-rm", "sh", "-c", _MOUNT, str(disk))
-    )
+    server = ServerProcess(disk / "data", WITHOUT_MODELS, prefix=("unshare", "-rm", "sh", "-c", _MOUNT, str(disk)))
     server._log = tmp_path / "server.log"
     server.start()
     seen = Path(f"/proc/{server.pid}/root{disk}")  # the disk, as the server sees it

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from benchmarks._audit import faults
-from benchmarks._killable import ServerProcess
+from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -57,7 +57,7 @@ def start_again(postgres: Any) -> None:
 @pytest.mark.postgres
 def test_a_killed_postgres_loses_nothing(postgres: Any, tmp_path: Path) -> None:
     uri = make_url(postgres.get_uri()).render_as_string(hide_password=False)
-    server = ServerProcess(tmp_path / "data", {"MEMSVC_EMBEDDER": "hashing:64", "MEMSVC_DATABASE_URL": uri})
+    server = ServerProcess(tmp_path / "data", WITHOUT_MODELS | {"MEMSVC_DATABASE_URL": uri})
     server.start()
     acknowledged: list[str] = []
     statuses: list[int] = []

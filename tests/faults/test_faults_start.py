@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks._killable import ServerProcess
+from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 from memsvc.core.errors import StartupRefused
 from tests.fixtures.storage_service import open_service, service_on
 
@@ -86,7 +86,7 @@ def test_the_server_does_not_start_on_what_it_cannot_read(tmp_path: Path) -> Non
     data.mkdir(mode=0o700)
     (data / "memsvc.db").write_bytes(b"precious but unreadable" * 1000)
     before = digest(data)
-    server = ServerProcess(data, {"MEMSVC_EMBEDDER": "hashing:64"})
+    server = ServerProcess(data, WITHOUT_MODELS)
     with pytest.raises(RuntimeError, match="the server ended with 1"):
         server.start()
     assert "is not an SQLite database" in server.said()

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from benchmarks._audit import faults
-from benchmarks._killable import ServerProcess
+from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 
 PATIENCE_S = 120
 """Three hundred long texts are analysed in this time on a slow machine where other tests run beside this one."""
@@ -25,9 +25,7 @@ ACCEPTED_S = 3.0
 
 @pytest.mark.slow
 def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:
-    server = ServerProcess(
-        tmp_path / "data", {"MEMSVC_EMBEDDER": "hashing:64", "MEMSVC_SHUTDOWN_GRACE_S": str(PATIENCE_S)}
-    )
+    server = ServerProcess(tmp_path / "data", WITHOUT_MODELS | {"MEMSVC_SHUTDOWN_GRACE_S": str(PATIENCE_S)})
     server.start()
     acknowledged: list[str] = []
     odd: list[str] = []

@@ -25,11 +25,13 @@ from retrieval.fusion import StandardisedScores
 from retrieval.pipeline import Recaller, Stages
 from retrieval.ports import Channel
 from retrieval.types import AnalysedQuery, ChannelResult, Query, Recall
+from tests.fixtures.extent import rounds
 from tests.fixtures.service import DIM, Caller, serving
 
-STALLS = 1_000
+STALLS = rounds(250, 1_000)
+"""Several times as many as there may be threads."""
 CLIENTS = 8
-DEADLINE_S = 5.0
+DEADLINE_S = 3.0
 """Ample for the healthy channels on a machine where other tests run beside this one."""
 SLACK_S = 5.0
 """How late an answer may come on a machine where other tests run beside this one."""
@@ -106,7 +108,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         recaller.close()
 
 
-def test_a_thousand_stalls_exhaust_no_pool(stand: Stand) -> None:
+def test_hundreds_of_stalls_exhaust_no_pool(stand: Stand) -> None:
     threads_before, most_threads = threading.active_count(), 0
     taken: list[float] = []
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -128,7 +130,7 @@ def test_recalls_are_whole_again_once_the_stall_ends(stand: Stand) -> None:
         stand.ask()
     stand.stalling.released.set()
     ends_s = time.monotonic() + 10
-    while (recall := stand.ask(deadline_s=5.0)[0]).degraded and time.monotonic() < ends_s:
+    while (recall := stand.ask(deadline_s=DEADLINE_S)[0]).degraded and time.monotonic() < ends_s:
         time.sleep(0.05)
     assert recall.degraded == ()
     assert "stalling" in recall.hits[0].channels
