@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gpu.bank.records import Kind, State
 from lifecycle.policy import Policy
+from lifecycle.telling_order import asks_for_past
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
@@ -28,6 +29,7 @@ from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.descent import LEAST_HITS, below_hits, descending
 from memsvc.recall.order import all_below, sources_first
 from memsvc.recall.scope import Scopes
+from memsvc.recall.tellings import asks_for_now, later_tellings
 from retrieval.pipeline import Recaller
 from retrieval.types import Hit, Profile, Query, Recall, Resolved
 from retrieval.types import Question as ReadQuestion
@@ -140,6 +142,7 @@ class RecallService:
                 as_of=question.as_of,
                 valid_at=question.valid_at,
             )
+        is_of_now = _is_of_now(question, policies.of(namespace))
         bank = self._keeper.catch_up(namespace.key, namespace.head_seq)
         located = time.perf_counter()
         spare = question.top_k if namespace.has_derived else 0  # made ones give their places to others
@@ -151,7 +154,7 @@ class RecallService:
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
-            with_vectors=question.with_vectors,
+            with_vectors=question.with_vectors or is_of_now,
         )
         analysed = self._recaller.analyse(query, partial(self._resolve, namespace))
         if namespace.space_id != self._space_id:
@@ -171,6 +174,10 @@ class RecallService:
         hydrating = time.perf_counter()
         is_general = analysed.question.kind_hint is Kind.SEMANTIC
         found = self._fetch(namespace, recall, question.as_of, scan.states, now, is_general=is_general)
+        if is_of_now and asks_for_now(analysed.question):
+            apart = policies.of(namespace).later_first
+            newer = later_tellings(found, question.text, analysed.question.names, apart)
+            found = _newer_first(found, newer)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -223,6 +230,12 @@ class RecallService:
             found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
         ordered = found if as_of is not None else _newer_first(_with_prior(found, policy), newer)
         return _written_first(_sources_first(ordered, sources), behind) if sources else ordered
+
+
+def _is_of_now(question: Question, policy: Policy) -> bool:
+    """Whether what was told later may go first, as far as the request says."""
+    asks_for_then = question.as_of is not None or question.valid_at is not None or asks_for_past(question.text)
+    return policy.later_first > 0.0 and not asks_for_then
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
