@@ -26,12 +26,14 @@ class Pair:
     Attributes:
         sort: the attribute, or in which way both stay true.
         is_update: whether the second outdates the first.
+        question: asks for what an update changes, or for what the older one alone says; empty where either answers.
     """
 
     sort: str
     older: str
     newer: str
     is_update: bool
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +355,57 @@ _STAY: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
 }  # fmt: skip
 
 
+_QUESTIONS: Mapping[str, Sequence[tuple[str, str, str]]] = {
+    "residence": (("", "Where do I live?", "Where does {n} live?"),),
+    "employer": (("", "Where do I work?", "Which company does {n} work for?"),),
+    "occupation": (("", "What do I do for a living?", "What is {n}'s profession?"),),
+    "phone number": (("", "What's my phone number?", "What is {n}'s phone number?"),),
+    "e-mail address": (("", "What is my email address?", "What is {n}'s email?"),),
+    "address": (("", "What is my address?", "What is {n}'s address?"),),
+    "manager": (("", "Who is my manager?", "Who is {n}'s boss?"),),
+    "doctor": (("dentist", "Who is my dentist?", "Who is {n}'s dentist?"), ("gp", "Who is my GP?", "Who is {n}'s GP?")),
+    "favourite": (("color", "What is my favorite color?", "What is {n}'s favorite color?"), ("food", "What is my favourite food?", "What food does {n} like best?")),
+    "car": (("", "What car do I drive?", "What car does {n} have?"),),
+    "diet": (("", "What is my diet?", "What does {n} eat?"),),
+    "meeting day": (("standup", "When is the standup?", "On which day is the standup?"), ("book club", "When does our book club meet?", "When does the book club meet?"), ("review", "When is the weekly review?", "On which day is the weekly review?"), ("choir", "When is choir practice?", "On which day is choir practice?")),
+    "deadline": (("report", "When is the report due?", "What is the deadline for the report?"), ("grant", "When is the grant application due?", "Until when can the grant application be handed in?")),
+    "head": (("globex", "Who is the CEO of Globex?", "Who leads Globex?"), ("utrecht", "Who is the mayor of Utrecht?", "What's the name of Utrecht's mayor?")),
+    "tool": (("chat", "What do we use for chat?", "Which chat tool does the team use?"), ("issues", "Where do we track issues?", "Which issue tracker does the team use?")),
+    "spouse": (("", "Who am I married to?", "Who is {n} married to?"),),
+    "age": (("", "How old am I?", "How old is {n}?"),),
+    "price": (("pro plan", "How much is the Pro plan?", "What does the Pro plan cost?"), ("day pass", "How much is a day pass?", "What does a day pass cost?"), ("entry", "How much is the entry fee?", "What does entry cost?")),
+}  # fmt: skip
+"""By a word of the older text; of the first and of the third person."""
+
+_ANSWERED_BY_OLDER = frozenset({"another subject", "another attribute", "no statement"})
+
+_STAY_QUESTIONS: Sequence[tuple[str, tuple[str, str]]] = (
+    ("work phone", ("What is my work phone number?", "What is {n}'s work phone number?")),
+    ("phone number", ("What's my phone number?", "What is {n}'s phone number?")),
+    ("live{s} in", ("Where do I live?", "Where does {n} live?")),
+    ("reside", ("Where do I live?", "Where does {n} live?")),
+    ("work as", ("What do I do for a living?", "What is {n}'s profession?")),
+    ("{S} work{s}", ("Where do I work?", "Which company does {n} work for?")),
+    ("CEO of Acme", ("Who is the CEO of Acme?", "Who leads Acme?")),
+    ("standup", ("When is the standup?", "On which day is the standup?")),
+    ("car is", ("What car do I drive?", "What car does {n} have?")),
+    ("home address", ("What is my home address?", "What is {n}'s home address?")),
+    ("address is", ("What is my address?", "What is {n}'s address?")),
+    ("mayor of Utrecht", ("Who is the mayor of Utrecht?", "What's the name of Utrecht's mayor?")),
+    ("Choir", ("When is choir practice?", "On which day is choir practice?")),
+    ("boss", ("Who is my manager?", "Who is {n}'s boss?")),
+    ("born in", ("Where was I born?", "Where was {n} born?")),
+    ("color", ("What is my favorite color?", "What is {n}'s favorite color?")),
+    ("from Austin", ("Where am I from?", "Where is {n} from?")),
+    ("grew up", ("Where did I grow up?", "Where did {n} grow up?")),
+    ("email", ("What is my private email?", "What is {n}'s private email?")),
+    ("food", ("What is my favourite food?", "What food does {n} like best?")),
+    ("a lawyer", ("What do I do for a living?", "What is {n}'s profession?")),
+    ("GP is", ("Who is my GP?", "Who is {n}'s GP?")),
+    ("I reside", ("Where do I live?", "Where does {n} live?")),
+)
+"""By a part of the older text's template."""
+
 _OPENERS = frozenset({"My", "The", "Our", "We", "Book", "Choir", "Please", "From", "Use", "You", "A", "They"})
 """Words that are written small inside a sentence."""
 
@@ -379,7 +432,10 @@ def _update(half: str, name: str, rng: random.Random) -> Pair:
     if name in ("meeting day", "deadline", "price") and not _about_the_same(older, newer):
         return _update(half, name, rng)
     given = {"v": old, "w": new, "n": who}
-    return Pair(name, _wrapped(older.format(**given), half, rng), _wrapped(newer.format(**given), half, rng), True)
+    asked = next(ask[place] for about, *ask in _QUESTIONS[name] if about in older.lower()).format(**given)
+    return Pair(
+        name, _wrapped(older.format(**given), half, rng), _wrapped(newer.format(**given), half, rng), True, asked
+    )
 
 
 def _about_the_same(older: str, newer: str) -> bool:
@@ -391,6 +447,7 @@ def _about_the_same(older: str, newer: str) -> bool:
 
 def _stay(half: str, sort: str, rng: random.Random) -> Pair:
     templates = rng.choice(_STAY[sort][half])
+    asks = next((ask for about, ask in _STAY_QUESTIONS if about in templates[0] and sort in _ANSWERED_BY_OLDER), None)
     is_first = rng.randrange(2) == 0
     who = rng.choice(_NAMES[half])
     given = (
@@ -399,7 +456,8 @@ def _stay(half: str, sort: str, rng: random.Random) -> Pair:
         else {"S": who, "P": f"{who}'s", "s": "s", "es": "es", "am": "is", "have": "has"}
     )
     older, newer = (_wrapped(template.format(**given), half, rng) for template in templates)
-    return Pair(sort, older, newer, False)
+    asked = "" if asks is None else asks[0 if is_first or templates[0].startswith("I ") else 1].format(n=who)
+    return Pair(sort, older, newer, False, asked)
 
 
 def _wrapped(text: str, half: str, rng: random.Random) -> str:

@@ -160,7 +160,8 @@ GOOD = (
     Good("PUT", "/v1/policy", lambda r, t, i: _some(r, {
         "namespace": "fuzz",
         "policy": {
-            "below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5, "merge": {"floor": 0.9},
+            "below": {"archived": 0.1}, "factors": {"episodic": 2.0}, "prior": 0.5, "later_first": 1.5,
+            "merge": {"floor": 0.9},
             "gists": {"levels": ["session", "fact"], "least": 2, "ratio": 4, "words": 30, "support": 2},
             "quota_memories": 9,
         },

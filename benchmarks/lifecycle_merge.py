@@ -1,22 +1,24 @@
 """What merging keeps, what it refuses, and what it costs.
 
-- `budgets`: the turns of two conversations of locomo_dev, each beside up to three rewordings (`benchmarks._reworded`;
-  said at the same moment), brought down to 50 % and 35 % of the memories. Recall@10 of the conversations' questions: a
-  fact is found if any memory that says it, or stands for one that does, is among the ten nearest. Compared at equal
-  numbers of memories: dropping some at random; merging what the rules find (in a random order, until the budget is
-  reached; where the rules find too little the rest is dropped) with the pivot's own vector, the mean of all, the
-  kernel-weighted vector, or all vectors kept as views of the pivot. Vectors alone, so that nothing else answers. Five
-  orders, mean and deviation.
 - `contradictions`: sentences with one thing changed, plain and reworded; how many are taken to say the same (none
   should be), and how many a floor on the vectors alone would have merged.
 - `rewordings`: how many of the rewordings the rules see through.
 - `unmerge`: a service on SQLite: all is merged, taken back by an undo, and compared byte by byte.
 - `sets`: all merges that the rules find in the sets as they are, by id: to be judged by reading.
+- with `--budgets`, in results of its own: the turns of two conversations of locomo_dev, each beside up to three
+  rewordings (`benchmarks._reworded`; said at the same moment), brought down to 50 % and 35 % of the memories; then of
+  another one: the way of merging was chosen with a look at the first two alone. Recall@10 of the
+  conversations' questions: a fact is found if any memory that says it, or stands for one that does, is among the ten
+  nearest. Compared at equal numbers of memories and bytes: dropping some at random; merging what the rules find (in a
+  random order, until the budget is reached; where the rules find too little the rest is dropped) with the pivot's own
+  vector, the mean of all, a kernel-weighted mean around the pivot, or the merged vector; and, at more bytes, all
+  vectors kept as views of the pivot. Vectors alone, so that nothing else answers. Five orders, mean and deviation,
+  and the merged vector less each other with a bootstrap interval over questions.
 - with `--cost`, in results of its own: finding what says the same by its words, beside comparing all vectors with all
   (`gpu.ops.near_pairs`), at 10,000 and 100,000 memories.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER [--cost] (some 5 minutes of a core). What
-the model makes of the copies is kept in the folder for temporary files.
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER [--budgets | --cost] (some 5 minutes of a
+core). What the model makes of the copies is kept in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ from benchmarks._enlarged import enlarged, real
 from benchmarks._results import save
 from benchmarks._reworded import contradictions, reworded
 from benchmarks.models_data import load
+from benchmarks.quality import measures
 from benchmarks.quality.sets import folders
 from gpu.bank.bank import Bank
 from gpu.bank.filters import ScanFilter
@@ -60,7 +63,8 @@ from retrieval.embedders import packaged
 
 SEED, COPIES, TOP_K, ORDERS = 7, 3, 10, 5
 BUDGETS = (0.5, 0.35)
-CONVERSATIONS = ("conv-26", "conv-30")
+CONVERSATIONS = {"looked at": ("conv-26", "conv-30"), "not looked at": ("conv-42",)}
+WAYS = ("dropped", "pivot", "mean", "kernel", "merged", "views")
 SENTENCES, TURNS = 200, 60
 SETS = ("locomo_dev", "factconsolidation", "covidqa_global", "hotpotqa")
 SIZES = (10_000, 100_000)
@@ -73,21 +77,27 @@ def main() -> None:
     """Measure and save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the sets")
+    parser.add_argument("--budgets", action="store_true", help="what is found of what was merged, instead of all else")
     parser.add_argument("--cost", action="store_true", help="what it takes, instead of what it does")
     parser.add_argument("--size", action="append", type=int, help=f"memories of the cost; default: {SIZES}")
     parser.set_defaults(set=None)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    sets = {folder.name: load(folder) for folder in folders(options)}
+    wanted = ("locomo_dev",) if options.budgets else tuple(folder.name for folder in folders(options))
+    sets = {folder.name: load(folder) for folder in folders(options) if folder.name in wanted}
     command = "OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER"
     if options.cost:
         cost = _cost(sets, folders(options), options.size or SIZES)
         print(save("lifecycle_merge_cost", cost, command=f"{command} --cost", seed=SEED))
         return
+    if options.budgets:
+        budgets = {name: _budgets(sets["locomo_dev"], inside) for name, inside in CONVERSATIONS.items()}
+        print(budgets)
+        print(save("lifecycle_merge_budgets", budgets, command=f"{command} --budgets", seed=SEED))
+        return
     figures: dict[str, Any] = {}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "sets": lambda: {one: _found_in(sets[one]) for one in SETS},
-        "budgets": lambda: _budgets(sets["locomo_dev"]),
         "contradictions": lambda: _contradictions(sets),
         "rewordings": lambda: _rewordings(sets),
         "unmerge": lambda: _unmerge(sets["locomo_dev"]),
@@ -181,9 +191,11 @@ class _Copies:
     vectors: NDArray[np.float32]
 
 
-def _copies(of: Any) -> tuple[list[dict[str, Any]], _Copies]:
-    turns = [row for row in of.corpus if row["namespace"] in CONVERSATIONS]
-    texts, turn, told = [], [], []
+def _copies(of: Any, conversations: Sequence[str]) -> tuple[list[dict[str, Any]], _Copies]:
+    turns = [row for row in of.corpus if row["namespace"] in conversations]
+    texts: list[str] = []
+    turn: list[int] = []
+    told: list[Told] = []
     for number, row in enumerate(turns):
         at = datetime.fromisoformat(row["occurred_at"])
         for text in (row["content"], *reworded(row["content"], SEED, COPIES)):
@@ -193,39 +205,59 @@ def _copies(of: Any) -> tuple[list[dict[str, Any]], _Copies]:
     return turns, _Copies(np.array(turn), told, _embedded(texts))
 
 
-def _budgets(of: Any) -> dict[str, Any]:
-    turns, copies = _copies(of)
-    asked = [q for q in of.queries if q["namespace"] in CONVERSATIONS and q["type"] != "adversarial" and q["gold"]]
+def _budgets(of: Any, conversations: Sequence[str]) -> dict[str, Any]:
+    turns, copies = _copies(of, conversations)
+    asked = [q for q in of.queries if q["namespace"] in conversations and q["type"] != "adversarial" and q["gold"]]
     places = {row["id"]: number for number, row in enumerate(turns)}
     gold = [{places[one] for one in query["gold"]} for query in asked]
     embedder = packaged.load()
     questions = np.stack([embedder.embed_query(query["text"]) for query in asked])
-    homes = np.array([CONVERSATIONS.index(row["namespace"]) for row in turns])[copies.turn]
-    inside = np.array([CONVERSATIONS.index(query["namespace"]) for query in asked])
+    homes = np.array([conversations.index(row["namespace"]) for row in turns])[copies.turn]
+    inside = np.array([conversations.index(query["namespace"]) for query in asked])
     found = merges(copies.told, MergePolicy())
 
-    def recall(kept: _Kept) -> float:
+    def recall(kept: _Kept) -> list[float]:
         scores = questions @ kept.vectors.T
         scores[inside[:, None] != homes[kept.units][None, :]] = -np.inf
-        return float(
-            np.mean([_recall(row, kept.units, kept.turns, own) for row, own in zip(scores, gold, strict=True)])
-        )
+        return [_recall(row, kept.units, kept.turns, own) for row, own in zip(scores, gold, strict=True)]
 
     n = len(copies.told)
     figures: dict[str, Any] = {
         "memories": n,
         "questions": len(asked),
         "merges_found": len(found),
-        "nothing_done": round(recall(_kept(copies, [], "pivot", n, np.random.default_rng(SEED))), 4),
+        "nothing_done": round(float(np.mean(recall(_kept(copies, [], "pivot", n, np.random.default_rng(SEED))))), 4),
     }
     for budget in BUDGETS:
         keep = int(budget * n)
-        of_one: dict[str, Any] = {"memories": keep}
-        for how in ("dropped", "pivot", "mean", "kernel", "views"):
-            seen = [recall(_kept(copies, found, how, keep, np.random.default_rng(SEED + o))) for o in range(ORDERS)]
-            of_one[how] = [round(float(np.mean(seen)), 4), round(float(np.std(seen)), 4)]
-        figures[str(budget)] = of_one
+        seen = {
+            how: np.array(
+                [recall(_kept(copies, found, how, keep, np.random.default_rng(SEED + o))) for o in range(ORDERS)]
+            )
+            for how in WAYS
+        }
+        figures[str(budget)] = {
+            "memories": keep,
+            **{how: [round(float(one(of)), 4) for one in (_mean, _deviation)] for how, of in seen.items()},
+            "merged less": {how: _less(seen["merged"], of) for how, of in seen.items() if how != "merged"},
+        }
     return figures
+
+
+def _mean(seen: NDArray[Any]) -> float:
+    """Of all orders and questions, `[orders, questions]`."""
+    return float(seen.mean())
+
+
+def _deviation(seen: NDArray[Any]) -> float:
+    """Between orders."""
+    return float(seen.mean(axis=1).std())
+
+
+def _less(seen: NDArray[Any], other: NDArray[Any]) -> list[float]:
+    """Difference in percent, and its 95 % interval: a question's difference is its mean over the orders."""
+    apart = (seen - other).mean(axis=0).tolist()
+    return [measures.percent(apart), *measures.interval(apart)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,13 +285,21 @@ def _kept(copies: _Copies, found: Sequence[Merge], how: str, keep: int, rng: np.
         rows = copies.vectors[[place, *sets[place]]]
         ways: dict[str, Callable[[], NDArray[Any]]] = {
             "mean": lambda rows=rows: _unit(rows.mean(axis=0))[None],  # type: ignore[misc]
-            "kernel": lambda rows=rows: merged_vector(rows)[None],  # type: ignore[misc]
+            "kernel": lambda rows=rows: _kernel(rows)[None],  # type: ignore[misc]
+            "merged": lambda rows=rows: merged_vector(rows)[None],  # type: ignore[misc]
             "views": lambda rows=rows: rows,  # type: ignore[misc]
         }
         made = ways.get(how, lambda rows=rows: rows[:1])()  # type: ignore[misc]
         vectors.append(made)
         units += [place] * len(made)
     return _Kept(np.concatenate(vectors).astype(np.float32), np.array(units), {p: int(copies.turn[p]) for p in left})
+
+
+def _kernel(rows: NDArray[np.float32]) -> NDArray[Any]:
+    """The mean weighted by a Gaussian kernel around the first, as KVMerger has it; sigma is their mean distance."""
+    squared = np.sum((rows - rows[0]) ** 2, axis=1)
+    twice = 2.0 * float(np.mean(np.sqrt(squared[1:]))) ** 2 if len(rows) > 1 else 0.0
+    return _unit((np.exp(-squared / twice) if twice > 0.0 else np.ones(len(rows))) @ rows)
 
 
 def _recall(scores: NDArray[Any], units: NDArray[np.int64], turns: dict[int, int], gold: set[int]) -> float:

@@ -188,20 +188,27 @@ OPENS_NO_SUBJECT = frozenset(
 )
 """Words that open a sentence and no name."""
 
-DOUBT = frozenset(
+UNCERTAIN = frozenset(
     """
     if would could might may should maybe perhaps probably possibly presumably supposedly apparently allegedly
-    reportedly think thinks thought believe believes believed guess guesses suppose imagine wonder hope hopes hoped
-    wish wishes want wants wanted planned planning considering consider considered dream dreams dreamed
-    dreamt pretend seems seem appears looks sounds rumour rumor rumours rumors heard hear say says said saying tells
-    told asks asked unless whether almost nearly never not no none nobody nothing neither nor hardly barely will
-    won't can't cannot going gonna hopefully someday eventually soon ought must unsure unlikely likely assume
-    assuming assumed doubt doubts supposed joking kidding once formerly previously originally temporarily visiting
-    let's until before also too additionally isn't aren't wasn't weren't doesn't don't didn't hasn't haven't i'll
-    we'll he'll she'll they'll it'll i'd he'd she'd
+    reportedly think thinks thought believe believes believed guess guesses suppose imagine wonder hope hopes
+    hoped wish wishes want wants wanted planned planning considering consider considered dream dreams dreamed
+    dreamt pretend seems seem appears looks sounds rumour rumor rumours rumors heard hear say says said saying
+    tells told asks asked unless whether almost nearly never will going gonna hopefully someday eventually soon
+    ought must unsure unlikely likely assume assuming assumed doubt doubts supposed joking kidding once formerly
+    previously originally temporarily visiting let's until before also too additionally i'll we'll he'll she'll
+    they'll it'll i'd he'd she'd
     """.split()  # noqa: SIM905
 )
-"""Words with which a sentence states nothing: doubt, denial, hearsay, plans, the past; "also" replaces nothing."""
+"""Words of doubt, hearsay, plans and the past."""
+
+DOUBT = UNCERTAIN | frozenset(
+    """
+    not no none nobody nothing neither nor hardly barely won't can't cannot isn't aren't wasn't weren't doesn't
+    don't didn't hasn't haven't
+    """.split()  # noqa: SIM905
+)
+"""Words with which a sentence states nothing: those, and denial; "also" replaces nothing."""
 
 LABELS = frozenset(
     {"note", "notes", "update", "reminder", "fyi", "ps", "edit", "summary", "todo", "re", "info", "memo", "important"}

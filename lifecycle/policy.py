@@ -85,6 +85,8 @@ class Policy:
         protect_importance: memories of at least this importance are not moved.
         prior: standard deviations of score that a memory which has faded to nothing stands behind a fresh one, in the
             order of the hits of a recall; from 0 to 1.
+        later_first: standard deviations of score by which a hit may stand ahead of one that tells of the same and was
+            told later, and still give way to it (`lifecycle.telling_order`); 0: none does.
         merge: which memories say the same.
         gists: what the job `consolidate` makes.
         rehearse_importance: memories of at least this importance are due for rehearsal before they are lost.
@@ -111,6 +113,7 @@ class Policy:
     share_per_run: float = 0.05
     protect_importance: float = 0.9
     prior: float = 0.25
+    later_first: float = 3.0
     merge: MergePolicy = field(default_factory=MergePolicy)
     gists: Gists = field(default_factory=Gists)
     rehearse_importance: float = 0.7
@@ -138,8 +141,8 @@ class Policy:
             raise ValueError("the share of a run lies above 0 and is at most 1")
         if any(not 0.0 < factor <= 1e6 for factor in self.factors.values()):
             raise ValueError("factors lie above 0 and are at most a million")
-        if not 0.0 <= self.prior <= 1.0:
-            raise ValueError("the prior lies between 0 and 1")
+        if not (0.0 <= self.prior <= 1.0 and 0.0 <= self.later_first <= 20.0):
+            raise ValueError("the prior lies between 0 and 1, what a later telling makes up for between 0 and 20")
         counts = (self.ttl_s, self.expired_for_s, self.forgotten_for_s, self.quota_memories, self.quota_bytes)
         if any(number is not None and number < 0 for number in counts):
             raise ValueError("times and quotas are not negative")

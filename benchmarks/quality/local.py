@@ -35,9 +35,20 @@ class LocalService:
         Raises:
             RuntimeError: the answer is not a success.
         """
-        answer = self._runner.run(self._client.post(path, json=body))
+        return self._send("POST", path, body)
+
+    def put(self, path: str, body: Json) -> Json:
+        """The answer to a PUT.
+
+        Raises:
+            RuntimeError: the answer is not a success.
+        """
+        return self._send("PUT", path, body)
+
+    def _send(self, method: str, path: str, body: Json) -> Json:
+        answer = self._runner.run(self._client.request(method, path, json=body))
         if not answer.is_success:
-            raise RuntimeError(f"POST {path} answered {answer.status_code}: {answer.text[:500]}")
+            raise RuntimeError(f"{method} {path} answered {answer.status_code}: {answer.text[:500]}")
         found: Json = answer.json()
         return found
 

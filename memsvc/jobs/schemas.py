@@ -64,6 +64,12 @@ class PolicyIn(ApiModel):
         le=1.0,
         description="Standard deviations of score that a faded memory stands behind a fresh one.",
     )
+    later_first: FiniteFloat = Field(
+        DEFAULT.later_first,
+        ge=0.0,
+        le=20.0,
+        description="Standard deviations of score within which what was told later of the same stands first; 0: off.",
+    )
     merge: MergeIn = Field(default_factory=MergeIn)
     gists: GistsIn = Field(default_factory=GistsIn)
     rehearse_importance: FiniteFloat = Field(
@@ -132,6 +138,7 @@ class PolicyOut(ApiModel):
     share_per_run: float
     protect_importance: float
     prior: float
+    later_first: float
     merge: dict[str, float]
     gists: GistsOut
     rehearse_importance: float

@@ -16,8 +16,8 @@ from memsvc.namespaces.repository import NamespaceRow
 
 _KEY = "policy"
 _PLAIN = (
-    "hysteresis", "share_per_run", "protect_importance", "prior", "rehearse_importance", "rehearse_below", "ttl_s",
-    "expired_for_s", "forgotten_for_s", "quota_memories", "quota_bytes",
+    "hysteresis", "share_per_run", "protect_importance", "prior", "later_first", "rehearse_importance",
+    "rehearse_below", "ttl_s", "expired_for_s", "forgotten_for_s", "quota_memories", "quota_bytes",
 )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def fetch(
         return found
     outdated = [row.memory_id for row in rows.values() if row.state_now == State.SUPERSEDED]
     newer = repository.superseders(connection, namespace.tenant_id, outdated) if outdated else {}
-    return _newer_first(_with_prior(found, policy), newer)
+    return newer_first(_with_prior(found, policy), newer)
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
@@ -95,7 +95,7 @@ def _with_prior(found: list[Found], policy: Policy) -> list[Found]:
     return sorted(moved, key=lambda one: -one.hit.score)
 
 
-def _newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Found]:
+def newer_first(found: list[Found], newer: Mapping[UUID, set[UUID]]) -> list[Found]:
     """Hits with each outdated one behind what supersedes it, which takes its place if it was found further behind.
 
     Args:

@@ -11,16 +11,20 @@ from typing import Any
 from uuid import UUID
 
 from gpu.bank.records import Kind
+from lifecycle.policy import Policy
+from lifecycle.telling_order import asks_for_past
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
 from memsvc.filters.ast import Node, names
 from memsvc.index.keeper import Keeper
+from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
-from memsvc.recall.found import Found
+from memsvc.recall.found import Found, newer_first
 from memsvc.recall.scope import Scopes
 from memsvc.recall.searching import Searching
+from memsvc.recall.tellings import asks_for_now, later_tellings
 from retrieval.pipeline import Recaller
 from retrieval.types import Profile, Query, Resolved
 from retrieval.types import Question as ReadQuestion
@@ -117,6 +121,8 @@ class RecallService:
                 as_of=question.as_of,
                 valid_at=question.valid_at,
             )
+        policy = policies.of(namespace)
+        is_of_now = _is_of_now(question, policy)
         bank = self._keeper.catch_up(namespace.key, namespace.head_seq)
         located = time.perf_counter()
         query = Query(
@@ -126,7 +132,7 @@ class RecallService:
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
-            with_vectors=question.with_vectors,
+            with_vectors=question.with_vectors or is_of_now,
         )
         analysed = self._recaller.analyse(query, partial(self._resolve, namespace), coming)
         if namespace.space_id != self._space_id:
@@ -144,6 +150,9 @@ class RecallService:
             names_made=question.condition is not None and names(question.condition, "derived"),
         )
         recall, hits = searches.find(question.top_k, descends=question.descends)
+        if is_of_now and asks_for_now(analysed.question):
+            later = later_tellings(hits, question.text, analysed.question.names, policy.later_first)
+            hits = newer_first(hits, later)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -159,6 +168,12 @@ class RecallService:
             recall.eligible,
             explained(analysed.question, recall.trail),
         )
+
+
+def _is_of_now(question: Question, policy: Policy) -> bool:
+    """Whether what was told later may go first, as far as the request says."""
+    asks_for_then = question.as_of is not None or question.valid_at is not None or asks_for_past(question.text)
+    return policy.later_first > 0.0 and not asks_for_then
 
 
 def explained(question: ReadQuestion, trail: Sequence[str]) -> dict[str, Any]:

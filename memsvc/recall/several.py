@@ -102,7 +102,10 @@ def merge(paths: Sequence[str], answers: Sequence[Answer], top_k: int, total_ms:
         for one in answer.found
     ]
     if not single:
-        hits.sort(key=lambda hit: (-hit.score, hit.found.hit.memory_id.bytes))
+        # Of equal scores those of one answer stay in its order: a later telling has the score of what it goes before.
+        places = [place for answer in answers for place in range(len(answer.found))]
+        ids = [hit.found.hit.memory_id.bytes for hit in hits]
+        hits = [hits[at] for at in sorted(range(len(hits)), key=lambda at: (-hits[at].score, places[at], ids[at]))]
     phases = {phase for answer in answers for phase in answer.timings_ms}
     timings = {phase: max(a.timings_ms.get(phase, 0.0) for a in answers) for phase in sorted(phases)}
     return Gathered(

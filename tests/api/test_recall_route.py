@@ -269,3 +269,28 @@ def test_below_the_confidence_asked_for_there_is_nothing_relevant(ada: Caller) -
 
 def _ask(caller: Caller, **fields: Any) -> Any:
     return caller.ask("POST", "/v1/recall", json={"namespace": caller.namespace, "query": "lamp", **fields})
+
+
+def test_what_was_told_later_of_the_same_goes_first(ada: Caller) -> None:
+    later, earlier = "The office of the company is in Oslo now.", "The office of the company is in Bergen."
+    ada.remember(later, kind="semantic", occurred_at="2026-01-02T00:00:00Z")
+    ada.remember(earlier, kind="semantic", occurred_at="2026-01-01T00:00:00Z")
+    ada.remember("Tea is brewed at 80 degrees.", kind="semantic")
+    asked = "Is the office in bergen?"
+
+    for bound, first in ((20.0, later), (0.0, earlier)):
+        body = {"namespace": ada.namespace, "policy": {"later_first": bound}, "schedules": {}}
+        assert ada.ask("PUT", "/v1/policy", json=body).status_code == 200
+        assert ada.found(asked)[0] == first
+        assert ada.found("Was the office in bergen before?")[0] == earlier
+        assert ada.found(asked, valid_at="2026-01-03T00:00:00Z")[0] == earlier
+        scores = [hit["score"] for hit in ada.recall(asked)["hits"]]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_what_happened_is_not_told_again(ada: Caller) -> None:
+    later, earlier = "The office was moved to Oslo.", "The office was moved to Bergen."
+    ada.remember(later, kind="episodic", occurred_at="2026-01-02T00:00:00Z")
+    ada.remember(earlier, kind="episodic", occurred_at="2026-01-01T00:00:00Z")
+
+    assert ada.found("Was the office moved to bergen?") == [earlier, later]

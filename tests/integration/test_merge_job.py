@@ -132,7 +132,7 @@ def test_a_member_can_be_read_and_says_where_it_went(service: Service) -> None:
     assert reading.links(service.tenant_id, first, anywhere) == [("same_as", second, False)]
 
 
-def test_the_vector_is_the_kernel_weighted_one_and_own_vectors_stay(service: Service) -> None:
+def test_the_vector_is_made_of_all_and_own_vectors_stay(service: Service) -> None:
     memories = [told(service, text) for text in SAME]
     _, own = bytes_of(service)
     merge(service)

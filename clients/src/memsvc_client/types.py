@@ -270,6 +270,7 @@ class Policy(Model):
     share_per_run: float = 0.0
     protect_importance: float = 0.0
     prior: float = 0.0
+    later_first: float = 0.0
     merge: Merging = Field(default_factory=Merging)
     gists: Gists = Field(default_factory=Gists)
     rehearse_importance: float = 0.0

@@ -20,7 +20,6 @@ from lifecycle.merging import (
     Told,
     are_one,
     is_interrupted,
-    kernel_weights,
     merged_vector,
     merges,
     moved,
@@ -41,24 +40,47 @@ def told(number: int, text: str = "I am allergic to nuts.", **fields: object) ->
     return replace(made, **given)  # type: ignore[arg-type]
 
 
+def units(rows: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(lengths > 1e-3, rows / np.maximum(lengths, 1e-3), np.eye(1, rows.shape[1]))
+
+
 @given(_ROWS)
 @settings(max_examples=200, deadline=None)
-def test_weights_are_the_formula(rows: np.ndarray) -> None:
-    weights = kernel_weights(rows)
-    distances = [math.dist(rows[0], row) for row in rows]
-    mean = math.fsum(distances[1:]) / max(1, len(rows) - 1)
-    sigma = mean
-    plain = [math.exp(-(d**2) / (2 * sigma**2)) if sigma > 1e-150 else 1.0 for d in distances]
-    np.testing.assert_allclose(weights, np.array(plain) / math.fsum(plain), rtol=0, atol=1e-12)
-    assert abs(weights.sum() - 1.0) < 1e-12
-    assert weights[0] == weights.max()
+def test_the_farthest_member_is_no_farther_than_from_the_mean(rows: np.ndarray) -> None:
+    rows = units(rows)
+    mean = rows.mean(axis=0)
+    if np.linalg.norm(mean) > 0.5:
+        assert (rows @ merged_vector(rows)).min() >= (rows @ mean).min() / np.linalg.norm(mean) - 1e-9
+
+
+def test_one_that_is_unlike_the_others_is_not_lost() -> None:
+    near, odd = np.array([1.0, 0.0]), np.array([math.cos(0.6), math.sin(0.6)])
+    merged = merged_vector(np.stack([near] * 9 + [odd]))
+    assert math.acos(float(merged @ near)) == pytest.approx(0.3, abs=0.02)
+    assert math.acos(float(merged @ odd)) == pytest.approx(0.3, abs=0.02)
+
+
+def test_of_three_corners_it_is_the_point_that_is_as_far_from_all() -> None:
+    rows = np.eye(3)
+    np.testing.assert_allclose(rows @ merged_vector(rows), 3**-0.5, atol=0.02)
+
+
+def test_the_order_of_members_makes_no_difference() -> None:
+    rows = units(np.random.default_rng(1).normal(size=(7, 16)) + 3.0)
+    np.testing.assert_allclose(merged_vector(rows[::-1]), merged_vector(rows), atol=1e-12)
 
 
 @given(_ROWS)
 @settings(max_examples=100, deadline=None)
-def test_a_merged_vector_has_unit_length_or_is_the_pivots(rows: np.ndarray) -> None:
-    merged = merged_vector(rows)
-    assert np.isclose(np.linalg.norm(merged), 1.0) or np.array_equal(merged, rows[0])
+def test_a_merged_vector_has_unit_length(rows: np.ndarray) -> None:
+    merged = merged_vector(units(rows))
+    assert np.isclose(np.linalg.norm(merged), 1.0)
+
+
+def test_what_cancels_out_leaves_the_pivots_own() -> None:
+    rows = np.array([[1.0, 0.0], [-1.0, 0.0]])
+    np.testing.assert_array_equal(merged_vector(rows), rows[0])
 
 
 def test_equal_vectors_stay_what_they_are() -> None:

@@ -1,0 +1,153 @@
+"""What the order of tellings (`lifecycle.telling_order`) makes of recalls; no job runs.
+
+- `first`, `second`: pairs of `benchmarks._updates`, the updates of eighteen attributes in one namespace. How often the
+  newer text stands above the older one, asked for what it changes. The rule's bounds were chosen at `first` alone.
+- `first stays`, `second stays`: pairs in which the older text answers and the newer one tells of somebody or something
+  else, or states nothing, with eight other texts. How often the older one stands above the newer.
+- sets (`--data`): the same for the outdated facts that a set marks, and recall and nDCG of all.
+
+Each question is asked with the policy's `later_first` at 0 and at its default.
+
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ...] [--limit N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks import _updates
+from benchmarks._results import save
+from benchmarks._updates import Pair
+from benchmarks.lifecycle_updates import NUMBER, SEED
+from benchmarks.quality import measures
+from benchmarks.quality.local import LocalService, local
+from benchmarks.quality.sets import Json, Question, Set, Step, read
+from lifecycle.policy import DEFAULT
+
+BATCH, TOP_K, OTHERS = 100, 20, 8
+_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+Found = list[tuple[str, ...]]
+
+
+def main() -> None:
+    """Measure and save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of the sets")
+    parser.add_argument("--set", action="append", default=[], help="a set, instead of the pairs")
+    parser.add_argument("--profile", default="fast", choices=("fast", "balanced", "thorough"))
+    parser.add_argument("--limit", type=int, help="about so many questions of each")
+    options = parser.parse_args()
+    names = options.set or [f"{half}{sort}" for half in _updates.halves() for sort in ("", " stays")]
+    figures: dict[str, Any] = {"profile": options.profile}
+    for name in names:
+        data = read(options.data / name, options.limit) if options.set else made(name, options.limit)
+        figures[name] = measured(data, options.profile)
+        print(name, figures[name], flush=True)
+    command = f"python -m benchmarks.lifecycle_later_first --profile {options.profile}"
+    sets = "".join(f" --set {name}" for name in options.set)
+    command += f" --data FOLDER{sets}" if sets else ""
+    command += f" --limit {options.limit}" if options.limit else ""
+    kind = "_sets" if options.set else ""
+    profile = "" if options.profile == "fast" else f"_{options.profile}"
+    print(save(f"lifecycle_later_first{kind}{profile}", figures, command=command, seed=SEED))
+
+
+def made(name: str, limit: int | None) -> Set:
+    """Pairs of a half as a set."""
+    half, _, stays = name.partition(" ")
+    return Set(name, tuple((_stays if stays else _changes)(half, limit or NUMBER)), grows=False)
+
+
+def _changes(half: str, number: int) -> Iterator[Step]:
+    """Namespaces in which each attribute changes once: all older texts, then all newer ones."""
+    pairs = _updates.updates(half, number, SEED)
+    several = len(_updates.ATTRIBUTES)
+    for start in range(0, number, several):
+        part = pairs[start : start + several]
+        rows = [_row(half, f"{at}/older", pair.older, at) for at, pair in enumerate(part)]
+        rows += [_row(half, f"{at}/newer", pair.newer, several + at) for at, pair in enumerate(part)]
+        namespace = f"{half}/{start}"
+        asked = [_question(namespace, at, pair, "newer", "older") for at, pair in enumerate(part)]
+        yield Step(namespace, tuple(rows), tuple(asked))
+
+
+def _stays(half: str, number: int) -> Iterator[Step]:
+    """A namespace for each distinct pair with a question, other texts first."""
+    pairs = _updates.stays(half, number, SEED)
+    others = list(dict.fromkeys(pair.older for pair in pairs if not pair.question))
+    rng = random.Random(f"{SEED}/{half}")
+    for at, pair in enumerate({(pair.older, pair.newer): pair for pair in pairs if pair.question}.values()):
+        texts = [*rng.sample(others, OTHERS), pair.older, pair.newer]
+        names = [*(f"other/{place}" for place in range(OTHERS)), f"{at}/older", f"{at}/newer"]
+        rows = [_row(half, name, text, day) for day, (name, text) in enumerate(zip(names, texts, strict=True))]
+        namespace = f"{half}/stays/{at}"
+        yield Step(namespace, tuple(rows), (_question(namespace, at, pair, "older", "newer"),))
+
+
+def _row(half: str, name: str, text: str, day: int) -> Json:
+    at = (_BEGIN + timedelta(days=day)).isoformat()
+    speaker = _updates.SPEAKER[half]
+    return {"external_id": name, "content": text, "kind": "semantic", "speaker": speaker, "occurred_at": at}
+
+
+def _question(namespace: str, at: int, pair: Pair, right: str, wrong: str) -> Question:
+    gold, outdated = frozenset({f"{at}/{right}"}), frozenset({f"{at}/{wrong}"})
+    return Question(f"{namespace}/{at}", pair.sort, namespace, pair.question, None, gold, outdated)
+
+
+def measured(data: Set, profile: str) -> dict[str, Any]:
+    """Figures of a set without and with the order of tellings."""
+    asked = [question for step in data.steps for question in step.questions]
+    before: Found = []
+    after: Found = []
+    with tempfile.TemporaryDirectory() as folder, local(Path(folder)) as service:
+        for step in data.steps:
+            for at in range(0, len(step.rows), BATCH):
+                rows = list(step.rows[at : at + BATCH])
+                service.post("/v1/memories:batch", {"namespace": step.namespace, "memories": rows})
+            _bound(service, step.namespace, 0.0)
+            before += _answers(service, step, profile)
+            _bound(service, step.namespace, DEFAULT.later_first)
+            after += _answers(service, step, profile)
+    return {
+        "questions": len(asked),
+        "before": judged(asked, before),
+        "after": judged(asked, after),
+        "changed answers": sum(one != other for one, other in zip(before, after, strict=True)),
+        "same memories found": all(set(one) == set(other) for one, other in zip(before, after, strict=True)),
+    }
+
+
+def _bound(service: LocalService, namespace: str, apart: float) -> None:
+    body = {"namespace": namespace, "policy": {"later_first": apart}, "schedules": {}}
+    service.put("/v1/policy", body)
+
+
+def _answers(service: LocalService, step: Step, profile: str) -> Found:
+    bodies = [question.body(step.namespace, top_k=TOP_K, profile=profile) for question in step.questions]
+    answers = [service.post("/v1/recall", body) for body in bodies]
+    return [tuple(hit["memory"]["external_id"] for hit in answer["hits"]) for answer in answers]
+
+
+def judged(questions: Sequence[Question], found: Found) -> dict[str, Any]:
+    """Figures of one round of questions, in percent."""
+    pairs = list(zip(questions, found, strict=True))
+    first = [(q.type, measures.current_first(hits, q.gold, q.outdated)) for q, hits in pairs if q.outdated]
+    of = [measures.ranked(hits, q.gold) for q, hits in pairs if q.is_answerable]
+    sorts = dict.fromkeys(sort for sort, _ in first)
+    return {
+        "right above wrong": measures.percent([value for _, value in first]) if first else None,
+        "by sort": {sort: measures.percent([value for own, value in first if own == sort]) for sort in sorts},
+        **{name: measures.percent([one[name] for one in of]) for name in ("recall@10", "ndcg@10")},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Which hits give way to what was told later of the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from lifecycle.telling_order import LOOKED_AT, Telling, asks_for_past, told_later
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SAME = np.array([1.0, 0.0], np.float32)
+OTHER = np.array([0.0, 1.0], np.float32)
+
+
+def telling(number: int, text: str, day: int, score: float = 0.0) -> Telling:
+    at = NOW + timedelta(days=day)
+    return Telling(UUID(int=number), text, ("Ada",), (at, at, at), score, SAME)
+
+
+def later(hits: list[Telling], names: tuple[str, ...] = (), question: str = "Where do I live?") -> dict[int, set[int]]:
+    return {one.int: {other.int for other in others} for one, others in told_later(hits, question, names, 1.0).items()}
+
+
+OLD = telling(1, "I live in Oslo.", 0, 5.0)
+NEW = telling(2, "I've moved to Bergen!", 1, 4.5)
+
+
+def test_what_was_told_later_goes_before_what_stands_ahead_of_it() -> None:
+    assert later([OLD, NEW]) == {1: {2}}
+
+
+def test_what_was_told_later_and_stands_ahead_stays() -> None:
+    assert later([NEW, OLD]) == {}
+    assert later([replace(NEW, place=OLD.place), OLD]) == {}
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        replace(NEW, score=3.9),
+        replace(NEW, vector=OTHER),
+        replace(NEW, whose=("Ben",)),
+        replace(NEW, place=OLD.place),
+        replace(NEW, text="i live in OSLO!"),
+        replace(NEW, text="Should I move to Bergen?"),
+        replace(NEW, text="I might move to Bergen."),
+        replace(NEW, text="I used to live in Bergen."),
+        replace(NEW, text="Bergen " * 41),
+    ],
+    ids=["apart", "unlike", "another's", "as old", "a repeat", "asks", "doubts", "past", "long"],
+)
+def test_what_does_not_tell_of_the_same_stays_behind(new: Telling) -> None:
+    assert later([OLD, new]) == {}
+
+
+def test_denial_states_something() -> None:
+    assert later([OLD, replace(NEW, text="I don't live in Oslo anymore, I'm in Bergen now.")]) == {1: {2}}
+
+
+def test_a_name_of_the_question_must_be_in_the_later_one_too() -> None:
+    old, new = replace(OLD, text="Ben lives in Oslo."), replace(NEW, text="Jonas lives in Bergen.")
+    assert later([old, new], ("Ben",)) == {}
+    assert later([old, replace(new, text="BEN lives in Bergen.")], ("Ben",)) == {1: {2}}
+    assert later([OLD, NEW], ("Ben",)) == {1: {2}}, "neither has it: the question's name decides nothing"
+
+
+def test_a_word_of_the_question_must_be_in_the_later_one_unless_it_tells_of_a_change() -> None:
+    old, new = replace(OLD, text="My work phone is 1."), replace(NEW, text="My home phone is 2.")
+    assert later([old, new], question="What is my work phone?") == {}
+    assert later([old, replace(new, text="My work phone is 2.")], question="What is my work phone?") == {1: {2}}
+    assert later([old, replace(new, text="My new number is 2.")], question="What is my work phone?") == {1: {2}}
+
+
+def test_so_many_hits_are_looked_at() -> None:
+    rest = [telling(9, "We all like tea.", -1)] * (LOOKED_AT - 1)
+    assert later([OLD, *rest, NEW]) == {}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Where did I live before?",
+        "Where did Ada use to live, and where had she previously lived?",
+        "What was my first address?",
+        "Who was the former CEO?",
+        "How has my address changed?",
+        "What was my old number?",
+    ],
+)
+def test_questions_for_the_past_are_told(question: str) -> None:
+    assert asks_for_past(question)
+
+
+@pytest.mark.parametrize("question", ["Where do I live?", "How old am I?", "What's my number now?"])
+def test_questions_for_what_is_are_not(question: str) -> None:
+    assert not asks_for_past(question)
