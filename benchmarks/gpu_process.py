@@ -34,7 +34,6 @@ from gpu.device.bank import DeviceBank
 from gpu.device.pool import DevicePool
 from gpu.process.client import GpuClient
 from gpu.process.server import GpuServer
-from memsvc.commands.server import take_turns
 from retrieval.embedders import packaged
 from retrieval.embedders.batched_questions import BatchedQuestions
 
@@ -62,8 +61,7 @@ class Held:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Fill, serve, ask, save."""
-    options = _options(argv)
-    take_turns()
+    options = _options(argv)  # threads hand the interpreter on when Python has them do so, as those of `memsvc gpu` do
     is_cuda = torch.cuda.is_available()
     devices = [torch.device("cuda", number) for number in range(options.devices)] if is_cuda else [torch.device("cpu")]
     begun = time.perf_counter()

@@ -14,7 +14,6 @@ from sqlalchemy.engine import make_url
 
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.found import Device, NoDeviceError, open_device
-from memsvc.commands.server import take_turns
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
@@ -112,8 +111,10 @@ def run_gpu(settings: Settings, say: Say) -> None:
     Raises:
         StartupRefused: there is no socket to listen at, no device, or only SQLite, which one process owns.
     """
+    # Threads keep Python's own interval of 5 ms: half a millisecond (`take_turns`) is for recalls, which wait for an
+    # embedder on the processor. Nothing shows that searches here gain by it: 10,091 a second with it, 11,276 without,
+    # in one run of each (docs/decisions/0015-gpu-process.md).
     configure_logging(settings)
-    take_turns()
     if settings.gpu_socket is None:
         raise StartupRefused("memsvc gpu needs MEMSVC_GPU_SOCKET, as ipc:///run/memsvc/gpu.sock")
     if make_url(settings.url).get_backend_name() == "sqlite":
