@@ -173,7 +173,7 @@ class Container:
             self.clock,
             eraser,
             self.keeper,
-            vacuum=settings.vacuum,
+            vacuum=settings.vacuum or ("full" if self.database.is_sqlite else "plain"),
             vacuum_every_s=settings.vacuum_every_s,
         )
         self.scheduler = Scheduler(

@@ -149,13 +149,16 @@ class Settings(BaseSettings):
         default=None, description="Base URL of `openai:`, up to and including the version: https://host/v1."
     )
     summariser_api_key: SecretStr | None = Field(default=None, description="Key for that service.")
-    vacuum: Literal["plain", "full"] = Field(
-        default="plain",
-        description="How PostgreSQL reclaims the bytes of what was erased. `full` writes the tables anew, so that "
-        "nothing is left in their files, and locks each one while it does.",
+    vacuum: Literal["plain", "full"] | None = Field(
+        default=None,
+        description="How the bytes of what was erased leave the database's files. `full` writes the tables (SQLite: "
+        "the file) anew, so that nothing is left in them; PostgreSQL locks each one while it does, on SQLite other "
+        "writes wait. Default: full on SQLite, plain on PostgreSQL.",
     )
     vacuum_every_s: int = Field(
-        default=3_600, ge=1, description="Least time between two such reclaims, by whatever process."
+        default=3_600,
+        ge=1,
+        description="Least time between two such reclaims on PostgreSQL, by whatever process.",
     )
 
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")

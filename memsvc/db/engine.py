@@ -112,12 +112,15 @@ class Database:
 
         Args:
             tables: that rows were deleted from.
-            full: PostgreSQL writes the tables anew (see `memsvc.db.vacuum`).
+            full: write them anew, so that nothing is left anywhere in a page: PostgreSQL these tables
+                (`memsvc.db.vacuum`), SQLite the whole file (`GroupCommitWriter.rewrite`).
 
         Returns:
             How it was done (`checkpoint`, `vacuum`, `vacuum full`), or None if it could not be now: try again later.
         """
         if self.is_sqlite:
+            if full:
+                return "vacuum" if self.writer.rewrite() else None
             return "checkpoint" if self.writer.empty_log() else None
         try:
             done = vacuum(self.engine, tables, full=full)

@@ -53,6 +53,10 @@ class Writer(Protocol):
         """Whether no byte of what was deleted is in the database's own log any more. See `Database.overwrite`."""
         ...
 
+    def rewrite(self) -> bool:
+        """Whether the file was written anew, without a byte of what was deleted. See `Database.overwrite`."""
+        ...
+
     def close(self) -> None:
         """Finish what waits; later writes are refused."""
         ...
@@ -63,6 +67,7 @@ class _Waiting:
     unit: Unit[Any]
     scrub: bool
     future: Future[Any]
+    rewrite: bool = False
 
 
 class GroupCommitWriter:
@@ -76,23 +81,28 @@ class GroupCommitWriter:
         self._closing = threading.Event()
         self._guard = threading.Lock()
         self._scrub_is_due = False
+        self._rewrite_failed = False
         self._thread = threading.Thread(target=self._run, name="memsvc-writer", daemon=True)
         self._thread.start()
 
     def write(self, unit: Unit[T], *, scrub: bool) -> T:
         """Hand the unit to the writing thread and wait for its commit."""
-        waiting = _Waiting(unit, scrub, Future())
-        with self._guard:  # nothing may enter the queue behind the sentinel: it would never be answered
-            if self._closing.is_set():
-                raise _CLOSING
-            self._queue.put(waiting)
-        result: T = waiting.future.result()
+        result: T = self._done(_Waiting(unit, scrub, Future()))
         return result
 
     def empty_log(self) -> bool:
         """Empty the write-ahead log; False if a reader was in the way for too long."""
         self.write(lambda connection: None, scrub=True)
         return not self._scrub_is_due
+
+    def rewrite(self) -> bool:
+        """Write the file anew and empty the log; False if there is no room, or a reader was in the way for too long.
+
+        SQLite overwrites the rows that it deletes, but not the copies that it left in unused parts of pages when it
+        moved rows between them. Other writes wait meanwhile, readers do not.
+        """
+        self._done(_Waiting(lambda connection: None, scrub=True, future=Future(), rewrite=True))
+        return not self._scrub_is_due and not self._rewrite_failed
 
     def close(self) -> None:
         """Commit what waits, then end the thread."""
@@ -101,6 +111,13 @@ class GroupCommitWriter:
                 self._closing.set()
                 self._queue.put(None)
         self._thread.join()
+
+    def _done(self, waiting: _Waiting) -> Any:
+        with self._guard:  # nothing may enter the queue behind the sentinel: it would never be answered
+            if self._closing.is_set():
+                raise _CLOSING
+            self._queue.put(waiting)
+        return waiting.future.result()
 
     def _run(self) -> None:
         connection: Connection | None = None
@@ -142,6 +159,8 @@ class GroupCommitWriter:
                 connection.invalidate()
                 connection.close()
             return None
+        if any(w.rewrite for w in group):
+            self._rewrite(connection)
         if self._scrub_is_due or any(w.scrub for w in group):
             self._scrub(connection)
         self._on_group(len(group))
@@ -159,6 +178,15 @@ class GroupCommitWriter:
         except sqlite3.Error as error:
             self._scrub_is_due = True
             log.warning("log_not_emptied", error=type(error).__name__)
+
+    def _rewrite(self, connection: Connection) -> None:
+        """Write the file anew. The commit stands whatever happens here."""
+        try:
+            _driver(connection).execute("VACUUM")
+            self._rewrite_failed = False
+        except sqlite3.Error as error:  # no room for a second copy
+            self._rewrite_failed = True
+            log.warning("file_not_rewritten", error=type(error).__name__)
 
     def _run_one(self, connection: Connection, waiting: _Waiting) -> Any:
         savepoint = connection.begin_nested()
@@ -227,6 +255,10 @@ class PooledWriter:
 
     def empty_log(self) -> bool:
         """Never: PostgreSQL recycles its log by itself."""
+        return False
+
+    def rewrite(self) -> bool:
+        """Never: see `memsvc.db.vacuum`."""
         return False
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ CHUNK = 500
 """Memories of one transaction: other writers of the namespace wait for so many at most."""
 LEASE_S = 60
 _AT_ONCE = 100
+_REST, _GLANCE_S = 9, 0.25
 
 log = structlog.get_logger("memsvc.erasures")
 
@@ -59,8 +60,8 @@ class ErasureRunner:
     Args:
         at: called with the name of each point that a test may end the process at.
         chunk: memories of one transaction.
-        vacuum: how PostgreSQL is told to reclaim the bytes: `plain` or `full`.
-        vacuum_every_s: least time between two such reclaims in rounds.
+        vacuum: how the database is told to reclaim the bytes: `plain` or `full`.
+        vacuum_every_s: least time between two such reclaims in rounds, on PostgreSQL.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class ErasureRunner:
         self._vacuum_every = timedelta(seconds=vacuum_every_s)
         self._closing = threading.Event()
         self._overwriting = threading.Lock()
+        self._next_s = 0.0  # of the monotonic clock: when an SQLite file may be written anew again
 
     def close(self) -> None:
         """Stops after the chunk that is under way; what is left waits for another process, or the next start."""
@@ -145,11 +147,7 @@ class ErasureRunner:
         with self._overwriting:
             with self._database.read() as connection:
                 over = repository.not_overwritten(connection)
-            how = (
-                self._database.overwrite([table.name for table in TOUCHED], full=self._vacuum == "full")
-                if over
-                else None
-            )
+            how = self._overwritten() if over else None
             if how is None:
                 return 0
             now = self._clock.now()
@@ -160,6 +158,18 @@ class ErasureRunner:
 
             self._database.write(unit)
             return len(over)
+
+    def _overwritten(self) -> str | None:
+        """How it was done; None if it could not be now."""
+        is_full = self._vacuum == "full"
+        begun_s = monotonic()
+        if self._database.is_sqlite and is_full and begun_s < self._next_s:
+            return None
+        how = self._database.overwrite([table.name for table in TOUCHED], full=is_full)
+        took_s = monotonic() - begun_s
+        # Other writes wait for it, for a tenth of the time at most; what takes less than a glance may come each time.
+        self._next_s = monotonic() + _REST * took_s if took_s > _GLANCE_S else 0.0
+        return how
 
     def _take(self, connection: Connection, tenant_id: UUID, erasure_id: UUID) -> _Taken | None:
         erasure = repository.get(connection, tenant_id, erasure_id, lock=True)

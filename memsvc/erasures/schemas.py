@@ -83,7 +83,7 @@ class ReceiptOut(ApiModel):
     asked_at: Instant
     ended_at: Instant
     overwritten_at: Instant | None = Field(description="When the bytes had left the database's files.")
-    overwriting: str | None = Field(description="How: `checkpoint` (SQLite), `vacuum`, `vacuum full` (PostgreSQL).")
+    overwriting: str | None = Field(description="How: `checkpoint`, `vacuum` or `vacuum full`, see docs/erasure.md.")
     counts: dict[str, int] = Field(description="Rows by table; `derived` are among `memory`.")
     digests: list[str] | None = Field(description="Keyed digests of the erased ids; null for more than 100,000.")
     digest_of_all: str

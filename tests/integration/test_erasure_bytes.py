@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import re
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import Connection, create_engine, make_url, select, text
 
 from memsvc.db import vacuum
+from memsvc.db.engine import Database
 from memsvc.erasures.service import Seen, Wanted
 from memsvc.memories.draft import Draft
 from memsvc.models.tables import EMBEDDING
@@ -53,7 +57,45 @@ def test_on_sqlite_they_are_gone_when_the_call_returns(sqlite_url: str, tmp_path
         assert min(left(tmp_path, vectors)) >= 20
         seen = erased(service)
         assert left(tmp_path, vectors) == (0, 0)
-        assert (seen.erasure.overwriting, seen.erasure.overwritten_at is not None) == ("checkpoint", True)
+        assert (seen.erasure.overwriting, seen.erasure.overwritten_at is not None) == ("vacuum", True)
+
+
+def test_on_sqlite_nothing_is_left_in_unused_parts_of_pages(sqlite_url: str, tmp_path: Path) -> None:
+    """SQLite moves rows between pages when it makes and deletes others, and leaves copies in what it does not use."""
+    database = Database(sqlite_url, readers=1)
+    rng = random.Random(5)
+    words = [f"canary{rng.getrandbits(48):012x}" for _ in range(1_500)]
+    rows = [{"id": rng.randbytes(16), "body": f"{word} " * rng.randint(5, 25)} for word in words]
+    gone = rng.sample(rows, 1_000)
+    try:
+        database.write(lambda c: c.exec_driver_sql("CREATE TABLE told (id BLOB PRIMARY KEY, body TEXT)") and None)
+        for start in range(0, len(rows), 50):
+            database.write(partial(_executed, "INSERT INTO told VALUES (:id, :body)", rows[start : start + 50]))
+        for start in range(0, len(gone), 50):
+            database.write(partial(_executed, "DELETE FROM told WHERE id = :id", gone[start : start + 50]))
+        assert database.overwrite(["told"], full=True) == "vacuum"
+        data = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    finally:
+        database.close()
+    left = {word.decode() for word in re.findall(rb"canary[0-9a-f]{12}", data)}
+    assert left == {str(row["body"]).split()[0] for row in rows if row not in gone}
+
+
+def _executed(statement: str, rows: list[dict[str, object]], connection: Connection) -> None:
+    connection.execute(text(statement), rows)
+
+
+def test_a_large_sqlite_file_is_written_anew_a_tenth_of_the_time_at_most(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service_on(sqlite_url, tmp_path, jobs="off") as service:
+        lived(service)
+        clock = iter([0.0, 3.0, 3.0, 29.0, 30.1, 33.0, 33.0])
+        monkeypatch.setattr("memsvc.erasures.runner.monotonic", lambda: next(clock))
+        runner = service.container.erasing
+        assert runner._overwritten() == "vacuum"  # from 0 to 3: not again before 30
+        assert runner._overwritten() is None
+        assert runner._overwritten() == "vacuum"
 
 
 def test_on_postgresql_tables_written_anew_hold_nothing(postgres_url: str, tmp_path: Path) -> None:
