@@ -9,12 +9,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, create_engine, make_url, select, text
+from sqlalchemy import JSON, Connection, LargeBinary, Text, create_engine, make_url, select, text
 
 from memsvc.db import vacuum
 from memsvc.db.engine import Database
 from memsvc.erasures.service import Seen, Wanted
 from memsvc.memories.draft import Draft
+from memsvc.memories.residue import TOUCHED
 from memsvc.models.tables import EMBEDDING
 from tests.fixtures.storage_service import Service, anywhere, looker, service_on
 
@@ -132,6 +133,25 @@ def test_on_postgresql_nothing_is_promised_while_somebody_may_still_see_the_rows
         with service.container.database.read() as connection:
             dead = connection.execute(text("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'memory'"))
             assert dead.scalar_one() == 0
+
+
+def test_postgresql_keeps_samples_of_nothing_that_was_said_or_computed_from_it(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    with service_on(postgres_url, tmp_path, jobs="off") as service:
+        lived(service)
+        _analyse(postgres_url)
+        with service.container.database.read() as connection:
+            rows = connection.execute(text("SELECT tablename, attname FROM pg_stats WHERE schemaname = 'public'"))
+            sampled = {(row.tablename, row.attname) for row in rows}
+    of_content = {
+        (table.name, column.name)
+        for table in TOUCHED
+        for column in table.columns
+        if not column.primary_key and isinstance(column.type, LargeBinary | Text | JSON)
+    }
+    assert sampled  # something was analysed
+    assert sampled & of_content == set()
 
 
 def _analyse(url: str) -> None:
