@@ -29,6 +29,7 @@ from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
 from memsvc.http.work import WorkPool
 from memsvc.jobs.endpoints import router as jobs_router
+from memsvc.mcp.mounting import mcp_routes
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
@@ -77,6 +78,9 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
         container: started and closed with the application.
         routes: what it answers, as `mounted` gives them.
         is_started: whether the container was started already; else it is with the application.
+
+    Raises:
+        StartupRefused: the settings want something that is not installed.
     """
     settings = container.settings
     docs = "/docs" if settings.is_loopback else None
@@ -89,7 +93,7 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
         redoc_url=None,
         openapi_url="/openapi.json" if settings.is_loopback else None,
         redirect_slashes=False,
-        routes=list(routes),
+        routes=[*routes, *mcp_routes(settings.mcp)],
     )
     app.state.container = container
     app.state.is_started = is_started

@@ -26,7 +26,7 @@ def make_app() -> FastAPI:
         take_turns()
         container = Container(settings, say=log.info)
         container.start()
+        return create_app(container, is_started=True)
     except StartupRefused as refused:
         log.error("refused", reason=str(refused))  # noqa: TRY400 - the reason is all there is to know
         sys.exit(STARTUP_FAILURE)
-    return create_app(container, is_started=True)

@@ -88,7 +88,7 @@ def log_config(settings: Settings) -> dict[str, Any]:
         "loggers": {
             # Ours names the route and never the query string; uvicorn's own access log would print it.
             "uvicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
-            **{name: {"level": "WARNING"} for name in ("alembic", "httpx", "uvicorn.error")},
+            **{name: {"level": "WARNING"} for name in ("alembic", "httpx", "mcp", "uvicorn.error")},
         },
     }
 

@@ -133,6 +133,15 @@ class Settings(BaseSettings):
         description="Port of `host` at which `memsvc gpu` gives its metrics, without a key; without it, it gives none.",
     )
 
+    mcp: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="`auto`: tools for agents at `/mcp` (docs/mcp.md) where the extra `mcp` is installed. `on`: do not "
+        "start without it. `off`: nothing there.",
+    )
+    mcp_destructive: Literal["on", "off"] = Field(
+        default="off", description="Whether agents are offered tools that take memories away (forget)."
+    )
+
     jobs: Literal["on", "off"] = Field(
         default="on",
         description="Whether this process does the work on namespaces that is due (fading), or leaves it to others on "

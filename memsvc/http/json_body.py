@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -38,25 +38,42 @@ async def read_json(request: Request, model: type[M], settings: Settings) -> M:
         MalformedRequest: it is not JSON.
         InvalidInput: it is JSON that does not fit the model.
     """
-    _check_media_type(request)
-    body = await _read(request, settings.body_max_bytes)
+    body = await _body(request, settings)
     if len(body) <= _INLINE_BYTES:
         return decode(body, model, settings)
     return await run_blocking(request, decode, body, model, settings)
 
 
+async def read_document(request: Request, settings: Settings) -> tuple[bytes, Any]:
+    """The body of a request whose form somebody else judges, and what it says; raises what `read_json` does."""
+    body = await _body(request, settings)
+    if len(body) <= _INLINE_BYTES:
+        return body, _parsed(body)
+    return body, await run_blocking(request, _parsed, body)
+
+
+async def _body(request: Request, settings: Settings) -> bytes:
+    _check_media_type(request)
+    return await _read(request, settings.body_max_bytes)
+
+
 def decode(body: bytes, model: type[M], settings: Settings) -> M:
     """Parse and validate a whole body; raises what `read_json` does."""
-    if not body.strip(b" \t\r\n"):
-        raise MalformedRequest("the body is empty; send a JSON object")
-    document = parse(body)
-    if not isinstance(document, dict):
-        raise InvalidInput.field("", "object_type", "the body must be a JSON object")
+    document = _parsed(body)
     try:
         # From the bytes, not from the parsed form: only then does strict mode know that a date is a string in JSON.
         return model.model_validate_json(body, context={"settings": settings})
     except ValidationError as error:
         raise invalid(error, document) from None
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    if not body.strip(b" \t\r\n"):
+        raise MalformedRequest("the body is empty; send a JSON object")
+    document = parse(body)
+    if not isinstance(document, dict):
+        raise InvalidInput.field("", "object_type", "the body must be a JSON object")
+    return document
 
 
 def _check_media_type(request: Request) -> None:

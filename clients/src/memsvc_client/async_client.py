@@ -515,6 +515,7 @@ class AsyncMemoryClient:
         horizon_s: int | None = None,
         limit: int | None = None,
         page_size: int | None = 100,
+        cursor: str | None = None,
     ) -> AsyncPager[Due]:
         """Important memories that are about to fade, those due first at the front; pages are fetched while iterating.
 
@@ -523,8 +524,10 @@ class AsyncMemoryClient:
             horizon_s: Also those that will be due within so many seconds.
             limit: Stop after this many.
             page_size: Memories fetched at a time, up to 200.
+            cursor: Go on from a page's `next_cursor`.
         """
-        return AsyncPager(self._transport.send, self._protocol.due(namespace, horizon_s, page_size), limit=limit)
+        calls = self._protocol.due(namespace, horizon_s, page_size)
+        return AsyncPager(self._transport.send, calls, limit=limit, cursor=cursor)
 
     async def rehearsed(self, memory_id: str, outcome: Rehearsed, *, idempotency_key: str | None = None) -> Due:
         """Says that a memory was looked at again, and whether it was remembered; the answer says when it is due next.
@@ -555,7 +558,12 @@ class AsyncMemoryClient:
         return (await self._transport.send(self._protocol.holds(memory_id))).items
 
     def namespaces(
-        self, *, prefix: str | None = None, limit: int | None = None, page_size: int | None = 100
+        self,
+        *,
+        prefix: str | None = None,
+        limit: int | None = None,
+        page_size: int | None = 100,
+        cursor: str | None = None,
     ) -> AsyncPager[NamespaceInfo]:
         """The namespaces that the key may see; pages are fetched while iterating.
 
@@ -563,8 +571,10 @@ class AsyncMemoryClient:
             prefix: Only those that begin so.
             limit: Stop after this many.
             page_size: Namespaces fetched at a time, up to 200.
+            cursor: Go on from a page's `next_cursor`.
         """
-        return AsyncPager(self._transport.send, self._protocol.namespaces(prefix, page_size), limit=limit)
+        calls = self._protocol.namespaces(prefix, page_size)
+        return AsyncPager(self._transport.send, calls, limit=limit, cursor=cursor)
 
     async def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts and sizes of a namespace."""

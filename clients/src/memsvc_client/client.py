@@ -512,6 +512,7 @@ class MemoryClient:
         horizon_s: int | None = None,
         limit: int | None = None,
         page_size: int | None = 100,
+        cursor: str | None = None,
     ) -> Pager[Due]:
         """Important memories that are about to fade, those due first at the front; pages are fetched while iterating.
 
@@ -520,8 +521,10 @@ class MemoryClient:
             horizon_s: Also those that will be due within so many seconds.
             limit: Stop after this many.
             page_size: Memories fetched at a time, up to 200.
+            cursor: Go on from a page's `next_cursor`.
         """
-        return Pager(self._transport.send, self._protocol.due(namespace, horizon_s, page_size), limit=limit)
+        calls = self._protocol.due(namespace, horizon_s, page_size)
+        return Pager(self._transport.send, calls, limit=limit, cursor=cursor)
 
     def rehearsed(self, memory_id: str, outcome: Rehearsed, *, idempotency_key: str | None = None) -> Due:
         """Says that a memory was looked at again, and whether it was remembered; the answer says when it is due next.
@@ -552,7 +555,12 @@ class MemoryClient:
         return self._transport.send(self._protocol.holds(memory_id)).items
 
     def namespaces(
-        self, *, prefix: str | None = None, limit: int | None = None, page_size: int | None = 100
+        self,
+        *,
+        prefix: str | None = None,
+        limit: int | None = None,
+        page_size: int | None = 100,
+        cursor: str | None = None,
     ) -> Pager[NamespaceInfo]:
         """The namespaces that the key may see; pages are fetched while iterating.
 
@@ -560,8 +568,10 @@ class MemoryClient:
             prefix: Only those that begin so.
             limit: Stop after this many.
             page_size: Namespaces fetched at a time, up to 200.
+            cursor: Go on from a page's `next_cursor`.
         """
-        return Pager(self._transport.send, self._protocol.namespaces(prefix, page_size), limit=limit)
+        calls = self._protocol.namespaces(prefix, page_size)
+        return Pager(self._transport.send, calls, limit=limit, cursor=cursor)
 
     def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts and sizes of a namespace."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from memsvc_client.async_client import AsyncMemoryClient
 from memsvc_client.cli.output import Output, exit_code
 from memsvc_client.client import MemoryClient
 from memsvc_client.errors import InvalidArgument, MemsvcError
@@ -53,6 +54,10 @@ class Session:
             InvalidArgument: The key file cannot be read.
         """
         return MemoryClient(self.url, self._api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
+
+    def async_client(self) -> AsyncMemoryClient:
+        """The same for an event loop."""
+        return AsyncMemoryClient(self.url, self._api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
 
     def _api_key(self) -> str | None:
         if self.api_key_file is None:
