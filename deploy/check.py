@@ -53,7 +53,7 @@ def _check_two(writer: MemoryClient, reader: MemoryClient, say: Say) -> None:
 def _found(client: MemoryClient, memory_id: str, seq: int) -> str | None:
     """What a recall that has seen everything up to `seq` finds of a memory."""
     answer = client.recall("What does Ada drink in the morning?", top_k=5, min_seq=seq)
-    _expect(answer.seq >= seq, f"a recall answers as of {answer.seq}, asked for {seq}")
+    _expect(answer.seq is not None and answer.seq >= seq, f"a recall answers as of {answer.seq}, asked for {seq}")
     return next((hit.memory.content for hit in answer.hits if hit.memory.id == memory_id), None)
 
 
