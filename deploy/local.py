@@ -21,16 +21,17 @@ from deploy.processes import Api, Process, ProcessEnded, postgres
 from memsvc.health import probe
 
 _WATCH_S = 0.5
+_JOBS_EVERY_S = 1.0
+"""A run that somebody asks for waits so long at most: API processes cannot wake the worker."""
 
 
 @contextmanager
-def running(folder: Path, ports: Sequence[int], jobs_every_s: float) -> Iterator[list[Process]]:
+def running(folder: Path, ports: Sequence[int]) -> Iterator[list[Process]]:
     """All processes, ready; stopped at the end, the database last.
 
     Args:
         folder: of the database, the secret and the logs.
         ports: of the API processes, one each; 0 takes a free one.
-        jobs_every_s: how often the worker looks what is due.
 
     Raises:
         ProcessEnded: one of them did not get ready.
@@ -47,7 +48,7 @@ def running(folder: Path, ports: Sequence[int], jobs_every_s: float) -> Iterator
             Api(f"api-{number}", port, {**shared, "MEMSVC_JOBS": "off"}, logs) for number, port in enumerate(ports, 1)
         ]
         beat.unlink(missing_ok=True)
-        working = {**shared, "MEMSVC_JOBS_EVERY_S": str(jobs_every_s), "MEMSVC_WORKER_BEAT": str(beat)}
+        working = {**shared, "MEMSVC_JOBS_EVERY_S": str(_JOBS_EVERY_S), "MEMSVC_WORKER_BEAT": str(beat)}
         worker = Process("worker", ["worker"], working, logs)
         processes = [*apis, worker]
         closing.callback(_stop, processes)
@@ -70,7 +71,7 @@ def _stop(processes: Sequence[Process]) -> None:
 def up(folder: Path, ports: Sequence[int]) -> None:
     """Run until Ctrl+C or SIGTERM; raises `ProcessEnded` if one of them ends before."""
     print("starting (the first time compiles, about a minute)", flush=True)
-    with running(folder, ports, jobs_every_s=5.0) as processes:
+    with running(folder, ports) as processes:
         for process in processes:
             print(f"{process.name}: {process.url if isinstance(process, Api) else 'working'}")
         print(f"logs and data: {folder} (stop with Ctrl+C)", flush=True)
@@ -83,7 +84,7 @@ def up(folder: Path, ports: Sequence[int]) -> None:
 def check_once(processes: int) -> None:
     """Start them over an empty folder, drive them, stop them; raises `CheckFailed` or `ProcessEnded`."""
     with tempfile.TemporaryDirectory(prefix="memsvc-up-") as folder:
-        with running(Path(folder), [0] * processes, jobs_every_s=0.2) as started:
+        with running(Path(folder), [0] * processes) as started:
             check([one.url for one in started if isinstance(one, Api)], print)
         print("stopped")
 
