@@ -58,6 +58,7 @@ RUN groupadd --system --gid 10001 memsvc \
 # Compiled loops are kept in the volume: they fit the processor that they were compiled on, so the image cannot bring them.
 ENV PATH=/opt/memsvc/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     MEMSVC_HOST=0.0.0.0 \
     MEMSVC_DATA_DIR=/var/lib/memsvc \
     NUMBA_CACHE_DIR=/var/lib/memsvc/cache/numba
