@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := memsvc lifecycle retrieval gpu clients/src
-CHECKED := $(SOURCES) migrations tests benchmarks
+CHECKED := $(SOURCES) migrations tests benchmarks deploy
 # What Python compiles is kept, whatever the machine says: the tests start dozens of processes that import the same.
 export PYTHONDONTWRITEBYTECODE :=
 # One thread for BLAS and friends in every test process: the processes themselves run side by side.
@@ -12,10 +12,10 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZ
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test ready check format bench quality faults fuzz clean
+.PHONY: help serve test ready check check-deploy up-local format bench quality faults fuzz clean
 
 help: ## Show these commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -46,11 +46,18 @@ ready: $(VENV)/.dev ## Compile what the tests need beforehand
 	@$(TEST_ENV) $(BIN)/python -c 'from gpu.warm_up import warm_up; warm_up()'
 	@$(TEST_ENV) $(BIN)/python -m pytest -q --collect-only >/dev/null || true  # what is wrong, `make test` says
 
-check: $(VENV)/.dev ## Format, lint, types and import rules
+check: $(VENV)/.dev check-deploy ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check $(CHECKED)
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+check-deploy: $(VENV)/.dev ## Dockerfile and Compose file, without an engine (the tests look at the rest)
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+up-local: $(VENV)/.dev ## PostgreSQL, migrations, two API processes and a worker, without containers; CHECK=1 drives them and ends
+	@$(BIN)/python -m deploy.local $(if $(CHECK),--check) $(ARGS)
 
 format: $(VENV)/.dev ## Put the code into its form
 	@$(BIN)/ruff format $(CHECKED)

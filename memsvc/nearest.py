@@ -57,7 +57,7 @@ def _remote(endpoint: str, closing: ExitStack) -> Searches:
         from gpu.process.client import GpuClient
         from gpu.process.searches import RemoteSearches
     except ImportError as error:
-        raise StartupRefused(f"MEMSVC_GPU_SOCKET needs {error.name}: install memsvc[gpu]") from None
+        raise StartupRefused(f"MEMSVC_GPU_SOCKET needs {error.name}: install memsvc[gpu-client]") from None
     client = GpuClient(endpoint)
     closing.callback(client.close)
     return RemoteSearches(client, namespace_name)

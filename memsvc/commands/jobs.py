@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 
 from sqlalchemy.engine import make_url
@@ -43,7 +45,7 @@ def run_worker(settings: Settings, say: Say) -> None:
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
         works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
-        scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s)
+        scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s, beat(settings))
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -58,6 +60,27 @@ def run_worker(settings: Settings, say: Say) -> None:
     finally:
         database.close()
     say("stopped")
+
+
+def beat(settings: Settings) -> Callable[[], None]:
+    """Shows from outside that rounds are made: touches `worker_beat`, if it is set.
+
+    Raises:
+        StartupRefused: the file cannot be made; a worker that looks dead would be ended again and again.
+    """
+    file = settings.worker_beat
+    if file is None:
+        return lambda: None
+    try:
+        file.touch()
+    except OSError as error:
+        raise StartupRefused(f"MEMSVC_WORKER_BEAT: cannot touch {file}: {error.strerror}") from None
+
+    def touch() -> None:
+        with suppress(OSError):  # the work does not wait for whoever looks at it
+            file.touch()
+
+    return touch
 
 
 def writing_tools(settings: Settings, database: Database, clock: Clock) -> Tools:

@@ -42,8 +42,8 @@ def serve(
     from memsvc.commands.server import run_server
 
     with _refusals():
-        settings = _settings(data_dir, database_url, host=host, port=port)
-        run_server(settings, workers, _say)
+        options = {"data_dir": data_dir, "database_url": database_url, "host": host, "port": port}
+        run_server(load_settings(**options), workers, _say, options)
 
 
 @app.command()

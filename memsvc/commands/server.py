@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 import uvicorn
@@ -26,13 +26,14 @@ _KEEP_ALIVE_S = 30
 _SWITCH_S = 0.0005
 
 
-def run_server(settings: Settings, workers: int, say: Say) -> None:
+def run_server(settings: Settings, workers: int, say: Say, options: Mapping[str, object]) -> None:
     """Serve until told to stop.
 
     Args:
         settings: how.
         workers: processes; more than one needs PostgreSQL.
         say: told what happens while it happens.
+        options: settings that the command line gave, by name; None where it did not.
 
     Raises:
         StartupRefused: it must not start like this.
@@ -43,7 +44,7 @@ def run_server(settings: Settings, workers: int, say: Say) -> None:
     listener = _bind(settings)
     with listener:
         if workers > 1:
-            _serve_workers(settings, workers, listener, say)
+            _serve_workers(settings, workers, listener, say, options)
         else:
             _serve_here(settings, listener, say)
     say("stopped")
@@ -94,10 +95,12 @@ def _serve_here(settings: Settings, listener: socket.socket, say: Say) -> None:
     Server(_config(settings, app), app, say).run([listener])
 
 
-def _serve_workers(settings: Settings, workers: int, listener: socket.socket, say: Say) -> None:
-    # Workers are fresh processes, which read their settings from the environment as this one did.
-    overridden = settings.model_dump(include={"host", "port", "data_dir", "database_url"}, exclude_none=True)
-    os.environ.update({PREFIX + name.upper(): str(value) for name, value in overridden.items()})
+def _serve_workers(
+    settings: Settings, workers: int, listener: socket.socket, say: Say, options: Mapping[str, object]
+) -> None:
+    # Workers are fresh processes, which read their settings from where this one did. What came out of a file is not put
+    # into the environment: there it could be read by more people.
+    os.environ.update({PREFIX + name.upper(): str(value) for name, value in options.items() if value is not None})
     config = _config(settings, "memsvc.commands.worker:make_app", factory=True, workers=workers)
     say(f"starting {workers} processes on {_url(listener)}")
     Multiprocess(config, sockets=[listener]).run()

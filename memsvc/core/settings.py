@@ -9,12 +9,13 @@ from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gpu.cores import usable_cores
 from gpu.device.rules import DEVICE_FROM
 from gpu.large.rules import LARGE_FROM
 from memsvc.core.errors import StartupRefused
+from memsvc.core.secret_files import SecretFiles
 
 PREFIX = "MEMSVC_"
 # Read by the client, which shares the environment with the server on a laptop.
@@ -45,6 +46,12 @@ class Settings(BaseSettings):
         min_length=32,
         description="Signs cursors and hashes keys; without it, made once in `data_dir`. "
         "Processes that share a database must share it.",
+    )
+
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder of files that hold settings, one each, named like their variable in lower case: "
+        "`memsvc_secret`, `memsvc_database_url`. The environment goes before them.",
     )
 
     embedder: str = Field(
@@ -149,6 +156,11 @@ class Settings(BaseSettings):
     )
     jobs_every_s: float = Field(default=30.0, gt=0.0, le=3600.0, description="How often it looks what is due.")
 
+    worker_beat: Path | None = Field(
+        default=None,
+        description="File that `memsvc worker` touches before each round, for `python -m memsvc.health.probe beat`.",
+    )
+
     summariser: str = Field(
         default="extractive",
         description="Who words gists: extractive (the best sentences, no model) or openai:<model> (any service that "
@@ -197,8 +209,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, then the environment; no files, which would only be looked for in vain."""
-        return init_settings, env_settings
+        """What is given, then the environment, then the files of `secrets_dir`, which only the first two may name."""
+        folder = {**env_settings(), **init_settings()}.get("secrets_dir")
+        if folder is None:
+            return init_settings, env_settings
+        names = frozenset(cls.model_fields) - {"secrets_dir"}
+        return init_settings, env_settings, SecretFiles(settings_cls, Path(folder), PREFIX.lower(), names)
 
     @property
     def url(self) -> str:
@@ -236,6 +252,8 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise StartupRefused(f"wrong settings: {wrong}") from None
+    except SettingsError as error:  # not the JSON that a list must be; it names the setting and no value
+        raise StartupRefused(f"wrong settings: {error}") from None
     if settings.auth_mode == "open" and not settings.is_loopback:
         raise StartupRefused(
             f"refusing to serve on {settings.host} without keys: listen on 127.0.0.1, or drop MEMSVC_AUTH=open "
