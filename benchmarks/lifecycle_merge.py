@@ -5,15 +5,15 @@
 - `rewordings`: how many of the rewordings the rules see through.
 - `unmerge`: a service on SQLite: all is merged, taken back by an undo, and compared byte by byte.
 - `sets`: all merges that the rules find in the sets as they are, by id: to be judged by reading.
-- with `--budgets`, in results of its own: the turns of two conversations of locomo_dev, each beside up to three
-  rewordings (`benchmarks._reworded`; said at the same moment), brought down to 50 % and 35 % of the memories; then of
-  another one: the way of merging was chosen with a look at the first two alone. Recall@10 of the
-  conversations' questions: a fact is found if any memory that says it, or stands for one that does, is among the ten
-  nearest. Compared at equal numbers of memories and bytes: dropping some at random; merging what the rules find (in a
-  random order, until the budget is reached; where the rules find too little the rest is dropped) with the pivot's own
-  vector, the mean of all, a kernel-weighted mean around the pivot, or the merged vector; and, at more bytes, all
-  vectors kept as views of the pivot. Vectors alone, so that nothing else answers. Five orders, mean and deviation,
-  and the merged vector less each other with a bootstrap interval over questions.
+- with `--budgets`, in results of its own (`benchmarks._merge_budgets`): memories of a set, each beside up to three
+  rewordings (`benchmarks._reworded`; said at the same moment), brought down to 50 % and 35 % of the memories. Recall@10
+  of the set's questions: a fact is found if any memory that says it, or stands for one that does, is among the ten
+  nearest. Compared at equal bytes: dropping some at random, and merging what the rules find (in a random order, until
+  the budget is reached; where the rules find too little the rest is dropped) in each of the ways of
+  `benchmarks._merge_ways`; at more bytes, all vectors kept as views of the pivot. Vectors alone, so that nothing else
+  answers. Five orders; each way less the mean with a bootstrap interval over questions. Ways were chosen with a look at
+  two conversations of locomo_dev alone; the two others, metatool (each fourth question) and the small one of
+  factconsolidation are held out.
 - with `--cost`, in results of its own: finding what says the same by its words, beside comparing all vectors with all
   (`gpu.ops.near_pairs`), at 10,000 and 100,000 memories.
 
@@ -27,50 +27,40 @@ import argparse
 import hashlib
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sqlalchemy import select
 
 from benchmarks._bank_data import memories
 from benchmarks._enlarged import enlarged, real
+from benchmarks._merge_budgets import CHOSEN_ON, COPIES, HELD_OUT, SEED, budgets, embedded, told
 from benchmarks._results import save
 from benchmarks._reworded import contradictions, reworded
 from benchmarks.models_data import load
-from benchmarks.quality import measures
 from benchmarks.quality.sets import folders
 from gpu.bank.bank import Bank
 from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Kind
 from gpu.ops.near_pairs.op import near_pairs
-from lifecycle.merging import Merge, MergePolicy, Told, merged_vector, merges
+from lifecycle.merging import MergePolicy, Told, merges
 from lifecycle.wording import says_same, wording
 from memsvc.core.settings import Settings
 from memsvc.memories.draft import Draft
 from memsvc.memories.write import Author
 from memsvc.models.tables import EMBEDDING, MEMORY
 from memsvc.wiring import Container
-from retrieval.analysis.folding import folded_text
-from retrieval.embedders import packaged
 
-SEED, COPIES, TOP_K, ORDERS = 7, 3, 10, 5
-BUDGETS = (0.5, 0.35)
-CONVERSATIONS = {"looked at": ("conv-26", "conv-30"), "not looked at": ("conv-42",)}
-WAYS = ("dropped", "pivot", "mean", "kernel", "merged", "views")
 SENTENCES, TURNS = 200, 60
 SETS = ("locomo_dev", "factconsolidation", "covidqa_global", "hotpotqa")
 SIZES = (10_000, 100_000)
 THRESHOLD, MOST = 0.9, 8
-_AT_A_TIME = 64
-_THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main() -> None:
@@ -83,7 +73,8 @@ def main() -> None:
     parser.set_defaults(set=None)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    wanted = ("locomo_dev",) if options.budgets else tuple(folder.name for folder in folders(options))
+    measured = {of for of, *_ in (CHOSEN_ON | HELD_OUT).values()}
+    wanted = measured if options.budgets else {folder.name for folder in folders(options)}
     sets = {folder.name: load(folder) for folder in folders(options) if folder.name in wanted}
     command = "OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_merge --data FOLDER"
     if options.cost:
@@ -91,9 +82,7 @@ def main() -> None:
         print(save("lifecycle_merge_cost", cost, command=f"{command} --cost", seed=SEED))
         return
     if options.budgets:
-        budgets = {name: _budgets(sets["locomo_dev"], inside) for name, inside in CONVERSATIONS.items()}
-        print(budgets)
-        print(save("lifecycle_merge_budgets", budgets, command=f"{command} --budgets", seed=SEED))
+        print(save("lifecycle_merge_budgets", budgets(sets), command=f"{command} --budgets", seed=SEED))
         return
     figures: dict[str, Any] = {}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
@@ -108,19 +97,13 @@ def main() -> None:
     print(save("lifecycle_merge", figures, command=command, seed=SEED))
 
 
-def _told(number: int, text: str, kind: str, at: datetime | None, speaker: str | None) -> Told:
-    digest = hashlib.sha256(folded_text(text).encode()).digest()
-    says = wording(text, speaker)
-    return Told(UUID(int=number), Kind[kind.upper()], says, (speaker,), digest, at, at or _THEN, 0, 1.0, 0.5)
-
-
 def _rows(of: Any) -> Iterator[tuple[str, Told]]:
     """(id, memory) of a set, as they are."""
     for number, row in enumerate(of.corpus):
         at = None if row["occurred_at"] is None else datetime.fromisoformat(row["occurred_at"])
         moment = at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
         speaker = (row.get("metadata") or {}).get("speaker")
-        memory = _told(number, row["content"], row["kind"], moment, speaker)
+        memory = told(number, row["content"], row["kind"], moment, speaker)
         yield row["id"], replace(memory, circumstances=(*memory.circumstances, row["namespace"]))
 
 
@@ -157,7 +140,7 @@ def _contradictions(sets: dict[str, Any]) -> dict[str, Any]:
     ]
     merged = [(text, other) for text, _, other in pairs if says_same(wording(text), wording(other))]
     sample = pairs[:: max(1, len(pairs) // SENTENCES)]
-    first, second = (_embedded([pair[side] for pair in sample]) for side in (0, 2))
+    first, second = (embedded([pair[side] for pair in sample]) for side in (0, 2))
     near = np.sum(first * second, axis=1)
     return {
         "pairs": dict(Counter(kind for _, kind, _ in pairs)),
@@ -173,142 +156,13 @@ def _rewordings(sets: dict[str, Any]) -> dict[str, Any]:
     seen = [says_same(wording(text), wording(other)) for text, other in pairs]
     sample = [pair for pair, is_seen in zip(pairs, seen, strict=True) if is_seen]
     sample = sample[:: max(1, len(sample) // SENTENCES)]
-    first, second = (_embedded([pair[side] for pair in sample]) for side in (0, 1))
+    first, second = (embedded([pair[side] for pair in sample]) for side in (0, 1))
     near = np.sum(first * second, axis=1)
     return {
         "pairs": len(pairs),
         "seen_through": round(float(np.mean(seen)), 4),
         "likeness_percentiles_0_1_5_50": [round(float(p), 4) for p in np.percentile(near, [0, 1, 5, 50])],
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Copies:
-    """Turns beside their rewordings: which turn each says, its memory, and its vector."""
-
-    turn: NDArray[np.int64]
-    told: list[Told]
-    vectors: NDArray[np.float32]
-
-
-def _copies(of: Any, conversations: Sequence[str]) -> tuple[list[dict[str, Any]], _Copies]:
-    turns = [row for row in of.corpus if row["namespace"] in conversations]
-    texts: list[str] = []
-    turn: list[int] = []
-    told: list[Told] = []
-    for number, row in enumerate(turns):
-        at = datetime.fromisoformat(row["occurred_at"])
-        for text in (row["content"], *reworded(row["content"], SEED, COPIES)):
-            told.append(_told(len(texts), text, row["kind"], at, row["metadata"]["speaker"]))
-            texts.append(text)
-            turn.append(number)
-    return turns, _Copies(np.array(turn), told, _embedded(texts))
-
-
-def _budgets(of: Any, conversations: Sequence[str]) -> dict[str, Any]:
-    turns, copies = _copies(of, conversations)
-    asked = [q for q in of.queries if q["namespace"] in conversations and q["type"] != "adversarial" and q["gold"]]
-    places = {row["id"]: number for number, row in enumerate(turns)}
-    gold = [{places[one] for one in query["gold"]} for query in asked]
-    embedder = packaged.load()
-    questions = np.stack([embedder.embed_query(query["text"]) for query in asked])
-    homes = np.array([conversations.index(row["namespace"]) for row in turns])[copies.turn]
-    inside = np.array([conversations.index(query["namespace"]) for query in asked])
-    found = merges(copies.told, MergePolicy())
-
-    def recall(kept: _Kept) -> list[float]:
-        scores = questions @ kept.vectors.T
-        scores[inside[:, None] != homes[kept.units][None, :]] = -np.inf
-        return [_recall(row, kept.units, kept.turns, own) for row, own in zip(scores, gold, strict=True)]
-
-    n = len(copies.told)
-    figures: dict[str, Any] = {
-        "memories": n,
-        "questions": len(asked),
-        "merges_found": len(found),
-        "nothing_done": round(float(np.mean(recall(_kept(copies, [], "pivot", n, np.random.default_rng(SEED))))), 4),
-    }
-    for budget in BUDGETS:
-        keep = int(budget * n)
-        seen = {
-            how: np.array(
-                [recall(_kept(copies, found, how, keep, np.random.default_rng(SEED + o))) for o in range(ORDERS)]
-            )
-            for how in WAYS
-        }
-        figures[str(budget)] = {
-            "memories": keep,
-            **{how: [round(float(one(of)), 4) for one in (_mean, _deviation)] for how, of in seen.items()},
-            "merged less": {how: _less(seen["merged"], of) for how, of in seen.items() if how != "merged"},
-        }
-    return figures
-
-
-def _mean(seen: NDArray[Any]) -> float:
-    """Of all orders and questions, `[orders, questions]`."""
-    return float(seen.mean())
-
-
-def _deviation(seen: NDArray[Any]) -> float:
-    """Between orders."""
-    return float(seen.mean(axis=1).std())
-
-
-def _less(seen: NDArray[Any], other: NDArray[Any]) -> list[float]:
-    """Difference in percent, and its 95 % interval: a question's difference is its mean over the orders."""
-    apart = (seen - other).mean(axis=0).tolist()
-    return [measures.percent(apart), *measures.interval(apart)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What is left: vectors `[v, dim]`, the memory that each belongs to, and the turns that are said by each memory."""
-
-    vectors: NDArray[np.float32]
-    units: NDArray[np.int64]
-    turns: dict[int, int]
-
-
-def _kept(copies: _Copies, found: Sequence[Merge], how: str, keep: int, rng: np.random.Generator) -> _Kept:
-    """What a way of saving memories leaves of all copies."""
-    left = set(range(len(copies.told)))
-    sets: defaultdict[int, list[int]] = defaultdict(list)
-    for place in rng.permutation(len(found)) if how != "dropped" else ():
-        if len(left) > keep:
-            one = found[place]
-            left.discard(one.member.id.int)
-            sets[one.pivot.id.int].append(one.member.id.int)
-    for place in rng.permutation(sorted(left))[: max(0, len(left) - keep)]:
-        left.discard(int(place))
-    vectors, units = [], []
-    for place in sorted(left):
-        rows = copies.vectors[[place, *sets[place]]]
-        ways: dict[str, Callable[[], NDArray[Any]]] = {
-            "mean": lambda rows=rows: _unit(rows.mean(axis=0))[None],  # type: ignore[misc]
-            "kernel": lambda rows=rows: _kernel(rows)[None],  # type: ignore[misc]
-            "merged": lambda rows=rows: merged_vector(rows)[None],  # type: ignore[misc]
-            "views": lambda rows=rows: rows,  # type: ignore[misc]
-        }
-        made = ways.get(how, lambda rows=rows: rows[:1])()  # type: ignore[misc]
-        vectors.append(made)
-        units += [place] * len(made)
-    return _Kept(np.concatenate(vectors).astype(np.float32), np.array(units), {p: int(copies.turn[p]) for p in left})
-
-
-def _kernel(rows: NDArray[np.float32]) -> NDArray[Any]:
-    """The mean weighted by a Gaussian kernel around the first, as KVMerger has it; sigma is their mean distance."""
-    squared = np.sum((rows - rows[0]) ** 2, axis=1)
-    twice = 2.0 * float(np.mean(np.sqrt(squared[1:]))) ** 2 if len(rows) > 1 else 0.0
-    return _unit((np.exp(-squared / twice) if twice > 0.0 else np.ones(len(rows))) @ rows)
-
-
-def _recall(scores: NDArray[Any], units: NDArray[np.int64], turns: dict[int, int], gold: set[int]) -> float:
-    best: dict[int, None] = {}
-    for place in np.argsort(-scores)[: TOP_K * (COPIES + 1) * 2]:
-        best.setdefault(int(units[place]))
-        if len(best) == TOP_K:
-            break
-    return len(gold & {turns[unit] for unit in best}) / len(gold)
 
 
 def _unmerge(of: Any) -> dict[str, Any]:
@@ -373,7 +227,7 @@ def _cost(sets: dict[str, Any], where: list[Path], sizes: Sequence[int]) -> dict
     for size in sizes:
         some = [f"{texts[n % len(texts)]} Number {n // 2 % (size // 4)}." for n in range(size)]
         begun = time.perf_counter()
-        told = [_told(number, text, "semantic", None, None) for number, text in enumerate(some)]
+        told = [told(number, text, "semantic", None, None) for number, text in enumerate(some)]
         read = time.perf_counter() - begun
         found = merges(told, MergePolicy())
         looked_up = time.perf_counter() - begun - read
@@ -393,31 +247,6 @@ def _cost(sets: dict[str, Any], where: list[Path], sizes: Sequence[int]) -> dict
             "near_pairs": len(pairs),
         }
     return figures
-
-
-def _embedded(texts: Sequence[str]) -> NDArray[np.float32]:
-    """First views of texts, float32 `[n, dim]`; kept in the folder for temporary files."""
-    name = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-    kept = Path(tempfile.gettempdir()) / f"memsvc-bench-merge-{name}.npy"
-    if kept.exists():
-        found: NDArray[np.float32] = np.load(kept, allow_pickle=False)
-        return found
-    embedder = packaged.load()
-    made = [
-        views[0]
-        for start in range(0, len(texts), _AT_A_TIME)
-        for views in embedder.embed_documents(list(texts[start : start + _AT_A_TIME]))
-    ]
-    vectors = np.stack(made).astype(np.float32)
-    partial = kept.with_name(f"partial-{kept.name}")
-    np.save(partial, vectors)
-    partial.rename(kept)
-    return vectors
-
-
-def _unit(vector: NDArray[Any]) -> NDArray[Any]:
-    unit: NDArray[Any] = vector / np.linalg.norm(vector)
-    return unit
 
 
 if __name__ == "__main__":

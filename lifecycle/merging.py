@@ -18,11 +18,11 @@ vectors the one whose least dot product with any of them is greatest,
 
     v = argmax_v min_i v . x_i,
 
-by steps towards whichever is farthest (Badoiu and Clarkson 2003, Smaller core-sets for balls, SODA). A question finds a
-member by its own wording. A mean lies where most of them are, and so does a mean weighted by a kernel around the pivot
-(Wang et al. 2024, arXiv:2407.08454, which this was before): the one that is worded unlike the others is lost. Nothing
-here needs to be held down as an outlier, since all say the same and lie above the floor. `floor` and `within_s` are
-chosen.
+by steps towards whichever is farthest (Badoiu and Clarkson 2003, Smaller core-sets for balls, SODA). It finds as much
+as the mean, and no member lies farther from it than the farthest does from the mean. A mean weighted by a kernel around
+the pivot (Wang et al. 2024, arXiv:2407.08454) finds less: it holds down what is worded unlike the pivot, and nothing
+here needs to be held down, since all say the same and lie above the floor (docs/decisions/0020-merging.md has all ways
+that were tried). `floor` and `within_s` are chosen.
 """
 
 from __future__ import annotations
