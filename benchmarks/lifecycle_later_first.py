@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--profile", default="fast", choices=("fast", "balanced", "thorough"))
     parser.add_argument("--limit", type=int, help="about so many questions of each")
     options = parser.parse_args()
-    names = options.set or [f"{half}{sort}" for half in _updates.halves() for sort in ("", " stays")]
+    names = options.set or [f"{half}{sort}" for half in _updates.parts() for sort in ("", " stays")]
     figures: dict[str, Any] = {"profile": options.profile}
     for name in names:
         data = read(options.data / name, options.limit) if options.set else made(name, options.limit)
