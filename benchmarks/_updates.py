@@ -411,6 +411,20 @@ _STAY_QUESTIONS: Sequence[tuple[str, tuple[str, str]]] = (
 )
 """By a part of the older text's template."""
 
+_MANY_QUESTIONS: Mapping[str, Sequence[str]] = {
+    "first": (
+        "Who are {p} sons?", "What {do} {S} like?", "Which languages {do} {S} speak?", "Which cities {have} {S} visited?", "What are {p} dogs called?", "What hobbies {do} {S} have?",
+        "What instruments {do} {S} play?", "Which books {have} {S} read?", "Who are {p} friends?", "Which clubs {am} {S} a member of?", "What {am} {S} allergic to?", "Which flats {do} {S} own?",
+        "Who are {p} colleagues?", "Which magazines {do} {S} subscribe to?", "What are {p} cats called?",
+    ),
+    "second": (
+        "Who are {p} daughters?", "What {do} {S} enjoy?", "Which languages {do} {S} know?", "Which places {have} {S} been to?", "What are {p} parrots called?", "What {do} {S} collect?",
+        "Where do {p} sisters live?", "Which films {have} {S} watched?", "Who are {p} neighbours?", "Where {do} {S} volunteer?", "What can't {S} eat?", "Which firms {have} {S} invested in?",
+        "Who are {p} teammates?", "Which magazines {do} {S} follow?", "What did {S} buy?",
+    ),
+}  # fmt: skip
+"""For what has many values, in the order of its templates: both texts answer."""
+
 _OPENERS = frozenset(
     """
     My The Our We Book Choir Please From Use You A They First Home After Delete Mail Parcels Nothing Because For
@@ -507,6 +521,11 @@ def _stay(half: str, sort: str, rng: random.Random) -> Pair:
     )
     older, newer = (_wrapped(template.format(**given), half, rng) for template in templates)
     asked = "" if asks is None else asks[0 if is_first or templates[0].startswith("I ") else 1].format(n=who)
+    if sort == "many values":
+        asks_for_all = _MANY_QUESTIONS[half][_STAY[sort][half].index(templates)]
+        asked = asks_for_all.format(
+            **{**given, "p": given["P"].replace("My", "my"), "do": "do" if is_first else "does"}
+        )
     return Pair(sort, older, newer, False, asked)
 
 

@@ -68,7 +68,7 @@ def made(name: str, limit: int | None) -> Set:
 def _changes(half: str, number: int) -> Iterator[Step]:
     """Namespaces in which each attribute changes once: all older texts, then all newer ones."""
     pairs = _updates.updates(half, number, SEED)
-    several = len(_updates.ATTRIBUTES)
+    several = len(_updates.attributes(half))
     for start in range(0, number, several):
         part = pairs[start : start + several]
         rows = [_row(half, f"{at}/older", pair.older, at) for at, pair in enumerate(part)]
@@ -81,9 +81,10 @@ def _changes(half: str, number: int) -> Iterator[Step]:
 def _stays(half: str, number: int) -> Iterator[Step]:
     """A namespace for each distinct pair with a question, other texts first."""
     pairs = _updates.stays(half, number, SEED)
-    others = list(dict.fromkeys(pair.older for pair in pairs if not pair.question))
+    of_no_question = {pair.older for pair in pairs if pair.sort in ("many values", "said otherwise")}
     rng = random.Random(f"{SEED}/{half}")
     for at, pair in enumerate({(pair.older, pair.newer): pair for pair in pairs if pair.question}.values()):
+        others = sorted(of_no_question - {pair.older, pair.newer})
         texts = [*rng.sample(others, OTHERS), pair.older, pair.newer]
         names = [*(f"other/{place}" for place in range(OTHERS)), f"{at}/older", f"{at}/newer"]
         rows = [_row(half, name, text, day) for day, (name, text) in enumerate(zip(names, texts, strict=True))]

@@ -9,7 +9,8 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from lifecycle.telling_order import LOOKED_AT, Telling, asks_for_past, told_later
+from lifecycle.asked_for import asks_for_past
+from lifecycle.telling_order import LOOKED_AT, Telling, told_later
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SAME = np.array([1.0, 0.0], np.float32)
@@ -41,7 +42,8 @@ def test_what_was_told_later_and_stands_ahead_stays() -> None:
 @pytest.mark.parametrize(
     "new",
     [
-        replace(NEW, score=3.9),
+        replace(NEW, score=0.9),
+        replace(NEW, text="I live in Bergen!", score=3.9),
         replace(NEW, vector=OTHER),
         replace(NEW, whose=("Ben",)),
         replace(NEW, place=OLD.place),
@@ -51,7 +53,7 @@ def test_what_was_told_later_and_stands_ahead_stays() -> None:
         replace(NEW, text="I used to live in Bergen."),
         replace(NEW, text="Bergen " * 41),
     ],
-    ids=["apart", "unlike", "another's", "as old", "a repeat", "asks", "doubts", "past", "long"],
+    ids=["far apart", "apart", "unlike", "another's", "as old", "a repeat", "asks", "doubts", "past", "long"],
 )
 def test_what_does_not_tell_of_the_same_stays_behind(new: Telling) -> None:
     assert later([OLD, new]) == {}
