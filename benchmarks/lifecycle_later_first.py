@@ -1,14 +1,16 @@
 """What the order of tellings (`lifecycle.telling_order`) makes of recalls; no job runs.
 
-- `first`, `second`: pairs of `benchmarks._updates`, the updates of eighteen attributes in one namespace. How often the
-  newer text stands above the older one, asked for what it changes. The rule's bounds were chosen at `first` alone.
-- `first stays`, `second stays`: pairs in which the older text answers and the newer one tells of somebody or something
-  else, or states nothing, with eight other texts. How often the older one stands above the newer.
+- `first`, `second`, `third`: pairs of `benchmarks._updates`, the updates of all attributes in one namespace. How often
+  the newer text stands above the older one, asked for what it changes. The rule and its bounds were chosen at `first`
+  alone; `third` is what is reported.
+- `first stays`, `second stays`, `third stays`: pairs in which the older text answers and the newer one tells of
+  somebody or something else, of the past, or states nothing, or both answer ("many values"), with eight other texts.
+  How often the older one stands above the newer, and how often the rule turned the two round.
 - sets (`--data`): the same for the outdated facts that a set marks, and recall and nDCG of all.
 
 Each question is asked with the policy's `later_first` at 0 and at its default.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ...] [--limit N]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ... [--rows N]] [--limit N]
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from __future__ import annotations
 import argparse
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,20 +47,32 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="a set, instead of the pairs")
     parser.add_argument("--profile", default="fast", choices=("fast", "balanced", "thorough"))
     parser.add_argument("--limit", type=int, help="about so many questions of each")
+    parser.add_argument("--rows", type=int, help="of a set, only namespaces of at most so many rows")
     options = parser.parse_args()
     names = options.set or [f"{half}{sort}" for half in _updates.parts() for sort in ("", " stays")]
     figures: dict[str, Any] = {"profile": options.profile}
     for name in names:
-        data = read(options.data / name, options.limit) if options.set else made(name, options.limit)
+        data = (
+            _small(read(options.data / name, options.limit), options.rows) if options.set else made(name, options.limit)
+        )
         figures[name] = measured(data, options.profile)
         print(name, figures[name], flush=True)
     command = f"python -m benchmarks.lifecycle_later_first --profile {options.profile}"
     sets = "".join(f" --set {name}" for name in options.set)
     command += f" --data FOLDER{sets}" if sets else ""
     command += f" --limit {options.limit}" if options.limit else ""
-    kind = "_sets" if options.set else ""
+    command += f" --rows {options.rows}" if options.rows else ""
+    kind = "".join(f"_{name}" for name in options.set)
     profile = "" if options.profile == "fast" else f"_{options.profile}"
     print(save(f"lifecycle_later_first{kind}{profile}", figures, command=command, seed=SEED))
+
+
+def _small(data: Set, rows: int | None) -> Set:
+    """The namespaces of a set that have at most so many rows, all of them for None."""
+    counts: Counter[str] = Counter()
+    for step in data.steps:
+        counts[step.namespace] += len(step.rows)
+    return replace(data, steps=tuple(step for step in data.steps if rows is None or counts[step.namespace] <= rows))
 
 
 def made(name: str, limit: int | None) -> Set:
@@ -121,9 +137,23 @@ def measured(data: Set, profile: str) -> dict[str, Any]:
         "questions": len(asked),
         "before": judged(asked, before),
         "after": judged(asked, after),
+        "turned round": _turned(asked, before, after),
         "changed answers": sum(one != other for one, other in zip(before, after, strict=True)),
         "same memories found": all(set(one) == set(other) for one, other in zip(before, after, strict=True)),
     }
+
+
+def _turned(asked: Sequence[Question], before: Found, after: Found) -> dict[str, Any] | None:
+    """In how many percent of the questions, and of each sort, the order of right and wrong is another one."""
+    first = [
+        (q.type, *(measures.current_first(hits, q.gold, q.outdated) for hits in both))
+        for q, *both in zip(asked, before, after, strict=True)
+        if q.outdated
+    ]
+    turned = [(sort, float(one != other)) for sort, one, other in first]
+    sorts = dict.fromkeys(sort for sort, _ in turned)
+    by_sort = {sort: measures.percent([value for own, value in turned if own == sort]) for sort in sorts}
+    return {"all": measures.percent([value for _, value in turned]), "by sort": by_sort} if turned else None
 
 
 def _bound(service: LocalService, namespace: str, apart: float) -> None:
