@@ -10,7 +10,7 @@
 
 Each question is asked with the policy's `later_first` at 0 and at its default.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ... [--rows N]] [--limit N]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ... [--rows N] [--short]]\n    [--part NAME ...] [--limit N]
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from benchmarks.quality import measures
 from benchmarks.quality.local import LocalService, local
 from benchmarks.quality.sets import Json, Question, Set, Step, read
 from lifecycle.policy import DEFAULT
+from lifecycle.telling_order import MOST_WORDS
+from lifecycle.told_of import words_of
 
 BATCH, TOP_K, OTHERS = 100, 20, 8
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,24 +47,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder of the sets")
     parser.add_argument("--set", action="append", default=[], help="a set, instead of the pairs")
+    parser.add_argument("--part", action="append", default=[], choices=tuple(_updates.parts()), help="default: all")
     parser.add_argument("--profile", default="fast", choices=("fast", "balanced", "thorough"))
     parser.add_argument("--limit", type=int, help="about so many questions of each")
     parser.add_argument("--rows", type=int, help="of a set, only namespaces of at most so many rows")
+    parser.add_argument(
+        "--short", action="store_true", help="of a set, only texts that the rule reads, and their questions"
+    )
     options = parser.parse_args()
-    names = options.set or [f"{half}{sort}" for half in _updates.parts() for sort in ("", " stays")]
+    names = options.set or [f"{half}{sort}" for half in options.part or _updates.parts() for sort in ("", " stays")]
     figures: dict[str, Any] = {"profile": options.profile}
     for name in names:
         data = (
-            _small(read(options.data / name, options.limit), options.rows) if options.set else made(name, options.limit)
+            made(name, options.limit)
+            if not options.set
+            else _small(read(options.data / name, options.limit), options.rows)
         )
+        data = _short(data) if options.short else data
         figures[name] = measured(data, options.profile)
         print(name, figures[name], flush=True)
     command = f"python -m benchmarks.lifecycle_later_first --profile {options.profile}"
     sets = "".join(f" --set {name}" for name in options.set)
     command += f" --data FOLDER{sets}" if sets else ""
+    command += "".join(f" --part {name}" for name in options.part)
     command += f" --limit {options.limit}" if options.limit else ""
     command += f" --rows {options.rows}" if options.rows else ""
-    kind = "".join(f"_{name}" for name in options.set)
+    command += " --short" if options.short else ""
+    kind = "".join(f"_{name}" for name in options.set or options.part)
     profile = "" if options.profile == "fast" else f"_{options.profile}"
     print(save(f"lifecycle_later_first{kind}{profile}", figures, command=command, seed=SEED))
 
@@ -73,6 +84,16 @@ def _small(data: Set, rows: int | None) -> Set:
     for step in data.steps:
         counts[step.namespace] += len(step.rows)
     return replace(data, steps=tuple(step for step in data.steps if rows is None or counts[step.namespace] <= rows))
+
+
+def _short(data: Set) -> Set:
+    """The texts of a set that are short enough for the rule, and the questions that they alone answer."""
+    steps = []
+    for step in data.steps:
+        rows = tuple(row for row in step.rows if len(words_of(row["content"])) <= MOST_WORDS)
+        ids = {row["external_id"] for row in rows}
+        steps.append(replace(step, rows=rows, questions=tuple(q for q in step.questions if q.gold and q.gold <= ids)))
+    return replace(data, steps=tuple(steps))
 
 
 def made(name: str, limit: int | None) -> Set:

@@ -21,9 +21,9 @@ _SEVERAL = regex.compile(
     r"|\b(?:who|what|which)\s+are\b|\b(?:all|every|both|list|how\s+many)\b",
     regex.IGNORECASE,
 )
-_OPEN = regex.compile(r"\b(?:what|who|whom|which)\b", regex.IGNORECASE)
+_OPEN = regex.compile(r"\b(?:what|who|whom|which|where)\b", regex.IGNORECASE)
 _BEST = frozenset({"best", "most", "favourite", "favorite", "main", "primary"})
-_HOLDS_OF_MANY = MANY_VERBS | {"allergic", "subscribe", "subscribes", "member"}
+_HOLDS_OF_MANY = MANY_VERBS | {"allergic", "subscribe", "member", "collect", "volunteer", "follow"}
 _WORD = regex.compile(r"[\p{L}'’]+")
 
 
@@ -40,7 +40,7 @@ def asks_for_several(question: str) -> bool:
 def may_have_several(question: str) -> bool:
     """Whether a question's verb holds of many things at once ("what do I like?"), and none of them is singled out.
 
-    When, where and how something is done has one answer.
+    When and how something is done has one answer.
     """
     words = {word.casefold() for word in _WORD.findall(question)}
     return _OPEN.search(question) is not None and bool(words & _HOLDS_OF_MANY) and not words & _BEST

@@ -13,9 +13,10 @@ Two hits tell of the same, for a question, if
   the first person, and the later one tells of nobody's uncle instead (`lifecycle.told_of`);
 - both are about what it asks for: every other word of the question that the earlier one has, the later one has too,
   and their vectors are alike, `ALIKE` at least. One that says that something changed ("new", "moved", "no longer", or
-  what the earlier one said, by name) need not repeat the words, as long as whom or half the words tell what of, may be
+  what the earlier one said, by name) need not repeat every word, as long as whom or half the words tell what of, may be
   less alike (`CHANGED_ALIKE`) and of a much lower score: words that were left out are what a score misses most;
-- the later one states something: it neither asks, nor doubts, wishes, plans or tells of the past; and it is no repeat;
+- the later one states something: it neither asks, nor doubts, wishes, plans or tells of the past, unless something
+  changed by what was done; and it is no repeat;
 - their scores lie no further apart than a bound: else one of them answers and the other does not.
 
 A question for what was, or for several ("which cities"), is answered in the order of relevance (`lifecycle.asked_for`).
@@ -32,10 +33,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
 from lifecycle.asked_for import asks_for_several, may_have_several
-from lifecycle.told_of import folded, is_of_speaker, names_in, others_in, states, values_in, words_of
+from lifecycle.told_of import folded, is_of_speaker, is_past, names_in, others_in, states, values_in, words_of
 from retrieval.analysis.terms import stems
 
 ALIKE = 0.65
@@ -44,6 +46,8 @@ CHANGED_ALIKE = 0.6
 """The same where the later one says that something changed."""
 CHANGED_APART = 4.0
 """So many times as far apart may scores lie then."""
+MOST_LEFT_OUT = 1
+"""So many words of the question may be left out then."""
 MOST_WORDS = 40
 """A longer text tells of several things, and the later of two need not tell of the one that is asked for."""
 LOOKED_AT = 50
@@ -57,6 +61,10 @@ _CHANGE = frozenset(
     """.split()  # noqa: SIM905
 )
 """Words with which a text says that something is not as it was."""
+_PERFECT = regex.compile(
+    r"(?:\b(?:has|have)|['’]ve)\s+(?:just\s+)?(?:become|gone|got|gotten|taken|found|\p{Ll}{2,}[^\We]ed)\b"
+)
+"""Present perfect: what has happened matters now."""
 _END = frozenset({"anymore", "longer", "instead", "switched", "replaced", "stopped", "quit", "left", "sold", "changed"})
 """Words with which a text says that something is over."""
 
@@ -100,7 +108,9 @@ class _Read:
     others: frozenset[str]
     values: frozenset[str]
     numbers: frozenset[str]
+    changes: bool
     states: bool
+    is_past: bool
 
     def repeats_value_of(self, older: _Read) -> bool:
         """Whether it has what an older telling said, by name or number."""
@@ -147,15 +157,19 @@ class _Asked:
     def read(self, telling: Telling, written: Sequence[str]) -> _Read:
         """A telling of these words, as far as the question asks for it."""
         values, numbers = values_in(telling.text)
+        words = folded(written)
+        changes = not words.isdisjoint(_CHANGE) or _PERFECT.search(telling.text) is not None
         return _Read(
             telling=telling,
-            words=folded(written),
+            words=words,
             asked=self._terms.intersection(stems(telling.text)),
             names=names_in(self._names, telling.text),
             others=others_in(telling.text) - self._words,
             values=values - self._words,
             numbers=numbers - self._words,
+            changes=changes,
             states=states(telling.text, written),
+            is_past=is_past(telling.text),
         )
 
     def tells_of_same(self, older: _Read, newer: _Read, alike: float) -> bool:
@@ -166,12 +180,14 @@ class _Asked:
         if not older.names <= newer.names or newer.others or (of_speaker and not is_of_speaker(newer.words)):
             return False
         repeats = newer.repeats_value_of(older)
-        is_changed = repeats or not newer.words.isdisjoint(_CHANGE)
+        is_changed = repeats or newer.changes
+        if newer.is_past and not is_changed:
+            return False
         if self._is_open and not repeats and newer.words.isdisjoint(_END):
             return False
         left_out = older.asked - newer.asked
         says_whom = of_speaker or bool(older.names) or 2 * len(left_out) <= len(older.asked)
-        if left_out and not repeats and not (is_changed and says_whom):
+        if left_out and not repeats and not (is_changed and says_whom and len(left_out) <= MOST_LEFT_OUT):
             return False
         bound = self._apart * (CHANGED_APART if is_changed else 1.0)
         return alike >= (CHANGED_ALIKE if is_changed else ALIKE) and (

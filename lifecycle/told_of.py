@@ -26,6 +26,13 @@ _POSSESSED = regex.compile(
 _SAYS_WHO = regex.compile(r"\b(?:and|&|of)\b", regex.IGNORECASE)
 _VALUE = regex.compile(r"(?<=[\p{L}\p{N},;)]\s)\p{Lu}[\p{L}\p{N}'’-]+|[\p{L}'’.@+-]*\p{N}[\p{L}\p{N}'’.@+-]*")
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}'’.@+-]*")
+_UNSURE = UNCERTAIN - {"saying"}  # "just saying" is no hearsay
+_PLANS = regex.compile(r"\bplans?\s+to\b", regex.IGNORECASE)
+_WAS = regex.compile(
+    r"(?<!\b(?:am|is|are|was|were|be|been|being|has|have|had|got|get|[\p{L}]+['’](?:m|s|re|ve))\s(?:\p{L}+ly\s)?)"
+    r"\b(?:\p{Ll}+[^\We]ed|(?:was|were)(?!\s\p{Ll}+ed\b)|had)\b"
+)
+"""A verb in the simple past; "is based", "has moved" and "was moved" are none."""
 _ALSO_NAMES = frozenset({"Will", "May", "Hope"})
 
 
@@ -66,6 +73,11 @@ def values_in(text: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def states(text: str, words: Sequence[str]) -> bool:
-    """Whether a text says that something is so: it neither asks, nor doubts, wishes, plans or tells of the past."""
+    """Whether a text says what is so: it neither asks, doubts, wishes, plans nor tells of what used to be."""
     plain = folded([word for at, word in enumerate(words) if at == 0 or word not in _ALSO_NAMES])
-    return "?" not in text and not plain & UNCERTAIN and "used" not in plain
+    return "?" not in text and not plain & _UNSURE and "used" not in plain and _PLANS.search(text) is None
+
+
+def is_past(text: str) -> bool:
+    """Whether a text has a verb in the simple past: what was, unless something changed by it."""
+    return _WAS.search(text) is not None
