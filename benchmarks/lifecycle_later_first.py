@@ -10,7 +10,8 @@
 
 Each question is asked with the policy's `later_first` at 0 and at its default.
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ... [--rows N] [--short]]\n    [--part NAME ...] [--limit N]
+Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_later_first [--data FOLDER --set NAME ... [--rows N] [--short]]
+    [--part NAME ...] [--limit N]
 """
 
 from __future__ import annotations

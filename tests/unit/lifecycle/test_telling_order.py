@@ -74,7 +74,15 @@ def test_a_word_of_the_question_must_be_in_the_later_one_unless_it_tells_of_a_ch
     old, new = replace(OLD, text="My work phone is 1."), replace(NEW, text="My home phone is 2.")
     assert later([old, new], question="What is my work phone?") == {}
     assert later([old, replace(new, text="My work phone is 2.")], question="What is my work phone?") == {1: {2}}
-    assert later([old, replace(new, text="My new number is 2.")], question="What is my work phone?") == {1: {2}}
+    changed = replace(new, text="My new number is 2.")
+    assert later([old, changed], question="What is my phone?") == {1: {2}}
+    assert later([old, changed], question="What is my work phone?") == {}, "two of its words are left out"
+
+
+def test_what_was_is_no_news_unless_something_changed_by_it() -> None:
+    assert later([OLD, replace(NEW, text="I lived in Bergen as a student.")]) == {}
+    assert later([OLD, replace(NEW, text="I live in Bergen, where I was raised.")]) == {1: {2}}
+    assert later([OLD, replace(NEW, text="I have settled in Bergen.")]) == {1: {2}}
 
 
 def test_so_many_hits_are_looked_at() -> None:
