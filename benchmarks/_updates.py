@@ -1,9 +1,10 @@
 # ruff: noqa: E501 - a phrasing to a line
 """Made texts: pairs in which the second changes what the first says, and pairs in which both stay true.
 
-Phrasings of one attribute share no template; each text may have a chatty wrapper. There are two halves, `first` and
-`second`, whose phrasings, wrappers, names and values differ. The rules of `lifecycle.claims` were written without
-either; where rules were mended after a look at what was missed, it was at the first half alone. Deterministic.
+Phrasings of one attribute share no template; each text may have a chatty wrapper. There are three parts, `first`,
+`second` and `third`, whose phrasings, wrappers, names and values differ. The rules of `lifecycle.claims` were written
+without any; where rules were mended after a look at what was missed, it was at the first part alone. The third
+(`benchmarks._updates_third`) was written before anything was tried on it, and has more attributes. Deterministic.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-SPEAKER = {"first": "Ada", "second": "Morgan"}
+from benchmarks import _updates_third as third
+
+THIRD = "third"
+SPEAKER = {"first": "Ada", "second": "Morgan", THIRD: third.SPEAKER}
 _NAMES = {
     "first": ("Ben", "Cyd Lund", "Priya", "Tomás", "Eva Moe", "Jun", "Olu", "Nora Dahl"),
     "second": ("Felix", "Ingrid Vik", "Samir", "Chiara", "Wei Chen", "Rosa", "Kofi", "Hana Sato"),
@@ -317,6 +321,7 @@ ATTRIBUTES: Mapping[str, _Attribute] = {
 _WRAPPERS = {
     "first": ("{t}.", "{t}.", "{t}!", "Hey, {u}.", "Oh, by the way, {u}.", "Just so you know: {t}.", "{t} :)", "Quick update: {t}.", "So {u}.", "FYI, {u}."),
     "second": ("{t}.", "{t}.", "{t}!", "Hi there! {t}.", "Btw {u}.", "For your files: {t}.", "{t}, just saying.", "Small news: {t}.", "Well, {u}.", "Heads up, {u}!"),
+    THIRD: third.WRAPPERS,
 }  # fmt: skip
 
 _STAY: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
@@ -406,21 +411,80 @@ _STAY_QUESTIONS: Sequence[tuple[str, tuple[str, str]]] = (
 )
 """By a part of the older text's template."""
 
-_OPENERS = frozenset({"My", "The", "Our", "We", "Book", "Choir", "Please", "From", "Use", "You", "A", "They"})
+_MANY_QUESTIONS: Mapping[str, Sequence[str]] = {
+    "first": (
+        "Who are {p} sons?", "What {do} {S} like?", "Which languages {do} {S} speak?", "Which cities {have} {S} visited?", "What are {p} dogs called?", "What hobbies {do} {S} have?",
+        "What instruments {do} {S} play?", "Which books {have} {S} read?", "Who are {p} friends?", "Which clubs {am} {S} a member of?", "What {am} {S} allergic to?", "Which flats {do} {S} own?",
+        "Who are {p} colleagues?", "Which magazines {do} {S} subscribe to?", "What are {p} cats called?",
+    ),
+    "second": (
+        "Who are {p} daughters?", "What {do} {S} enjoy?", "Which languages {do} {S} know?", "Which places {have} {S} been to?", "What are {p} parrots called?", "What {do} {S} collect?",
+        "Where do {p} sisters live?", "Which films {have} {S} watched?", "Who are {p} neighbours?", "Where {do} {S} volunteer?", "What can't {S} eat?", "Which firms {have} {S} invested in?",
+        "Who are {p} teammates?", "Which magazines {do} {S} follow?", "What did {S} buy?",
+    ),
+}  # fmt: skip
+"""For what has many values, in the order of its templates: both texts answer."""
+
+_OPENERS = frozenset(
+    """
+    My The Our We Book Choir Please From Use You A They First Home After Delete Mail Parcels Nothing Because For
+    Everyone Rent Departure Deadline Could Before As Somebody Rumour
+    """.split()  # noqa: SIM905
+)
 """Words that are written small inside a sentence."""
 
 
-def updates(half: str, number: int, seed: int) -> list[Pair]:
+def updates(part: str, number: int, seed: int) -> list[Pair]:
     """Pairs in which the second text outdates the first, spread evenly over the attributes."""
-    rng = random.Random(f"{seed}/updates/{half}")
-    return [_update(half, list(ATTRIBUTES)[i % len(ATTRIBUTES)], rng) for i in range(number)]
+    rng = random.Random(f"{seed}/updates/{part}")
+    names = attributes(part)
+    make = _third_update if part == THIRD else _update
+    return [make(part, names[i % len(names)], rng) for i in range(number)]
 
 
-def stays(half: str, number: int, seed: int) -> list[Pair]:
-    """Pairs in which both stay true, half of them of attributes with many values."""
-    rng = random.Random(f"{seed}/stays/{half}")
+def stays(part: str, number: int, seed: int) -> list[Pair]:
+    """Pairs in which both stay true, half of them of attributes with many values; of the third part, spread evenly."""
+    rng = random.Random(f"{seed}/stays/{part}")
+    if part == THIRD:
+        sorts = list(third.STAY)
+        return [_third_stay(part, sorts[i % len(sorts)], rng) for i in range(number)]
     others = [sort for sort in _STAY if sort != "many values"]
-    return [_stay(half, "many values" if i % 2 else others[i // 2 % len(others)], rng) for i in range(number)]
+    return [_stay(part, "many values" if i % 2 else others[i // 2 % len(others)], rng) for i in range(number)]
+
+
+def attributes(part: str) -> list[str]:
+    """What changes in the pairs of a part."""
+    return list(third.ATTRIBUTES if part == THIRD else ATTRIBUTES)
+
+
+def _third_update(part: str, name: str, rng: random.Random) -> Pair:
+    of = third.ATTRIBUTES[name]
+    old, new = rng.sample(list(of.values), 2)
+    given = {**_subject(rng), "v": old, "w": new}
+    texts = [_capital(rng.choice(templates).format(**given)) for templates in (of.states, of.updates)]
+    older, newer = (_wrapped(text, part, rng) for text in texts)
+    return Pair(name, older, newer, True, rng.choice(of.questions).format(**given))
+
+
+def _third_stay(part: str, sort: str, rng: random.Random) -> Pair:
+    *templates, asked = rng.choice(third.STAY[sort])
+    given = _subject(rng)
+    older, newer = (_wrapped(template.format(**given), part, rng) for template in templates)
+    return Pair(sort, older, newer, False, asked.format(**given))
+
+
+def _subject(rng: random.Random) -> dict[str, str]:
+    """Forms of who is told of: the speaker, or somebody with a name."""
+    if rng.randrange(2):
+        spoken = {"S": "I", "P": "My", "p": "my", "me": "me", "s": "", "es": ""}
+        return {**spoken, "am": "am", "have": "have", "do": "do"}
+    who = rng.choice(third.NAMES)
+    named = {"S": who, "P": f"{who}'s", "p": f"{who}'s", "me": who, "s": "s", "es": "es"}
+    return {**named, "am": "is", "have": "has", "do": "does"}
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _update(half: str, name: str, rng: random.Random) -> Pair:
@@ -457,6 +521,11 @@ def _stay(half: str, sort: str, rng: random.Random) -> Pair:
     )
     older, newer = (_wrapped(template.format(**given), half, rng) for template in templates)
     asked = "" if asks is None else asks[0 if is_first or templates[0].startswith("I ") else 1].format(n=who)
+    if sort == "many values":
+        asks_for_all = _MANY_QUESTIONS[half][_STAY[sort][half].index(templates)]
+        asked = asks_for_all.format(
+            **{**given, "p": given["P"].replace("My", "my"), "do": "do" if is_first else "does"}
+        )
     return Pair(sort, older, newer, False, asked)
 
 
@@ -468,6 +537,6 @@ def _wrapped(text: str, half: str, rng: random.Random) -> str:
     return rng.choice(_WRAPPERS[half]).format(t=text, u=lowered)
 
 
-def halves() -> Iterator[str]:
-    """Names of the halves."""
+def parts() -> Iterator[str]:
+    """Names of the parts."""
     yield from SPEAKER

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="print what went wrong in the first half")
     show = parser.parse_args().show
     figures: dict[str, Any] = {}
-    for half in _updates.halves():
+    for half in _updates.parts():
         updates, stays = _updates.updates(half, NUMBER, SEED), _updates.stays(half, NUMBER, SEED)
         figures[half] = {"updates": _figures(half, updates, "recognised"), "stays": _figures(half, stays, "hidden")}
         if half == "first":

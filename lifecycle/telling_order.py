@@ -9,14 +9,18 @@ bolder than the job: a pair that was swapped in vain costs a place.
 Two hits tell of the same, for a question, if
 
 - both are held true (semantic), written by somebody, short, and alike in whose they are and who says them;
-- their vectors are alike, `ALIKE` at least, and their words are not the same: a repeat changes nothing;
-- every name of the question that the earlier one has, the later one has too: else it tells of somebody else;
-- every other word of the question that the earlier one has, the later one has too, or it says that something changed
-  ("new", "now", "moved", "no longer"): else it tells of something else;
-- the later one states something: it neither asks, nor doubts, wishes, plans or tells of the past;
+- both are about whom it asks for: every name of the question that the earlier one has, the later one has too, so with
+  the first person, and the later one tells of nobody's uncle instead (`lifecycle.told_of`);
+- both are about what it asks for: every other word of the question that the earlier one has, the later one has too,
+  and their vectors are alike, `ALIKE` at least. One that says that something changed ("new", "moved", "no longer", or
+  what the earlier one said, by name) need not repeat every word, as long as whom or half the words tell what of, may be
+  less alike (`CHANGED_ALIKE`) and of a much lower score: words that were left out are what a score misses most;
+- the later one states something: it neither asks, nor doubts, wishes, plans or tells of the past, unless something
+  changed by what was done; and it is no repeat;
 - their scores lie no further apart than a bound: else one of them answers and the other does not.
 
-A question for what was (`asks_for_past`) is answered in the order of relevance.
+A question for what was, or for several ("which cities"), is answered in the order of relevance (`lifecycle.asked_for`).
+What holds of many things at once ("what do I like?") gives way only to what says that the earlier one is over.
 """
 
 from __future__ import annotations
@@ -32,12 +36,18 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from lifecycle.claim_words import UNCERTAIN
-from retrieval.analysis.folding import folded_text
+from lifecycle.asked_for import asks_for_several, may_have_several
+from lifecycle.told_of import folded, is_of_speaker, is_past, names_in, others_in, states, values_in, words_of
 from retrieval.analysis.terms import stems
 
 ALIKE = 0.65
 """Least dot product of two (unit) vectors that tell of the same."""
+CHANGED_ALIKE = 0.6
+"""The same where the later one says that something changed."""
+CHANGED_APART = 4.0
+"""So many times as far apart may scores lie then."""
+MOST_LEFT_OUT = 1
+"""So many words of the question may be left out then."""
 MOST_WORDS = 40
 """A longer text tells of several things, and the later of two need not tell of the one that is asked for."""
 LOOKED_AT = 50
@@ -51,13 +61,12 @@ _CHANGE = frozenset(
     """.split()  # noqa: SIM905
 )
 """Words with which a text says that something is not as it was."""
-
-_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}'’.@+-]*")
-_PAST = regex.compile(
-    r"\b(?:used\s+to|before|previous(?:ly)?|former(?:ly)?|originally|earlier|initially|first|back\s+then|at\s+the\s+time"
-    r"|in\s+the\s+past|once|ever|history|(?<!how\s)old|past|ago|until|last\s+(?:week|month|year)|chang(?:e|ed|es)|moved?\s+from)\b",
-    regex.IGNORECASE,
+_PERFECT = regex.compile(
+    r"(?:\b(?:has|have)|['’]ve)\s+(?:just\s+)?(?:become|gone|got|gotten|taken|found|\p{Ll}{2,}[^\We]ed)\b"
 )
+"""Present perfect: what has happened matters now."""
+_END = frozenset({"anymore", "longer", "instead", "switched", "replaced", "stopped", "quit", "left", "sold", "changed"})
+"""Words with which a text says that something is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,33 @@ class Telling:
     vector: NDArray[np.float32]
 
 
-def asks_for_past(question: str) -> bool:
-    """Whether a question has words that ask for what was, or for how something changed."""
-    return _PAST.search(question) is not None
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A telling with what is read out of it for a question.
+
+    Attributes:
+        asked: terms of the question that it has.
+        names: names of the question that it has.
+        others: whom it tells of instead of those.
+        values: names in it that the question has not.
+        numbers: numbers in it that the question has not.
+    """
+
+    telling: Telling
+    words: frozenset[str]
+    asked: frozenset[str]
+    names: frozenset[str]
+    others: frozenset[str]
+    values: frozenset[str]
+    numbers: frozenset[str]
+    changes: bool
+    states: bool
+    is_past: bool
+
+    def repeats_value_of(self, older: _Read) -> bool:
+        """Whether it has what an older telling said, by name or number."""
+        is_numbered = bool(older.numbers) and older.numbers <= self.words
+        return is_numbered or not self.words.isdisjoint(older.values)
 
 
 def told_later(hits: Sequence[Telling], question: str, names: Sequence[str], apart: float) -> dict[UUID, set[UUID]]:
@@ -95,37 +128,68 @@ def told_later(hits: Sequence[Telling], question: str, names: Sequence[str], apa
         apart: standard deviations of score that the two may lie apart.
     """
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
-    looked_at = [(hit, _words(hit.text)) for hit in hits[:LOOKED_AT]]
-    looked_at = [(hit, words) for hit, words in looked_at if len(words) <= MOST_WORDS]
-    if len(looked_at) < 2:
+    if asks_for_several(question):
         return {}
-    rows = np.stack([hit.vector for hit, _ in looked_at]).astype(np.float64)
-    asked = {folded_text(name) for name in names}
-    named = [{name for name in asked if name in folded_text(hit.text)} for hit, _ in looked_at]
-    terms = set(stems(question))
-    worded = [terms.intersection(stems(hit.text)) for hit, _ in looked_at]
-    changes = [not _CHANGE.isdisjoint(_folded(words)) for _, words in looked_at]
-    states = [_states(hit.text, words) for hit, words in looked_at]
-    for ahead, behind in np.argwhere(np.triu(rows @ rows.T >= ALIKE, 1)).tolist():
-        (one, words), (other, others) = looked_at[ahead], looked_at[behind]
-        is_same = one.whose == other.whose and named[ahead] <= named[behind]
-        is_same = is_same and (worded[ahead] <= worded[behind] or changes[behind])
-        says_other = states[behind] and _folded(words) != _folded(others)
-        if is_same and says_other and one.place < other.place and one.score - other.score <= apart:
-            found[one.id].add(other.id)
+    short = [(hit, words) for hit in hits[:LOOKED_AT] if len(words := words_of(hit.text)) <= MOST_WORDS]
+    if len(short) < 2:
+        return {}
+    asked = _Asked(question, names, apart)
+    read = [asked.read(hit, words) for hit, words in short]
+    rows = np.stack([hit.vector for hit, _ in short]).astype(np.float64)
+    alike = rows @ rows.T
+    for ahead, behind in np.argwhere(np.triu(alike >= CHANGED_ALIKE, 1)).tolist():
+        one, other = read[ahead], read[behind]
+        if one.telling.place < other.telling.place and asked.tells_of_same(one, other, alike[ahead, behind]):
+            found[one.telling.id].add(other.telling.id)
     return dict(found)
 
 
-def _states(text: str, words: Sequence[str]) -> bool:
-    """Whether a text says that something is so."""
-    opening = words[0].lower() if words else ""
-    plain = {opening, *(word for word in words if word[0].islower())}  # "Will" and "May" are names too
-    return "?" not in text and not plain & UNCERTAIN and "used" not in plain
+class _Asked:
+    """A question that tellings are compared for."""
 
+    def __init__(self, question: str, names: Sequence[str], apart: float) -> None:
+        self._words = folded(words_of(question))
+        self._terms = frozenset(stems(question))
+        self._names = names
+        self._apart = apart
+        self._is_open = may_have_several(question)
 
-def _words(text: str) -> list[str]:
-    return [word.rstrip(".") for word in _WORD.findall(text)]
+    def read(self, telling: Telling, written: Sequence[str]) -> _Read:
+        """A telling of these words, as far as the question asks for it."""
+        values, numbers = values_in(telling.text)
+        words = folded(written)
+        changes = not words.isdisjoint(_CHANGE) or _PERFECT.search(telling.text) is not None
+        return _Read(
+            telling=telling,
+            words=words,
+            asked=self._terms.intersection(stems(telling.text)),
+            names=names_in(self._names, telling.text),
+            others=others_in(telling.text) - self._words,
+            values=values - self._words,
+            numbers=numbers - self._words,
+            changes=changes,
+            states=states(telling.text, written),
+            is_past=is_past(telling.text),
+        )
 
-
-def _folded(words: Sequence[str]) -> list[str]:
-    return [word.casefold() for word in words]
+    def tells_of_same(self, older: _Read, newer: _Read, alike: float) -> bool:
+        """Whether a newer telling, `alike` to an older one, may go before it."""
+        if older.telling.whose != newer.telling.whose or older.words == newer.words or not newer.states:
+            return False
+        of_speaker = is_of_speaker(self._words) and is_of_speaker(older.words)
+        if not older.names <= newer.names or newer.others or (of_speaker and not is_of_speaker(newer.words)):
+            return False
+        repeats = newer.repeats_value_of(older)
+        is_changed = repeats or newer.changes
+        if newer.is_past and not is_changed:
+            return False
+        if self._is_open and not repeats and newer.words.isdisjoint(_END):
+            return False
+        left_out = older.asked - newer.asked
+        says_whom = of_speaker or bool(older.names) or 2 * len(left_out) <= len(older.asked)
+        if left_out and not repeats and not (is_changed and says_whom and len(left_out) <= MOST_LEFT_OUT):
+            return False
+        bound = self._apart * (CHANGED_APART if is_changed else 1.0)
+        return alike >= (CHANGED_ALIKE if is_changed else ALIKE) and (
+            older.telling.score - newer.telling.score <= bound
+        )

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from gpu.bank.records import Kind
+from lifecycle.asked_for import asks_for_past
 from lifecycle.policy import Policy
-from lifecycle.telling_order import asks_for_past
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
