@@ -50,8 +50,8 @@ MOST_LEFT_OUT = 1
 """So many words of the question may be left out then."""
 MOST_WORDS = 40
 """A longer text tells of several things, and the later of two need not tell of the one that is asked for."""
-LOOKED_AT = 50
-"""So many hits are looked at, the best: a bound on the work, which is its square."""
+LOOKED_AT = 10
+"""So many hits are looked at, the best, however many were asked for: which memories are among them is not changed."""
 
 _CHANGE = frozenset(
     """

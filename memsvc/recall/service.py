@@ -13,6 +13,7 @@ from uuid import UUID
 from gpu.bank.records import Kind
 from lifecycle.asked_for import asks_for_past
 from lifecycle.policy import Policy
+from lifecycle.telling_order import LOOKED_AT
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
@@ -125,10 +126,11 @@ class RecallService:
         is_of_now = _is_of_now(question, policy)
         bank = self._keeper.catch_up(namespace.key, namespace.head_seq)
         located = time.perf_counter()
+        top_k = max(question.top_k, LOOKED_AT) if is_of_now else question.top_k
         query = Query(
             text=question.text,
             asked_at=question.asked_at or now,
-            top_k=question.top_k,
+            top_k=top_k,
             scan=scan,
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
@@ -149,7 +151,7 @@ class RecallService:
             now,
             names_made=question.condition is not None and names(question.condition, "derived"),
         )
-        recall, hits = searches.find(question.top_k, descends=question.descends)
+        recall, hits = searches.find(top_k, descends=question.descends)
         if is_of_now and asks_for_now(analysed.question):
             later = later_tellings(hits, question.text, analysed.question.names, policy.later_first)
             hits = newer_first(hits, later)
@@ -160,7 +162,7 @@ class RecallService:
             "total": _ms_since(begun),
         }
         return Answer(
-            hits,
+            hits[: question.top_k],
             recall.confidence,
             namespace.head_seq,
             recall.degraded,
