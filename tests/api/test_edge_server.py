@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +16,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from benchmarks._killable import WITHOUT_MODELS
 from memsvc.http import json_body, protocol
 from tests.fixtures.edge import Edge, running
+from tests.fixtures.listening import listening
 
 
 @pytest.fixture
@@ -32,19 +31,8 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
 
 @pytest.fixture
 def port(edge: Edge) -> Iterator[int]:
-    config = uvicorn.Config(
-        edge.app, http=protocol.BoundedHttpProtocol, ws="none", lifespan="off", log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield listener.getsockname()[1]
-        server.should_exit = True
-        thread.join()
+    with listening(edge.app) as at:
+        yield at
 
 
 def send(port: int, *parts: bytes, pause_s: float = 0.0) -> bytes:

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
-from memsvc.http.protocol import BoundedHttpProtocol
 from memsvc_client import AsyncMemoryClient, RetryPolicy
 from memsvc_client.cli import mcp as command
 from memsvc_client.cli.main import app as memsvc
 from memsvc_client.mcp import stdio
+from tests.fixtures.listening import listening
 from tests.fixtures.mcp_agent import Agent, in_process, live, over_stdio, tell_a_story
 from tests.fixtures.service import Service
 
 
 @pytest.fixture(scope="module")
 def url(shared: Service) -> Iterator[str]:
-    config = uvicorn.Config(
-        shared.app, http=BoundedHttpProtocol, ws="none", lifespan="off", log_config=None, access_log=False
-    )
-    server = uvicorn.Server(config)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with listening(shared.app) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_an_agent_lives_a_day(shared: Service, url: str) -> None:
