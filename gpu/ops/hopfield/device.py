@@ -15,6 +15,9 @@ kernel: Any = triton_kernel  # a launch takes more than the function's own argum
 MOST_DIM = 2048
 """A pattern lies in the registers as a whole."""
 _CHUNKS, _BLOCK = 64, 64
+_ROWS, _REGISTERS = 16, 128
+"""Patterns that a program looks at at a time, and the registers of a thread: see README.md."""
+_WIDTH_OF_A_WARP = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def launch(
     active = torch.ones(b, dtype=torch.int32, device=device)
     broken = torch.zeros(1, dtype=torch.int32, device=device)
     energies = torch.full((b, most), float("nan"), device=device)
-    width = _power(dim)
+    width, rest = _parts(dim)
     tables, n_groups, first, owners, masks = batch.rows
     for step in range(most):
         lengths = (launched * launched).sum(dim=1)
@@ -92,7 +95,7 @@ def launch(
             kernel.attend[(batch.first_chunks[-1],)](
                 batch.namespaces[0].pool, launched, ordered, active, tables, n_groups, first, owners, masks,
                 b, b.bit_length(), batch.per_chunk, largest, norms, moments, sums, broken, dim,
-                WIDTH=width, num_warps=min(16, max(4, width // 64)),
+                ROWS=_ROWS, WIDTH=width, REST=rest, num_warps=_warps(width + rest), maxnreg=_REGISTERS,
             )  # fmt: skip
         kernel.merge[(b, n_blocks)](
             first, largest, norms, moments, sums, active, launched, log_sums, entropies, moved, dim, n_blocks,
@@ -121,6 +124,12 @@ def _check(cues: torch.Tensor, batch: Plan, betas: torch.Tensor, most: int) -> N
         raise ValueError("betas must be positive and finite")
 
 
-def _power(count: int) -> int:
-    """The least power of two that is no less, at least 16."""
-    return max(16, 1 << (count - 1).bit_length())
+def _parts(dim: int) -> tuple[int, int]:
+    """Two powers of two that hold a pattern: the largest that fits, and the least for the rest; 0 if there is none."""
+    width = max(16, 1 << (dim.bit_length() - 1))
+    return width, 0 if dim <= width else max(16, 1 << (dim - width - 1).bit_length())
+
+
+def _warps(width: int) -> int:
+    """Enough for a tile to lie in registers: a power of two from 4 to 16."""
+    return min(16, max(4, 1 << (width // _WIDTH_OF_A_WARP).bit_length()))

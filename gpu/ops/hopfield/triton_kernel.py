@@ -1,8 +1,9 @@
 """One step of a modern Hopfield network over the pages of namespaces, in Triton.
 
-`attend` reads each pattern once. It keeps a running maximum, sum and weighted pattern for each of the 32 places in a
-group, which meet only at the end of a chunk: inside the loop no program waits for its own threads. `merge` puts the
-chunks of a query together.
+`attend` reads each pattern once. It keeps a running maximum, sum and weighted pattern for each of some places in a
+group, which meet only at the end of a chunk: inside the loop no program waits for its own threads. A pattern lies in
+registers in two parts, each a power of two wide: 384 numbers as 256 and 128, so that none are carried in vain. `merge`
+puts the chunks of a query together.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ def attend(
     sums,
     broken,
     dim,
+    ROWS: tl.constexpr,
     WIDTH: tl.constexpr,
+    REST: tl.constexpr,
 ):
     """The softmax of one chunk of one query's namespace, not divided yet.
 
@@ -51,7 +54,8 @@ def attend(
         largest: float32 `[chunks]`, the largest product times beta, z; -inf where no pattern counts.
         norms, moments: float32 `[chunks]`, sums of exp(z - largest) and of that times z - largest.
         sums: float32 `[chunks, dim]`, sum of that times the pattern.
-        WIDTH: a power of two, at least dim.
+        ROWS: patterns at a time, a divisor of a group.
+        WIDTH, REST: widths of the two parts of a pattern, powers of two that are together at least dim; REST may be 0.
         Everything else as in `paged_search.triton_kernel.scan`.
     """
     program = tl.program_id(0)
@@ -65,15 +69,20 @@ def attend(
     beta = tl.load(betas + query)
     first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * per_chunk
     last_group = tl.minimum(first_group + per_chunk, tl.load(n_groups + query).to(tl.int32))
-    row = tl.arange(0, _GROUP)
+    row = tl.arange(0, ROWS)
     at = tl.arange(0, WIDTH)
     inside = at < dim
     state = tl.load(states + query.to(tl.int64) * dim + at, inside, 0.0)
+    total = tl.zeros([ROWS, WIDTH], tl.float32)
+    if REST > 0:
+        rest_at = WIDTH + tl.arange(0, REST)
+        rest_inside = rest_at < dim
+        rest_state = tl.load(states + query.to(tl.int64) * dim + rest_at, rest_inside, 0.0)
+        rest_total = tl.zeros([ROWS, REST], tl.float32)
     is_masked = row * 0 + mask_address != 0
-    top = tl.full([_GROUP], float("-inf"), tl.float32)
-    norm = tl.zeros([_GROUP], tl.float32)
-    moment = tl.zeros([_GROUP], tl.float32)
-    total = tl.zeros([_GROUP, WIDTH], tl.float32)
+    top = tl.full([ROWS], float("-inf"), tl.float32)
+    norm = tl.zeros([ROWS], tl.float32)
+    moment = tl.zeros([ROWS], tl.float32)
     vector_at, slot_at, page_at, generation, rows = record_of(table, first_group)
     for group in range(first_group, last_group):
         header = pool.to(tl.pointer_type(tl.int64)) + page_at * 2
@@ -81,33 +90,46 @@ def attend(
         if not owned:
             tl.store(broken, 1)
             rows = 0
-        here = row < rows
         vectors = pool.to(tl.pointer_type(tl.float16)) + vector_at * 8
         slots = pool.to(tl.pointer_type(tl.int32)) + slot_at * 4
+        n_rows = rows
         # The next record is on its way while the vectors of this group are read.
         vector_at, slot_at, page_at, generation, rows = record_of(table, tl.minimum(group + 1, last_group - 1))
-        pattern = tl.load(vectors + (row[:, None] * dim + at[None, :]), here[:, None] & inside[None, :], 0.0)
-        pattern = pattern.to(tl.float32)
-        slot = tl.load(slots + row, here, -1)
-        counts = here & (slot >= 0)
-        counts = counts & (tl.load(mask + slot, counts & is_masked, 1) != 0)
-        z = tl.where(counts, beta * tl.sum(pattern * state[None, :], axis=1), float("-inf"))
-        higher = _finite(tl.maximum(top, z))
-        scale = tl.exp(top - higher)
-        weight = tl.exp(z - higher)
-        # What was summed is now less by the rise of the maximum, in each of its terms.
-        moment = scale * (moment + norm * tl.where(norm > 0, top - higher, 0.0))
-        moment += weight * tl.where(counts, z - higher, 0.0)
-        norm = scale * norm + weight
-        total = scale[:, None] * total + weight[:, None] * pattern
-        top = tl.maximum(top, z)
+        for part in tl.static_range(_GROUP // ROWS):
+            own = part * ROWS + row
+            here = own < n_rows
+            pattern = tl.load(vectors + (own[:, None] * dim + at[None, :]), here[:, None] & inside[None, :], 0.0)
+            pattern = pattern.to(tl.float32)
+            product = tl.sum(pattern * state[None, :], axis=1)
+            if REST > 0:
+                is_rest = here[:, None] & rest_inside[None, :]
+                rest = tl.load(vectors + (own[:, None] * dim + rest_at[None, :]), is_rest, 0.0).to(tl.float32)
+                product += tl.sum(rest * rest_state[None, :], axis=1)
+            slot = tl.load(slots + own, here, -1)
+            counts = here & (slot >= 0)
+            counts = counts & (tl.load(mask + slot, counts & is_masked, 1) != 0)
+            z = tl.where(counts, beta * product, float("-inf"))
+            higher = _finite(tl.maximum(top, z))
+            scale = tl.exp(top - higher)
+            weight = tl.exp(z - higher)
+            # What was summed is now less by the rise of the maximum, in each of its terms.
+            moment = scale * (moment + norm * tl.where(norm > 0, top - higher, 0.0))
+            moment += weight * tl.where(counts, z - higher, 0.0)
+            norm = scale * norm + weight
+            total = scale[:, None] * total + weight[:, None] * pattern
+            if REST > 0:
+                rest_total = scale[:, None] * rest_total + weight[:, None] * rest
+            top = tl.maximum(top, z)
     best = tl.max(top)
     lower = tl.where(norm > 0, top - _finite(best), 0.0)
     scale = tl.where(norm > 0, tl.exp(lower), 0.0)
     tl.store(largest + program, best)
     tl.store(norms + program, tl.sum(scale * norm))
     tl.store(moments + program, tl.sum(scale * (moment + norm * lower)))
-    tl.store(sums + program.to(tl.int64) * dim + at, tl.sum(scale[:, None] * total, axis=0), inside)
+    sums += program.to(tl.int64) * dim
+    tl.store(sums + at, tl.sum(scale[:, None] * total, axis=0), inside)
+    if REST > 0:
+        tl.store(sums + rest_at, tl.sum(scale[:, None] * rest_total, axis=0), rest_inside)
 
 
 @triton.jit
