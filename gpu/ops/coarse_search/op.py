@@ -119,7 +119,7 @@ class Plan:
         candidates: parts that are scored exactly for a query, at most.
         chosen: int64 `[b, candidates, gpu.ops.paged_search.op.RECORD]`: filled by a launch.
         rescored: a search over `chosen`; the numbers of parts in it are filled by a launch.
-        counters: int32, zeros between launches: see `finish_triton_kernel.finish`; None where candidates are too many for it.
+        counters: int32, zeros between launches, see `_Counters`; None where candidates are too many for `_finish`.
         shared: runs of queries of one namespace, behind all the others.
     """
 

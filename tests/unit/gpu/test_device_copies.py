@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import gpu.device.masks
 from gpu.bank.errors import DimensionError, PageOwnershipError
@@ -12,6 +13,7 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import State
+from gpu.bank.segment import SegmentSnapshot
 from gpu.device.bank import DeviceBank
 from gpu.device.masks import DeviceMasks
 from gpu.device.mirror import DeviceRows
@@ -21,8 +23,9 @@ from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from gpu.device.query import Query
 from gpu.device.segment_copy import SegmentCopy
 from gpu.device.staging import Staging
+from gpu.ops.filter_scan.op import FilterPlan
 from tests.fixtures.bank_records import memory_id, random_batch
-from tests.fixtures.plain_paged_search import plain_paged_search
+from tests.fixtures.plain_paged_search import plain_searched
 
 HAS_DEVICE = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if HAS_DEVICE else "cpu")
@@ -33,7 +36,7 @@ EVERYTHING = ScanFilter(states=frozenset(State))
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     if not HAS_DEVICE:
-        monkeypatch.setattr("gpu.device.copies.paged_search", plain_paged_search)
+        monkeypatch.setattr("gpu.device.copies.searched", plain_searched)
 
 
 def bank_of(rng: np.random.Generator, n: int) -> NamespaceBank:
@@ -220,9 +223,9 @@ def test_a_mask_costs_a_look_at_new_rows_alone(monkeypatch: pytest.MonkeyPatch) 
     masks, looked = DeviceMasks(DEVICE), []
     through = gpu.device.masks.filter_scan
 
-    def counted(segment: object, *rest: object) -> int:
-        looked.append(segment.n_slots)  # type: ignore[attr-defined]
-        return through(segment, *rest)  # type: ignore[arg-type]
+    def counted(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.uint8], first_page: int) -> int:
+        looked.append(out.size)
+        return through(segment, wanted, out, first_page)
 
     monkeypatch.setattr(gpu.device.masks, "filter_scan", counted)
     scan = ScanFilter(now_us=-1)
