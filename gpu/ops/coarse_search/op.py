@@ -384,8 +384,9 @@ class _Counters:
 
 def _dependent(device: torch.device) -> dict[str, bool]:
     """How a kernel is launched that may begin before those ahead of it have ended, see `wait_for_launch`."""
-    early = _BEGINS_EARLY and _takes_early(device)
-    return {"DEPENDENT": early, "launch_pdl": early}
+    if _BEGINS_EARLY and _takes_early(device):
+        return {"DEPENDENT": True, "launch_pdl": True}
+    return {"DEPENDENT": False}
 
 
 @cache

@@ -15,6 +15,7 @@ from gpu.bank.pages import PagePool
 from gpu.bank.records import State
 from gpu.bank.segment import SegmentSnapshot
 from gpu.device.bank import DeviceBank
+from gpu.device.kept_plan import KeptPlan
 from gpu.device.masks import DeviceMasks
 from gpu.device.mirror import DeviceRows
 from gpu.device.names import names_of
@@ -242,6 +243,29 @@ def test_a_mask_costs_a_look_at_new_rows_alone(monkeypatch: pytest.MonkeyPatch) 
         with bank.view_of(seen, scan) as view:
             assert again is not None
             np.testing.assert_array_equal(again[: view.n_slots].cpu().numpy(), view.mask())
+
+
+def test_a_plan_is_kept_while_rows_and_masks_lie_where_they_were() -> None:
+    rng = np.random.default_rng(13)
+    bank = bank_of(rng, 40)
+    rows, _ = _copied(bank)
+    kept = KeptPlan()
+    first = kept.plan([rows.rows], [None])
+    bank.put(random_batch(rng, [9000], dim=DIM, max_views=1))
+    with bank.pinned() as seen:
+        rows.follow(seen.current_rows)
+        assert kept.plan([rows.rows], [None]) is first, "a row within the last group changes no plan"
+    mask = torch.ones(100, dtype=torch.uint8, device=DEVICE)
+    masked = kept.plan([rows.rows], [mask])
+    assert masked.masks == (mask,)
+    assert kept.plan([rows.rows] * 2, [mask, None]).masks == (mask, None)
+    bank.put(random_batch(rng, list(range(9001, 9080)), dim=DIM, max_views=1))
+    with bank.pinned() as seen:
+        rows.follow(seen.current_rows)
+    more = kept.plan([rows.rows], [mask])
+    assert more.rows[1, 0] == rows.rows.records.shape[0] > masked.rows[1, 0]
+    kept.forget()
+    assert kept.plan([rows.rows], [mask]) is not more
 
 
 def test_no_mask_where_every_living_row_counts() -> None:
