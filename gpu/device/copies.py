@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from gpu.bank.namespace import NamespaceBank, Published
+from gpu.device.kept_plan import KeptPlan
 from gpu.device.masks import DeviceMasks
 from gpu.device.pinned import PinnedCopies, Place
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
@@ -18,7 +19,7 @@ from gpu.device.query import ChannelQuery, Query
 from gpu.device.segment_copy import SegmentCopy
 from gpu.ops.channel_pass import op as channel_pass
 from gpu.ops.channel_pass.questions import Listed
-from gpu.ops.paged_search.op import Found, paged_search, plan
+from gpu.ops.paged_search.op import Found, searched
 
 _FULL = (DeviceMemoryFullError, torch.OutOfMemoryError)
 Q = TypeVar("Q", bound=Query | ChannelQuery)
@@ -90,6 +91,7 @@ class DeviceCopies:
         self._pinned = pinned
         self._here: OrderedDict[Place, SegmentCopy] = OrderedDict()  # asked longest ago first
         self._masks = DeviceMasks(pool.device)
+        self._plan = KeptPlan()
 
     def search(self, tasks: Sequence[Task[Query]]) -> Outcome[Query]:
         """The nearest memories in parts of namespaces, in as few launches as their memory and dimensions allow."""
@@ -114,16 +116,19 @@ class DeviceCopies:
     def drop(self, place: Place) -> None:
         """Takes a part off the device; its pages are zeroed."""
         if (copy := self._here.pop(place, None)) is not None:
+            self._plan.forget()
             copy.release()
 
     def forget(self, namespace: NamespaceBank) -> None:
         """Lets go of what is kept of a namespace beside its parts."""
         self._masks.drop(namespace)
+        self._plan.forget()
 
     def lose(self) -> None:
         """Gives the device up, without touching it."""
         self.is_lost = True
         self._here.clear()
+        self._plan.forget()
         self._masks = DeviceMasks(torch.device("cpu"))
 
     def memory_bytes(self) -> int:
@@ -150,10 +155,10 @@ class DeviceCopies:
 
     def _launch(self, tasks: Sequence[Task[Query]]) -> list[Hits]:
         masks = [self._masks.mask(task.query.namespace, task.seen, task.query.scan) for task in tasks]
-        rows = [self._here[task.place].rows.rows for task in tasks]
+        batch = self._plan.plan([self._here[task.place].rows.rows for task in tasks], masks)
         vectors = self._sent([task.query.vector for task in tasks])
-        found = paged_search(vectors, plan(rows, masks), max(task.query.limit for task in tasks))
-        return [Hits([task.number for task in tasks], *_read(found))]
+        limit = max(task.query.limit for task in tasks)
+        return [Hits([task.number for task in tasks], *searched(vectors, batch, limit))]
 
     def _launch_channels(self, tasks: Sequence[Task[ChannelQuery]]) -> list[Hits]:
         copies = [self._here[task.place] for task in tasks]
@@ -182,7 +187,10 @@ class DeviceCopies:
         return self._masks.mask(task.query.namespace, task.seen, task.query.scan)
 
     def _sent(self, vectors: Sequence[NDArray[np.float32]]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(vectors).astype(np.float32, copy=False)).to(self.pool.device)
+        together = np.stack(vectors).astype(np.float32, copy=False)
+        there = torch.empty(together.shape, device=self.pool.device)
+        self.pool.write_to(there, together)
+        return there
 
     def _fitting(self, waiting: list[Task[Q]], *, attributes: bool) -> tuple[list[Task[Q]], list[Task[Q]]]:
         """The tasks whose parts are all here now, and up to date, and the rest."""
@@ -241,6 +249,7 @@ class DeviceCopies:
         if oldest is None:
             return False
         copy = self._here.pop(oldest)
+        self._plan.forget()
         if self._pinned is None or not self._pinned.keep(oldest, copy):
             copy.release()
         self.evicted += 1

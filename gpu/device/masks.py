@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank, Published
-from gpu.bank.pages import PageTable
 from gpu.bank.records import State
 from gpu.bank.segment import SegmentSnapshot, gather
 from gpu.ops.filter_scan.op import filter_scan, plan
@@ -104,19 +103,22 @@ class DeviceMasks:
 
     def _extended(self, mask: _Mask, rows: SegmentSnapshot, scan: ScanFilter) -> _Mask:
         """A mask brought up to the rows of a snapshot, in place."""
-        first, tail = _tail(rows, mask.n_rows)
-        bits = np.empty(tail.n_slots, np.uint8)
-        eligible = filter_scan(tail, plan(scan), bits)
+        starts = rows.attributes.entries[:, 1]
+        page = max(0, int(starts.searchsorted(mask.n_rows, side="right")) - 1)  # holds the first unknown row
+        first = int(starts[page]) if page else 0
+        bits = np.empty(rows.n_slots - first, np.uint8)
+        eligible = filter_scan(rows, plan(scan), bits, page)
         if scan.now_us is not None:
-            self._set_times(mask, tail, scan.now_us)
-        is_full = eligible == bits.size or eligible == filter_scan(tail, _ALIVE, np.empty_like(bits))
+            self._set_times(mask, rows, scan.now_us)
+        is_full = eligible == bits.size or eligible == filter_scan(rows, _ALIVE, np.empty_like(bits), page)
         if mask.bits is not None or not is_full:
             mask.bits = self._written(mask.bits, first, bits)
         mask.n_rows = rows.n_slots
         return mask
 
-    def _set_times(self, mask: _Mask, tail: SegmentSnapshot, now_us: int) -> None:
-        ends = gather(tail.attributes, ("expires_us",), np.arange(tail.n_slots))["expires_us"]
+    def _set_times(self, mask: _Mask, rows: SegmentSnapshot, now_us: int) -> None:
+        """Narrows the time in which a mask is right by the expiry of the rows that are new to it."""
+        ends = gather(rows.attributes, ("expires_us",), np.arange(mask.n_rows, rows.n_slots))["expires_us"]
         past = ends <= now_us
         mask.since_us = max(mask.since_us, int(ends.max(where=past, initial=_BEGINNING)))
         mask.until_us = min(mask.until_us, int(ends.min(where=~past, initial=_END)))
@@ -131,16 +133,3 @@ class DeviceMasks:
             old = grown
         old[first:size] = torch.from_numpy(bits).to(self._device)
         return old
-
-
-def _tail(rows: SegmentSnapshot, n_known: int) -> tuple[int, SegmentSnapshot]:
-    """The rows from the page on that holds the first unknown one: where they begin, and themselves, counted from 0."""
-    table = rows.attributes
-    page = max(0, int(table.entries[:, 1].searchsorted(n_known, side="right")) - 1)
-    if page == 0:
-        return 0, rows
-    entries = table.entries[page:].copy()
-    first = int(entries[0, 1])
-    entries[:, 1] -= first
-    tail = PageTable(table.layout, entries, table.owner, table.pages[page:])
-    return first, replace(rows, n_slots=rows.n_slots - first, attributes=tail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import accumulate
 from math import ceil
 from typing import Any
@@ -13,12 +14,13 @@ import torch
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import BITS, Tier, code_bytes
-from gpu.ops.coarse_search import triton_kernel
+from gpu.ops.coarse_search import finish_triton_kernel, triton_kernel
 from gpu.ops.paged_search import op as exact
 from gpu.ops.paged_search.op import GROUP, PagedRows, Run
 from gpu.tiers.device_codecs import turning
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
+finishing: Any = finish_triton_kernel
 RECORD = triton_kernel.RECORD
 STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 """Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
@@ -49,6 +51,15 @@ _CANDIDATES = {Tier.INT8: 0.0, Tier.INT4: 0.02, Tier.BIT1: 0.4}
 """Parts that are scored exactly for each memory that is asked for: at the least, and times all groups to the power
 of two thirds. README.md says what recall they were chosen for, and on what rows."""
 _STEP = 16
+_FEW_ROWS = 2048
+"""Rows of all candidates of a query up to which one launch chooses, scores and selects: their scores fit in the
+registers of one program."""
+_FINISHING, _SHARES = 132, (256, 1024)
+"""Programs of that launch, of all queries together, but one for each at the least; and parts that one looks at in a
+step, at the least and at most."""
+_FINISH_BLOCK, _FINISH_WARPS = 128, 8
+_BEGINS_EARLY = True
+"""Whether kernels begin while those before them end, where a device can: it saves the wait between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,7 @@ class Plan:
         candidates: parts that are scored exactly for a query, at most.
         chosen: int64 `[b, candidates, gpu.ops.paged_search.op.RECORD]`: filled by a launch.
         rescored: a search over `chosen`; the numbers of parts in it are filled by a launch.
+        counters: int32, zeros between launches, see `_Counters`; None where candidates are too many for `_finish`.
         shared: runs of queries of one namespace, behind all the others.
     """
 
@@ -120,6 +132,7 @@ class Plan:
     candidates: int
     chosen: torch.Tensor
     rescored: exact.Plan
+    counters: torch.Tensor | None
     shared: tuple[Run, ...]
 
 
@@ -210,6 +223,7 @@ def plan(
             tuple(masks),
             tables[10].view(torch.int32)[: 1 + b],
         ),
+        _counters(b, device) if wanted * part <= _FEW_ROWS else None,
         shared,
     )
 
@@ -271,31 +285,114 @@ def launch(queries: torch.Tensor, batch: Plan, k: int) -> tuple[exact.Launched, 
     device, dim, b = queries.device, queries.shape[1], len(batch.coded)
     if batch.order is not None:
         queries = queries[batch.order]
-    tables, first, _, exact_tables, centres = batch.table
     tier, stretches = batch.coded[0].tier, batch.first_stretches[-1]
-    parts = STRETCHES[tier] // batch.part
-    turned = queries @ turning(dim, device)
+    levels = torch.empty((max(stretches, 1), STRETCHES[tier] // batch.part), dtype=torch.int16, device=device)
     asked = _Asked(batch.bounds[0], *torch.empty((4, b), device=device))
-    levels = torch.empty((max(stretches, 1), parts), dtype=torch.int16, device=device)
-    zeros = torch.zeros(b * (triton_kernel.LEVELS + 3) + 1, dtype=torch.int32, device=device)
-    size = b * triton_kernel.LEVELS
-    histogram, flags, taken, floors = zeros[:size], zeros[size : size + 1 + b], zeros[-2 * b : -b], zeros[-b:]
-    _scan(turned, batch, asked, (levels, histogram), floors, flags[:1])
+    counters = _Counters(_counters(b, device) if batch.counters is None else batch.counters, b)
+    complete = torch.empty(b, dtype=torch.int32, device=device)
+    turned = queries @ turning(dim, device)
+    finish = _look_again if batch.counters is None else _finish
+    _scan(turned, batch, asked, (levels, counters.histogram), counters.floors, batch.rescored.flags[:1])
+    return finish((queries, turned), batch, k, asked, levels, counters, complete), complete
+
+
+def _look_again(
+    questions: tuple[torch.Tensor, torch.Tensor],
+    batch: Plan,
+    k: int,
+    asked: _Asked,
+    levels: torch.Tensor,
+    counters: _Counters,
+    complete: torch.Tensor,
+) -> exact.Launched:
+    """Chooses candidates and searches them, however many they are: `_finish` does the same for few."""
+    queries, turned = questions
+    (b, dim), device = queries.shape, queries.device
+    tables, first, _, exact_tables, centres = batch.table
     last = torch.empty(b, dtype=torch.int32, device=device)
     unseen = torch.empty(b, device=device)
-    kernel.choose[(b,)](histogram, last, unseen, batch.rescored.rows[1], batch.candidates, num_warps=4)
-    if stretches:
+    kernel.choose[(b,)](counters.histogram, last, unseen, batch.rescored.rows[1], batch.candidates, num_warps=4)
+    if stretches := batch.first_stretches[-1]:
         kernel.collect[(stretches,)](
-            tables, first, b, b.bit_length(), levels, last, exact_tables, batch.chosen, taken, batch.candidates,
-            dim, PARTS=parts, PART=batch.part, num_warps=1 if parts <= 32 else 4,
+            tables, first, b, b.bit_length(), levels, last, exact_tables, batch.chosen, counters.taken,
+            batch.candidates, dim, PARTS=levels.shape[1], PART=batch.part, num_warps=1 if levels.shape[1] <= 32 else 4,
         )  # fmt: skip
-    launched = exact.launch(queries, batch.rescored, k, flags)
-    complete = torch.empty(b, dtype=torch.int32, device=device)
+    launched = exact.launch(queries, batch.rescored, k)
     kernel.judge[(b,)](
         turned, centres, *batch.bounds, asked.steps, asked.lost, unseen, launched.found.scores, launched.certain,
         complete, k, dim, COLUMNS=_power(dim), num_warps=1,
     )  # fmt: skip
-    return launched, complete
+    return launched
+
+
+def _finish(
+    questions: tuple[torch.Tensor, torch.Tensor],
+    batch: Plan,
+    k: int,
+    asked: _Asked,
+    levels: torch.Tensor,
+    counters: _Counters,
+    complete: torch.Tensor,
+) -> exact.Launched:
+    """The same in one launch."""
+    queries, turned = questions
+    (b, dim), device = queries.shape, queries.device
+    tables, first, _, exact_tables, centres = batch.table
+    _, counts, _, owners, masks = batch.rescored.rows
+    keys = torch.empty((b, batch.candidates, batch.part), dtype=torch.int64, device=device)
+    found = exact.Found(torch.empty((b, k), dtype=torch.int32, device=device), torch.empty((b, k), device=device))
+    launched = exact.Launched(found, batch.rescored.flags, keys)
+    programs = max(1, _FINISHING // b)
+    parts = max(np.diff(batch.first_stretches).tolist()) * levels.shape[1]
+    least, most = _SHARES
+    finishing.finish[(programs, b)](
+        batch.rescored.namespaces[0].pool, queries, turned, tables, first, levels, *counters.parts(), exact_tables,
+        owners, masks, centres, *batch.bounds, asked.steps, asked.lost, batch.chosen, counts, keys,
+        found.slots, found.scores, launched.broken, launched.certain, complete, batch.candidates, k, dim,
+        PARTS=levels.shape[1], PART=batch.part, SHARE=min(most, max(least, _power(-(-parts // programs)))),
+        BLOCK=_FINISH_BLOCK, BLOCKS=-(-dim // _FINISH_BLOCK), KEYS=_power(batch.candidates * batch.part),
+        COLUMNS=_power(dim), num_warps=_FINISH_WARPS, **_dependent(device),
+    )  # fmt: skip
+    return launched
+
+
+def _counters(b: int, device: torch.device) -> torch.Tensor:
+    """What a launch counts in, all zeros, see `_Counters`."""
+    return torch.zeros(b * (triton_kernel.LEVELS + 3), dtype=torch.int32, device=device)
+
+
+class _Counters:
+    """What the kernels of one launch count, int32 `[b, LEVELS]` and `[b]`.
+
+    Attributes:
+        histogram: parts of each level.
+        taken: parts that have a place among the candidates.
+        ended: programs that have ended.
+        floors: levels below are not counted.
+    """
+
+    def __init__(self, numbers: torch.Tensor, b: int) -> None:
+        """Parts of one tensor, all zeros at first, see `_counters`."""
+        size = b * triton_kernel.LEVELS
+        self.histogram = numbers[:size]
+        self.taken, self.ended, self.floors = numbers[size:].view(3, b)
+
+    def parts(self) -> tuple[torch.Tensor, ...]:
+        """In the order in which `finish` takes them."""
+        return self.histogram, self.taken, self.ended
+
+
+def _dependent(device: torch.device) -> dict[str, bool]:
+    """How a kernel is launched that may begin before those ahead of it have ended, see `wait_for_launch`."""
+    if _BEGINS_EARLY and _takes_early(device):
+        return {"DEPENDENT": True, "launch_pdl": True}
+    return {"DEPENDENT": False}
+
+
+@cache
+def _takes_early(device: torch.device) -> bool:
+    """Whether a device knows programmatic dependent launches: from Hopper on."""
+    return device.type == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device) >= (9, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +439,8 @@ def _scan(
             n_alone, n_alone.bit_length(), *out, floors, batch.candidates, broken,
             width // 16, ROWS=_TILES[tier], PIECES=width // 16,
             BLOCK=block, BLOCKS=-(-words // block), PTX=_takes_ptx(one.pool), num_warps=_WARPS,
-            maxnreg=_REGISTERS[tier], RAISED_EVERY=_RAISED_EVERY[tier], **sizes,
+            maxnreg=_REGISTERS[tier], RAISED_EVERY=_RAISED_EVERY[tier],
+            **_dependent(turned.device), **sizes,
         )  # fmt: skip
     block = min(_SHARED_BLOCK, max(_SMALLEST_BLOCK, _power(width)))
     for run in batch.shared:
@@ -388,7 +486,9 @@ def _planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tensor:
     if tier is not Tier.BIT1:
         return _whole_planes(turned, tier, asked).view(torch.int32)
     planes = torch.empty((n, triton_kernel.PLANES, words), dtype=torch.int32, device=turned.device)
-    kernel.prepare_bits[(n,)](turned, planes, *asked.parts(), dim, words, WORDS=_power(words), num_warps=1)
+    kernel.prepare_bits[(n,)](
+        turned, planes, *asked.parts(), dim, words, WORDS=_power(words), num_warps=1, **_dependent(turned.device)
+    )
     return planes
 
 
@@ -398,7 +498,16 @@ def _whole_planes(turned: torch.Tensor, tier: Tier, asked: _Asked) -> torch.Tens
     width, bits = code_bytes(tier, dim), BITS[tier]
     planes = torch.empty((n, 8 // bits, width), dtype=torch.int8, device=turned.device)
     kernel.prepare[(n,)](
-        turned, planes, *asked.parts(), dim, width, BITS=bits, WHOLE=_WHOLE, COLUMNS=_power(width), num_warps=1
+        turned,
+        planes,
+        *asked.parts(),
+        dim,
+        width,
+        BITS=bits,
+        WHOLE=_WHOLE,
+        COLUMNS=_power(width),
+        num_warps=1,
+        **_dependent(turned.device),
     )
     return planes
 

@@ -35,6 +35,20 @@ _ROUNDING = tl.constexpr(2e-5)
 
 
 @triton.jit
+def wait_for_launch(DEPENDENT: tl.constexpr):
+    """Waits for what was launched before, which may still run; lets what is launched behind begin as well.
+
+    A program reads nothing before that an earlier launch of the same search writes, and writes nothing.
+
+    Args:
+        DEPENDENT: whether the launch is one that begins early (programmatic dependent launch, from Hopper on).
+    """
+    if DEPENDENT:
+        tl.extra.cuda.gdc_launch_dependents()
+        tl.extra.cuda.gdc_wait()
+
+
+@triton.jit
 def prepare(
     turned,
     planes,
@@ -48,6 +62,7 @@ def prepare(
     BITS: tl.constexpr,
     WHOLE: tl.constexpr,
     COLUMNS: tl.constexpr,
+    DEPENDENT: tl.constexpr,
 ):
     """One query in whole numbers as `scan` wants it at 8 and 4 bits, and `scan_shared` at any.
 
@@ -64,7 +79,9 @@ def prepare(
         lost: float32 `[b]`, length of what rounding took of each.
         WHOLE: the largest whole number that p is rounded to.
         COLUMNS: a power of two, at least `width`.
+        DEPENDENT: see `wait_for_launch`.
     """
+    wait_for_launch(DEPENDENT)
     query = tl.program_id(0).to(tl.int64)
     plane = tl.arange(0, 8 // BITS)
     column = tl.arange(0, COLUMNS)
@@ -80,7 +97,9 @@ def prepare(
 
 
 @triton.jit
-def prepare_bits(turned, planes, longest, factors, shifts, steps, lost, dim, words, WORDS: tl.constexpr):
+def prepare_bits(
+    turned, planes, longest, factors, shifts, steps, lost, dim, words, WORDS: tl.constexpr, DEPENDENT: tl.constexpr
+):
     """As `prepare` for `scan` at one bit: p from -7 to 7, a plane for each of its four bits in two's complement.
 
     Bit j of word w belongs to dimension 32 w + j, as in a code of which four bytes are read at a time. (Gao and Long
@@ -89,7 +108,9 @@ def prepare_bits(turned, planes, longest, factors, shifts, steps, lost, dim, wor
     Args:
         planes: int32 `[b, PLANES, words]`.
         WORDS: a power of two, at least `words`.
+        DEPENDENT: see `wait_for_launch`.
     """
+    wait_for_launch(DEPENDENT)
     query = tl.program_id(0).to(tl.int64)
     word = tl.arange(0, WORDS)
     bit = tl.arange(0, 32)
@@ -263,6 +284,7 @@ def scan(
     BLOCKS: tl.constexpr,
     PTX: tl.constexpr,
     RAISED_EVERY: tl.constexpr,
+    DEPENDENT: tl.constexpr,
 ):
     """Estimate the rows of one stretch of one query's namespace.
 
@@ -288,6 +310,7 @@ def scan(
         PART: rows of a part: a power of two from 4 to 32.
         ROWS: rows that are looked at in one step, a multiple of 32 that divides those of a stretch.
         RAISED_EVERY: stretches of which the last one looks how far the floor can be raised; 0 if none does.
+        DEPENDENT: see `wait_for_launch`.
     """
     program = tl.program_id(0)
     query = exact.query_of(first_stretches, n_queries, halvings, program)
@@ -296,14 +319,15 @@ def scan(
     header = pool.to(tl.pointer_type(tl.int64)) + tl.load(record + 3) * 2
     owned = (tl.load(header) == tl.load(owners + query)) & (tl.load(header + 1) == tl.load(record + 4))
     rows = tl.load(record + 5).to(tl.int32)
-    if not owned:
-        tl.store(broken, 1)
-        rows = 0
     code_at = tl.load(record) * 16
     slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(record + 1) * 4
     scales = pool.to(tl.pointer_type(tl.float32)) + tl.load(record + 2) * 4
     mask_address = tl.load(masks + query)
     mask = mask_address.to(tl.pointer_type(tl.uint8))
+    wait_for_launch(DEPENDENT)  # all before was there when the search began
+    if not owned:
+        tl.store(broken, 1)
+        rows = 0
     factor = tl.load(factors + query)
     shift = tl.load(shifts + query)
     step = tl.load(steps + query)
@@ -448,16 +472,27 @@ def choose(histogram, last_levels, unseen, counts, wanted):
         counts: int64 `[b]`, parts that are looked at, at most `wanted`.
     """
     query = tl.program_id(0)
-    at = tl.arange(0, _LEVELS)
-    above = tl.cumsum(tl.load(histogram + query.to(tl.int64) * _LEVELS + (_LEVELS - 1 - at)), axis=0)
+    last, bound, count = last_level(histogram + query.to(tl.int64) * _LEVELS, wanted)
+    tl.store(last_levels + query, last)
+    tl.store(unseen + query, bound)
+    tl.store(counts + query, count.to(tl.int64))
+
+
+@triton.jit
+def last_level(counts, wanted):
+    """What `choose` reads off the histogram of one query: the last level, what is unseen, and how many parts."""
+    count = tl.load(counts + tl.arange(0, _LEVELS))
+    above = tl.sum(count, axis=0) - tl.cumsum(count, axis=0) + count  # parts on this level and on higher ones
     last = _LEVELS - tl.sum((above <= wanted).to(tl.int32), axis=0)
     fit = tl.max(tl.where(above <= wanted, above, 0), axis=0)
     best = _LEVELS - 1 - tl.sum((above == 0).to(tl.int32), axis=0)
     is_crowded = (fit == 0) & (best >= 0)
-    tl.store(last_levels + query, tl.where(is_crowded, best, last))
     bound = tl.where(last == 0, float("-inf"), last.to(tl.float32))
-    tl.store(unseen + query, tl.where(is_crowded, float("inf"), bound))
-    tl.store(counts + query, tl.where(is_crowded, wanted, fit).to(tl.int64))
+    return (
+        tl.where(is_crowded, best, last),
+        tl.where(is_crowded, float("inf"), bound),
+        tl.where(is_crowded, wanted, fit),
+    )
 
 
 @triton.jit
@@ -528,12 +563,20 @@ def judge(
         complete: int32 `[b]`.
     """
     query = tl.program_id(0).to(tl.int64)
+    worst = tl.load(scores + query * k + k - 1)
+    proved = is_safe(
+        query, worst, tl.load(unseen + query), turned, centres, longest, left_out, steps, lost, dim, COLUMNS
+    )
+    tl.store(complete + query, (proved & (tl.load(certain + query) != 0)).to(tl.int32))
+
+
+@triton.jit
+def is_safe(query, worst, unseen, turned, centres, longest, left_out, steps, lost, dim, COLUMNS: tl.constexpr):
+    """Whether the worst score of an answer is above all that was not looked at, see `judge`."""
     column = tl.arange(0, COLUMNS)
     asked = tl.load(turned + query * dim + column, column < dim, 0.0)
     centre = tl.load(tl.load(centres + query).to(tl.pointer_type(tl.float32)) + column, column < dim, 0.0)
-    estimate = (tl.load(unseen + query) / (_LEVELS // 2) - 1.0) / tl.load(steps + query)
+    estimate = (unseen / (_LEVELS // 2) - 1.0) / tl.load(steps + query)
     length = tl.sqrt(tl.sum(asked * asked, axis=0))
     slack = length * (tl.load(left_out + query) + _ROUNDING) + tl.load(lost + query) * tl.load(longest + query)
-    worst = tl.load(scores + query * k + k - 1)
-    is_safe = (tl.load(unseen + query) == float("-inf")) | (worst > tl.sum(asked * centre, axis=0) + estimate + slack)
-    tl.store(complete + query, (is_safe & (tl.load(certain + query) != 0)).to(tl.int32))
+    return (unseen == float("-inf")) | (worst > tl.sum(asked * centre, axis=0) + estimate + slack)

@@ -80,13 +80,14 @@ def code_bits(codes: frozenset[Kind] | frozenset[State]) -> int:
     return sum(1 << int(code) for code in codes) or _EVERYTHING
 
 
-def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.uint8]) -> int:
+def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.uint8], first_page: int = 0) -> int:
     """Evaluate a filter over the rows of a segment.
 
     Args:
         segment: what to scan.
         wanted: the filter, from `plan`.
-        out: uint8 `[n_slots]`, filled with 1 for the rows that match and 0 for the others.
+        out: uint8 `[n]`, filled with 1 for the rows that match and 0 for the others.
+        first_page: the attribute page that the first of the n rows is the first of.
 
     Returns:
         How many rows match.
@@ -94,10 +95,16 @@ def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.ui
     Raises:
         PageOwnershipError: a page does not belong to this segment.
     """
-    if out.shape != (segment.n_slots,) or out.dtype != np.uint8:
-        raise ValueError(f"out must be uint8 [{segment.n_slots}]")
+    entries = segment.attributes.entries
+    n_rows = segment.n_slots
+    if first_page:
+        entries = entries[first_page:].copy()
+        n_rows -= int(entries[0, 1])
+        entries[:, 1] -= entries[0, 1]
+    if out.shape != (n_rows,) or out.dtype != np.uint8:
+        raise ValueError(f"out must be uint8 [{n_rows}]")
     matches: int = kernel.filter_pages(
-        segment.attributes.entries,
+        entries,
         segment.attributes.owner,
         _PREFIXES,
         segment.epoch,
@@ -111,7 +118,7 @@ def filter_scan(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.ui
     )
     for hashes, groups, needed in wanted.pair_passes if matches > 0 else ():
         matches = kernel.filter_pairs(
-            segment.attributes.entries,
+            entries,
             segment.attributes.owner,
             _PAIR_PREFIXES,
             segment.pairs.entries,

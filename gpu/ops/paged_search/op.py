@@ -324,6 +324,29 @@ def answer(launched: Launched, batch: Plan) -> Found:
     return Found(found.slots[back], found.scores[back])
 
 
+def searched(queries: torch.Tensor, batch: Plan, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The same as `paged_search`, slots and scores on the host.
+
+    One copy brings the answer and what says whether it is one.
+    """
+    check(queries, batch, k)
+    launched = launch(queries, batch, k)
+    found = launched.found
+    together = torch.cat([launched.flags, found.slots.flatten(), found.scores.view(torch.int32).flatten()]).cpu()
+    n_flags = launched.flags.shape[0]
+    flags = together[:n_flags].tolist()
+    if flags[0] or not all(flags[1:]):
+        found = settle(launched, batch)
+        slots, scores = found.slots.cpu().numpy(), found.scores.cpu().numpy()
+    else:
+        numbers = together[n_flags:].numpy().reshape(2, *found.slots.shape)
+        slots, scores = numbers[0], numbers[1].view(np.float32)
+    if batch.order is not None:
+        back = np.argsort(batch.order.cpu().numpy())
+        slots, scores = slots[back], scores[back]
+    return slots.astype(np.int64), scores
+
+
 def settle(launched: Launched, batch: Plan) -> Found:
     """The answer, in the plan's order; waits for the device. The rows of queries that are not certain are sorted.
 

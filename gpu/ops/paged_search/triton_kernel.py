@@ -53,7 +53,7 @@ def _records_of(table, group, n_records, row, PART: tl.constexpr):
 
 
 @triton.jit
-def _key(score, index):
+def key_of(score, index):
     """A number that orders by score, then by index, the lower one first: int64, of float32 and int32 >= 0."""
     bits = score.to(tl.int32, bitcast=True)
     ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)
@@ -61,7 +61,7 @@ def _key(score, index):
 
 
 @triton.jit
-def _score(key):
+def score_of(key):
     """The score of a key."""
     ordered = (key >> 32).to(tl.int32)
     bits = ordered ^ ((ordered >> 31) & 0x7FFFFFFF)
@@ -69,7 +69,7 @@ def _score(key):
 
 
 @triton.jit
-def _index(key):
+def index_of(key):
     """The index of a key."""
     return 0x7FFFFFFF - (key & 0xFFFFFFFF).to(tl.int32)
 
@@ -93,10 +93,10 @@ def _best_of(keys, picked, WIDTH: tl.constexpr):
     chosen = tl.full([WIDTH], -1, tl.int32)
     for i in range(WIDTH):
         top = tl.max(keys)
-        chosen = tl.where((picked == i) & (top != _LEAST), _index(top), chosen)
+        chosen = tl.where((picked == i) & (top != _LEAST), index_of(top), chosen)
         keys = tl.where(keys == top, _LEAST, keys)
     rest = tl.max(keys)
-    return chosen, tl.where(rest == _LEAST, float("-inf"), _score(rest))
+    return chosen, tl.where(rest == _LEAST, float("-inf"), score_of(rest))
 
 
 @triton.jit(do_not_specialize=["n_queries", "steps", "per_chunk"])
@@ -364,14 +364,14 @@ def select(
 
     at = tl.arange(0, CHUNKS)
     best = tl.load(chunk_best + first + at, at < n_chunks, float("-inf"))
-    chunks, left = _best_of(tl.where(best > float("-inf"), _key(best, at), _LEAST), picked, WIDTH)
+    chunks, left = _best_of(tl.where(best > float("-inf"), key_of(best, at), _LEAST), picked, WIDTH)
 
     inner = tl.arange(0, GROUPS)
     is_group = (chunks[:, None] >= 0) & (inner < per_chunk)[None, :]
     is_group = is_group & (chunks[:, None] * per_chunk + inner[None, :] < groups)
     place = chunks[:, None] * GROUPS + inner[None, :]
     best = tl.load(group_best + first * GROUPS + place, is_group, float("-inf"))
-    chosen, beside = _best_of(tl.where(best > float("-inf"), _key(best, place), _LEAST), picked, WIDTH)
+    chosen, beside = _best_of(tl.where(best > float("-inf"), key_of(best, place), _LEAST), picked, WIDTH)
     left = tl.maximum(left, beside)
 
     row = tl.arange(0, _GROUP)
@@ -387,15 +387,15 @@ def select(
         record = group.to(tl.int64)[:, None] * (_GROUP // PART) + (row // PART)[None, :]
         at = tl.load(table + record * _RECORD + 1, found, 0) * 4 + (row % PART)[None, :]
         slot = tl.load(pool.to(tl.pointer_type(tl.int32)) + at, found, -1)
-    row_keys = tl.where(found & (slot >= 0), _key(score, slot), _LEAST)
+    row_keys = tl.where(found & (slot >= 0), key_of(score, slot), _LEAST)
     worst = float("inf")
     for i in range(k):
         top = tl.max(row_keys)
         is_there = top != _LEAST
-        worst = tl.where(is_there, _score(top), float("-inf"))
-        tl.store(out_slots + query * k + i, tl.where(is_there, _index(top), -1))
+        worst = tl.where(is_there, score_of(top), float("-inf"))
+        tl.store(out_slots + query * k + i, tl.where(is_there, index_of(top), -1))
         tl.store(out_scores + query * k + i, worst)
-        row_keys = tl.where(slot == _index(top), _LEAST, row_keys)  # other vectors of the same memory
+        row_keys = tl.where(slot == index_of(top), _LEAST, row_keys)  # other vectors of the same memory
     tl.store(certain + query, ((left == float("-inf")) | (worst > left)).to(tl.int32))
 
 

@@ -8,14 +8,14 @@ import torch
 from gpu.bench.appends import batched, single
 from gpu.bench.namespaces import filled
 from gpu.bench.residency import returned, spread
-from tests.fixtures.plain_paged_search import plain_paged_search
+from tests.fixtures.plain_paged_search import plain_searched
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_a_single_append_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     if DEVICE.type == "cpu":
-        monkeypatch.setattr("gpu.device.copies.paged_search", plain_paged_search)
+        monkeypatch.setattr("gpu.device.copies.searched", plain_searched)
     line = single(DEVICE, 200, 16, appends=40)
     assert line.ms > 0
     assert set(line.more) == {"aim_ms", "p99_ms"}
@@ -36,6 +36,6 @@ def test_a_namespace_comes_back() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_huge_one_is_searched_in_parts(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if DEVICE.type == "cpu":
-        monkeypatch.setattr("gpu.device.copies.paged_search", plain_paged_search)
+        monkeypatch.setattr("gpu.device.copies.searched", plain_searched)
     line = spread([DEVICE] * count, filled(3_000, 16, seed=1), bytes_per_ms=1e9)
     assert line.ms > 0

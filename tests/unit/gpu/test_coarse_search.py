@@ -180,8 +180,9 @@ def chosen_parts(batch: Plan, at: int, one: Rows) -> list[int]:
     return [wanted[record[0]][0] for record in found]
 
 
-@pytest.mark.parametrize("tier", [Tier.INT8, Tier.BIT1])
-def test_it_equals_the_reference(tier: Tier) -> None:
+@pytest.mark.parametrize(("tier", "few"), [(Tier.INT8, 2048), (Tier.INT8, 0), (Tier.BIT1, 0)])
+def test_it_equals_the_reference(tier: Tier, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(op, "_FEW_ROWS", few)
     rng = np.random.default_rng(1)
     memory = pool()
     some, few, none = (Rows(memory, rng, n, tier) for n in (40, 6, 0))
@@ -284,7 +285,9 @@ def test_what_is_proved_to_be_all_is_all(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not coarse_search(query, batch, 9).complete.any(), "two groups cannot be proved to hold the best nine"
 
 
-def test_where_one_level_is_crowded_some_of_it_are_taken() -> None:
+@pytest.mark.parametrize("few", [2048, 0])
+def test_where_one_level_is_crowded_some_of_it_are_taken(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(op, "_FEW_ROWS", few)
     rng = np.random.default_rng(5)
     memory = pool()
     rows = Rows(memory, rng, 100, Tier.BIT1, max_views=1)
@@ -366,6 +369,23 @@ def test_the_rule_asks_for_more_where_there_is_more_to_confuse() -> None:
         assert asked[0] >= 10
     wanted = [candidates_of(tier, 10, 312_500) for tier in CODED]
     assert wanted == sorted(wanted)
+
+
+def test_one_launch_finishes_what_another_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(op, "_FINISHING", 5)
+    monkeypatch.setattr(op, "_SHARES", (64, 64))  # so that small namespaces take several programs and steps
+    rng, memory = np.random.default_rng(14), pool()
+    rows = [Rows(memory, rng, n, Tier.INT8) for n in (60, 3)]
+    batch = planned(rows, 4, candidates=3, part=8)
+    assert batch.counters is not None
+    monkeypatch.setattr(op, "_FEW_ROWS", 0)
+    by_five = planned(rows, 4, candidates=3, part=8)
+    for _ in range(2):
+        queries = queries_of(rng, 2)
+        found, wanted = coarse_search(queries, batch, 4), coarse_search(queries, by_five, 4)
+        assert found.slots.tolist() == wanted.slots.tolist()
+        assert found.complete.tolist() == wanted.complete.tolist()
+        assert not batch.counters.any()
 
 
 def test_one_part_is_the_one_that_the_reference_takes() -> None:

@@ -160,7 +160,7 @@ def test_many_devices_and_a_namespace_in_parts(monkeypatch: pytest.MonkeyPatch) 
     if not torch.cuda.is_available():  # the interpreter of kernels is for one thread
         lock = threading.Lock()
         monkeypatch.setattr(channel_pass, "channel_pass", locked(lock, channel_pass.channel_pass))
-        monkeypatch.setattr(copies, "paged_search", locked(lock, copies.paged_search))
+        monkeypatch.setattr(copies, "searched", locked(lock, copies.searched))
     banks = [bank_of(seed, 20) for seed in (10, 11)]
     huge = NamespaceBank(PagePool(), DIM)
     for at in range(0, 600, 60):

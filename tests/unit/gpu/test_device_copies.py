@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import gpu.device.masks
 from gpu.bank.errors import DimensionError, PageOwnershipError
@@ -12,7 +13,9 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import State
+from gpu.bank.segment import SegmentSnapshot
 from gpu.device.bank import DeviceBank
+from gpu.device.kept_plan import KeptPlan
 from gpu.device.masks import DeviceMasks
 from gpu.device.mirror import DeviceRows
 from gpu.device.names import names_of
@@ -21,8 +24,9 @@ from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from gpu.device.query import Query
 from gpu.device.segment_copy import SegmentCopy
 from gpu.device.staging import Staging
+from gpu.ops.filter_scan.op import FilterPlan
 from tests.fixtures.bank_records import memory_id, random_batch
-from tests.fixtures.plain_paged_search import plain_paged_search
+from tests.fixtures.plain_paged_search import plain_searched
 
 HAS_DEVICE = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if HAS_DEVICE else "cpu")
@@ -33,7 +37,7 @@ EVERYTHING = ScanFilter(states=frozenset(State))
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     if not HAS_DEVICE:
-        monkeypatch.setattr("gpu.device.copies.paged_search", plain_paged_search)
+        monkeypatch.setattr("gpu.device.copies.searched", plain_searched)
 
 
 def bank_of(rng: np.random.Generator, n: int) -> NamespaceBank:
@@ -220,9 +224,9 @@ def test_a_mask_costs_a_look_at_new_rows_alone(monkeypatch: pytest.MonkeyPatch) 
     masks, looked = DeviceMasks(DEVICE), []
     through = gpu.device.masks.filter_scan
 
-    def counted(segment: object, *rest: object) -> int:
-        looked.append(segment.n_slots)  # type: ignore[attr-defined]
-        return through(segment, *rest)  # type: ignore[arg-type]
+    def counted(segment: SegmentSnapshot, wanted: FilterPlan, out: NDArray[np.uint8], first_page: int) -> int:
+        looked.append(out.size)
+        return through(segment, wanted, out, first_page)
 
     monkeypatch.setattr(gpu.device.masks, "filter_scan", counted)
     scan = ScanFilter(now_us=-1)
@@ -239,6 +243,29 @@ def test_a_mask_costs_a_look_at_new_rows_alone(monkeypatch: pytest.MonkeyPatch) 
         with bank.view_of(seen, scan) as view:
             assert again is not None
             np.testing.assert_array_equal(again[: view.n_slots].cpu().numpy(), view.mask())
+
+
+def test_a_plan_is_kept_while_rows_and_masks_lie_where_they_were() -> None:
+    rng = np.random.default_rng(13)
+    bank = bank_of(rng, 40)
+    rows, _ = _copied(bank)
+    kept = KeptPlan()
+    first = kept.plan([rows.rows], [None])
+    bank.put(random_batch(rng, [9000], dim=DIM, max_views=1))
+    with bank.pinned() as seen:
+        rows.follow(seen.current_rows)
+        assert kept.plan([rows.rows], [None]) is first, "a row within the last group changes no plan"
+    mask = torch.ones(100, dtype=torch.uint8, device=DEVICE)
+    masked = kept.plan([rows.rows], [mask])
+    assert masked.masks == (mask,)
+    assert kept.plan([rows.rows] * 2, [mask, None]).masks == (mask, None)
+    bank.put(random_batch(rng, list(range(9001, 9080)), dim=DIM, max_views=1))
+    with bank.pinned() as seen:
+        rows.follow(seen.current_rows)
+    more = kept.plan([rows.rows], [mask])
+    assert more.rows[1, 0] == rows.rows.records.shape[0] > masked.rows[1, 0]
+    kept.forget()
+    assert kept.plan([rows.rows], [mask]) is not more
 
 
 def test_no_mask_where_every_living_row_counts() -> None:

@@ -22,7 +22,7 @@ from gpu.device.pool import DevicePool
 from gpu.device.query import Query
 from gpu.device.spread import parts_of
 from tests.fixtures.bank_records import memory_id, random_batch, with_vectors
-from tests.fixtures.plain_paged_search import plain_paged_search
+from tests.fixtures.plain_paged_search import plain_searched
 
 HAS_DEVICE = torch.cuda.is_available()
 N_DEVICES = torch.cuda.device_count()
@@ -44,7 +44,7 @@ FILTERS = (
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a device the reference stands in for the kernels, which have tests of their own."""
     if not HAS_DEVICE:
-        monkeypatch.setattr(gpu.device.copies, "paged_search", plain_paged_search)
+        monkeypatch.setattr(gpu.device.copies, "searched", plain_searched)
 
 
 def pool(size: int, number: int = 0) -> DevicePool:
