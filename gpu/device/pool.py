@@ -47,12 +47,13 @@ class DevicePool:
             torch.OutOfMemoryError: there is not so much.
         """
         size = size // _ALIGN * _ALIGN
-        self.device = device
         if in_host_memory:
             self.bytes = torch.zeros(size, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
         else:
             self.bytes = torch.zeros(size, dtype=torch.uint8, device=device)
-        self._staging = Staging(device)
+        # With its number, also where the caller left that out: whether two tensors lie on one device is asked by it.
+        self.device = torch.empty(0, device=device).device
+        self._staging = Staging(self.device)
         self._lock = threading.Lock()
         self._free: list[tuple[int, int]] = [(0, size)]  # (start, end), ascending, never touching each other
 

@@ -28,7 +28,7 @@ _TILES = {Tier.INT8: 128, Tier.INT4: 64, Tier.BIT1: 256}
 """Rows that a program has in its registers at a time. At one bit a row is whole in one thread."""
 _RAISED_EVERY = {Tier.INT8: 0, Tier.INT4: 0, Tier.BIT1: 64}
 """Stretches after which a scan looks which levels need not be counted any more; 0 where parts are few."""
-_REGISTERS = {Tier.INT8: None, Tier.INT4: None, Tier.BIT1: 80}
+_REGISTERS = {Tier.INT8: 168, Tier.INT4: None, Tier.BIT1: 80}
 """Of a thread, at most; None where the compiler finds how many by itself."""
 _LEAST_WORDS, _MOST_WORDS, _WARPS = 16, 32, 4
 """Words of a row that neighbouring threads read at a time: 64 bytes at the least, 128 if that divides the row."""

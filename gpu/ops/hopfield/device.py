@@ -15,7 +15,7 @@ kernel: Any = triton_kernel  # a launch takes more than the function's own argum
 MOST_DIM = 2048
 """A pattern lies in the registers as a whole."""
 _CHUNKS, _BLOCK = 64, 64
-_ROWS, _REGISTERS = 16, 128
+_ROWS, _REGISTERS = 32, 128
 """Patterns that a program looks at at a time, and the registers of a thread: see README.md."""
 _WIDTH_OF_A_WARP = 96
 

@@ -101,17 +101,19 @@ def test_one_memory_never_vanishes_while_it_is_replaced() -> None:
     first = replace(random_batch(np.random.default_rng(0), [1], dim=DIM), states=np.zeros(1, np.uint8))
     namespace.put(first)
     counts = set()
+    versions: list[int] = []
     done = threading.Event()
 
     def write(turn: int) -> None:
+        versions.append(turn)
         namespace.put(replace(first, versions=np.array([turn + 1], np.int32), recorded_from_us=np.array([turn])))
 
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(until, done, write)
         end = time.monotonic() + SECONDS / 2
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(versions) < 3:
             with namespace.view(ScanFilter()) as view:
                 counts.add((view.eligible, view.n_documents))
         done.set()
-        assert writer.result() > 3
+        writer.result()
     assert counts == {(1, 1)}

@@ -91,9 +91,7 @@ def check_codes(found: dict[str, NDArray[Any]], wanted: Codes, rows: NDArray[np.
     assert same.mean() > 0.95
     np.testing.assert_allclose(found["scale"][same], wanted.scales[same], rtol=1e-5)
     np.testing.assert_allclose(found["error"][same], wanted.errors[same], rtol=1e-3, atol=1e-9)
-    # A coordinate on a border may send the search for a step another way, to another of its optima: as good on average.
-    np.testing.assert_allclose(found["error"].sum(), wanted.errors.sum(), rtol=0.01, atol=1e-9)
-    assert (found["error"] <= 2 * wanted.errors + 1e-9).all()
+    np.testing.assert_allclose(found["error"], wanted.errors, rtol=0.01, atol=1e-9)
     decoded = decode(Codes(wanted.tier, wanted.dim, own.view(wanted.values.dtype), found["scale"], found["error"]))
     np.testing.assert_allclose(np.square(decoded - rows).sum(axis=1), found["error"], rtol=1e-3, atol=1e-9)
 
