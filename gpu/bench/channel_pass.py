@@ -112,7 +112,8 @@ def read_bytes(question: Question, attributes: Sequence[PagedAttributes]) -> flo
     for part, names in _COLUMNS_OF.items():
         if getattr(question, part) is not None:
             columns += names
-    asked = len(pack(question).ids) * 2 * _SECTOR
+    packed = pack(question)
+    asked = (2 * len(packed.ids) - packed.n_grouped) * 2 * _SECTOR  # terms are looked for in two places
     total = 0.0
     for of in attributes:
         widths = column_bytes(of)

@@ -13,7 +13,7 @@ class Field(IntEnum):
     Attributes:
         RECORDS: address of the records of its namespace.
         N_GROUPS: how many there are.
-        FIRST_CHUNK: the first program that works for it; ascending, also given for the query behind the last.
+        FIRST_CHUNK: the first program that works for it.
         OWNER: who must own the pages.
         MASK_IN: address of a mask to obey, uint8 by slot, or 0.
         MASK_OUT: address of a mask to write, or 0.

@@ -1,4 +1,4 @@
-"""How the attributes of 32 memories lie on a device: one group, read by one warp.
+"""How the attributes of 32 memories lie on a device: one group, of which a warp reads a row a lane.
 
 A group is one piece of memory in units of 16 bytes:
 

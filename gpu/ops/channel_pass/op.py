@@ -20,10 +20,10 @@ from gpu.ops.paged_search.op import GROUP, Found, PagedRows
 from gpu.ops.streams import Beside
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
-_PROGRAMS = 8192
-"""One warp each: so many keep a large device busy to the end."""
+_PROGRAMS = 4096
+"""One warp each: so many keep a large device busy to the end; with more, a chunk has fewer groups to look into."""
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
-_REGISTERS = 128
+_REGISTERS = 96
 """Of a thread, at most: more programs wait at the same time."""
 
 
@@ -68,7 +68,7 @@ class Plan:
         list_chunks, most_chunks: the chunks of all lists, and the most of one.
         groups: groups of a chunk.
         eligible: uint8, the slots of one query after the other: what the pass lets through.
-        eligible_at: int64 `[n_queries]`, a part of `table`: where those of each query begin.
+        eligible_at: int64 `[n_queries]`, a part of `table`: where those of each query begin; 0 without vectors.
         rows: vectors of each query's namespace.
         masks: held as long as the plan.
     """
@@ -157,26 +157,27 @@ def plan(
     lists = tuple((query, which) for query, one in enumerate(questions) for which in one.listed)
     of_list = np.array([query for query, _ in lists], np.int64)
     list_starts = _starts(chunks[of_list])
-    fields = np.zeros((FIELDS, n + 1), np.int64)
-    fields[Field.RECORDS, :n] = [of.address for of in attributes]
-    fields[Field.N_GROUPS, :n] = n_groups
-    fields[Field.FIRST_CHUNK] = _starts(chunks)
-    fields[Field.OWNER, :n] = [of.owner for of in attributes]
-    fields[Field.MASK_IN, :n] = [0 if mask is None else mask.data_ptr() for mask in of_query]
-    fields[Field.MASK_OUT, :n] = 0 if rows is None else eligible.data_ptr() + first_slots[:-1]
-    fields[Field.STARTS : Field.STARTS + N_LISTS, :n] = -1
-    fields[Field.STARTS + np.array([which for _, which in lists], np.int64), of_list] = list_starts[:-1]
+    fields = np.zeros((n, FIELDS), np.int64)
+    fields[:, Field.RECORDS] = [of.address for of in attributes]
+    fields[:, Field.N_GROUPS] = n_groups
+    fields[:, Field.FIRST_CHUNK] = _starts(chunks)[:-1]
+    fields[:, Field.OWNER] = [of.owner for of in attributes]
+    fields[:, Field.MASK_IN] = [0 if mask is None else mask.data_ptr() for mask in of_query]
+    fields[:, Field.MASK_OUT] = 0 if rows is None else eligible.data_ptr() + first_slots[:-1]
+    fields[:, Field.STARTS : Field.STARTS + N_LISTS] = -1
+    fields[of_list, Field.STARTS + np.array([which for _, which in lists], np.int64)] = list_starts[:-1]
     as_queries = np.zeros((3, (len(lists) + 2) // 2 * 2), np.int64)  # of even length: every part starts at 16 bytes
-    as_queries[:2, : len(lists)] = fields[Field.RECORDS, of_list], n_groups[of_list]
+    as_queries[:2, : len(lists)] = fields[of_list, Field.RECORDS], n_groups[of_list]
     as_queries[2, : len(lists) + 1] = list_starts
+    masks_out = np.zeros((n + 1) // 2 * 2, np.int64)
+    masks_out[:n] = fields[:, Field.MASK_OUT]
     programs = np.zeros(int(chunks.sum()) // 2 * 2 + 2, np.int64)
     programs[: chunks.sum()] = np.repeat(np.arange(n), chunks)
-    table = _table(fields, as_queries, programs, questions, pool.device)
-    at_masks, at_programs = Field.MASK_OUT * (n + 1), fields.size + as_queries.size
+    table = _table(fields, (as_queries, masks_out, programs), questions, pool.device)
+    at = _starts(np.array([fields.size, as_queries.size, masks_out.size, programs.size], np.int64)).tolist()
     return Plan(
-        table, table[fields.size : at_programs].view(as_queries.shape),
-        table[at_programs : at_programs + programs.size], pool, n, int(chunks.sum()),
-        lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, table[at_masks : at_masks + n],
+        table, table[at[1] : at[2]].view(as_queries.shape), table[at[3] : at[4]], pool, n, int(chunks.sum()),
+        lists, int(list_starts[-1]), int(chunks.max()), groups, eligible, table[at[2] : at[2] + n],
         None if rows is None else paged.plan(rows), of_query,
     )  # fmt: skip
 
@@ -187,38 +188,27 @@ def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _table(
-    fields: NDArray[np.int64],
-    as_queries: NDArray[np.int64],
-    programs: NDArray[np.int64],
-    questions: Sequence[Packed],
-    device: torch.device,
+    fields: NDArray[np.int64], parts: Sequence[NDArray[np.int64]], questions: Sequence[Packed], device: torch.device
 ) -> torch.Tensor:
-    """All of it, ids and spans in one piece on the device; writes to the fields what the questions say."""
-    n = len(questions)
-    ids = np.array([len(one.ids) for one in questions], np.int64)
-    spans = np.array([len(one.spans) for one in questions], np.int64)
-    n_ids, n_spans = int(ids.sum()), int(spans.sum())
-    at_programs = fields.size + as_queries.size
-    at_ids = at_programs + programs.size
-    at_spans = at_ids + n_ids * ID_NUMBERS
-    fields[Field.IDS, :n] = at_ids + _starts(ids * ID_NUMBERS)[:-1]
-    fields[Field.N_GROUPED, :n] = [one.n_grouped for one in questions]
-    fields[Field.N_IDS, :n] = ids
-    fields[Field.SPANS, :n] = at_spans + _starts(spans * SPAN_NUMBERS)[:-1]
-    fields[Field.N_SPANS, :n] = spans
-    fields[Field.KINDS :, :n] = np.array([one.own for one in questions], np.int64).T
-    table = np.empty(at_spans + n_spans * SPAN_NUMBERS, np.int64)
-    table[: fields.size] = fields.ravel()
-    table[fields.size : at_programs] = as_queries.ravel()
-    table[at_programs:at_ids] = programs
-    asked = table[at_ids:at_spans].reshape(-1, ID_NUMBERS)
-    asked[:, 0] = np.array([i for one in questions for i in one.ids], np.uint64).view(np.int64)
-    asked[:, 1] = [role for one in questions for role in one.roles]
-    asked[:, 2] = [worth for one in questions for worth in one.worths]
-    if n_spans:
-        wanted = table[at_spans:].reshape(-1, SPAN_NUMBERS)
-        wanted[:, :2] = np.concatenate([one.spans for one in questions])
-        wanted[:, 2] = (1.0 / decay_widths(wanted)).astype(np.float32).view(np.int32)
+    """All of it, ids and spans behind the parts, in one piece on the device; writes to the fields what is asked."""
+    n_ids = np.array([len(one.ids) for one in questions], np.int64)
+    n_spans = np.array([len(one.spans) for one in questions], np.int64)
+    at_ids = fields.size + sum(part.size for part in parts)
+    at_spans = at_ids + int(n_ids.sum()) * ID_NUMBERS
+    fields[:, Field.IDS] = at_ids + _starts(n_ids * ID_NUMBERS)[:-1]
+    fields[:, Field.N_GROUPED] = [one.n_grouped for one in questions]
+    fields[:, Field.N_IDS] = n_ids
+    fields[:, Field.SPANS] = at_spans + _starts(n_spans * SPAN_NUMBERS)[:-1]
+    fields[:, Field.N_SPANS] = n_spans
+    fields[:, Field.KINDS :] = [one.own for one in questions]
+    ids = np.empty((int(n_ids.sum()), ID_NUMBERS), np.int64)
+    ids[:, 0] = np.array([i for one in questions for i in one.ids], np.uint64).view(np.int64)
+    ids[:, 1] = [role for one in questions for role in one.roles]
+    ids[:, 2] = [worth for one in questions for worth in one.worths]
+    spans = np.empty((int(n_spans.sum()), SPAN_NUMBERS), np.int64)
+    spans[:, :2] = np.concatenate([one.spans for one in questions])
+    spans[:, 2] = (1.0 / decay_widths(spans)).astype(np.float32).view(np.int32)
+    table = np.concatenate([part.ravel() for part in (fields, *parts, ids, spans)])
     sent = torch.from_numpy(table)
     return sent.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else sent
 
@@ -291,7 +281,7 @@ def _room(batch: Plan, k: int) -> _Room:
 def _scan(batch: Plan, out: _Room) -> None:
     if batch.n_chunks:
         kernel.scan[(batch.n_chunks,)](
-            batch.pool, batch.table, batch.programs, batch.n_queries, *out.scored, out.broken,
+            batch.pool, batch.table, batch.programs, *out.scored, out.broken,
             GROUPS=batch.groups, num_warps=1, maxnreg=_REGISTERS,
         )  # fmt: skip
 

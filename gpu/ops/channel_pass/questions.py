@@ -38,11 +38,11 @@ ID_NUMBERS = 3
 """Numbers of an asked id: the id, its arena with the two flags, what its group is worth (float32 bits)."""
 SPAN_NUMBERS = 3
 """Numbers of an asked span: start, end, and the inverse of the width over which a miss decays (float32 bits)."""
-LAST, FORBIDDEN, SHORT = 1 << 8, 1 << 9, 1 << 10
-"""Flags of an asked id: the last of its group; a pair that a row must not carry; a term that is looked for among those
-that rows hold once."""
+LAST, FORBIDDEN = 1 << 8, 1 << 9
+"""Flags of an asked id: the last of its group; a pair that a row must not carry."""
 _COLUMN_AT = {name: column for column, name in enumerate((*TIMES, *NUMBERS))}
 """Columns that a filter may bound."""
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _NO_SPANS = np.empty((0, 2), np.int64)
 _as_bits, _as_float = struct.Struct("<i"), struct.Struct("<f")
 
@@ -116,8 +116,7 @@ class Packed:
     Attributes:
         listed: see `Question.listed`.
         own: the fields of a query from `Field.KINDS` on.
-        ids: the asked ids, those that come in groups first, then terms, each of these twice: for what holds it once,
-            and for what holds it more often.
+        ids: the asked ids: pairs, entities and places, which come in groups, then terms.
         roles: of each its arena and flags.
         worths: what its group is worth, bits of float32.
         n_grouped: how many of them are no terms.
@@ -143,18 +142,17 @@ def pack(question: Question) -> Packed:
         raise ValueError("closed versions are not on a device")
     check(question)
     asked = _Asked([], [], [])
-    asked.add_groups(int(Held.ENTITIES), question.entities)
-    asked.add_groups(int(Held.PLACES), question.places)
     for group in question.scan.any_pairs:
         asked.add(group, int(Held.PAIRS), LAST, 0)
     for pair in question.scan.no_pairs:
         asked.add((pair,), int(Held.PAIRS), LAST | FORBIDDEN, 0)
+    asked.add_groups(int(Held.ENTITIES), question.entities)
+    asked.add_groups(int(Held.PLACES), question.places)
     n_grouped = len(asked.ids)
     if (terms := question.terms) is not None:
-        ids, worths = terms.ids.tolist(), _bits_of(terms.weights)
-        asked.ids.extend(ids + ids)
-        asked.roles.extend([int(Held.TERMS) | SHORT] * len(ids) + [int(Held.TERMS)] * len(ids))
-        asked.worths.extend(worths + worths)
+        asked.ids.extend(terms.ids.tolist())
+        asked.roles.extend([int(Held.TERMS)] * len(terms.ids))
+        asked.worths.extend(_bits_of(terms.weights))
     spans = _NO_SPANS if question.spans is None else question.spans
     return Packed(question.listed, _own(question), asked.ids, asked.roles, asked.worths, n_grouped, spans)
 
@@ -219,14 +217,18 @@ def _own(question: Question) -> list[int]:
 
 
 def _bounds(scan: ScanFilter) -> tuple[int, list[int], list[int]]:
-    """Bits of the columns that a filter bounds, and the bounds of all: int64, or bits of float32."""
+    """Bits of the columns that a filter bounds, and the bounds of all: int64, or bits of float32.
+
+    Any time is between those of a time that it does not bound.
+    """
     found: dict[int, tuple[float, float]] = {}
     times, numbers = bounds(scan)
     for name, low, high in (*times, *numbers):
         column = _COLUMN_AT[name]
         lowest, highest = found.get(column, (low, high))
         found[column] = max(low, lowest), min(high, highest)
-    lows, highs = [0] * len(_COLUMN_AT), [0] * len(_COLUMN_AT)
+    n_times, n_numbers = len(TIMES), len(NUMBERS)
+    lows, highs = [_LEAST] * n_times + [0] * n_numbers, [_MOST] * n_times + [0] * n_numbers
     used = 0
     for column, (low, high) in found.items():
         used |= 1 << column

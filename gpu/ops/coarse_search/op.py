@@ -14,13 +14,13 @@ import torch
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import BITS, Tier, code_bytes
-from gpu.ops.coarse_search import finish_triton_kernel, triton_kernel
+from gpu.ops.coarse_search import triton_finish, triton_kernel
 from gpu.ops.paged_search import op as exact
 from gpu.ops.paged_search.op import GROUP, PagedRows, Run
 from gpu.tiers.device_codecs import turning
 
 kernel: Any = triton_kernel  # a launch takes more than the function's own arguments
-finishing: Any = finish_triton_kernel
+finishing: Any = triton_finish
 RECORD = triton_kernel.RECORD
 STRETCHES = {Tier.INT8: 512, Tier.INT4: 512, Tier.BIT1: 1024}
 """Rows of a stretch, which one program scans: about enough bytes for the memory to be busy, few enough to even out."""
