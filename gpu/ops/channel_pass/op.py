@@ -23,7 +23,7 @@ kernel: Any = triton_kernel  # a launch takes more than the function's own argum
 _PROGRAMS = 4096
 """One warp each: so many keep a large device busy to the end; with more, a chunk has fewer groups to look into."""
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
-_REGISTERS = 96
+_REGISTERS = 80
 """Of a thread, at most: more programs wait at the same time."""
 
 
@@ -245,24 +245,19 @@ def channel_pass(queries: torch.Tensor | None, batch: Plan, k: int) -> Lists:
 def launch(queries: torch.Tensor | None, batch: Plan, k: int) -> Launched:
     """The launches alone: nothing waits for the device, so that they can be captured into a graph.
 
-    The scan of attributes waits for memory to answer, that of vectors for its bandwidth: on a device they run side by
-    side, on two streams, and what is eligible is taken into account once both are done.
+    The scan of attributes comes first and writes what is eligible, which is the mask of the scan of vectors. The lists
+    are chosen beside that.
     """
     out = _room(batch, k)
+    _scan(batch, out)
     if queries is None or batch.rows is None:
-        _scan(batch, out)
         _choose(batch, out)
         return Launched(out.best, out.broken, None)
     beside = Beside(batch.pool.device)
-    with beside.active():  # first, for it is small
-        _scan(batch, out)
-        is_scanned = beside.mark()
+    with beside.active():
         _choose(batch, out)
         is_chosen = beside.mark()
-    scored = paged.score(queries, batch.rows)
-    beside.wait_for(is_scanned)
-    paged.restrict(scored, batch.rows, batch.eligible_at)
-    dense = paged.choose(scored, batch.rows, k)
+    dense = paged.choose(paged.score(queries, batch.rows, masks=batch.eligible_at), batch.rows, k)
     beside.wait_for(is_chosen)
     return Launched(out.best, out.broken, dense)
 

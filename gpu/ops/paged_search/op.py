@@ -371,7 +371,9 @@ def launch(queries: torch.Tensor, batch: Plan, k: int, flags: torch.Tensor | Non
     return choose(score(queries, batch, flags), batch, k)
 
 
-def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None) -> Scored:
+def score(
+    queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None, masks: torch.Tensor | None = None
+) -> Scored:
     """Launches the scan of all rows, of which those count that are alive and that a mask of the plan lets through.
 
     Args:
@@ -379,9 +381,14 @@ def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None)
         batch: their namespaces.
         flags: those of `Launched`, zeros unless an earlier launch found a page that belongs to somebody else; None for
             the plan's own.
+        masks: int64 `[b]`, addresses of other masks, 0 for none, which the device has made meanwhile; None for the
+            plan's own.
     """
+    tables, n_records, first, owners, own_masks = batch.rows
+    masks = own_masks if masks is None else masks
     if batch.order is not None:
         queries = queries[batch.order]
+        masks = masks if masks is own_masks else masks[batch.order]
     device, n = queries.device, len(batch.namespaces)
     scores = torch.empty((max(batch.first_chunks[-1], 1), batch.groups, GROUP), device=device)
     group_best = torch.empty(scores.shape[:2], device=device)
@@ -389,15 +396,15 @@ def score(queries: torch.Tensor, batch: Plan, flags: torch.Tensor | None = None)
     scored = Scored(scores, group_best, chunk_best, batch.flags if flags is None else flags)
     if alone := batch.first_chunks[batch.shared[0].first if batch.shared else n]:
         kernel.scan[(alone,)](
-            batch.namespaces[0].pool, queries, *batch.rows, n, n.bit_length(), batch.per_chunk,
-            *scored.best, scored.flags[:1], queries.shape[1],
+            batch.namespaces[0].pool, queries, tables, n_records, first, owners, masks, n, n.bit_length(),
+            batch.per_chunk, *scored.best, scored.flags[:1], queries.shape[1],
             **_sizes(batch.groups, queries.shape[1], batch.part),
         )  # fmt: skip
     if batch.shared:
         high = queries.half()
         low = ((queries - high.float()) * 2048).half()
         for run in batch.shared:
-            _launch_shared(run, batch, high, low, scored)
+            _launch_shared(run, batch, masks, (high, low), scored)
     return scored
 
 
@@ -407,25 +414,6 @@ def _sizes(groups: int, dim: int, part: int) -> dict[str, int]:
         "GROUPS": groups, "BLOCK": _BLOCK, "BLOCKS": -(-dim // _BLOCK), "PART": part,
         "num_warps": _WARPS, "maxnreg": _REGISTERS,
     }  # fmt: skip
-
-
-def restrict(scored: Scored, batch: Plan, masks: torch.Tensor) -> None:
-    """Launches what `score` does with masks, afterwards: for masks that are found while the rows are read.
-
-    Args:
-        scored: what was scored without them; changed.
-        batch: its plan.
-        masks: int64 `[b]`, addresses in the order of the batch, 0 for no mask.
-    """
-    if batch.order is not None:
-        masks = masks[batch.order]
-    tables, n_groups, first, _, _ = batch.rows
-    n = len(batch.namespaces)
-    if batch.first_chunks[-1]:
-        kernel.restrict[(batch.first_chunks[-1],)](
-            batch.namespaces[0].pool, tables, n_groups, first, masks, n, n.bit_length(), batch.per_chunk,
-            *scored.best, GROUPS=batch.groups, num_warps=1,
-        )  # fmt: skip
 
 
 def choose(scored: Scored, batch: Plan, k: int) -> Launched:
@@ -525,13 +513,15 @@ def select(
     )  # fmt: skip
 
 
-def _launch_shared(run: Run, batch: Plan, high: torch.Tensor, low: torch.Tensor, scored: Scored) -> None:
-    rows, dim = batch.namespaces[run.first], high.shape[1]
+def _launch_shared(
+    run: Run, batch: Plan, masks: torch.Tensor, halves: tuple[torch.Tensor, torch.Tensor], scored: Scored
+) -> None:
+    rows, dim = batch.namespaces[run.first], halves[0].shape[1]
     at_once = min(_MOST_QUERIES, max(_FEWEST_QUERIES, _power(run.count)))
     first = batch.first_chunks[run.first]
     chunks = batch.first_chunks[run.first + 1] - first
     kernel.scan_shared[(chunks, -(-run.count // at_once))](
-        rows.pool, high, low, rows.records, rows.owner, rows.records.shape[0], batch.rows[4], run.first, run.count,
+        rows.pool, *halves, rows.records, rows.owner, rows.records.shape[0], masks, run.first, run.count,
         first, chunks, *scored.best, scored.flags[:1], dim,
         GROUPS=batch.groups, QUERIES=at_once, BLOCK=_DOT_BLOCK, BLOCKS=-(-dim // _DOT_BLOCK), num_warps=_DOT_WARPS,
     )  # fmt: skip

@@ -276,52 +276,6 @@ def scan_shared(
     tl.store(chunk_best + place, best, is_query)
 
 
-@triton.jit(do_not_specialize=["n_queries", "steps", "per_chunk"])
-def restrict(
-    pool,
-    tables,
-    n_groups,
-    first_chunks,
-    masks,
-    n_queries,
-    steps,
-    per_chunk,
-    scores,
-    group_best,
-    chunk_best,
-    GROUPS: tl.constexpr,
-):
-    """Take the rows that a mask does not let through out of the scores of one chunk.
-
-    Args:
-        tables, n_groups, first_chunks, masks, steps, per_chunk: see `scan`.
-        scores, group_best, chunk_best: see `scan`, which wrote them without masks; changed.
-    """
-    program = tl.program_id(0)
-    query = query_of(first_chunks, n_queries, steps, program)
-    mask_address = tl.load(masks + query)
-    mask = mask_address.to(tl.pointer_type(tl.uint8))
-    table = tl.load(tables + query).to(tl.pointer_type(tl.int64))
-    first_group = (program - tl.load(first_chunks + query).to(tl.int32)) * per_chunk
-    last_group = tl.minimum(first_group + per_chunk, tl.load(n_groups + query).to(tl.int32))
-    row = tl.arange(0, _GROUP)
-    is_masked = row * 0 + mask_address != 0
-    best = float("-inf")
-    for group in range(first_group, last_group):
-        place = program * GROUPS + group - first_group
-        of = scores + place.to(tl.int64) * _GROUP + row
-        slots = pool.to(tl.pointer_type(tl.int32)) + tl.load(table + group * _RECORD + 1) * 4
-        score = tl.load(of)
-        slot = tl.load(slots + row, score > float("-inf"), 0)
-        passes = tl.load(mask + slot, is_masked & (score > float("-inf")), 1) != 0
-        score = tl.where(passes, score, float("-inf"))
-        tl.store(of, score)
-        top = tl.max(score)
-        tl.store(group_best + place, top)
-        best = tl.maximum(best, top)
-    tl.store(chunk_best + program, best)
-
-
 @triton.jit(do_not_specialize=["per_chunk", "k"])
 def select(
     pool,
