@@ -12,8 +12,9 @@ from memsvc.core.clock import SystemClock
 from memsvc.core.errors import StartupRefused
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
-from memsvc.db import migrate as schema
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.roles import upgrade
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -23,7 +24,7 @@ def migrate(settings: Settings) -> list[str]:
         StartupRefused: the database is not ours, newer, owned by another process, or not to be reached.
     """
     with _opened(settings) as database:
-        return schema.upgrade(database.engine)
+        return upgrade(settings, database)
 
 
 def admin_key(settings: Settings, tenant: str, name: str) -> tuple[KeyRecord, str]:
@@ -35,14 +36,14 @@ def admin_key(settings: Settings, tenant: str, name: str) -> tuple[KeyRecord, st
     if not all(text.strip() and len(text) <= 200 for text in (tenant, name)):
         raise StartupRefused("give names of 1 to 200 characters")
     with _opened(settings) as database:
-        schema.upgrade(database.engine)
+        upgrade(settings, database)
         return create_tenant_with_admin_key(database, load_secrets(settings), SystemClock(), tenant, name)
 
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
     try:
-        database = Database(settings.url, readers=1)
+        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1))
         try:
             yield database
         finally:

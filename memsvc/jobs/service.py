@@ -66,7 +66,7 @@ class Jobs:
 
     def care(self, tenant_id: UUID, path: str) -> Care:
         """How a namespace is cared for. One that does not exist would be by the defaults."""
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return Care(DEFAULT, ())
@@ -106,7 +106,7 @@ class Jobs:
                 for kind in self._works:
                     repository.schedule(connection, namespace, kind, wanted.get(kind), self._clock.now())
 
-        self._database.write(unit)
+        self._database.write(tenant_id, unit)
         return self.care(tenant_id, path)
 
     def ask(self, author: Author, path: str, kind: str, *, is_dry: bool) -> Seen:
@@ -130,7 +130,7 @@ class Jobs:
                 raise RuntimeError("a new id stood in the database already")
             return run_id
 
-        run_id = self._database.write(unit)
+        run_id = self._database.write(author.tenant_id, unit)
         self._wake()
         return self._seen(author.tenant_id, run_id)
 
@@ -140,12 +140,12 @@ class Jobs:
         Raises:
             NotFound: there is none.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             return self._find(connection, tenant_id, run_id, allowed)
 
     def page(self, tenant_id: UUID, path: str, before: UUID | None, limit: int) -> list[Seen]:
         """Runs of a namespace, the newest first, strictly older than one."""
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             found = [] if namespace is None else repository.runs(connection, namespace, before, limit)
         return [Seen(run, path) for run in found]
@@ -158,7 +158,7 @@ class Jobs:
         Raises:
             NotFound: there is no such run.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             self._find(connection, tenant_id, run_id, allowed)
             return repository.effects(connection, tenant_id, run_id, after, limit)
 
@@ -196,7 +196,7 @@ class Jobs:
                 )
             return earlier.id
 
-        asked = self._database.write(unit)
+        asked = self._database.write(author.tenant_id, unit)
         self._wake()
         return self._seen(author.tenant_id, asked)
 
@@ -218,7 +218,7 @@ class Jobs:
             elif run.state is RunState.RUNNING:
                 repository.change(connection, run, is_cancelled=True)
 
-        self._database.write(unit)
+        self._database.write(tenant_id, unit)
         self._wake()
         return self._seen(tenant_id, run_id)
 
