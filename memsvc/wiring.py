@@ -23,7 +23,7 @@ from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
-from memsvc.db import migrate
+from memsvc.db import durability, migrate
 from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
@@ -251,6 +251,7 @@ class Container:
             model = beside.submit(lambda: embedder or build_embedder(self.settings))
             try:
                 applied = upgrade(self.settings, self.database)
+                durability.require(self.settings, self.database)
             except BaseException:
                 if model.exception() is None:
                     model.result().close()

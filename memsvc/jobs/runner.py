@@ -30,7 +30,7 @@ from memsvc.jobs import repository
 from memsvc.jobs.keeping import kept
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.undoing import Undo
-from memsvc.jobs.work import Prepares, Task, Work
+from memsvc.jobs.work import Dated, Prepares, Task, Work
 from memsvc.memories import repository as memories
 from memsvc.memories.ledger import Ledger
 from memsvc.models import RunState
@@ -117,6 +117,8 @@ class Runner:
         run = taken.run
         work = self._works[run.kind]
         task: Task = work if run.undoes is None else Undo(run.undoes, work)
+        if run.undoes is None and isinstance(work, Dated) and run.as_of is not None:
+            task = work.at(run.as_of)
         for _ in range(ROUNDS):
             if not self._carry_out_once(taken, task):
                 return

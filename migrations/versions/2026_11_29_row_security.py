@@ -11,6 +11,8 @@ What a transaction sees follows from settings that are local to it:
 `memsvc_secure_tables()` puts the policies on every table that has a tenant and none of them yet. It is called after
 every upgrade, so that a table that a later revision makes cannot be forgotten. SQLite has nothing like it.
 
+On both databases a job run gets the moment that it goes by (`as_of`), for `rewind`.
+
 Revision: 0014
 Revises: 0013
 Created: 2026-11-29 20:31:07.118254
@@ -18,6 +20,7 @@ Created: 2026-11-29 20:31:07.118254
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
@@ -54,6 +57,7 @@ _IS_SERVICE = "(SELECT current_setting('memsvc.service', true)) = 'on'"
 
 
 def upgrade() -> None:
+    op.add_column("job_run", sa.Column("as_of", sa.BigInteger(), nullable=True))
     if op.get_bind().dialect.name != "postgresql":
         return
     _limit_waiting()
@@ -65,6 +69,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("job_run", "as_of")
     if op.get_bind().dialect.name != "postgresql":
         return
     _limit_waiting()

@@ -160,7 +160,7 @@ def test_nobody_is_answered_before_the_commit(either: Database, database_url: st
 
     def write(number: int) -> None:
         for n in range(number * 20, number * 20 + 20):
-            either.write(insert_note(n))
+            either.write(SERVICE, insert_note(n))
             with engine.connect() as connection:
                 if connection.execute(text("SELECT 1 FROM note WHERE id = :id"), {"id": n}).first() is None:
                     missing.append(n)
@@ -219,7 +219,7 @@ def test_closing_finishes_what_waits_and_refuses_the_rest(database: Database, sq
 def test_closing_refuses_on_both_databases(either: Database) -> None:
     either.close()
     with pytest.raises(Unavailable):
-        either.write(insert_note(1))
+        either.write(SERVICE, insert_note(1))
 
 
 def test_the_writer_outlives_a_checkpoint_that_fails(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
