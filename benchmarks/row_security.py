@@ -31,7 +31,7 @@ from retrieval.types import Profile
 
 PATH = "bench"
 _BATCH = 100
-_WRITES, _RECALLS, _READS = 150, 60, 400
+_WRITES, _RECALLS, _READS = 60, 30, 200
 
 
 def measure(rounds: int, memories: int) -> dict[str, object]:

@@ -88,7 +88,7 @@ def _make(driver: Any, role: str, password: str | None) -> None:
     """Make a role that may log in, unless it is there. Its password leaves this process as the server keeps it."""
     if driver.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is not None:
         return
-    secret = sql.SQL("")
+    secret: sql.Composable = sql.SQL("")
     if password is not None:
         kept = driver.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         secret = sql.SQL(" PASSWORD {}").format(sql.Literal(kept))

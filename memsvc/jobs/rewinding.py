@@ -11,13 +11,13 @@ memories under a legal hold, which stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, or_, select, update
 
 from gpu.bank.records import State
 from lifecycle.policy import Policy
@@ -115,7 +115,7 @@ class Rewind:
         return done
 
 
-def _step(row: Mapping[str, Any]) -> Step | None:
+def _step(row: RowMapping) -> Step | None:
     """What has to be done to a memory; None for one that is as it was."""
     if row["then_version"] is None:
         if row["now_state"] == State.FORGOTTEN:

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, select
 
 from memsvc.core.errors import Conflict, NotFound
 from memsvc.core.ids import new_id
-from memsvc.db.tenancy import SERVICE
 from memsvc.erasures.runner import LEASE_S, ErasureRunner
 from memsvc.erasures.service import Seen, Wanted
 from memsvc.memories import lineage, repository
@@ -91,7 +90,7 @@ def gist(service: Service, sources: list[UUID], *, writer: str = "job consolidat
         ledger.flush()
         return memory_id
 
-    return made.database.write(SERVICE, unit)
+    return service.meddle(unit)
 
 
 def epoch_of(service: Service) -> int:

@@ -379,7 +379,7 @@ def test_a_log_that_ends_too_early_is_an_error(service: Service) -> None:
     behind = Keeper(container.database, Bank())
     behind.load_all()
     service.add("two")
-    container.database.write(SERVICE, lambda c: c.execute(delete(CHANGE).where(CHANGE.c.seq == 2)) and None)
+    service.meddle(lambda c: c.execute(delete(CHANGE).where(CHANGE.c.seq == 2)) and None)
     with container.database.read(SERVICE) as connection:
         (namespace,) = namespaces.every(connection)
     with pytest.raises(RuntimeError):
