@@ -26,6 +26,8 @@ from lifecycle.retention import Grade
 from lifecycle.steps import Step
 from memsvc.core.errors import ServiceError
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.tenancy import SERVICE
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.repository import LEASE_S
 from memsvc.jobs.runner import Runner
@@ -159,7 +161,7 @@ def work(orders: Orders) -> None:
     """Schedules, runs, and lives with its users, until it is told to stop or ends by accident."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    database = Database(orders.url, readers=3)
+    database = Database(orders.url, limits=Limits(pool=3))
     accidents, clock = Accidents(orders), orders.clock
     keep_every_s = LEASE_S / 4 / clock.rate
     runner = Runner(database, clock, works(clock.rate), accidents, chunk=CHUNK, keep_every_s=keep_every_s)
@@ -180,11 +182,11 @@ def _live(orders: Orders, database: Database, stop: threading.Event) -> None:
         try:
             if chance.random() < 0.7:
                 now, grades = orders.clock.now(), {memory_id: Grade.USED}
-                database.write(lambda c, now=now, grades=grades: judged(c, orders.tenant_id, grades, now))  # type: ignore[misc]
+                database.write(SERVICE, lambda c, now=now, grades=grades: judged(c, orders.tenant_id, grades, now))  # type: ignore[misc]
             else:
                 told(orders.log, "editing", memory_id, number)
                 now = orders.clock.now()
-                database.write(lambda c, m=memory_id, n=number, now=now: edit(c, orders.tenant_id, now, m, n))  # type: ignore[misc]
+                database.write(SERVICE, lambda c, m=memory_id, n=number, now=now: edit(c, orders.tenant_id, now, m, n))  # type: ignore[misc]
                 told(orders.log, "edited", memory_id, number)
         except (SQLAlchemyError, ServiceError) as error:
             told(orders.log, "refused", type(error).__name__)

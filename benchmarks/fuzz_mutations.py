@@ -170,6 +170,9 @@ GOOD = (
     Good("POST", "/v1/job-runs", lambda r, t, i: _some(r, {
         "namespace": "fuzz", "kind": r.choice(("fade", "conflict", "merge", "evict", "expire")), "dry_run": True,
     }, "namespace", "kind")),
+    Good("POST", "/v1/job-runs", lambda r, t, i: {
+        "namespace": "fuzz", "kind": "rewind", "as_of": "2026-01-01T00:00:00Z", "dry_run": True,
+    }),
     Good("GET", "/v1/job-runs", query=lambda r, t, c: _some(
         r, {"namespace": "fuzz", "limit": "3", "cursor": c}, "namespace")),
     Good("GET", "/v1/job-runs/{id}"),

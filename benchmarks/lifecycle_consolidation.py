@@ -43,6 +43,7 @@ from benchmarks.quality.measures import interval, percent, ranked
 from gpu.bank.bank import Bank
 from gpu.bank.records import Kind, State
 from memsvc.core.settings import Settings
+from memsvc.db.tenancy import SERVICE
 from memsvc.index.loader import load_memories
 from memsvc.memories.draft import Draft
 from memsvc.memories.write import Author
@@ -114,7 +115,7 @@ class _Store:
 
     def made(self, path: str, *, derived: bool) -> list[UUID]:
         """Active memories that were made, or those that were not, in whatever state."""
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             namespace = namespaces.find(connection, self.author.tenant_id, path)
             if namespace is None:
                 raise RuntimeError("there is no such namespace")
@@ -126,7 +127,7 @@ class _Store:
 
     def resident_bytes(self, path: str, memories: Sequence[UUID]) -> int:
         """Bytes of a bank that holds these and nothing else."""
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             namespace = namespaces.find(connection, self.author.tenant_id, path)
             if namespace is None:
                 raise RuntimeError("there is no such namespace")
@@ -137,7 +138,7 @@ class _Store:
 
     def server_bytes(self, path: str) -> int:
         """Bytes of the namespace in the server's own bank."""
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             namespace = namespaces.find(connection, self.author.tenant_id, path)
         if namespace is None:
             raise RuntimeError("there is no such namespace")
@@ -197,7 +198,7 @@ def stream(ratio: int) -> dict[str, Any]:
             below, reach = [], []
             for memory, text in asked:
                 hits = store.ask(path, text, top_k=20)
-                with store.container.database.read() as connection:
+                with store.container.database.read(SERVICE) as connection:
                     found = below_hits(connection, store.author.tenant_id, hits)
                 below.append(len(found))
                 reach.append(memory.bytes in {one.tobytes() for one in found})
@@ -227,7 +228,7 @@ def stream(ratio: int) -> dict[str, Any]:
 
 
 def _levels(store: _Store, path: str) -> dict[str, int]:
-    with store.container.database.read() as connection:
+    with store.container.database.read(SERVICE) as connection:
         rows = connection.execute(select(MEMORY.c.derived).where(MEMORY.c.derived.is_not(None))).scalars()
         return dict(Counter(sorted(rows)))
 

@@ -40,6 +40,8 @@ from memsvc.core.clock import SystemClock
 from memsvc.core.ids import new_id
 from memsvc.db import migrate
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.tenancy import SERVICE
 from memsvc.jobs import repository
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
@@ -122,7 +124,7 @@ def _measured(folder: Path, size: int, count: int, seed: int, left_out: dict[str
 def night(path: Path, kind: str) -> dict[str, Any]:
     """Runs one kind of job once in each namespace; tells seconds, its parts, what it did, and the largest memory."""
     before = _largest_bytes()
-    database, clock = Database(f"sqlite:///{path}", readers=3), SystemClock()
+    database, clock = Database(f"sqlite:///{path}", limits=Limits(pool=3)), SystemClock()
     spent: Counter[str] = Counter()
     last = [time.perf_counter()]
 
@@ -133,16 +135,16 @@ def night(path: Path, kind: str) -> dict[str, Any]:
 
     with closing(database):
         runner = Runner(database, clock, _works(), at)
-        with database.read() as connection:
+        with database.read(SERVICE) as connection:
             homes = [NamespaceRow(*row) for row in connection.execute(select(*COLUMNS))]
         processor = time.process_time()
         begun = last[0] = time.perf_counter()
         counts: Counter[str] = Counter()
         for home in homes:
-            run_id = database.write(lambda c, h=home: _ask(c, h, kind))
+            run_id = database.write(SERVICE, lambda c, h=home: _ask(c, h, kind))
             at("asked")
             runner.run(home.tenant_id, run_id)
-            with database.read() as connection:
+            with database.read(SERVICE) as connection:
                 done = repository.run(connection, home.tenant_id, run_id)
             if done is None or done.problem is not None:
                 raise RuntimeError(f"a run of {kind} failed: {done and done.problem}")
@@ -192,11 +194,11 @@ def fill(path: Path, size: int, count: int, seed: int) -> None:
             space = namespaces.ensure_space(connection, "made", DIM, clock.now())
             return namespaces.ensure(connection, tenant_id, "user/0", space, clock.now())
 
-        home = database.write(first)
+        home = database.write(SERVICE, first)
         for at in range(0, size, AT_ONCE):
             rows = _rows(min(AT_ONCE, size - at), chance)
-            database.write(lambda c, rows=rows: _write(c, home, rows, clock))
-        database.write(lambda c: _spread(c, chance))
+            database.write(SERVICE, lambda c, rows=rows: _write(c, home, rows, clock))
+        database.write(SERVICE, lambda c: _spread(c, chance))
     _copy(path, count)
 
 

@@ -52,6 +52,7 @@ from gpu.ops.near_pairs.op import near_pairs
 from lifecycle.merging import MergePolicy, Told, merges
 from lifecycle.wording import says_same, wording
 from memsvc.core.settings import Settings
+from memsvc.db.tenancy import SERVICE
 from memsvc.memories.draft import Draft
 from memsvc.memories.write import Author
 from memsvc.models.tables import EMBEDDING, MEMORY
@@ -212,7 +213,7 @@ def _everything(container: Container) -> bytes:
     """A digest of all columns of memories, but for number and time of their last version, and of all vectors."""
     digest = hashlib.sha256()
     columns = [column for column in MEMORY.c if column.name not in ("version", "updated_at")]
-    with container.database.read() as connection:
+    with container.database.read(SERVICE) as connection:
         for row in connection.execute(select(*columns).order_by(MEMORY.c.id)):
             digest.update(repr(tuple(row)).encode())
         for row in connection.execute(select(EMBEDDING).order_by(EMBEDDING.c.memory_id, EMBEDDING.c.view)):

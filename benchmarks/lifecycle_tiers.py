@@ -25,6 +25,7 @@ from benchmarks.quality.local import LocalService, local
 from benchmarks.quality.sets import Question, Set, read
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
+from memsvc.db.tenancy import SERVICE
 from memsvc.memories.write import Author
 from memsvc.namespaces import repository as namespaces
 
@@ -157,7 +158,7 @@ def bank_of(service: LocalService, path: str) -> NamespaceBank:
     container = service.container
     principal = container.keys.anonymous
     assert principal is not None  # noqa: S101 - as above
-    with container.database.read() as connection:
+    with container.database.read(SERVICE) as connection:
         namespace = namespaces.find(connection, principal.tenant_id, path)
     if namespace is None:
         raise LookupError(path)

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from deploy.check import CheckFailed, check
 from deploy.processes import Api, Process, ProcessEnded, postgres
 from memsvc.health import probe
@@ -39,9 +41,9 @@ def running(folder: Path, ports: Sequence[int]) -> Iterator[list[Process]]:
     data, logs, beat = folder / "data", folder / "logs", folder / "worker.beat"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as closing:
-        url = closing.enter_context(postgres(folder / "postgres"))
-        shared = {"MEMSVC_DATABASE_URL": url, "MEMSVC_DATA_DIR": str(data), "MEMSVC_HOST": "127.0.0.1"}
-        migrate = Process("migrate", ["migrate"], shared, logs)
+        owner = closing.enter_context(postgres(folder / "postgres"))
+        shared = {"MEMSVC_DATABASE_URL": _as_app(owner), "MEMSVC_DATA_DIR": str(data), "MEMSVC_HOST": "127.0.0.1"}
+        migrate = Process("migrate", ["migrate"], {**shared, "MEMSVC_MIGRATE_DATABASE_URL": owner}, logs)
         closing.callback(migrate.stop)
         migrate.wait_for_exit()
         apis = [
@@ -56,6 +58,11 @@ def running(folder: Path, ports: Sequence[int]) -> Iterator[list[Process]]:
             api.wait_until_ready()
         worker.wait_until(lambda: probe.beating(beat, probe.BEAT_WITHIN_S))
         yield processes
+
+
+def _as_app(owner: str) -> str:
+    """The same database by the role that the service works as; this server asks nobody for a password."""
+    return make_url(owner).set(username="memsvc_app").render_as_string(hide_password=False)
 
 
 def _stop(processes: Sequence[Process]) -> None:

@@ -23,9 +23,13 @@ def make(folder: Path) -> list[str]:
     folder.chmod(0o700)
     written = [name for name in ("memsvc_secret", "postgres_password", "grafana_password") if _write(folder, name)]
     password = (folder / "postgres_password").read_text().strip()
-    if _write(folder, "memsvc_database_url", f"postgresql://memsvc:{quote(password, safe='')}@db:5432/memsvc"):
-        written.append("memsvc_database_url")
-    return written
+    # The owner of the tables migrates; the service works as a role that owns nothing, which `memsvc migrate` makes with
+    # the password that stands here.
+    urls = {
+        "memsvc_migrate_database_url": f"postgresql://memsvc:{quote(password, safe='')}@db:5432/memsvc",
+        "memsvc_database_url": f"postgresql://memsvc_app:{secrets.token_hex(32)}@db:5432/memsvc",
+    }
+    return written + [name for name, url in urls.items() if _write(folder, name, url)]
 
 
 def _write(folder: Path, name: str, value: str | None = None) -> bool:

@@ -23,8 +23,11 @@ from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
-from memsvc.db import migrate
+from memsvc.db import durability, migrate
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.roles import upgrade
+from memsvc.db.tenancy import SERVICE
 from memsvc.embedding import build_embedder
 from memsvc.entities.service import Entities
 from memsvc.entities.tables import NameTables
@@ -116,7 +119,7 @@ class Container:
         self.secrets = load_secrets(settings)
         self.database = Database(
             settings.url,
-            readers=settings.request_threads + 1,  # the readiness probe reads from a thread of its own
+            limits=Limits.of(settings, "memsvc serve"),
             commit_group_max=settings.commit_group_max,
             on_group=self.metrics.commit_group.observe,
         )
@@ -135,7 +138,7 @@ class Container:
         self.cursors = CursorCodec(self.secrets, self.clock)
         space = self.embedder.space
         self.space_id = self.database.write(
-            lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
+            SERVICE, lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
         )
         analyser = TextAnalyser()
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
@@ -247,7 +250,8 @@ class Container:
             warm = beside.submit(warm_up)
             model = beside.submit(lambda: embedder or build_embedder(self.settings))
             try:
-                applied = migrate.upgrade(self.database.engine)
+                applied = upgrade(self.settings, self.database)
+                durability.require(self.settings, self.database)
             except BaseException:
                 if model.exception() is None:
                     model.result().close()
@@ -288,7 +292,7 @@ class Container:
 
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""
-        with self.database.read() as connection:
+        with self.database.read(SERVICE) as connection:
             at_head = migrate.at_head(connection)
         return {"database": True, "schema": at_head, "bank_loaded": self._loaded}
 
@@ -314,11 +318,11 @@ class Follower:
         threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-untyped-call]  # as in a container
         self._say = say
         self.database = Database(
-            settings.url, readers=settings.request_threads + 1, commit_group_max=settings.commit_group_max
+            settings.url, limits=Limits.of(settings, "memsvc gpu"), commit_group_max=settings.commit_group_max
         )
         try:
             say("preparing: database, compiled scans (longer the first time)")
-            applied = migrate.upgrade(self.database.engine)
+            applied = upgrade(settings, self.database)
             warm_up()
         except BaseException:
             self.database.close()

@@ -22,6 +22,7 @@ from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
 from memsvc.core.settings import Settings
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.models import ApiKey, Tenant
 
 DEFAULT_TENANT = "default"
@@ -98,7 +99,7 @@ class KeyService:
     def any_key(self) -> bool:
         """Whether some key is in force."""
         in_force = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > self._clock.now()))
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             return bool(connection.scalar(select(exists().where(in_force))))
 
     def recent(self, secret: str) -> Principal | None:
@@ -118,7 +119,7 @@ class KeyService:
         with self._lock:
             seen, generation = self._cache.get(digest), self._generation
         if seen is None or seen.until <= begin:
-            with self._database.read() as connection:
+            with self._database.read(SERVICE) as connection:
                 row = connection.execute(select(*_COLUMNS, ApiKey.digest).where(ApiKey.digest == digest)).one_or_none()
             is_match = row is not None and self._secrets.matches(row.digest, digest)
             seen = _Seen(_record(row) if row is not None and is_match else None, begin + REVOCATION_DELAY_S)
@@ -133,7 +134,7 @@ class KeyService:
         def unit(connection: Connection) -> None:
             connection.execute(insert(ApiKey).values(**values))
 
-        self._database.write(unit)
+        self._database.write(key.tenant_id, unit)
         self._forget()
         return _record_of(values), secret
 
@@ -142,7 +143,7 @@ class KeyService:
         query = select(*_COLUMNS).where(ApiKey.tenant_id == tenant_id).order_by(ApiKey.id).limit(limit)
         if after is not None:
             query = query.where(ApiKey.id > after)
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             return [_record(row) for row in connection.execute(query)]
 
     def revoke(self, tenant_id: UUID, key_id: UUID) -> None:
@@ -157,7 +158,7 @@ class KeyService:
         def unit(connection: Connection) -> int:
             return connection.execute(update(ApiKey).where(target).values(revoked_at=now)).rowcount
 
-        if not self._database.write(unit):
+        if not self._database.write(tenant_id, unit):
             raise NotFound("there is no such key")
         self._forget()
 
@@ -225,9 +226,9 @@ def ensure_tenant(database: Database, clock: Clock, name: str) -> UUID:
         return made
 
     try:
-        return database.write(unit)
+        return database.write(SERVICE, unit)
     except IntegrityError:  # another process was faster
-        with database.read() as connection:
+        with database.read(SERVICE) as connection:
             return connection.execute(by_name).scalar_one()
 
 

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from memsvc.commands import doctor_postgres as postgres
+from memsvc.commands.finding import Finding
 from memsvc.core.errors import StartupRefused
 from memsvc.core.secrets import SECRET_FILE, secret_file_problem
 from memsvc.core.settings import Settings
@@ -26,19 +27,6 @@ _LITTLE_DISK_BYTES = 1 << 30
 _NO_DISK_BYTES = 100 << 20
 # Before it, several writing connections could lose a write-ahead log. The server writes from one connection alone.
 _SQLITE_SOUND = (3, 51, 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    level: Literal["ok", "note", "fail"]
-    message: str
-
-    def as_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return asdict(self)
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -71,7 +59,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
         yield Finding("database", "ok", f"{shown} answers")
-        yield _schema(migrate.check(engine))
+        state = migrate.check(engine)
+        yield _schema(state)
+        if engine.dialect.name == "postgresql":
+            with engine.connect() as connection:
+                yield from postgres.examine(connection, settings, is_at_head=state is migrate.SchemaState.AT_HEAD)
     except StartupRefused as refused:
         yield Finding("database", "fail", str(refused))
     except (SQLAlchemyError, ImportError) as error:

@@ -16,8 +16,10 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
-from memsvc.db import migrate
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.roles import upgrade
+from memsvc.db.tenancy import SERVICE
 from memsvc.embedding import build_embedder
 from memsvc.erasures.eraser import Eraser
 from memsvc.jobs.consolidation import Tools
@@ -39,9 +41,9 @@ def run_worker(settings: Settings, say: Say) -> None:
     configure_logging(settings)
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which does the work itself; a worker needs PostgreSQL")
-    database = Database(settings.url, readers=2)
+    database = Database(settings.url, limits=Limits.of(settings, "memsvc worker", pool=2))
     try:
-        migrate.upgrade(database.engine)
+        upgrade(settings, database)
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
         works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
@@ -92,6 +94,6 @@ def writing_tools(settings: Settings, database: Database, clock: Clock) -> Tools
     preparer = Preparer(TextAnalyser(), build_embedder(settings))
     space = preparer.embedder.space
     space_id = database.write(
-        lambda connection: namespaces.ensure_space(connection, space.model, space.dim, clock.now())
+        SERVICE, lambda connection: namespaces.ensure_space(connection, space.model, space.dim, clock.now())
     )
     return Tools(preparer, build_summariser(settings), load_secrets(settings), space_id)

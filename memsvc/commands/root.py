@@ -148,6 +148,27 @@ def admin_key(
         typer.echo(secret)
 
 
+tombstones = typer.Typer(no_args_is_help=True, help="What was erased, for a backup that knows nothing of it.")
+app.add_typer(tombstones, name="tombstones")
+
+File = Annotated[Path, typer.Argument(help="The file.", metavar="FILE")]
+
+
+@tombstones.command("save")
+def save_tombstones(file: File, *, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Write the digests of all that was erased, of all tenants, into a new file."""
+    with _refusals():
+        _say(f"{store.save_tombstones(_settings(data_dir, database_url), file)} tombstones saved")
+
+
+@tombstones.command("load")
+def load_tombstones(file: File, *, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Add them to a database that a backup brought back; the next start erases again what bears them."""
+    with _refusals():
+        new = store.load_tombstones(_settings(data_dir, database_url), file)
+    _say(f"{new} tombstones were new" + ("; start the server to erase what bears them" if new else ""))
+
+
 @app.command()
 def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Check that the server can run here. Changes nothing; exits with 1 if something must be put right."""

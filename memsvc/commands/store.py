@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
 from memsvc.auth.keys import KeyRecord, create_tenant_with_admin_key
 from memsvc.core.clock import SystemClock
-from memsvc.core.errors import StartupRefused
+from memsvc.core.errors import InvalidInput, StartupRefused
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
 from memsvc.db import migrate as schema
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.roles import upgrade
+from memsvc.erasures import carried
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -23,7 +28,7 @@ def migrate(settings: Settings) -> list[str]:
         StartupRefused: the database is not ours, newer, owned by another process, or not to be reached.
     """
     with _opened(settings) as database:
-        return schema.upgrade(database.engine)
+        return upgrade(settings, database)
 
 
 def admin_key(settings: Settings, tenant: str, name: str) -> tuple[KeyRecord, str]:
@@ -35,14 +40,55 @@ def admin_key(settings: Settings, tenant: str, name: str) -> tuple[KeyRecord, st
     if not all(text.strip() and len(text) <= 200 for text in (tenant, name)):
         raise StartupRefused("give names of 1 to 200 characters")
     with _opened(settings) as database:
-        schema.upgrade(database.engine)
+        upgrade(settings, database)
         return create_tenant_with_admin_key(database, load_secrets(settings), SystemClock(), tenant, name)
+
+
+def save_tombstones(settings: Settings, file: Path) -> int:
+    """Write every tombstone into a new file that only its owner may read; returns how many.
+
+    Raises:
+        StartupRefused: see `migrate`; or the file is there already or cannot be written.
+    """
+    count = 0
+    with _opened(settings) as database, _refused_files():
+        schema.require_head(database.engine)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            for line in carried.saved(database):
+                out.write(line)
+                count += 1
+            out.flush()
+            os.fsync(out.fileno())
+    return count
+
+
+def load_tombstones(settings: Settings, file: Path) -> int:
+    """Add the tombstones of a file; the next start erases what bears them. Returns how many were new.
+
+    Raises:
+        StartupRefused: see `migrate`; or the file cannot be read or holds something else.
+    """
+    with _opened(settings) as database, _refused_files():
+        upgrade(settings, database)
+        with file.open("rb") as lines:
+            try:
+                return carried.load(database, lines)
+            except InvalidInput as wrong:
+                raise StartupRefused(f"{file}: {wrong}; what came before it was loaded") from None
+
+
+@contextmanager
+def _refused_files() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartupRefused(f"the file cannot be used: {error.strerror or type(error).__name__}") from None
 
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
     try:
-        database = Database(settings.url, readers=1)
+        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1))
         try:
             yield database
         finally:

@@ -34,6 +34,33 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of PostgreSQL; without it an SQLite file in `data_dir`."
     )
+    migrate_database_url: str | None = Field(
+        default=None,
+        description="The same PostgreSQL by the role that owns the tables: `memsvc migrate` changes the schema with it "
+        "and lets the role of MEMSVC_DATABASE_URL, which it makes if there is none, do its work and no more. Without "
+        "it one role does both.",
+    )
+    database_pool: int | None = Field(
+        default=None,
+        ge=1,
+        description="Connections to the database that a process keeps open; to PostgreSQL as many again under load. "
+        "Default: `request_threads` + 1.",
+    )
+    database_pool_timeout_s: float = Field(
+        default=5.0, gt=0.0, le=60.0, description="How long a request waits for one of them before it is refused (503)."
+    )
+    database_statement_timeout_s: float = Field(
+        default=30.0, gt=0.0, le=3600.0, description="How long one statement may take on PostgreSQL (503)."
+    )
+    database_lock_timeout_s: float = Field(
+        default=10.0, gt=0.0, le=3600.0, description="How long a statement waits for a lock on PostgreSQL (503)."
+    )
+    database_idle_timeout_s: float = Field(
+        default=60.0,
+        gt=0.0,
+        le=3600.0,
+        description="After which PostgreSQL ends a transaction that does nothing, and frees what it has locked.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on. Other than loopback needs keys.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     auth: Literal["open", "keys"] | None = Field(

@@ -24,8 +24,8 @@ WHERE oid = ANY (CAST(:tables AS regclass[]))
 def analyse_grown(engine: Engine, tables: Sequence[str]) -> list[str]:
     """Analyses those of some tables that have grown to more than four times their size when they were analysed last.
 
-    Never waits: a table that somebody else is analysing or altering is left to them. So is one that this role does not
-    own.
+    Never waits: a table that somebody else is analysing or altering is left to them. So is one that this role may
+    not maintain.
 
     Returns:
         The tables that had grown.

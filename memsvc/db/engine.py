@@ -12,17 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
 from filelock import FileLock, Timeout
 from psycopg import Error as PostgresError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from memsvc.core.errors import StartupRefused
 from memsvc.db.analyse import analyse_grown
+from memsvc.db.limits import Limits
+from memsvc.db.tenancy import Whose, begin
 from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
 
@@ -38,7 +41,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA mmap_size=0",
 )
-_POSTGRES_TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+# Options of a connection that say what its next transaction is for.
+_WHOSE, _IS_READ = "memsvc_whose", "memsvc_is_read"
 
 
 class Database:
@@ -46,7 +50,7 @@ class Database:
 
     Args:
         url: SQLAlchemy URL (`sqlite:///...` or `postgresql://...`).
-        readers: reading connections kept open at most.
+        limits: connections kept open, and how long anything on PostgreSQL may take.
         commit_group_max: most writes that share one commit on SQLite.
         on_group: called with the size of each commit group.
 
@@ -58,23 +62,21 @@ class Database:
         self,
         url: str,
         *,
-        readers: int = 16,
+        limits: Limits | None = None,
         commit_group_max: int = 64,
         on_group: Callable[[int], None] = lambda size: None,
     ) -> None:
         self._lock: FileLock | None = None
-        self._read_options: dict[str, Any] = {}
+        limits = limits or Limits()
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             self._lock = _own_file(parsed)
-            self.engine = _sqlite_engine(parsed, QueuePool, readers)
+            self.engine = _sqlite_engine(parsed, QueuePool, limits)
             self._write_engine = _sqlite_engine(parsed, NullPool, None, begin="BEGIN IMMEDIATE")
             self.writer: Writer = GroupCommitWriter(self._write_engine, commit_group_max, on_group)
         elif parsed.get_backend_name() == "postgresql":
-            self.engine = self._write_engine = _postgres_engine(parsed, readers)
-            self.writer = PooledWriter(self._write_engine)
-            # As on SQLite, all statements of one read see the same moment.
-            self._read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            self.engine = self._write_engine = _postgres_engine(parsed, limits)
+            self.writer = PooledWriter(lambda whose: self._write_engine.connect().execution_options(**{_WHOSE: whose}))
         else:
             raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
 
@@ -84,19 +86,23 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, whose: Whose) -> Iterator[Connection]:
         """A connection for reading, on which every statement sees the same moment; rolled back at the end.
 
+        Args:
+            whose: rows it sees, see `memsvc.db.tenancy`.
+
         Raises:
-            Unavailable: no connection became free in time.
+            sqlalchemy.exc.TimeoutError: no connection became free in time.
         """
-        with self.engine.connect().execution_options(**self._read_options) as connection:
+        with self.engine.connect().execution_options(**{_WHOSE: whose, _IS_READ: True}) as connection:
             yield connection
 
-    def write(self, unit: Unit[T], *, scrub: bool = False) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False) -> T:
         """Run `unit` in one transaction and return its result once it is durable.
 
         Args:
+            whose: rows it sees and may write, see `memsvc.db.tenancy`.
             unit: does its statements on the connection it gets and returns a value. It may run more than once, so it
                 has no other effect, and it never commits.
             scrub: whether deleted bytes must leave the write-ahead log too before this returns.
@@ -105,7 +111,7 @@ class Database:
             Whatever `unit` raises; its statements are undone then.
             Unavailable: the database is being closed.
         """
-        return self.writer.write(unit, scrub=scrub)
+        return self.writer.write(whose, unit, scrub=scrub)
 
     def overwrite(self, tables: Sequence[str], *, full: bool = False) -> str | None:
         """Have the bytes of deleted rows leave the database's files.
@@ -163,8 +169,11 @@ def _own_file(url: URL) -> FileLock | None:
     return lock
 
 
-def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], size: int | None, begin: str = "BEGIN") -> Engine:
-    sized = {} if size is None else {"pool_size": size, "max_overflow": 0, "pool_timeout": 10, "pool_use_lifo": True}
+def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], limits: Limits | None, begin: str = "BEGIN") -> Engine:
+    sized: dict[str, Any] = {}
+    if limits is not None:
+        sized = {"pool_size": limits.pool, "max_overflow": 0, "pool_timeout": limits.pool_timeout_s}
+        sized["pool_use_lifo"] = True
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         poolclass=pool,
@@ -190,14 +199,36 @@ def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], size: int | None,
     return engine
 
 
-def _postgres_engine(url: URL, readers: int) -> Engine:
-    return create_engine(
+def _postgres_engine(url: URL, limits: Limits) -> Engine:
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=readers,
-        max_overflow=readers,
-        pool_timeout=10,
+        # Neither the driver nor SQLAlchemy begins a transaction: `start` does, and says whose rows it sees.
+        isolation_level="AUTOCOMMIT",
+        pool_size=limits.pool,
+        max_overflow=limits.pool,
+        pool_timeout=limits.pool_timeout_s,
         pool_pre_ping=True,
         pool_use_lifo=True,
         hide_parameters=True,
-        connect_args={"options": _POSTGRES_TIMEOUTS, "connect_timeout": 5, "prepare_threshold": 3},
+        connect_args={
+            "options": limits.options(),
+            "application_name": limits.name,
+            "connect_timeout": 5,
+            "prepare_threshold": 3,
+        },
     )
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            return  # asked for by what cannot run inside of a transaction
+        statements = begin(options.get(_WHOSE), is_read=options.get(_IS_READ, False))
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.execute(statements, prepare=False)  # several statements cannot be prepared
+        except psycopg.Error as error:
+            connection.invalidate(error)
+            raise OperationalError(statements, None, error, connection_invalidated=True) from error
+
+    return engine

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select
 
 from memsvc.core.errors import StartupRefused
 from memsvc.db import sqlite_file
+from memsvc.db.tenancy import MAINTENANCE_SETTING
 
 VERSION_TABLE = "alembic_version"
 # Any constant serves; it only has to be the same in every release. Advisory locks are separate for each database.
@@ -84,6 +85,8 @@ def upgrade(engine: Engine) -> list[str]:
         ]
         if missing:
             command.upgrade(config, "head")
+            if connection.dialect.name == "postgresql":  # tables that they made, see revision 0014
+                connection.exec_driver_sql("SELECT memsvc_secure_tables()")
     return missing[::-1]
 
 
@@ -159,6 +162,7 @@ def _exclusive(engine: Engine) -> Iterator[Connection]:
                 # The pool's own limits are meant for requests; here waiting for the first starter is right.
                 connection.exec_driver_sql("SET LOCAL lock_timeout = '10min'")
                 connection.exec_driver_sql("SET LOCAL statement_timeout = '10min'")
+                connection.exec_driver_sql(f"SET LOCAL {MAINTENANCE_SETTING} = 'on'")
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
                 yield connection
             return

@@ -32,7 +32,7 @@ def vacuum(engine: Engine, tables: Sequence[str], *, full: bool) -> bool:
 
     Returns:
         Whether it is done: not if a transaction that may see the deleted rows outlasts a wait of 5 s, nor if the role
-        does not own the tables.
+        may not.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         driver: Any = connection.connection.driver_connection

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from memsvc.core.errors import Unavailable
+from memsvc.db.tenancy import Whose
 
 T = TypeVar("T")
 Unit = Callable[[Connection], T]
@@ -45,7 +46,7 @@ _CLOSING = Unavailable("the service is shutting down; try again", retry_after_s=
 class Writer(Protocol):
     """Runs a unit of work in one transaction."""
 
-    def write(self, unit: Unit[T], *, scrub: bool) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool) -> T:
         """Result of `unit`, once it is durable. See `Database.write`."""
         ...
 
@@ -85,14 +86,14 @@ class GroupCommitWriter:
         self._thread = threading.Thread(target=self._run, name="memsvc-writer", daemon=True)
         self._thread.start()
 
-    def write(self, unit: Unit[T], *, scrub: bool) -> T:
-        """Hand the unit to the writing thread and wait for its commit."""
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool) -> T:
+        """Hand the unit to the writing thread and wait for its commit. Whose it is makes no difference here."""
         result: T = self._done(_Waiting(unit, scrub, Future()))
         return result
 
     def empty_log(self) -> bool:
         """Empty the write-ahead log; False if a reader was in the way for too long."""
-        self.write(lambda connection: None, scrub=True)
+        self._done(_Waiting(lambda connection: None, scrub=True, future=Future()))
         return not self._scrub_is_due
 
     def rewrite(self) -> bool:
@@ -235,11 +236,11 @@ def _is_passing(error: BaseException) -> bool:
 class PooledWriter:
     """Writes on PostgreSQL: each unit is a transaction of its own, in the caller's thread."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, connect: Callable[[Whose], Connection]) -> None:
+        self._connect = connect
         self._closed = False
 
-    def write(self, unit: Unit[T], *, scrub: bool) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool) -> T:
         """Run the unit; a deadlock or serialization failure is tried again."""
         if self._closed:
             raise _CLOSING
@@ -249,7 +250,7 @@ class PooledWriter:
             wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.2),
             reraise=True,
         ):
-            with attempt, self._engine.begin() as connection:
+            with attempt, self._connect(whose) as connection, connection.begin():
                 return unit(connection)
         raise AssertionError("unreachable")
 

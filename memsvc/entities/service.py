@@ -63,7 +63,7 @@ class Entities:
         after = None
         if cursor is not None:
             after = _place(self._cursors.decode(cursor, tenant_id=tenant_id, route=_ROUTE, digest=digest))
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return EntityPage([], None)
@@ -84,7 +84,7 @@ class Entities:
         Raises:
             NotFound: no active memory of the namespace mentions it.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 raise _unknown()
@@ -94,7 +94,7 @@ class Entities:
         """What each name of a question stands for in a namespace."""
         if not names:
             return ()
-        with self._database.read() as connection:
+        with self._database.read(namespace.tenant_id) as connection:
             return self._tables.resolve(connection, namespace, names)
 
     def forget(self, namespace: NamespaceRow) -> None:
@@ -114,7 +114,7 @@ class Entities:
             members = {name.id for party in parties for name in party.group.names}
             repository.decide(connection, namespace, [sorted(members)], writer, self._clock.now())
 
-        self._database.write(unit)
+        self._database.write(tenant_id, unit)
         return self.one(tenant_id, path, mention_ids[0])
 
     def split(self, tenant_id: UUID, path: str, mention_id: int, aliases: Sequence[int], writer: str) -> list[Party]:
@@ -150,7 +150,7 @@ class Entities:
             repository.decide(connection, namespace, [rest, *apart] if rest else apart, writer, self._clock.now())
             taken[:0] = rest[:1]
 
-        self._database.write(unit)
+        self._database.write(tenant_id, unit)
         return [self.one(tenant_id, path, mention) for mention in taken]
 
     def _locked(self, connection: Connection, tenant_id: UUID, path: str) -> NamespaceRow:

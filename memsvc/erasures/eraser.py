@@ -55,7 +55,7 @@ class Eraser:
         Raises:
             EmbedderUnavailable: the model gave no answer.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             going = self.going(connection, tenant_id, memory_ids)
             readings = self._readers.of_erased(connection, tenant_id, going, self._clock.now())
         return Plan(self._readers.encode(readings))

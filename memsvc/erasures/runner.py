@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 from time import monotonic
 from uuid import UUID
 
@@ -21,6 +23,7 @@ from sqlalchemy import Connection
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Unavailable
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import repository, selection
 from memsvc.erasures.eraser import Eraser, Plan
 from memsvc.erasures.repository import ErasureRow
@@ -94,7 +97,7 @@ class ErasureRunner:
 
     def round(self) -> int:
         """Carries out what waits, then has the bytes overwritten; returns how many erasures came to an end."""
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             waiting = repository.waiting(connection, _AT_ONCE)
         ended = sum(self.run(tenant_id, erasure_id) for tenant_id, erasure_id in waiting)
         if self._is_due():
@@ -105,7 +108,7 @@ class ErasureRunner:
         """Whether it is time to have bytes overwritten: a vacuum reads whole indexes, however little was erased."""
         if self._database.is_sqlite:
             return True
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             last = repository.last_overwritten_at(connection)
         # A time that lies ahead is from a clock that was: nobody waits for it.
         return last is None or not timedelta() <= self._clock.now() - last < self._vacuum_every
@@ -119,7 +122,7 @@ class ErasureRunner:
         Returns:
             Whether it came to its end in this call. What goes wrong is kept with it, and it is tried again.
         """
-        taken = self._database.write(lambda connection: self._take(connection, tenant_id, erasure_id))
+        taken = self._database.write(tenant_id, lambda connection: self._take(connection, tenant_id, erasure_id))
         if taken is None:
             return False
         until = None if within_s is None else monotonic() + within_s
@@ -127,7 +130,7 @@ class ErasureRunner:
             for namespace_id in taken.erasure.namespace_ids:
                 self._empty(taken, namespace_id, until)
             self._at("emptied")
-            self._database.write(lambda connection: self._end(connection, taken))
+            self._database.write(taken.erasure.tenant_id, lambda connection: self._end(connection, taken))
         except _LostError:
             return False
         except _PausedError:
@@ -145,18 +148,21 @@ class ErasureRunner:
         An erasure whose bytes a reader or a full disk still holds waits for the next time.
         """
         with self._overwriting:
-            with self._database.read() as connection:
+            with self._database.read(SERVICE) as connection:
                 over = repository.not_overwritten(connection)
             how = self._overwritten() if over else None
             if how is None:
                 return 0
             now = self._clock.now()
 
-            def unit(connection: Connection) -> None:
-                for tenant_id, erasure_id in over:
-                    repository.change(connection, tenant_id, erasure_id, overwritten_at=now, overwriting=how)
+            for tenant_id, of_tenant in groupby(sorted(over), key=itemgetter(0)):
+                ids = [erasure_id for _, erasure_id in of_tenant]
 
-            self._database.write(unit)
+                def unit(connection: Connection, tenant_id: UUID = tenant_id, ids: list[UUID] = ids) -> None:
+                    for erasure_id in ids:
+                        repository.change(connection, tenant_id, erasure_id, overwritten_at=now, overwriting=how)
+
+                self._database.write(tenant_id, unit)
             return len(over)
 
     def _overwritten(self) -> str | None:
@@ -193,7 +199,7 @@ class ErasureRunner:
         while True:
             if self._closing.is_set() or (until is not None and monotonic() >= until):
                 raise _PausedError
-            with self._database.read() as connection:
+            with self._database.read(erasure.tenant_id) as connection:
                 namespace = namespaces.get(connection, erasure.tenant_id, namespace_id)
                 if namespace is None:
                     return
@@ -223,7 +229,7 @@ class ErasureRunner:
                 return ledger.flush()
 
             try:
-                seq = self._database.write(unit)
+                seq = self._database.write(namespace.tenant_id, unit)
             except ContextMoved:
                 continue
             self._keeper.catch_up(namespace.key, seq)
@@ -250,4 +256,4 @@ class ErasureRunner:
             if erasure is not None and erasure.fence == taken.fence and erasure.ended_at is None:
                 repository.change(connection, erasure.tenant_id, erasure.id, held_until=None, problem=problem)
 
-        self._database.write(unit)
+        self._database.write(taken.erasure.tenant_id, unit)

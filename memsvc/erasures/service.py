@@ -14,6 +14,7 @@ from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound
 from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.entities.service import Entities
 from memsvc.erasures import repository, selection
 from memsvc.erasures.eraser import Eraser
@@ -122,7 +123,7 @@ class Erasures:
         Raises:
             Conflict: a memory that is named by its id is under a legal hold.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             found: list[UUID] = []
             reached = self._reached(connection, tenant_id, wanted, allowed)
             for namespace in reached:
@@ -170,7 +171,7 @@ class Erasures:
         Raises:
             NotFound: there is none.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             erasure = repository.get(connection, tenant_id, erasure_id)
             paths = None if erasure is None else self._paths(connection, tenant_id, [erasure], allowed)[0]
             if erasure is None or paths is None:
@@ -182,7 +183,7 @@ class Erasures:
     def page(self, tenant_id: UUID, before: UUID | None, limit: int, allowed: Allowed) -> list[Seen]:
         """Erasures that the caller reaches, the newest first, strictly older than one; without their receipts."""
         shown: list[Seen] = []
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             while len(shown) < limit:
                 found = repository.page(connection, tenant_id, before, limit)
                 every = self._paths(connection, tenant_id, found, allowed)
@@ -196,7 +197,7 @@ class Erasures:
         """Checks a receipt against the database as it is now. Reads the id of every memory of the tenant."""
         if not is_genuine(self._secrets, tenant_id, given):
             return Verdict(is_genuine=False)
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             digests = self._digests(connection, tenant_id, given)
             known = repository.tombstoned(connection, tenant_id, sorted(digests))
             # Without its digests one by one only their number says what the database should know.
@@ -209,7 +210,7 @@ class Erasures:
         """The selection of what of a receipt is there again; None if it is not genuine."""
         if not is_genuine(self._secrets, tenant_id, given):
             return None
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             digests = self._digests(connection, tenant_id, given)
             return {"memory_ids": self._bearing(connection, tenant_id, digests)}
 
@@ -219,10 +220,10 @@ class Erasures:
         For the start of a process, before anything is served.
         """
         again = 0
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             tenants = repository.tenants_with_tombstones(connection)
         for tenant_id in tenants:
-            with self._database.read() as connection:
+            with self._database.read(tenant_id) as connection:
                 back = self._bearing(connection, tenant_id, repository.every_tombstone(connection, tenant_id))
                 held = set(map(str, repository.held(connection, tenant_id, map(UUID, back))))
             ids = [one for one in back if one not in held]  # the backup has the hold, too: somebody must release it

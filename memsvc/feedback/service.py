@@ -88,7 +88,9 @@ class Feedback:
                 raise InvalidInput.field(f"/memories/{place}/id", "not_a_hit", "is not a hit of this recall")
         if not verdicts:
             return 0
-        touched = self._database.write(lambda connection: self._store(connection, recall_id, trace, verdicts))
+        touched = self._database.write(
+            tenant_id, lambda connection: self._store(connection, recall_id, trace, verdicts)
+        )
         with self._lock:
             for namespace_id in touched:
                 key = (tenant_id, namespace_id)
@@ -101,7 +103,7 @@ class Feedback:
 
     def weights(self, tenant_id: UUID, path: str) -> Weights:
         """How the fusion of a namespace has adapted, or would have. One that does not exist has not."""
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
         return Weights(self._is_adaptive, _UNADAPTED) if namespace is None else self._weights(namespace)
 
@@ -115,7 +117,7 @@ class Feedback:
                 repository.reset(connection, namespace, now)
             return None if namespace is None else namespace.id
 
-        namespace_id = self._database.write(work)
+        namespace_id = self._database.write(tenant_id, work)
         if namespace_id is not None:
             with self._lock:
                 self._told[tenant_id, namespace_id] = self._told.get((tenant_id, namespace_id), 0) + 1
@@ -169,7 +171,7 @@ class Feedback:
         return weights
 
     def _learned(self, namespace: NamespaceRow) -> Weights:
-        with self._database.read() as connection:
+        with self._database.read(namespace.tenant_id) as connection:
             since = repository.reset_at(connection, namespace)
             rows = repository.latest(connection, namespace, since, VERDICTS_FROM)
         adaptation = Adaptation()

@@ -85,7 +85,7 @@ class Holds:
         Raises:
             NotFound: there is no such memory.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             _located(connection, tenant_id, memory_id, allowed, lock=False)
             return self._rows(connection, tenant_id, memory_id)
 
@@ -112,7 +112,7 @@ class Holds:
             return {"id": str(memory_id)}
 
         self._once.write(tenant, claim, unit)
-        with self._database.read() as connection:
+        with self._database.read(tenant) as connection:
             rows = self._rows(connection, tenant, memory_id)
         if not rows:
             raise NotFound("there is no such memory")

@@ -22,6 +22,7 @@ from gpu.bank.bank import Bank
 from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.index.loader import TIER_OF_LEVEL, load_memories, load_namespace, load_versions
 from memsvc.models import ChangeOp
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
@@ -85,7 +86,7 @@ class Keeper:
 
         A namespace that someone asks for meanwhile loads itself.
         """
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             every = namespaces.every(connection)
         for namespace in every:
             self.catch_up(namespace.key, namespace.head_seq)
@@ -102,7 +103,7 @@ class Keeper:
                 return held  # another thread brought it up while we waited
             if held is None or seq - held.applied_seq >= _MANY:
                 self._database.count_anew(_READ)
-            with self._database.read() as connection:
+            with self._database.read(key[0]) as connection:
                 return self._load(connection, key) if held is None else self._apply(connection, key, held)
 
     def memories(self) -> int:
@@ -112,11 +113,11 @@ class Keeper:
 
     def verify(self) -> Iterator[Verdict]:
         """Compare bank and database, namespace by namespace: ids, versions, states, intervals, digests of the rest."""
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             every = namespaces.every(connection)
         for namespace in every:
             self.catch_up(namespace.key, namespace.head_seq)
-            with self._lock(namespace.key), self._database.read() as connection:
+            with self._lock(namespace.key), self._database.read(namespace.tenant_id) as connection:
                 held = self._apply(connection, namespace.key, self.bank.namespace(namespace.key))
                 current = self._namespace(connection, namespace.key)
                 batches = load_namespace(connection, current, held.dim, self._tiers)

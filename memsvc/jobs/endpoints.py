@@ -99,7 +99,13 @@ async def ask_for_run(request: Request, principal: Writer) -> RunOut:
     principal.require_namespace(body.namespace)
     return _run(
         await run_blocking(
-            request, container.jobs.ask, _author(principal), body.namespace, body.kind, is_dry=body.dry_run
+            request,
+            container.jobs.ask,
+            _author(principal),
+            body.namespace,
+            body.kind,
+            is_dry=body.dry_run,
+            as_of=body.as_of,
         )
     )
 
@@ -215,6 +221,7 @@ def _run(seen: Seen) -> RunOut:
         kind=run.kind,
         state=_STATES[run.state],
         dry_run=run.is_dry,
+        as_of=run.as_of,
         undoes=run.undoes,
         asked_by=run.asked_by,
         asked_at=run.asked_at,

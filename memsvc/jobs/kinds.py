@@ -11,6 +11,7 @@ from memsvc.jobs.eviction import Evict
 from memsvc.jobs.expiry import Expire
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.merging import Merging
+from memsvc.jobs.rewinding import Rewind
 from memsvc.jobs.surprise import Surprise
 from memsvc.jobs.work import Work
 
@@ -23,6 +24,6 @@ def every_kind(tools: Callable[[], Tools], eraser: Callable[[], Eraser]) -> dict
         eraser: takes memories out for good; asked for when there is something to erase.
     """
     works: tuple[Work, ...] = (
-        Conflicts(), Consolidate(tools), Evict(), Expire(eraser), Fade(), Merging(), Surprise(),
+        Conflicts(), Consolidate(tools), Evict(), Expire(eraser), Fade(), Merging(), Rewind(), Surprise(),
     )  # fmt: skip
     return {work.kind: work for work in works}

@@ -37,6 +37,7 @@ class Run:
     kind: str
     period: str
     is_dry: bool
+    as_of: datetime | None
     undoes: UUID | None
     state: RunState
     is_cancelled: bool
@@ -67,6 +68,7 @@ def ask(
     *,
     by: str,
     is_dry: bool = False,
+    as_of: datetime | None = None,
     undoes: UUID | None = None,
 ) -> UUID | None:
     """Queues a run; None if the period has one already."""
@@ -80,6 +82,7 @@ def ask(
             kind=kind,
             period=period,
             is_dry=is_dry,
+            as_of=as_of,
             undoes=undoes,
             state=int(RunState.QUEUED),
             is_cancelled=False,

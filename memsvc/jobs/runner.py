@@ -30,7 +30,7 @@ from memsvc.jobs import repository
 from memsvc.jobs.keeping import kept
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.undoing import Undo
-from memsvc.jobs.work import Prepares, Task, Work
+from memsvc.jobs.work import Dated, Prepares, Task, Work
 from memsvc.memories import repository as memories
 from memsvc.memories.ledger import Ledger
 from memsvc.models import RunState
@@ -96,7 +96,7 @@ class Runner:
 
     def run(self, tenant_id: UUID, run_id: UUID) -> bool:
         """Carries one run out; False if somebody else is at it, or it is over."""
-        taken = self._database.write(lambda connection: self._take(connection, tenant_id, run_id))
+        taken = self._database.write(tenant_id, lambda connection: self._take(connection, tenant_id, run_id))
         if taken is None:
             return False
         self._at("taken")
@@ -117,6 +117,8 @@ class Runner:
         run = taken.run
         work = self._works[run.kind]
         task: Task = work if run.undoes is None else Undo(run.undoes, work)
+        if run.undoes is None and isinstance(work, Dated) and run.as_of is not None:
+            task = work.at(run.as_of)
         for _ in range(ROUNDS):
             if not self._carry_out_once(taken, task):
                 return
@@ -126,7 +128,7 @@ class Runner:
         run = taken.run
         judged_at = run.started_at or self._clock.now()
         policy = policies.of(taken.namespace)
-        with kept(partial(self._keep, taken), self._keep_every_s), self._database.read() as connection:
+        with kept(partial(self._keep, taken), self._keep_every_s), self._database.read(run.tenant_id) as connection:
             done = {step.memory_id for step in repository.effects(connection, run.tenant_id, run.id)}
             most = None
             if task.is_bounded:
@@ -135,7 +137,7 @@ class Runner:
             left = list(islice((step for step in plan if step.memory_id not in done), most))
         self._at("planned")
         if isinstance(plan, Aim):
-            self._database.write(partial(self._report, taken=taken, report=plan.report))
+            self._database.write(run.tenant_id, partial(self._report, taken=taken, report=plan.report))
         size = self._chunk_size
         if isinstance(task, Prepares) and not run.is_dry:
             size = min(size, task.most_at_once)
@@ -143,11 +145,11 @@ class Runner:
         for start in range(0, len(left), size):
             part: Sequence[Step] = left[start : start + size]
             if isinstance(task, Prepares) and not run.is_dry:
-                part = task.prepare(self._database.read, taken.namespace, part)
+                part = task.prepare(partial(self._database.read, run.tenant_id), taken.namespace, part)
                 self._at("prepared")
             chunk = partial(self._chunk, taken=taken, task=task, steps=part, policy=policy)
             scrub = not run.is_dry and any(step.action == ERASE for step in part)
-            skipped += self._database.write(chunk, scrub=scrub)
+            skipped += self._database.write(run.tenant_id, chunk, scrub=scrub)
             self._at("chunk")
         return isinstance(plan, Aim) and skipped > 0
 
@@ -177,7 +179,7 @@ class Runner:
             self._at("keeping")
             return is_ours
 
-        return self._database.write(unit)
+        return self._database.write(taken.run.tenant_id, unit)
 
     def _report(self, connection: Connection, taken: _Taken, report: Mapping[str, Any]) -> None:
         _, run = self._still_ours(connection, taken)
@@ -231,5 +233,5 @@ class Runner:
             repository.keep_lease(connection, taken.namespace, taken.fence, now)
             self._at("ending")
 
-        self._database.write(unit)
+        self._database.write(taken.run.tenant_id, unit)
         self._at("ended")

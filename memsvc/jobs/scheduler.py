@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.jobs import repository
 from memsvc.jobs.repository import Scheduled
 from memsvc.jobs.runner import Runner
@@ -82,12 +83,12 @@ class Scheduler:
         self._first()
         done = self._urgent()
         now = self._clock.now()
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             due = repository.due(connection, now, _AT_ONCE)
         self._at("due")
         for namespace, job in due:
             self._queue(namespace, job)
-        with self._database.read() as connection:
+        with self._database.read(SERVICE) as connection:
             waiting = repository.waiting(connection, _AT_ONCE)
         # Several processes that begin with the same one would stand in each other's way.
         turns = sorted(waiting, key=lambda one: (one[0], random.random()))  # noqa: S311 - no secret
@@ -108,7 +109,7 @@ class Scheduler:
                 repository.ask(connection, locked, job.kind, job.next_at.isoformat(), now, by="schedule")
             self._at("queueing")
 
-        self._database.write(unit)
+        self._database.write(namespace.tenant_id, unit)
         self._at("queued")
 
     def _work(self) -> None:

@@ -171,6 +171,7 @@ class RunIn(ApiModel):
 
     namespace: NamespacePath
     kind: Annotated[str, Bytes(32)]
+    as_of: Instant | None = Field(None, description="The moment to which `rewind` goes back; for no other kind.")
     dry_run: bool = Field(False, description="Only say what would be done; see the run's effects.")
 
 
@@ -200,6 +201,7 @@ class RunOut(ApiModel):
     kind: str
     state: RunStateName
     dry_run: bool
+    as_of: Instant | None
     undoes: UUID | None
     asked_by: str
     asked_at: Instant

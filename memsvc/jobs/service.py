@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from memsvc.db.engine import Database
 from memsvc.http.strict_json import pointer
 from memsvc.jobs import repository, schedules
 from memsvc.jobs.repository import Run, Scheduled
-from memsvc.jobs.work import Work
+from memsvc.jobs.work import Dated, Work
 from memsvc.memories.write import Author
 from memsvc.models import RunState
 from memsvc.namespaces import policies
@@ -66,7 +66,7 @@ class Jobs:
 
     def care(self, tenant_id: UUID, path: str) -> Care:
         """How a namespace is cared for. One that does not exist would be by the defaults."""
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return Care(DEFAULT, ())
@@ -95,6 +95,8 @@ class Jobs:
             raise InvalidInput(f"the policy makes no sense: {error}") from None
         for kind, when in (wanted or {}).items():
             self._check_kind(kind, pointer(("schedules", kind)))
+            if when is not None and isinstance(self._works[kind], Dated):
+                raise InvalidInput.field(pointer(("schedules", kind)), "not_scheduled", "is only done when asked for")
             if when is not None:
                 _check_schedule(kind, when)
 
@@ -106,31 +108,36 @@ class Jobs:
                 for kind in self._works:
                     repository.schedule(connection, namespace, kind, wanted.get(kind), self._clock.now())
 
-        self._database.write(unit)
+        self._database.write(tenant_id, unit)
         return self.care(tenant_id, path)
 
-    def ask(self, author: Author, path: str, kind: str, *, is_dry: bool) -> Seen:
+    def ask(self, author: Author, path: str, kind: str, *, is_dry: bool, as_of: datetime | None = None) -> Seen:
         """Queues a run.
+
+        Args:
+            as_of: the moment that it goes by, for kinds of work that go by one (`Dated`).
 
         Raises:
             NotFound: there is no such namespace.
-            InvalidInput: there is no such kind of work.
+            InvalidInput: there is no such kind of work; or it goes by a moment and none was given, or one that is not
+                past, or the other way round.
             TooManyRequests: too many runs of the namespace wait already.
         """
         self._check_kind(kind, "/kind")
+        self._check_moment(kind, as_of)
 
         def unit(connection: Connection) -> UUID:
             namespace = self._locked(connection, author.tenant_id, path)
             _check_room(connection, namespace)
             now = self._clock.now()
             run_id = repository.ask(
-                connection, namespace, kind, f"asked {new_id()}", now, by=author.name, is_dry=is_dry
+                connection, namespace, kind, f"asked {new_id()}", now, by=author.name, is_dry=is_dry, as_of=as_of
             )
             if run_id is None:
                 raise RuntimeError("a new id stood in the database already")
             return run_id
 
-        run_id = self._database.write(unit)
+        run_id = self._database.write(author.tenant_id, unit)
         self._wake()
         return self._seen(author.tenant_id, run_id)
 
@@ -140,12 +147,12 @@ class Jobs:
         Raises:
             NotFound: there is none.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             return self._find(connection, tenant_id, run_id, allowed)
 
     def page(self, tenant_id: UUID, path: str, before: UUID | None, limit: int) -> list[Seen]:
         """Runs of a namespace, the newest first, strictly older than one."""
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             found = [] if namespace is None else repository.runs(connection, namespace, before, limit)
         return [Seen(run, path) for run in found]
@@ -158,7 +165,7 @@ class Jobs:
         Raises:
             NotFound: there is no such run.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             self._find(connection, tenant_id, run_id, allowed)
             return repository.effects(connection, tenant_id, run_id, after, limit)
 
@@ -196,7 +203,7 @@ class Jobs:
                 )
             return earlier.id
 
-        asked = self._database.write(unit)
+        asked = self._database.write(author.tenant_id, unit)
         self._wake()
         return self._seen(author.tenant_id, asked)
 
@@ -218,7 +225,7 @@ class Jobs:
             elif run.state is RunState.RUNNING:
                 repository.change(connection, run, is_cancelled=True)
 
-        self._database.write(unit)
+        self._database.write(tenant_id, unit)
         self._wake()
         return self._seen(tenant_id, run_id)
 
@@ -238,6 +245,15 @@ class Jobs:
         if locked is None:
             raise NotFound("there is no such namespace; it is made by the first memory that is written")
         return locked
+
+    def _check_moment(self, kind: str, as_of: datetime | None) -> None:
+        is_dated = isinstance(self._works[kind], Dated)
+        if is_dated and as_of is None:
+            raise InvalidInput.field("/as_of", "missing", f"{kind} needs the moment that it goes back to")
+        if not is_dated and as_of is not None:
+            raise InvalidInput.field("/as_of", "not_dated", f"{kind} goes by no moment")
+        if as_of is not None and as_of > self._clock.now():
+            raise InvalidInput.field("/as_of", "in_the_future", "must not lie in the future")
 
     def _check_kind(self, kind: str, at: str) -> None:
         if kind not in self._works:

@@ -84,6 +84,15 @@ class Prepares(Protocol):
         ...
 
 
+@runtime_checkable
+class Dated(Protocol):
+    """A kind of work that goes by a moment of the past. It is only done when somebody asks for it."""
+
+    def at(self, moment: datetime) -> Task:
+        """The task of a moment."""
+        ...
+
+
 class Work(Task, Protocol):
     """A kind of job, which can take back what it did."""
 

@@ -139,7 +139,7 @@ class Changer:
         before, readings = NOTHING, list[Reading]()
         if in_context and self._preparer.reads_context:
             sequence = sequence_of(seen.row["session_id"], seen.row["metadata"])
-            with self._database.read() as connection:
+            with self._database.read(tenant_id) as connection:
                 if sequence is not None and draft.vector is None:
                     befores = Befores(connection, tenant_id, seen.row["namespace_id"], self._clock.now(), {})
                     before = befores.earlier(sequence, seen.id)
@@ -241,7 +241,7 @@ class Changer:
         tenant = author.tenant_id
 
         def attempt(number: int) -> Outcome:
-            with self._database.read() as connection:
+            with self._database.read(tenant) as connection:
                 found = repository.located(connection, tenant, memory_id)
             within = found is not None and allowed(found[1].path)
             plan = self._eraser.plan(tenant, [memory_id] if within else [])
@@ -261,7 +261,7 @@ class Changer:
         return revise(ledger, stored, {**stored.described, "state": int(state)}, None, self._preparer, _REASONS[op])
 
     def _find(self, author: Author, memory_id: UUID, allowed: Allowed) -> Stored:
-        with self._database.read() as connection:
+        with self._database.read(author.tenant_id) as connection:
             found = repository.located(connection, author.tenant_id, memory_id)
         if found is None or not allowed(found[1].path):
             raise NotFound("there is no such memory")

@@ -145,10 +145,19 @@ class Ledger:
         prepared: Prepared | None,
         pairs: bytes,
         reason: str,
+        text_of: int | None = None,
     ) -> int:
-        """A new version of a memory; `content` and `prepared` only if the text changes. Returns the version."""
+        """A new version of a memory; `content` and `prepared` only if the text changes. Returns the version.
+
+        Args:
+            text_of: the version with which an earlier text of the memory came in, to stand again as it was analysed
+                and embedded then.
+        """
         version = int(stored.row["version"]) + 1
-        content_version = version if prepared is not None else int(stored.row["content_version"])
+        before = int(stored.row["content_version"])
+        content_version = version if prepared is not None else text_of or before
+        if content_version not in (version, before):
+            self._anew.append(stored.id)
         since = max(
             self.now, stored.row["updated_at"] + _TICK
         )  # no version has an empty interval, whatever the clock does

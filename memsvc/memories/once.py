@@ -42,9 +42,9 @@ class Once:
         self._clock = clock
         self._ttl = timedelta(seconds=ttl_s)
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def read(self, tenant_id: UUID) -> AbstractContextManager[Connection]:
         """A connection for what a unit of work has to know before it is run."""
-        return self._database.read()
+        return self._database.read(tenant_id)
 
     def replay(self, tenant_id: UUID, claim: Claim | None) -> Outcome | None:
         """The kept outcome of this claim, if it was used before: saves the work before the transaction.
@@ -54,7 +54,7 @@ class Once:
         """
         if claim is None:
             return None
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             return self._kept(connection, tenant_id, claim, self._clock.now())
 
     def write(
@@ -66,7 +66,7 @@ class Once:
             KeyReused: the key was used for another request.
         """
         if claim is None:
-            return self._database.write(unit, scrub=scrub), False
+            return self._database.write(tenant_id, unit, scrub=scrub), False
 
         def claimed(connection: Connection) -> tuple[Outcome, bool]:
             now = self._clock.now()
@@ -84,7 +84,7 @@ class Once:
             return outcome, False
 
         try:
-            return self._database.write(claimed, scrub=scrub)
+            return self._database.write(tenant_id, claimed, scrub=scrub)
         except (IntegrityError, ServiceError):
             # The same request may have been carried out between our look and our lock (PostgreSQL). What stands in our
             # way is its effect then, and its answer is ours.

@@ -65,12 +65,12 @@ class Reading:
         Raises:
             NotFound: there is no such memory.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             return self._known(connection, tenant_id, memory_id, allowed)
 
     def written(self, tenant_id: UUID, memory_id: UUID) -> Located | None:
         """The memory that a write of this tenant made or changed, in whatever state, or None if it is gone."""
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             found = repository.located(connection, tenant_id, memory_id)
         return None if found is None else self._located(*found)
 
@@ -80,7 +80,7 @@ class Reading:
         Raises:
             NotFound: there is no such memory.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             self._known(connection, tenant_id, memory_id, allowed)
             return repository.history(connection, tenant_id, memory_id)
 
@@ -90,7 +90,7 @@ class Reading:
         Raises:
             NotFound: there is no such memory.
         """
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             self._known(connection, tenant_id, memory_id, allowed)
             return repository.links(connection, tenant_id, memory_id, self._clock.now())
 
@@ -115,7 +115,7 @@ class Reading:
         after = None if cursor is None else self._place(cursor, tenant_id, digest)
         condition = condition or ONLY_ACTIVE
         conditions = [where(condition, Memory), repository.unexpired(self._clock.now())]
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return Page([], None)

@@ -108,4 +108,4 @@ class Recalls:
         now = self._clock.now()
         for tenant_id, memory_ids in used.items():
             grades = dict.fromkeys(memory_ids, Grade.USED)
-            self._database.write(partial(judged, tenant_id=tenant_id, grades=grades, now=now))
+            self._database.write(tenant_id, partial(judged, tenant_id=tenant_id, grades=grades, now=now))

@@ -149,7 +149,7 @@ class Remember:
     ) -> tuple[list[Before], list[Reading]]:
         """What is before each draft, and who was read in the light of a memory that a draft edits."""
         named = [d.external_id for d in drafts if isinstance(d, Draft) and d.external_id is not None]
-        with self._once.read() as connection:
+        with self._once.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             inside = None if namespace is None else namespace.id
             known = {} if inside is None else repository.by_external_ids(connection, tenant_id, inside, named)

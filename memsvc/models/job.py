@@ -55,6 +55,8 @@ class JobRun(Base):
     kind: Mapped[str] = mapped_column(String(32))
     period: Mapped[str] = mapped_column(String(64))
     is_dry: Mapped[bool]
+    # The moment that it goes by, for kinds of work that go by one.
+    as_of: Mapped[datetime | None]
     # The run whose effects this one takes back.
     undoes: Mapped[UUID | None]
     state: Mapped[int] = mapped_column(SmallInteger)

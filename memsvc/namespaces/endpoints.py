@@ -94,7 +94,7 @@ def _page(container: Container, principal: Principal, query: NamespaceQuery) -> 
     if query.cursor is not None:
         after = str(container.cursors.decode(query.cursor, tenant_id=tenant, route=_ROUTE, digest=digest))
     shown: list[repository.NamespaceSummary] = []
-    with container.database.read() as connection:
+    with container.database.read(tenant) as connection:
         while len(shown) <= query.limit:
             found = repository.page(connection, principal.tenant_id, prefix, after, query.limit + 1)
             shown += [summary for summary in found if principal.may(summary.namespace.path)]
@@ -130,7 +130,7 @@ async def namespace_stats(request: Request, principal: Reader) -> StatsOut:
 
 
 def _stats(container: Container, principal: Principal, path: str) -> StatsOut:
-    with container.database.read() as connection:
+    with container.database.read(principal.tenant_id) as connection:
         namespace = repository.find(connection, principal.tenant_id, path)
         counts = [] if namespace is None else memories.counts(connection, *namespace.key)
     kinds: dict[str, int] = {kind.name.lower(): 0 for kind in Kind}

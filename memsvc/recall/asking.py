@@ -109,7 +109,7 @@ async def _places(request: Request, principal: Principal, body: Asked) -> list[s
 
 
 def _below(container: Container, principal: Principal, prefix: str) -> list[str]:
-    with container.database.read() as connection:
+    with container.database.read(principal.tenant_id) as connection:
         return several.below(connection, principal, prefix)
 
 

@@ -68,7 +68,7 @@ class Searching:
             return self._beside(scan, top_k)
         recall, found = self._beside(scan, max(top_k, LEAST_HITS))
         hits = [one.id for one in found]
-        with self.database.read() as connection:
+        with self.database.read(self.namespace.tenant_id) as connection:
             below = below_hits(connection, self.namespace.tenant_id, hits) if hits else None
         if below is None or not below.size:
             return recall, found[:top_k]
@@ -90,7 +90,7 @@ class Searching:
         made = [one.id for one in both if one.is_made]
         if not made:
             return first, found
-        with self.database.read() as connection:
+        with self.database.read(self.namespace.tenant_id) as connection:
             sources = all_below(made, partial(derived.below, connection, self.namespace.tenant_id))
             behind = derived.standing_beside(connection, self.namespace.tenant_id, sources, scan.states)
         both = [both[place] for place in sources_first([one.id for one in both], sources)]
@@ -102,7 +102,7 @@ class Searching:
         query = replace(self.analysed.query, scan=scan, top_k=top_k)
         recall = self.recaller.recall(replace(self.analysed, query=query), self.bank, self.factors)
         begun = time.perf_counter()
-        with self.database.read() as connection:
+        with self.database.read(self.namespace.tenant_id) as connection:
             found = fetch(connection, self.namespace, recall.hits, scan.states, self.now, self.as_of)
         timings = {**recall.timings_ms, "fetch": (time.perf_counter() - begun) * 1e3}
         return replace(recall, timings_ms=timings), found

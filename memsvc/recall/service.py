@@ -105,7 +105,7 @@ class RecallService:
         if question.as_of is not None and question.as_of > now:
             raise InvalidInput.field("/as_of", "in_the_future", "lies in the future")
         coming = self._recaller.embed(question.text)  # the longest part: the rest goes on beside it
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, question.path)
             head = 0 if namespace is None else namespace.head_seq
             if question.min_seq is not None and question.min_seq > head:

@@ -58,7 +58,7 @@ class Rehearsals:
             after: strictly after this place in the order.
         """
         now = self._clock.now()
-        with self._database.read() as connection:
+        with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return []
@@ -103,7 +103,7 @@ class Rehearsals:
             return {"id": str(memory_id)}
 
         self._once.write(tenant, claim, unit)
-        with self._database.read() as connection:
+        with self._database.read(tenant) as connection:
             stored, policy, path = self._active(connection, tenant, memory_id, allowed, lock=False)
         shown = Located(stored, path, shown_fading(stored.row, policy, self._clock.now()))
         known = faded(stored.row)

@@ -92,7 +92,7 @@ def test_erase_leaves_no_row_that_names_the_memory(ada: Caller) -> None:
     ada.ask("POST", "/v1/memories:batch", json=batch, headers={"idempotency-key": "b"})
     ada.erase(memory["id"])
 
-    with ada.service.container.database.read() as connection:
+    with ada.service.look() as connection:
         assert UUID(memory["id"]) not in connection.execute(select(CHANGE.c.memory_id)).scalars().all()[:-1]
         assert connection.execute(select(EMBEDDING.c.memory_id)).all() == []
         assert len(connection.execute(select(TOMBSTONE)).all()) == 1
@@ -111,7 +111,7 @@ def test_bytes_of_an_erased_memory_are_not_in_the_file(tmp_path: Path) -> None:
         }  # fmt: skip
         memory = ada.write(text, headers={"idempotency-key": "k"}, **fields).json()["memory"]
         ada.edit(memory["id"], content=text + " still")
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             stored = connection.execute(
                 select(EMBEDDING.c.vector).where(EMBEDDING.c.memory_id == UUID(memory["id"]))
             ).scalars()

@@ -26,7 +26,7 @@ def learned(caller: Caller) -> dict[str, Any]:
 
 
 def rows(caller: Caller) -> list[Any]:
-    with caller.service.container.database.read() as connection:
+    with caller.service.look() as connection:
         return list(connection.execute(FEEDBACK.select().order_by(FEEDBACK.c.recorded_at)))
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from benchmarks._audit import faults
 from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 from memsvc.core.errors import StorageFull
+from memsvc.db.tenancy import SERVICE
 from memsvc.http.problem import from_database
 from tests.fixtures.storage_service import service_on
 
@@ -41,17 +42,17 @@ def test_a_full_database_refuses_writes_and_answers_reads(sqlite_url: str, tmp_p
     with service_on(sqlite_url, tmp_path) as service:
         kept = service.add("kept before the disk was full")
         database = service.container.database
-        used = database.write(lambda c: int(c.exec_driver_sql("PRAGMA page_count").scalar_one()))
-        database.write(_limit(used + 4))
+        used = database.write(SERVICE, lambda c: int(c.exec_driver_sql("PRAGMA page_count").scalar_one()))
+        database.write(SERVICE, _limit(used + 4))
         with pytest.raises(OperationalError) as refused:
             service.remember([f"{n} " + "word " * 2000 for n in range(50)])
         assert isinstance(from_database(refused.value), StorageFull)
         assert kept in service.found("kept before the disk was full")
         assert service.differences() == 0
-        database.write(_limit(1_000_000))
+        database.write(SERVICE, _limit(1_000_000))
         later = service.add("written when there was room again")
         assert later in service.found("written when there was room again")
-        with database.read() as connection:
+        with database.read(SERVICE) as connection:
             assert faults(connection) == {}
 
 

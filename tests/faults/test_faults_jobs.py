@@ -20,6 +20,8 @@ from benchmarks._scheduler_process import CHUNK, Count, edit, told
 from benchmarks.kill_schedulers import fill
 from memsvc.core.ids import new_id
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.tenancy import SERVICE
 from memsvc.jobs import repository, schedules
 from memsvc.jobs.fading import Fade
 from memsvc.jobs.repository import LEASE_S, Run, Scheduled
@@ -81,10 +83,10 @@ class Scene:
             assert run_id is not None
             return run_id
 
-        return self.database.write(unit)
+        return self.database.write(SERVICE, unit)
 
     def broken(self) -> dict[str, int]:
-        with self.database.read() as connection:
+        with self.database.read(SERVICE) as connection:
             return broken(connection, self.log, self.memory_ids)
 
     @contextmanager
@@ -113,7 +115,7 @@ class Scene:
 @pytest.fixture
 def scene(postgres_url: str, tmp_path: Path) -> Iterator[Scene]:
     tenant_id, memory_ids = fill(postgres_url, tmp_path, 1)
-    database = Database(postgres_url, readers=4)
+    database = Database(postgres_url, limits=Limits(pool=4))
     log = tmp_path / "log"
     log.touch()
     made = Scene(database, tenant_id, memory_ids, log)
@@ -170,7 +172,9 @@ def edited_meanwhile(scene: Scene) -> None:
     def at(point: str) -> None:
         for number, memory_id in enumerate(scene.memory_ids if point == "planned" else ()):
             told(scene.log, "editing", memory_id, number)
-            scene.database.write(lambda c, m=memory_id, n=number: edit(c, scene.tenant_id, scene.clock.now(), m, n))  # type: ignore[misc]
+            scene.database.write(
+                SERVICE, lambda c, m=memory_id, n=number: edit(c, scene.tenant_id, scene.clock.now(), m, n)
+            )  # type: ignore[misc]
             told(scene.log, "edited", memory_id, number)
 
     scene.run(scene.queued("fade"), at)
@@ -272,8 +276,10 @@ def test_a_broken_promise_is_found(
 ) -> None:
     if break_ is without_periods:
         named = "SELECT conname FROM pg_constraint WHERE conrelid = 'job_run'::regclass AND contype = 'u'"
-        unique = scene.database.write(lambda c: c.execute(text(named)).scalar_one())
-        scene.database.write(lambda c: c.execute(text(f"ALTER TABLE job_run DROP CONSTRAINT {unique}")) and None)
+        unique = scene.database.write(SERVICE, lambda c: c.execute(text(named)).scalar_one())
+        scene.database.write(
+            SERVICE, lambda c: c.execute(text(f"ALTER TABLE job_run DROP CONSTRAINT {unique}")) and None
+        )
     break_(monkeypatch)
     play(scene)
     assert scene.broken().get(expected, 0) > 0, scene.broken()

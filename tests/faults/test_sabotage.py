@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from memsvc.db import engine as database_module
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.db.writer import GroupCommitWriter, _Waiting
 from memsvc.index.keeper import Keeper
 from memsvc.memories.draft import Draft
@@ -31,7 +32,7 @@ def test_sabotage_acknowledged_before_the_commit(sqlite_url: str, monkeypatch: p
         self._queue.put(_Waiting(unit, scrub, Future()))
 
     database = Database(sqlite_url)
-    database.write(lambda c: c.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)")) and None)
+    database.write(SERVICE, lambda c: c.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)")) and None)
     monkeypatch.setattr(GroupCommitWriter, "write", too_early)
     engine = looker(sqlite_url)
     missing = 0
@@ -41,7 +42,7 @@ def test_sabotage_acknowledged_before_the_commit(sqlite_url: str, monkeypatch: p
             connection.execute(text("INSERT INTO note VALUES (:n)"), {"n": n})
             time.sleep(0.005)
 
-        database.write(unit)
+        database.write(SERVICE, unit)
         with engine.connect() as connection:
             missing += connection.execute(text("SELECT 1 FROM note WHERE id = :n"), {"n": n}).first() is None
     engine.dispose()
@@ -54,7 +55,7 @@ def test_sabotage_synchronous_off(sqlite_url: str, monkeypatch: pytest.MonkeyPat
     assert pragmas != database_module._SQLITE_PRAGMAS
     monkeypatch.setattr(database_module, "_SQLITE_PRAGMAS", pragmas)
     database = Database(sqlite_url)
-    seen = database.write(lambda c: c.exec_driver_sql("PRAGMA synchronous").scalar())
+    seen = database.write(SERVICE, lambda c: c.exec_driver_sql("PRAGMA synchronous").scalar())
     database.close()
     assert seen != 2
 
@@ -112,12 +113,12 @@ def test_sabotage_the_bank_is_not_told(database_url: str, tmp_path: Path, monkey
 
 def test_sabotage_the_key_is_not_kept(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forgetful(self: Once, tenant_id: Any, claim: Any, unit: Any, *, scrub: bool = False) -> Any:
-        return self._database.write(unit, scrub=scrub), False
+        return self._database.write(SERVICE, unit, scrub=scrub), False
 
     with service_on(sqlite_url, tmp_path) as service:
         monkeypatch.setattr(Once, "write", forgetful)
         at_once([lambda: service.remember(["only once"], claim=claim_of("key"))] * 4)
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             assert connection.execute(select(func.count()).select_from(MEMORY)).scalar_one() == 4
 
 

@@ -39,7 +39,7 @@ def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
 
 
 def namespace_of(service: Service) -> NamespaceRow:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         found = namespaces.find(connection, service.tenant_id, PATH)
     assert found is not None
     return found
@@ -154,7 +154,7 @@ def test_the_last_of_a_conversation(service: Service) -> None:
     key, sequence = namespace_of(service).key, sequence_of("s", {})
     assert sequence is not None
     now = service.container.clock.now()
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         last = repository.last_of_sequence(connection, *key, sequence, now=now)
         earlier = repository.last_of_sequence(connection, *key, sequence, turns[3], now=now)
         assert last == (turns[3], "turn 3")
@@ -162,7 +162,7 @@ def test_the_last_of_a_conversation(service: Service) -> None:
         assert repository.last_of_sequence(connection, *key, sequence, turns[0], now=now) is None
         assert repository.last_of_sequence(connection, *key, sequence + 1, now=now) is None
     service.forget(turns[2])
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         earlier = repository.last_of_sequence(connection, *key, sequence, turns[3], now=now)
     assert earlier == (turns[1], "turn 1")
 
@@ -185,7 +185,7 @@ def test_other_vectors_take_the_place_of_the_old_ones_in_every_version(service: 
         ledger.reencode(memory, 1, Encoding(vectors, codes))
         return ledger.flush()
 
-    seq = service.container.database.write(change)
+    seq = service.meddle(change)
     service.container.keeper.catch_up(namespace.key, seq)
     assert said(service, memory)["tokens"] == codes.tolist()
     us = int(before.timestamp() * 1_000_000)
@@ -196,7 +196,7 @@ def test_other_vectors_take_the_place_of_the_old_ones_in_every_version(service: 
             assert view.ranges("vectors", slot)[0]["vectors"].tolist() == vectors.tolist()
     service.erase(memory)
     assert service.differences() == 0
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert connection.execute(select(TOKEN_EMBEDDING.c.version)).all() == []
         assert connection.execute(select(EMBEDDING.c.version)).all() == []
         assert set(connection.execute(select(CHANGE.c.memory_id)).scalars()) == {None, memory}
@@ -221,7 +221,7 @@ def test_verify_finds_what_was_changed(service: Service, column: str) -> None:
     service.remember([draft])
     namespace = namespace_of(service)
     bank = service.container.keeper.bank.namespace(namespace.key)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         (batch,) = load_namespace(connection, namespace, bank.dim)
     assert service.differences() == 0
     values = getattr(batch, column).copy()

@@ -29,7 +29,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def analysed(service: Service, memory_id: UUID) -> Any:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return connection.execute(
             select(ANALYSIS)
             .join(MEMORY, (MEMORY.c.id == ANALYSIS.c.memory_id) & (MEMORY.c.content_version == ANALYSIS.c.version))
@@ -71,5 +71,5 @@ def test_an_edit_by_external_id_keeps_the_circumstances_that_it_does_not_name(se
 def test_other_edits_leave_the_vectors_alone(service: Service) -> None:
     memory = service.add("We met yesterday", occurred_at=MONDAY, place="Lisbon")
     service.edit(memory, occurred_at=MONDAY, place="Lisbon", importance=0.9)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert len(connection.execute(select(EMBEDDING.c.version)).all()) == 1

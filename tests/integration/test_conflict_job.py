@@ -66,12 +66,12 @@ def effects(service: Service, run: Run) -> dict[UUID, Step]:
 
 
 def rows(service: Service) -> dict[UUID, Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return {row.id: row for row in connection.execute(select(MEMORY))}
 
 
 def links(service: Service) -> set[tuple[UUID, UUID]]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         found = connection.execute(select(LINK.c.from_id, LINK.c.to_id).where(LINK.c.relation == "supersedes"))
         return {(row.from_id, row.to_id) for row in found}
 
@@ -185,7 +185,7 @@ def test_what_was_superseded_comes_back_with_the_end_of_the_newer(service: Servi
     assert (row.state, row.valid_to) == (State.ACTIVE, None)
     assert links(service) == set()
     if how == "erase":
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             query = select(func.count()).select_from(JOB_EFFECT).where(JOB_EFFECT.c.run_id == first.id)
             assert connection.execute(query).scalar_one() == 0
     assert recall(service, "live Oslo") == [oslo]

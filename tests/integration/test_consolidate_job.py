@@ -99,13 +99,13 @@ def made(service: Service, level: str | None = None) -> dict[UUID, Any]:
         .where(MEMORY.c.derived.is_not(None) if level is None else MEMORY.c.derived == level)
         .order_by(MEMORY.c.occurred_at, MEMORY.c.id)
     )
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return {row.id: row for row in connection.execute(query)}
 
 
 def links(service: Service) -> dict[UUID, set[UUID]]:
     found: dict[UUID, set[UUID]] = {}
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         query = select(LINK.c.from_id, LINK.c.to_id).where(LINK.c.relation == "derived_from")
         for row in connection.execute(query):
             found.setdefault(row.from_id, set()).add(row.to_id)
@@ -119,7 +119,7 @@ def leaves(below: Mapping[UUID, set[UUID]], memory: UUID) -> set[UUID]:
 
 
 def everything(service: Service) -> list[Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return [
             connection.execute(select(table).order_by(*table.primary_key)).all() for table in (MEMORY, VERSION, LINK)
         ]
@@ -179,7 +179,7 @@ def test_nothing_of_what_is_gone_stays(service: Service, how: str) -> None:
     run = consolidate(service)
     # What is erased takes with it at once all that was made of it; what is forgotten may come back.
     assert run.counts == ({"make": 2} if how == "erase" else {"remove": 2, "make": 2})
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         texts = connection.execute(select(VERSION.c.content).where(VERSION.c.memory_id != secret)).scalars()
         assert not any("Xylophone77" in (text or "") for text in texts)
     below = links(service)
@@ -272,7 +272,7 @@ def test_an_undo_takes_away_what_a_run_made(service: Service) -> None:
     assert list(made(service)) == [kept]
     service.erase(kept)
     assert everything(service) == before
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert connection.execute(select(func.count()).select_from(JOB_EFFECT)).scalar_one() == 0
         assert connection.execute(select(func.count()).select_from(TOMBSTONE)).scalar_one() == 5
     assert service.differences() == 0
@@ -341,7 +341,7 @@ def ask(service: Service, text: str, **more: Any) -> list[UUID]:
 def archive(service: Service, clock: HeldClock, memories: Iterable[UUID]) -> None:
     """Has the policy archive certain memories and nothing else."""
     short = update(MEMORY).where(MEMORY.c.id.in_(list(memories))).values(stability_s=1.0)
-    service.container.database.write(lambda connection: connection.execute(short))
+    service.meddle(lambda connection: connection.execute(short))
     clock.move(60.0)
     below = {"warm": None, "cold": None, "archived": 0.1}
     service.container.jobs.set_care(service.tenant_id, PATH, {"share_per_run": 1.0, "below": below}, {})
@@ -400,7 +400,7 @@ def test_a_second_search_is_made_only_where_made_ones_may_be_missed(
 def test_roll_ups_have_no_token_codes(service: Service) -> None:
     written = days(service, 7)
     consolidate(service)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         coded = set(connection.execute(select(TOKEN_EMBEDDING.c.memory_id)).scalars())
     assert not coded & set(made(service))
     assert coded <= {one for ids in written.values() for one in ids}
@@ -537,7 +537,7 @@ def test_what_users_link_as_derived_is_theirs(service: Service) -> None:
     consolidate(service)
     service.forget(told[0])
     consolidate(service)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert connection.execute(select(MEMORY.c.derived, MEMORY.c.state).where(MEMORY.c.id == note)).one() == (
             None,
             State.ACTIVE,

@@ -68,7 +68,7 @@ def say(service: Service, *texts: str, path: str = PATH, **fields: Any) -> list[
 
 def stored(service: Service, path: str = PATH) -> list[tuple[str, list[bytes], bytes | None, str | None]]:
     """(external id, vectors of all versions, token codes now, external id of the context) of a namespace's memories."""
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         memories = connection.execute(
             select(MEMORY.c.id, MEMORY.c.external_id, MEMORY.c.namespace_id, MEMORY.c.content_version).order_by(
                 MEMORY.c.id
@@ -96,7 +96,7 @@ def stored(service: Service, path: str = PATH) -> list[tuple[str, list[bytes], b
 
 
 def namespace_id(service: Service, path: str) -> UUID:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         found = write.namespaces.find(connection, service.tenant_id, path)
     assert found is not None
     return found.id
@@ -184,7 +184,7 @@ def test_what_comes_back_with_an_erasure_is_read_before_what_follows(service: Se
         merged.merge(ledger, found[second], [found[first]])
         return ledger.flush()
 
-    service.container.database.write(merge)
+    service.meddle(merge)
     service.erase(second)
     say(service, TURNS[0], TURNS[2], path=OTHER)
     assert stored(service) == stored(service, OTHER)
@@ -198,7 +198,7 @@ def test_an_erasure_reaches_versions_that_ended(service: Service) -> None:
     alone = say(service, TURNS[1], path=OTHER)[0]
     service.edit(alone, "Yes, on Saturday!")
     assert stored(service) == stored(service, OTHER)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert connection.execute(select(TOKEN_EMBEDDING.c.context_id)).scalars().all() == [None] * 4
     assert service.differences() == 0
 
@@ -219,7 +219,7 @@ def test_a_reader_is_read_again_after_an_edit(service: Service, embedder: Watche
     say(service, "Shall we visit the museum?", *TURNS[1:3], path=OTHER)
     assert [row[1:3] for row in stored(service)[1:]] == [row[1:3] for row in stored(service, OTHER)[1:]]
     assert_fed_equals_loaded(service)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         versions = connection.execute(select(MEMORY.c.version).where(MEMORY.c.id == second)).scalar_one()
     assert versions == 1, "no version of the reader is made"
 
@@ -330,7 +330,7 @@ def test_an_erasure_that_never_comes_to_rest_is_refused(service: Service, embedd
         service.erase(first)
     embedder.meanwhile = None
     service.erase(first)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert set(connection.execute(select(TOKEN_EMBEDDING.c.context_id)).scalars()) == {None}
 
 
@@ -348,6 +348,6 @@ def test_many_writers_of_one_conversation_leave_nothing_of_what_is_erased(servic
     assert_fed_equals_loaded(service)
     for memory_id in ids[:4]:
         service.erase(memory_id)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert set(connection.execute(select(TOKEN_EMBEDDING.c.context_id)).scalars()) <= {None, *ids[4:]}
     assert_fed_equals_loaded(service)

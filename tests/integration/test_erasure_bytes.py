@@ -13,6 +13,8 @@ from sqlalchemy import JSON, Connection, LargeBinary, Text, create_engine, make_
 
 from memsvc.db import vacuum
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.tenancy import SERVICE
 from memsvc.erasures.service import Seen, Wanted
 from memsvc.memories.draft import Draft
 from memsvc.memories.residue import TOUCHED
@@ -31,7 +33,7 @@ def lived(service: Service) -> list[bytes]:
         ids.append(UUID(service.remember([Draft(said, fields)])["items"][0]["id"]))
     for one in ids[1::4]:
         service.edit(one, f"{CANARY} said something else")
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         rows = connection.execute(select(EMBEDDING.c.memory_id, EMBEDDING.c.vector)).all()
     return [bytes(row.vector) for row in rows if row.memory_id in ids[1::2]]
 
@@ -63,17 +65,21 @@ def test_on_sqlite_they_are_gone_when_the_call_returns(sqlite_url: str, tmp_path
 
 def test_on_sqlite_nothing_is_left_in_unused_parts_of_pages(sqlite_url: str, tmp_path: Path) -> None:
     """SQLite moves rows between pages when it makes and deletes others, and leaves copies in what it does not use."""
-    database = Database(sqlite_url, readers=1)
+    database = Database(sqlite_url, limits=Limits(pool=1))
     rng = random.Random(5)
     words = [f"canary{rng.getrandbits(48):012x}" for _ in range(1_500)]
     rows = [{"id": rng.randbytes(16), "body": f"{word} " * rng.randint(5, 25)} for word in words]
     gone = rng.sample(rows, 1_000)
     try:
-        database.write(lambda c: c.exec_driver_sql("CREATE TABLE told (id BLOB PRIMARY KEY, body TEXT)") and None)
+        database.write(
+            SERVICE, lambda c: c.exec_driver_sql("CREATE TABLE told (id BLOB PRIMARY KEY, body TEXT)") and None
+        )
         for start in range(0, len(rows), 50):
-            database.write(partial(_executed, "INSERT INTO told VALUES (:id, :body)", rows[start : start + 50]))
+            database.write(
+                SERVICE, partial(_executed, "INSERT INTO told VALUES (:id, :body)", rows[start : start + 50])
+            )
         for start in range(0, len(gone), 50):
-            database.write(partial(_executed, "DELETE FROM told WHERE id = :id", gone[start : start + 50]))
+            database.write(SERVICE, partial(_executed, "DELETE FROM told WHERE id = :id", gone[start : start + 50]))
         assert database.overwrite(["told"], full=True) == "vacuum"
         data = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     finally:
@@ -130,7 +136,7 @@ def test_on_postgresql_nothing_is_promised_while_somebody_may_still_see_the_rows
         assert service.container.erasing.overwrite() == 0
         again = service.container.erasures.one(service.tenant_id, seen.erasure.id, anywhere)
         assert again.erasure.overwriting == "vacuum"
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             dead = connection.execute(text("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'memory'"))
             assert dead.scalar_one() == 0
 
@@ -141,7 +147,7 @@ def test_postgresql_keeps_samples_of_nothing_that_was_said_or_computed_from_it(
     with service_on(postgres_url, tmp_path, jobs="off") as service:
         lived(service)
         _analyse(postgres_url)
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             rows = connection.execute(text("SELECT tablename, attname FROM pg_stats WHERE schemaname = 'public'"))
             sampled = {(row.tablename, row.attname) for row in rows}
     of_content = {

@@ -59,7 +59,7 @@ def there(service: Service) -> set[UUID]:
 
 
 def scalars(service: Service, query: Any) -> list[Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -90,7 +90,7 @@ def gist(service: Service, sources: list[UUID], *, writer: str = "job consolidat
         ledger.flush()
         return memory_id
 
-    return made.database.write(unit)
+    return service.meddle(unit)
 
 
 def epoch_of(service: Service) -> int:
@@ -114,7 +114,7 @@ def test_what_a_job_derived_goes_with_any_of_its_sources(service: Service) -> No
 
 def test_any_number_of_ids_is_looked_up_at_once(service: Service) -> None:
     one = service.add("one")
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         ids = [UUID(int=n) for n in range(40_000)]
         assert repository.texts(connection, service.tenant_id, [*ids, one]) == {one: "one"}
         assert repository.texts(connection, service.tenant_id, []) == {}
@@ -319,7 +319,7 @@ def test_what_a_restored_backup_brings_back_is_erased_before_it_is_served(tmp_pa
         receipt = seen(service, erasure_id).receipt
         assert receipt is not None
         assert service.container.erasures.verify(service.tenant_id, receipt).holds
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             kept_tombstones = connection.execute(select(TOMBSTONE)).all()
     shutil.copyfile(backup, file)
     # Without the tombstones the receipt says so, and is what it is erased by.
@@ -336,7 +336,7 @@ def test_what_a_restored_backup_brings_back_is_erased_before_it_is_served(tmp_pa
     # With them nobody has to ask.
     shutil.copyfile(backup, file)
     with service_on(sqlite_url, tmp_path, jobs="off") as service:
-        service.container.database.write(
+        service.meddle(
             lambda c: c.execute(TOMBSTONE.insert(), [dict(row._mapping) for row in kept_tombstones]) and None
         )
         service.container.start()
@@ -355,11 +355,11 @@ def test_what_a_backup_brings_back_under_a_hold_waits_for_its_release(tmp_path: 
         service.container.holds.release(service.author, gone, anywhere, "closed", None)
         service.erase(gone)
         service.erase(other)
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             tombstones = [dict(row._mapping) for row in connection.execute(select(TOMBSTONE))]
     shutil.copyfile(backup, file)
     with service_on(sqlite_url, tmp_path, jobs="off") as service:
-        service.container.database.write(lambda c: c.execute(TOMBSTONE.insert(), tombstones) and None)
+        service.meddle(lambda c: c.execute(TOMBSTONE.insert(), tombstones) and None)
         service.container.start()
         assert there(service) == {gone}
         service.container.holds.release(service.author, gone, anywhere, "closed", None)
@@ -395,5 +395,5 @@ def test_of_an_erasure_that_is_over_nothing_is_kept_that_names_anybody(service: 
 
 
 def everything(service: Service, table: Any) -> list[Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return list(connection.execute(select(table)).all())

@@ -57,7 +57,7 @@ def evict(service: Service, *, is_dry: bool = False) -> Run:
 
 
 def rows(service: Service) -> dict[UUID, Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return {row.id: row for row in connection.execute(select(MEMORY))}
 
 
@@ -66,7 +66,7 @@ def active(service: Service) -> set[UUID]:
 
 
 def active_bytes(service: Service, clock: HeldClock) -> int:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         namespace = namespaces.find(connection, service.tenant_id, PATH)
         assert namespace is not None
         there = {row.id: place for place, row in enumerate(held.active(connection, namespace, ("id",), clock.now()))}
@@ -206,7 +206,7 @@ def test_what_changed_since_the_plan_is_left_and_others_leave_for_it(service: Se
         if point != "planned" or changed:
             return
         leaving = Evict()
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             namespace = namespaces.find(connection, service.tenant_id, PATH)
             assert namespace is not None
             care_now = service.container.jobs.care(service.tenant_id, PATH)

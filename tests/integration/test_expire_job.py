@@ -46,7 +46,7 @@ def run(service: Service, kind: str = "expire", *, is_dry: bool = False) -> Run:
 
 
 def there(service: Service) -> set[UUID]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return set(connection.execute(select(MEMORY.c.id)).scalars())
 
 
@@ -55,7 +55,7 @@ def add(service: Service, text: str, ttl_s: int | None = None, **fields: Any) ->
 
 
 def count(service: Service, table: Any) -> int:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
@@ -146,10 +146,10 @@ def test_what_was_restored_pinned_or_held_meanwhile_stays(service: Service, cloc
         if point != "planned":
             return
         service.container.holds.hold(service.author, memories[0], anywhere, "case 17", None)
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             row = connection.execute(select(MEMORY).where(MEMORY.c.id == memories[1])).one()
         later = row.expires_at + timedelta(days=30)
-        service.container.database.write(
+        service.meddle(
             lambda connection: (
                 connection.execute(update(MEMORY).where(MEMORY.c.id == memories[1]).values(expires_at=later)).rowcount
             )
@@ -173,7 +173,7 @@ def test_a_held_memory_that_was_made_of_an_expired_one_stays(service: Service, c
         connection.execute(insert(LINK).values(**own, from_id=made, to_id=source, created_at=clock.now()))
         connection.execute(update(VERSION).where(VERSION.c.memory_id == made).values(writer="job consolidate"))
 
-    service.container.database.write(derived)
+    service.meddle(derived)
     service.container.holds.hold(service.author, made, anywhere, "case 17", None)
     care(service, expired_for_s=0)
     clock.move(2 * DAY)

@@ -70,7 +70,7 @@ def effects(service: Service, run_id: UUID) -> dict[UUID, tuple[str, str]]:
 
 
 def rows(service: Service) -> dict[UUID, Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return {row.id: row for row in connection.execute(select(MEMORY))}
 
 
@@ -276,7 +276,7 @@ def test_of_one_period_there_is_one_run(service: Service, clock: HeldClock) -> N
         failed = [one for one in at_once([service.container.scheduler.round] * 4) if isinstance(one, Exception)]
         assert failed == []
     assert count_runs(service) == 3
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert set(connection.execute(select(JOB_RUN.c.state)).scalars()) == {int(RunState.SUCCEEDED)}
     care(service, FADES)
     clock.move(10 * 3600)
@@ -285,7 +285,7 @@ def test_of_one_period_there_is_one_run(service: Service, clock: HeldClock) -> N
 
 
 def count_runs(service: Service) -> int:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return int(connection.execute(select(func.count()).select_from(JOB_RUN)).scalar_one())
 
 
@@ -316,7 +316,7 @@ def test_runs_that_wait_for_their_turn_hold_no_other_namespace_up(service: Servi
         service.add("a walk", path)
     mine = [ask(service) for _ in range(5)]
     theirs = service.container.jobs.ask(service.author, "user/bob", "fade", is_dry=False).run.id
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         first = repository.waiting(connection, 2)
     assert first == [(1, service.tenant_id, mine[0]), (1, service.tenant_id, theirs)]
 
@@ -437,7 +437,7 @@ def test_erasing_leaves_nothing_in_reports(service: Service, clock: HeldClock) -
     clock.move(30 * DAY)
     fade(service)
     service.erase(memory)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert connection.execute(select(func.count()).select_from(JOB_EFFECT)).scalar_one() == 0
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, select
 
 from gpu.bank.bank import Bank
+from memsvc.db.tenancy import SERVICE
 from memsvc.index.keeper import Keeper
 from memsvc.index.loader import load_namespace
 from memsvc.memories.draft import Draft
@@ -268,11 +269,11 @@ def test_a_snapshot_is_of_one_moment(postgres_url: str, tmp_path: Path) -> None:
     with service_on(postgres_url, tmp_path) as service:
         memory = service.add("before")
         query = select(VERSION.c.version).where(VERSION.c.memory_id == memory)
-        with service.container.database.read() as connection:
+        with service.container.database.read(service.author.tenant_id) as connection:
             assert connection.execute(query).scalars().all() == [1]
             service.edit(memory, "after")
             assert connection.execute(query).scalars().all() == [1]
-        with service.container.database.read() as connection:
+        with service.container.database.read(service.author.tenant_id) as connection:
             assert sorted(connection.execute(query).scalars()) == [1, 2]
 
 
@@ -314,7 +315,7 @@ def test_recall_goes_on_while_four_write(service: Service) -> None:
 def planted(service: Service) -> tuple[Any, Any]:
     """A service's bank with a few memories in it, and their records as the database has them."""
     service.remember([f"{word} says hello" for word in WORDS])
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         namespace = namespaces.find(connection, service.tenant_id, PATH)
         assert namespace is not None
         bank = service.container.keeper.bank.namespace(namespace.key)
@@ -362,7 +363,7 @@ def test_verify_finds_a_wrong_state(service: Service) -> None:
 def test_verify_finds_what_vanished_from_the_database(sqlite_url: str, tmp_path: Path) -> None:
     with service_on(sqlite_url, tmp_path) as service:
         planted(service)
-        service.container.database.write(
+        service.meddle(
             lambda c: (
                 c.exec_driver_sql("DELETE FROM embedding WHERE rowid = (SELECT min(rowid) FROM embedding)") and None
             )
@@ -378,8 +379,8 @@ def test_a_log_that_ends_too_early_is_an_error(service: Service) -> None:
     behind = Keeper(container.database, Bank())
     behind.load_all()
     service.add("two")
-    container.database.write(lambda c: c.execute(delete(CHANGE).where(CHANGE.c.seq == 2)) and None)
-    with container.database.read() as connection:
+    service.meddle(lambda c: c.execute(delete(CHANGE).where(CHANGE.c.seq == 2)) and None)
+    with container.database.read(SERVICE) as connection:
         (namespace,) = namespaces.every(connection)
     with pytest.raises(RuntimeError):
         behind.catch_up(namespace.key, namespace.head_seq)
@@ -413,7 +414,7 @@ def test_an_edit_of_metadata_keeps_the_vectors(database_url: str, tmp_path: Path
         service.restore(memory)
         assert embedder.documents == before == 1
         assert memory in service.found("cat mat")
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             assert connection.execute(select(MEMORY.c.version, MEMORY.c.content_version)).one() == (5, 1)
         assert_fed_equals_loaded(service)
 
@@ -481,7 +482,7 @@ def test_a_long_log_is_applied_in_pieces(service: Service, monkeypatch: pytest.M
     monkeypatch.setattr("memsvc.index.keeper._PAGE", 2)
     monkeypatch.setattr("memsvc.index.loader._CHUNK", 2)
     assert all(verdict.equal for verdict in behind.verify())
-    with container.database.read() as connection:
+    with container.database.read(SERVICE) as connection:
         head = connection.execute(select(NAMESPACE.c.head_seq)).scalar_one()
     (key,) = behind.bank.keys()
     assert behind.bank.namespace(key).applied_seq == head

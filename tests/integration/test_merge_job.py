@@ -72,13 +72,13 @@ def effects(service: Service, run: Run) -> dict[UUID, Step]:
 
 
 def rows(service: Service) -> dict[UUID, Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return {row.id: row for row in connection.execute(select(MEMORY))}
 
 
 def bytes_of(service: Service) -> tuple[dict[UUID, Any], list[Any]]:
     """Everything of memories but that they were changed, and all vectors."""
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         memories = [dict(row._mapping) for row in connection.execute(select(MEMORY))]
         vectors = connection.execute(select(EMBEDDING).order_by(EMBEDDING.c.memory_id, EMBEDDING.c.view)).all()
     kept = {m.pop("id"): {n: v for n, v in m.items() if n not in ("version", "updated_at")} for m in memories}
@@ -136,7 +136,7 @@ def test_the_vector_is_made_of_all_and_own_vectors_stay(service: Service) -> Non
     memories = [told(service, text) for text in SAME]
     _, own = bytes_of(service)
     merge(service)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         found = connection.execute(select(EMBEDDING).where(EMBEDDING.c.view == MERGED_VIEW)).all()
         rest = connection.execute(select(func.count()).where(EMBEDDING.c.view >= 0)).scalar_one()
     assert [row.memory_id for row in found] == [memories[0]]
@@ -301,7 +301,7 @@ def test_an_erased_member_takes_with_it_what_it_gave(service: Service) -> None:
     service.erase(second)
     row = rows(service)[first]
     assert row.tags == ["t0", "t2"]
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         rest = {r.memory_id: r.vector for r in connection.execute(select(EMBEDDING).where(EMBEDDING.c.view == 0))}
         found = connection.execute(select(EMBEDDING.c.vector).where(EMBEDDING.c.view == MERGED_VIEW)).scalar_one()
         versions = connection.execute(select(VERSION.c.tags).where(VERSION.c.recorded_to.is_(None))).scalars().all()
@@ -320,7 +320,7 @@ def test_the_end_of_a_pivot_brings_its_members_back(service: Service) -> None:
     service.erase(first)
     assert {memory: row.state for memory, row in rows(service).items()} == {second: State.ACTIVE, third: State.ACTIVE}
     assert service.found("allergic to nuts") == {second, third}
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         left = connection.execute(select(func.count()).where(JOB_EFFECT.c.run_id == run.id)).scalar_one()
     assert left == 0
     assert service.differences() == 0

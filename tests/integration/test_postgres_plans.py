@@ -54,7 +54,7 @@ def costs(service: Service) -> dict[str, float]:
         assert sum(len(batch) for batch in load_namespace(connection, namespace, DIM)) == N
         assert len(load_versions(connection, namespace, DIM, keys)) == N
 
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         read(connection)
     return found
 
@@ -73,7 +73,7 @@ def test_a_first_batch_is_read_by_key(service: Service, before: int) -> None:
 def test_only_tables_that_have_grown_are_analysed(service: Service) -> None:
     def analysed() -> dict[str, int]:
         query = text("SELECT relname, relpages FROM pg_class WHERE relname IN ('memory', 'memory_version', 'analysis')")
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             return {row.relname: row.relpages for row in connection.execute(query)}
 
     service.add("one")

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, event
 
 from memsvc.db import migrate
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
+from memsvc.db.tenancy import SERVICE
 from memsvc.index.loader import load_namespace, load_versions
 from memsvc.memories import repository
 from memsvc.namespaces.repository import NamespaceRow
@@ -24,7 +26,7 @@ BY_MEMORY = ("memory_version", "text", "analysis", "embedding", "token_embedding
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'memsvc.db'}", readers=1)
+    opened = Database(f"sqlite:///{tmp_path / 'memsvc.db'}", limits=Limits(pool=1))
     migrate.upgrade(opened.engine)
     yield opened
     opened.close()
@@ -52,7 +54,7 @@ def explained(database: Database, name: str) -> list[str]:
         steps.extend(row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
 
     event.listen(database.engine, "before_cursor_execute", explain)
-    with database.read() as connection:
+    with database.read(SERVICE) as connection:
         READS[name](connection)
     return steps
 

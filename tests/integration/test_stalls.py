@@ -16,6 +16,7 @@ import pytest
 from gpu.bank.bank import BankView
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
+from memsvc.db.tenancy import SERVICE
 from memsvc.namespaces import repository as namespaces
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.keyword import KeywordChannel
@@ -77,7 +78,7 @@ class Stand:
 def loaded(caller: Caller) -> NamespaceBank:
     """The bank of the caller's only namespace."""
     container = caller.service.container
-    with container.database.read() as connection:
+    with container.database.read(SERVICE) as connection:
         (namespace,) = namespaces.every(connection)
     return container.keeper.catch_up(namespace.key, namespace.head_seq)
 

@@ -32,7 +32,7 @@ def service(database_url: str, tmp_path: Path, clock: HeldClock) -> Iterator[Ser
 
 
 def rows(service: Service, query: Any) -> list[Any]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return list(connection.execute(query).all())
 
 
@@ -137,14 +137,14 @@ def test_a_reader_cannot_miss_a_late_commit(postgres_url: str, tmp_path: Path) -
             return seq
 
         results: list[Any] = []
-        early = threading.Thread(target=lambda: results.append(service.container.database.write(slow)), daemon=True)
+        early = threading.Thread(target=lambda: results.append(service.meddle(slow)), daemon=True)
         early.start()
         assert took_number.wait(30)
         late = threading.Thread(target=lambda: results.append(service.remember(["the late one"])["seq"]), daemon=True)
         late.start()
         late.join(0.5)
         assert late.is_alive()  # waits for the lock of the namespace, without a number
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             seen = namespaces.get(connection, *key)
             assert seen is not None
             assert seen.head_seq == 1
@@ -159,7 +159,7 @@ def test_a_reader_cannot_miss_a_late_commit(postgres_url: str, tmp_path: Path) -
 
 
 def _namespace_of(service: Service, path: str = PATH) -> UUID:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         found = namespaces.find(connection, service.tenant_id, path)
     assert found is not None
     return found.id

@@ -31,7 +31,7 @@ def service(database_url: str, tmp_path: Path, clock: HeldClock) -> Iterator[Ser
 
 
 def count(service: Service) -> int:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return int(connection.execute(select(func.count()).select_from(MEMORY)).scalar_one())
 
 
@@ -103,7 +103,7 @@ def test_a_key_is_forgotten_after_its_time(service: Service, clock: HeldClock) -
     clock.move(1)
     assert service.remember(["again"], claim=claim) != first
     assert count(service) == 2
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         assert connection.execute(select(func.count()).select_from(IDEMPOTENCY)).scalar_one() == 1
 
 
@@ -134,7 +134,7 @@ def test_every_kind_of_change_is_repeatable(service: Service) -> None:
 
 def test_a_kept_answer_holds_no_content(service: Service) -> None:
     service.remember([Draft("canary-9d21 is a secret", {"speaker": "canary-9d21"})], claim=claim_of("key"))
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         kept = connection.execute(select(IDEMPOTENCY)).all()
     assert len(kept) == 1
     assert "canary-9d21" not in repr(kept)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from memsvc.core.errors import StartupRefused, Unavailable
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from tests.fixtures.storage_service import at_once, looker
 
 
@@ -29,7 +30,7 @@ def insert_note(number: int) -> Callable[[Connection], int]:
 
 
 def make_notes(database: Database) -> None:
-    database.write(lambda c: c.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)")) and None)
+    database.write(SERVICE, lambda c: c.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)")) and None)
 
 
 def notes(url: str) -> set[int]:
@@ -71,7 +72,7 @@ def held_writer(database: Database) -> tuple[threading.Thread, threading.Event]:
         entered.set()
         assert released.wait(30)
 
-    thread = threading.Thread(target=lambda: at_once([lambda: database.write(unit)]), daemon=True)
+    thread = threading.Thread(target=lambda: at_once([lambda: database.write(SERVICE, unit)]), daemon=True)
     thread.start()
     assert entered.wait(30)
     return thread, released
@@ -84,7 +85,7 @@ def waiting(database: Database) -> int:
 def start_waiting(database: Database, units: list[Callable[[Connection], Any]]) -> tuple[list[Any], threading.Thread]:
     """Hand units to a busy writer, and return once all of them wait."""
     results: list[Any] = []
-    calls = [lambda unit=unit: database.write(unit) for unit in units]
+    calls = [lambda unit=unit: database.write(SERVICE, unit) for unit in units]
     runner = threading.Thread(target=lambda: results.extend(at_once(calls)), daemon=True)
     runner.start()
     until = time.monotonic() + 30
@@ -138,7 +139,7 @@ def test_a_failing_unit_takes_nothing_with_it(database: Database, groups: list[i
         insert_note(102)(connection)
         connection.execute(text("SELECT * FROM there_is_no_such_table"))
 
-    database.write(insert_note(0))
+    database.write(SERVICE, insert_note(0))
     busy, released = held_writer(database)
     results, runner = start_waiting(database, [insert_note(1), half, insert_note(2), unwilling, wrong, insert_note(3)])
     groups.clear()
@@ -159,7 +160,7 @@ def test_nobody_is_answered_before_the_commit(either: Database, database_url: st
 
     def write(number: int) -> None:
         for n in range(number * 20, number * 20 + 20):
-            either.write(insert_note(n))
+            either.write(SERVICE, insert_note(n))
             with engine.connect() as connection:
                 if connection.execute(text("SELECT 1 FROM note WHERE id = :id"), {"id": n}).first() is None:
                     missing.append(n)
@@ -187,7 +188,7 @@ def test_a_commit_that_fails_is_a_failure_for_all_who_wait(database: Database, s
     assert [type(r) for r in results] == [OperationalError] * 5
     assert notes(sqlite_url) == set()
     failing.clear()
-    assert database.write(insert_note(9)) == 9  # a new connection, and on it goes
+    assert database.write(SERVICE, insert_note(9)) == 9  # a new connection, and on it goes
     assert notes(sqlite_url) == {9}
 
 
@@ -206,7 +207,7 @@ def test_closing_finishes_what_waits_and_refuses_the_rest(database: Database, sq
         except Unavailable:
             break
     with pytest.raises(Unavailable):
-        database.write(insert_note(99))
+        database.write(SERVICE, insert_note(99))
     released.set()
     finish(closer)
     finish(runner)
@@ -218,7 +219,7 @@ def test_closing_finishes_what_waits_and_refuses_the_rest(database: Database, sq
 def test_closing_refuses_on_both_databases(either: Database) -> None:
     either.close()
     with pytest.raises(Unavailable):
-        either.write(insert_note(1))
+        either.write(SERVICE, insert_note(1))
 
 
 def test_the_writer_outlives_a_checkpoint_that_fails(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,20 +230,20 @@ def test_the_writer_outlives_a_checkpoint_that_fails(database: Database, monkeyp
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(writer, "_empty_log", fail)
-    assert at_once([lambda: database.write(insert_note(1), scrub=True)]) == [1]
-    assert at_once([lambda: database.write(insert_note(2))]) == [2]
+    assert at_once([lambda: database.write(SERVICE, insert_note(1), scrub=True)]) == [1]
+    assert at_once([lambda: database.write(SERVICE, insert_note(2))]) == [2]
 
 
 def test_an_emptied_log_is_made_up_for_when_a_reader_was_in_the_way(database: Database, sqlite_url: str) -> None:
     """What was deleted leaves the log with the first later commit that can empty it."""
     log = Path(sqlite_url.removeprefix("sqlite:///") + "-wal")
-    database.write(insert_note(1))
-    database.write(lambda c: c.exec_driver_sql("PRAGMA busy_timeout=100") and None)
-    with database.read() as reader:
+    database.write(SERVICE, insert_note(1))
+    database.write(SERVICE, lambda c: c.exec_driver_sql("PRAGMA busy_timeout=100") and None)
+    with database.read(SERVICE) as reader:
         reader.execute(text("SELECT * FROM note")).all()  # holds its snapshot
-        database.write(insert_note(2), scrub=True)
+        database.write(SERVICE, insert_note(2), scrub=True)
         assert log.stat().st_size > 0
-    database.write(insert_note(3))
+    database.write(SERVICE, insert_note(3))
     assert log.stat().st_size == 0
 
 
@@ -254,8 +255,8 @@ def test_pragmas_are_in_force_where_it_reads_and_where_it_writes(database: Datab
     def ask(connection: Connection) -> Any:
         return connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
 
-    assert database.write(ask) == value
-    with database.read() as connection:
+    assert database.write(SERVICE, ask) == value
+    with database.read(SERVICE) as connection:
         assert ask(connection) == value
 
 
@@ -290,10 +291,12 @@ def test_a_database_in_memory_is_refused() -> None:
 
 def test_erased_bytes_leave_the_log_and_the_file(database: Database, sqlite_url: str) -> None:
     path = Path(sqlite_url.removeprefix("sqlite:///"))
-    database.write(lambda c: c.execute(text("CREATE TABLE words (id INTEGER PRIMARY KEY, body TEXT)")) and None)
-    database.write(lambda c: c.execute(text("INSERT INTO words VALUES (1, 'canary-5e0f')")) and None)
+    database.write(
+        SERVICE, lambda c: c.execute(text("CREATE TABLE words (id INTEGER PRIMARY KEY, body TEXT)")) and None
+    )
+    database.write(SERVICE, lambda c: c.execute(text("INSERT INTO words VALUES (1, 'canary-5e0f')")) and None)
     assert b"canary-5e0f" in path.read_bytes() + Path(f"{path}-wal").read_bytes()
-    database.write(lambda c: c.execute(text("DELETE FROM words")) and None, scrub=True)
+    database.write(SERVICE, lambda c: c.execute(text("DELETE FROM words")) and None, scrub=True)
     assert b"canary-5e0f" not in path.read_bytes() + Path(f"{path}-wal").read_bytes()
 
 
@@ -302,7 +305,7 @@ def test_a_deadlock_is_tried_again(postgres_url: str) -> None:
     database = Database(postgres_url)
     make_notes(database)
     for n in (1, 2):
-        database.write(insert_note(n))
+        database.write(SERVICE, insert_note(n))
     together = threading.Barrier(2)
     tries: list[int] = []
 
@@ -321,7 +324,7 @@ def test_a_deadlock_is_tried_again(postgres_url: str) -> None:
 
         return run
 
-    results = at_once([lambda: database.write(unit(1, 2)), lambda: database.write(unit(2, 1))])
+    results = at_once([lambda: database.write(SERVICE, unit(1, 2)), lambda: database.write(SERVICE, unit(2, 1))])
     database.close()
     assert results == [1, 2]
     assert len(tries) == 3
@@ -336,7 +339,7 @@ def test_what_keeps_failing_is_not_tried_for_ever(postgres_url: str) -> None:
         connection.execute(text("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$"))
 
     with pytest.raises(OperationalError):
-        database.write(run)
+        database.write(SERVICE, run)
     database.close()
     assert len(tries) == 4
 
@@ -344,8 +347,8 @@ def test_what_keeps_failing_is_not_tried_for_ever(postgres_url: str) -> None:
 def test_a_postgres_writer_is_not_tried_again_for_its_own_faults(postgres_url: str) -> None:
     database = Database(postgres_url)
     make_notes(database)
-    database.write(insert_note(1))
+    database.write(SERVICE, insert_note(1))
     with pytest.raises(IntegrityError):
-        database.write(insert_note(1))
+        database.write(SERVICE, insert_note(1))
     database.close()
     assert notes(postgres_url) == {1}

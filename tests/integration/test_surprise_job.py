@@ -52,7 +52,7 @@ def judge(service: Service, path: str = PATH, *, is_dry: bool = False) -> Run:
 
 
 def kept(service: Service) -> dict[UUID, tuple[Any, Any, Any]]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         rows = connection.execute(select(MEMORY.c.id, MEMORY.c.surprise, MEMORY.c.novelty, MEMORY.c.nearest_id))
         return {row.id: (row.surprise, row.novelty, row.nearest_id) for row in rows}
 
@@ -163,9 +163,7 @@ def test_a_run_compares_so_many_at_most_and_the_next_goes_on(
     memories = told(service, clock)
     judge(service)
     whole = kept(service)
-    service.container.database.write(
-        lambda c: c.execute(MEMORY.update().values(surprise=None, novelty=None, nearest_id=None)) and None
-    )
+    service.meddle(lambda c: c.execute(MEMORY.update().values(surprise=None, novelty=None, nearest_id=None)) and None)
     monkeypatch.setattr(surprise, "MOST", 2)
     monkeypatch.setattr(surprise, "_PAGE", 4)
     assert [judge(service).counts.get("judge", 0) for _ in range(4)] == [2, 2, 2, 0]
@@ -187,7 +185,7 @@ def test_a_surprising_memory_lasts_longer(service: Service, clock: HeldClock) ->
     judge(service)
     clock.move(10 * 86_400.0)
     service.container.jobs.ask(service.author, PATH, "fade", is_dry=True)
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         rows = {row.id: row for row in connection.execute(select(MEMORY))}
     from lifecycle.policy import Policy
     from memsvc.memories.fading import faded

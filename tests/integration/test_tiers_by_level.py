@@ -55,7 +55,7 @@ def fade(service: Service, path: str = PATH) -> UUID:
 
 
 def namespace_of(service: Service, path: str = PATH) -> NamespaceRow:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         found = namespaces.find(connection, service.tenant_id, path)
     assert found is not None
     return found
@@ -71,7 +71,7 @@ def held(service: Service) -> dict[Tier, int]:
 
 
 def levels(service: Service) -> set[int]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return set(connection.execute(select(MEMORY.c.level)).scalars())
 
 
@@ -126,7 +126,7 @@ def test_neither_text_nor_version_nor_stored_vector_is_touched(service: Service,
     told(service)
 
     def stored() -> list[list[object]]:
-        with service.container.database.read() as connection:
+        with service.look() as connection:
             tables = (VERSION, EMBEDDING)
             return [[tuple(row) for row in connection.execute(select(table)).all()] for table in tables]
 
@@ -199,7 +199,7 @@ def test_another_tenant_and_another_namespace_stay_exact(service: Service, clock
     fade(service)
     assert held(service)[Tier.FP16] == 0
     assert bank_of(service.container.keeper, service, "user/ben").vector_bytes() == before
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         changed = connection.execute(select(CHANGE.c.namespace_id).where(CHANGE.c.op == 4).distinct()).scalars().all()
     assert changed == [namespace_of(service).id]
 

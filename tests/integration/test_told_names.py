@@ -34,7 +34,7 @@ def scores(service: Service, path: str = PATH) -> list[float]:
 
 
 def told(service: Service) -> list[object]:
-    with service.container.database.read() as connection:
+    with service.look() as connection:
         return [row for row in connection.execute(select(ANALYSIS.c.told)).scalars() if row is not None]
 
 

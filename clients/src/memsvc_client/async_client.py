@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence, Sized
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -133,6 +134,7 @@ class AsyncJobs:
         kind: str,
         *,
         dry_run: bool = False,
+        as_of: datetime | None = None,
         wait_s: float = 60.0,
         namespace: str | None = None,
     ) -> JobRun:
@@ -141,11 +143,12 @@ class AsyncJobs:
         Args:
             kind: Such as `fade`.
             dry_run: Changes nothing.
+            as_of: The moment to which `rewind` goes back.
             wait_s: Wait so long for its end, in seconds; a run that is not over goes on.
             namespace: Which; default the client's.
         """
         return await self.wait(
-            await self._transport.send(self._protocol.ask_for_run(namespace, kind, dry_run)), wait_s=wait_s
+            await self._transport.send(self._protocol.ask_for_run(namespace, kind, dry_run, as_of)), wait_s=wait_s
         )
 
     async def wait(self, run: JobRun, *, wait_s: float = 60.0) -> JobRun:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence, Sized
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -132,6 +133,7 @@ class Jobs:
         kind: str,
         *,
         dry_run: bool = False,
+        as_of: datetime | None = None,
         wait_s: float = 60.0,
         namespace: str | None = None,
     ) -> JobRun:
@@ -140,10 +142,13 @@ class Jobs:
         Args:
             kind: Such as `fade`.
             dry_run: Changes nothing.
+            as_of: The moment to which `rewind` goes back.
             wait_s: Wait so long for its end, in seconds; a run that is not over goes on.
             namespace: Which; default the client's.
         """
-        return self.wait(self._transport.send(self._protocol.ask_for_run(namespace, kind, dry_run)), wait_s=wait_s)
+        return self.wait(
+            self._transport.send(self._protocol.ask_for_run(namespace, kind, dry_run, as_of)), wait_s=wait_s
+        )
 
     def wait(self, run: JobRun, *, wait_s: float = 60.0) -> JobRun:
         """The run after its end, or as it is after so many seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -335,9 +336,9 @@ class Protocol:
         body = {"namespace": self.resolve(namespace)} | {k: {**v} for k, v in given.items() if v is not None}
         return Call("PUT", "/v1/policy", _read_care, body=encode(body), headers=JSON)
 
-    def ask_for_run(self, namespace: str | None, kind: str, dry_run: bool) -> Call[JobRun]:
+    def ask_for_run(self, namespace: str | None, kind: str, dry_run: bool, as_of: datetime | None) -> Call[JobRun]:
         """POST /v1/job-runs. A second run finds nothing left to do, so it may be repeated."""
-        body = {"namespace": self.resolve(namespace), "kind": kind, "dry_run": dry_run}
+        body = {"namespace": self.resolve(namespace), "kind": kind, "dry_run": dry_run} | _given({"as_of": as_of})
         return Call("POST", "/v1/job-runs", _read_run, body=encode(body), headers=JSON)
 
     def run(self, run_id: str) -> Call[JobRun]:

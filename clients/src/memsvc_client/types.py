@@ -306,6 +306,7 @@ class JobRun(Model):
     kind: str
     state: str
     dry_run: bool = False
+    as_of: datetime | None = None
     undoes: str | None = None
     asked_by: str | None = None
     asked_at: datetime | None = None

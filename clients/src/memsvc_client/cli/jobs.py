@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from memsvc_client.cli.options import parse_time
 from memsvc_client.cli.output import grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
@@ -50,11 +51,15 @@ def run(
     kind: Annotated[str, typer.Argument(help="What to do, such as fade.", metavar="KIND")],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be done.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="The moment to which rewind goes back.", metavar="TIME")
+    ] = None,
     wait_s: Annotated[float, typer.Option(help="Wait so long for its end.", min=0.0)] = 60.0,
 ) -> None:
     """Do work on a namespace now."""
+    moment = parse_time(as_of, "as_of")
     with session.client() as client:
-        done = client.jobs.run(kind, dry_run=dry_run, wait_s=wait_s)
+        done = client.jobs.run(kind, dry_run=dry_run, as_of=moment, wait_s=wait_s)
     _show(session, done)
     if dry_run:
         session.output.note(f"nothing was changed; memsvc jobs effects {done.id} shows what would be")

@@ -1,0 +1,51 @@
+"""How many connections a process keeps, and how long anything on them may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memsvc.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the connections of one process.
+
+    Attributes:
+        pool: connections kept open; under load as many again on PostgreSQL.
+        pool_timeout_s: how long a transaction waits for one of them.
+        statement_timeout_s: how long one statement may take.
+        lock_timeout_s: how long a statement waits for a lock.
+        idle_timeout_s: after which a transaction that does nothing is ended: a process that hangs holds its locks no
+            longer.
+        name: what `pg_stat_activity` shows of the process.
+    """
+
+    pool: int = 16
+    pool_timeout_s: float = 5.0
+    statement_timeout_s: float = 30.0
+    lock_timeout_s: float = 10.0
+    idle_timeout_s: float = 60.0
+    name: str = "memsvc"
+
+    @classmethod
+    def of(cls, settings: Settings, name: str, pool: int | None = None) -> Limits:
+        """What the settings say, for a process of this name; `pool` for one that needs few connections."""
+        return cls(
+            # The readiness probe reads from a thread of its own.
+            pool=pool or settings.database_pool or settings.request_threads + 1,
+            pool_timeout_s=settings.database_pool_timeout_s,
+            statement_timeout_s=settings.database_statement_timeout_s,
+            lock_timeout_s=settings.database_lock_timeout_s,
+            idle_timeout_s=settings.database_idle_timeout_s,
+            name=name,
+        )
+
+    def options(self) -> str:
+        """As PostgreSQL takes them when a connection is made."""
+        timeouts = {
+            "statement_timeout": self.statement_timeout_s,
+            "lock_timeout": self.lock_timeout_s,
+            "idle_in_transaction_session_timeout": self.idle_timeout_s,
+        }
+        return " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in timeouts.items())
