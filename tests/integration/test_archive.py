@@ -261,10 +261,12 @@ def test_whoever_asks_for_all_finds_each_once_while_they_move(service: Service, 
     ended = threading.Event()
 
     def moving() -> None:
-        for _ in range(6):
-            service.restore(episodes[0])
-            service.forget(episodes[0])
-        ended.set()
+        try:
+            for _ in range(6):
+                service.restore(episodes[0])
+                service.forget(episodes[0])
+        finally:
+            ended.set()
 
     mover = threading.Thread(target=moving)
     mover.start()
