@@ -144,7 +144,7 @@ class _Store:
             raise RuntimeError("there is no such namespace")
         keeper = self.container.keeper
         held = keeper.catch_up(namespace.key, namespace.head_seq).memory_bytes()
-        return held, sum(keeper.archives.namespace(key).memory_bytes() for key in keeper.archives.keys())
+        return held, sum(keeper.archives.namespace(key).memory_bytes() for key in list(keeper.archives.keys()))
 
     def close(self) -> None:
         """End everything."""

@@ -36,7 +36,7 @@ def joint_view(
         corpora = [bank.corpus_of(one, scan) for bank, one in zip(banks, seen, strict=True)]
 
         def frequency(term_ids: NDArray[np.uint32]) -> NDArray[np.int64]:
-            return np.sum([of(term_ids) for _, of in corpora], axis=0, dtype=np.int64)
+            return np.asarray(np.sum([of(term_ids) for _, of in corpora], axis=0, dtype=np.int64))
 
         view = BankView(tuple(segments), scan, sum((corpus for corpus, _ in corpora), Corpus()), frequency)
         try:
