@@ -4,9 +4,9 @@
    is consolidated, 60 days pass, the policy archives every turn, and the same questions are asked with `descend`, and
    without it (what is found if the turns are out of reach). Recall@10 of the turn that tells the detail, and how many
    memories lie below the hits of a question, which are all that a descent reads.
-   Resident bytes are those of a bank that holds nothing but what is active, against one that holds the turns. (The
-   server's own bank still holds archived rows; it is what a bank without them would hold. What it takes itself is
-   given beside that.)
+   Bytes are those of the server's own bank: with the turns, with turns and roll-ups, once the turns are archived, and
+   of the archive while somebody descends to it. Beside them those of banks made anew of the roll-ups alone, and of the
+   turns alone.
 2. A set of real conversations is asked with and without gists beside the turns: nDCG@10 over every fourth question that
    has an answer, profile fast; a gist is never a right answer. Also in how many answers the turns are the same ones in
    the same order, of all and of those to questions that do not ask what is true in general (gists have no place of
@@ -15,6 +15,7 @@
 The parts run side by side.
 
 Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_consolidation --data FOLDER
+     OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_consolidation (part 1 with the default ratio alone)
 """
 
 from __future__ import annotations
@@ -136,13 +137,15 @@ class _Store:
             bank.put(load_memories(connection, namespace, dim, memories))
         return bank.memory_bytes()
 
-    def server_bytes(self, path: str) -> int:
-        """Bytes of the namespace in the server's own bank."""
+    def server_bytes(self, path: str) -> tuple[int, int]:
+        """Bytes of the namespace in the server's own bank, and of all archives that are there."""
         with self.container.database.read(SERVICE) as connection:
             namespace = namespaces.find(connection, self.author.tenant_id, path)
         if namespace is None:
             raise RuntimeError("there is no such namespace")
-        return self.container.keeper.catch_up(namespace.key, namespace.head_seq).memory_bytes()
+        keeper = self.container.keeper
+        held = keeper.catch_up(namespace.key, namespace.head_seq).memory_bytes()
+        return held, sum(keeper.archives.namespace(key).memory_bytes() for key in list(keeper.archives.keys()))
 
     def close(self) -> None:
         """End everything."""
@@ -152,10 +155,17 @@ class _Store:
 def main() -> None:
     """Measure and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
+    parser.add_argument("--data", type=Path, help="folder of the sets; without it part 1 alone")
     parser.add_argument("--set", default="locomo_dev", help="set of part 2")
     options = parser.parse_args()
     figures: dict[str, Any] = {}
+    if options.data is None:
+        _quiet()
+        figures[f"stream, ratio {RATIOS[0]}"] = stream(RATIOS[0])
+        print(figures, flush=True)
+        command = "python -m benchmarks.lifecycle_consolidation"
+        print(save("lifecycle_consolidation_stream", figures, command=command, seed=SEED))
+        return
     with ProcessPoolExecutor(len(RATIOS) + 1, mp_context=get_context("spawn"), initializer=_quiet) as side_by_side:
         parts = {f"stream, ratio {ratio}": side_by_side.submit(stream, ratio) for ratio in RATIOS}
         parts[options.set] = side_by_side.submit(beside, options.data, options.set)
@@ -185,13 +195,16 @@ def stream(ratio: int) -> dict[str, Any]:
             details = [(memory, one.question) for memory, one in zip(ids, told, strict=True) if one.question]
             asked = random.Random(SEED).sample(details, ASKED)
             flat = [memory in store.ask(path, text) for memory, text in asked]
+            with_turns, _ = store.server_bytes(path)
             begun = time.process_time()
             counts = store.work(path, "consolidate", gists={"ratio": ratio})
             taken_s = time.process_time() - begun
             levels = _levels(store, path)
             again = store.work(path, "consolidate", gists={"ratio": ratio})
+            with_both, _ = store.server_bytes(path)
             store.clock.moment += timedelta(days=60)
             store.work(path, "fade", below={"archived": 0.1})
+            without_turns, _ = store.server_bytes(path)
             made, turns = store.made(path, derived=True), store.made(path, derived=False)
             frozen = [memory in store.ask(path, text) for memory, text in asked]
             down = [memory in store.ask(path, text, descends=True) for memory, text in asked]
@@ -203,7 +216,7 @@ def stream(ratio: int) -> dict[str, Any]:
                 below.append(len(found))
                 reach.append(memory.bytes in {one.tobytes() for one in found})
             resident, whole = store.resident_bytes(path, made), store.resident_bytes(path, turns)
-            server = store.server_bytes(path)
+            _, archive = store.server_bytes(path)
         finally:
             store.close()
     return {
@@ -220,10 +233,13 @@ def stream(ratio: int) -> dict[str, Any]:
         "of the flat store's": round(sum(down) / sum(flat), 4),
         "details below the hits": percent(reach),
         "memories below the hits of a question, mean": round(statistics.fmean(below), 1),
-        "resident bytes, flat": whole,
-        "resident bytes, roll-ups": resident,
-        "resident share": round(resident / whole, 4),
-        "bytes of the server's own bank, archived rows and old versions included": server,
+        "bytes of the server's bank, turns": with_turns,
+        "bytes of the server's bank, turns and roll-ups": with_both,
+        "bytes of the server's bank, turns archived": without_turns,
+        "share": round(without_turns / with_turns, 4),
+        "bytes of the archive while it is asked for": archive,
+        "bytes of a bank made anew, turns": whole,
+        "bytes of a bank made anew, roll-ups": resident,
     }
 
 

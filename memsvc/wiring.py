@@ -147,6 +147,7 @@ class Container:
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
         self.entities = Entities(self.database, self.clock, self.cursors, names)
         self.metrics.watch_bank(bank, self.keeper.memories)
+        self.metrics.watch_archives(self.keeper.archives)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
@@ -180,7 +181,7 @@ class Container:
             vacuum_every_s=settings.vacuum_every_s,
         )
         self.scheduler = Scheduler(
-            self.database, self.clock, runner, settings.jobs_every_s, self.recalls.flush, urgent=self.erasing.round
+            self.database, self.clock, runner, settings.jobs_every_s, self._tidy, urgent=self.erasing.round
         )
         self.erasures = Erasures(
             self.database,
@@ -282,6 +283,11 @@ class Container:
             self.reranker.close()
         self.embedder.close()
         self.database.close()
+
+    def _tidy(self) -> None:
+        """What every process does now and then."""
+        self.keeper.let_go()
+        self.recalls.flush()
 
     def _last_recalls(self) -> None:
         """Writes which memories were used lately; not worth failing for."""

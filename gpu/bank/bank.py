@@ -21,6 +21,9 @@ class Bank:
     Args:
         nearest: makes what a new namespace finds the nearest memories with; without it all are compared.
         repeating: memories that carry one of these pairs repeat what others say: see `NamespaceBank`.
+
+    Attributes:
+        repeating: the same.
     """
 
     def __init__(
@@ -28,7 +31,7 @@ class Bank:
     ) -> None:
         self._pool = PagePool()
         self._nearest = nearest
-        self._repeating = tuple(repeating)
+        self.repeating = tuple(repeating)
         self._namespaces: dict[Hashable, NamespaceBank] = {}
         self._lock = threading.Lock()
 
@@ -54,7 +57,7 @@ class Bank:
         with self._lock:
             bank = self._namespaces.get(key)
             if bank is None:
-                bank = self._namespaces[key] = NamespaceBank(self._pool, dim, self._repeating)
+                bank = self._namespaces[key] = NamespaceBank(self._pool, dim, self.repeating)
                 bank.key = key
                 bank.nearest = self._nearest(bank)
         if bank.dim != dim:

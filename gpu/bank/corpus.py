@@ -1,4 +1,4 @@
-"""What a namespace's current memories amount to: how many there are, by state too, and which terms they hold."""
+"""What a namespace's current memories amount to: how many there are, and which terms they hold."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from gpu.bank import batches
 from gpu.bank.filters import ScanFilter
-from gpu.bank.records import RecordBatch, State
+from gpu.bank.records import RecordBatch
 from gpu.bank.tables import TermCounts
 
 _CHUNK = 8192
 """Terms that are counted at a time, so that readers never wait long."""
-_STATES = max(State) + 1
 _NO_TERMS = np.empty(0, np.uint32)
+
+Frequency = Callable[[NDArray[np.uint32]], NDArray[np.int64]]
+"""How many memories of a corpus hold each term: uint32 `[q]` to int64 `[q]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class CorpusCounts:
         repeats: those of them that repeat others.
     """
 
-    __slots__ = ("_lock", "_repeated_terms", "_repeating", "_states", "_terms", "every", "repeats")
+    __slots__ = ("_lock", "_repeated_terms", "_repeating", "_terms", "every", "repeats")
 
     def __init__(self, repeating: Sequence[int] = ()) -> None:
         self._repeating = np.array(repeating, np.uint64)
@@ -65,7 +67,6 @@ class CorpusCounts:
         self._in_portions(self._repeated_terms.add, terms)
         self.every += _corpus(batch)
         self.repeats += repeats
-        self._states += np.bincount(batch.states, minlength=_STATES)
 
     def subtract(self, batch: RecordBatch) -> None:
         """Take rows that are current no more out of the counts."""
@@ -74,7 +75,6 @@ class CorpusCounts:
         self._in_portions(self._repeated_terms.subtract, terms)
         self.every -= _corpus(batch)
         self.repeats -= repeats
-        self._states -= np.bincount(batch.states, minlength=_STATES)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -82,11 +82,6 @@ class CorpusCounts:
             self._terms.clear()
             self._repeated_terms.clear()
         self.every = self.repeats = Corpus()
-        self._states = np.zeros(_STATES, np.int64)
-
-    def number_in(self, state: State) -> int:
-        """Number of current memories in a state."""
-        return int(self._states[state])
 
     def without_repeats(self, scan: ScanFilter) -> bool:
         """Whether a filter leaves out all that repeats others."""
@@ -109,7 +104,7 @@ class CorpusCounts:
 
     def memory_bytes(self) -> int:
         """Bytes allocated."""
-        return self._terms.memory_bytes() + self._repeated_terms.memory_bytes() + self._states.nbytes
+        return self._terms.memory_bytes() + self._repeated_terms.memory_bytes()
 
     def _in_portions(self, change: Callable[[NDArray[np.uint32]], None], terms: NDArray[np.uint32]) -> None:
         for at in range(0, terms.shape[0], _CHUNK):

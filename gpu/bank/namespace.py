@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank import batches
-from gpu.bank.corpus import Corpus, CorpusCounts
+from gpu.bank.corpus import Corpus, CorpusCounts, Frequency
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
 from gpu.bank.layouts import LIVE_EPOCH, TIERS, Tier, token_bytes
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
-from gpu.bank.records import NEVER_US, RecordBatch, State, no_links
+from gpu.bank.records import NEVER_US, RecordBatch, no_links
 from gpu.bank.segment import Segment, SegmentSnapshot
 from gpu.bank.tables import MemoryIndex, rows_of
 from gpu.bank.view import BankView
@@ -101,9 +101,10 @@ class NamespaceBank:
         """Number of current memories."""
         return len(self._index)
 
-    def number_in(self, state: State) -> int:
-        """Number of current memories in a state."""
-        return self._counts.number_in(state)
+    def holds(self, memory_ids: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which of the memories (uint8 `[m, 16]`) are current ones in here, bool `[m]`."""
+        with self._write_lock:
+            return self._slots(memory_ids)[1] >= 0
 
     def put(self, batch: RecordBatch, *, anew: bool = False) -> None:
         """Insert or replace memories.
@@ -213,11 +214,26 @@ class NamespaceBank:
         Args:
             memory_ids: uint8 `[m, 16]`; unknown ones are ignored.
         """
+        self._take_out(memory_ids, with_links_to=True)
+
+    def leave(self, memory_ids: NDArray[np.uint8]) -> None:
+        """Take memories out that go on elsewhere: erased like any others, but for the links that lead to them.
+
+        Args:
+            memory_ids: uint8 `[m, 16]`; unknown ones are ignored.
+        """
+        self._take_out(memory_ids, with_links_to=False)
+
+    def _slots(self, ids: NDArray[np.uint8]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Hashes of memories, and where their current versions are, -1 for one that is not here."""
+        unused = np.zeros(ids.shape[0], np.int32)
+        hashes = self._index.hashes(ids, unused)
+        return hashes, self._index.find(self._current.attributes.table, hashes, ids, unused)
+
+    def _take_out(self, memory_ids: NDArray[np.uint8], *, with_links_to: bool) -> None:
         with self._write_lock:
             unique = np.unique(memory_ids, axis=0)
-            unused = np.zeros(unique.shape[0], np.int32)
-            hashes = self._index.hashes(unique, unused)
-            slots = self._index.find(self._current.attributes.table, hashes, unique, unused)
+            hashes, slots = self._slots(unique)
             known = np.flatnonzero(slots >= 0)
             if known.size:
                 known = known[np.argsort(slots[known])]
@@ -229,10 +245,10 @@ class NamespaceBank:
                 self._history.erase(closed)
             # Rows that were replaced and not compacted away yet still hold what they held.
             self._current.erase(self._rows_of(self._current, unique) if self._replaced else slots[known])
-            self._current.erase_links_to(unique)
             with self._retired_held() as retired:
                 for segment in retired:
                     segment.erase(self._rows_of(segment, unique))
+                for segment in (self._current, *retired) if with_links_to else ():
                     segment.erase_links_to(unique)
             self._publish()
             self._tell()
@@ -383,14 +399,17 @@ class NamespaceBank:
         """The same of what was pinned before."""
         segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
         locate = partial(self._locate, seen.current) if scan.as_of_us is None else None
-        corpus, frequency = seen.corpus, self._counts.frequency
-        if self._counts.without_repeats(scan):
-            corpus, frequency = corpus - seen.repeats, self._counts.frequency_without_repeats
-        view = BankView(segments, scan, corpus, frequency, self.nearest, locate)
+        view = BankView(segments, scan, *self.corpus_of(seen, scan), self.nearest, locate)
         try:
             yield view
         finally:
             view.close()
+
+    def corpus_of(self, seen: Published, scan: ScanFilter) -> tuple[Corpus, Frequency]:
+        """What a filter's hits are measured against: how many memories, and how many of them hold each term."""
+        if self._counts.without_repeats(scan):
+            return seen.corpus - seen.repeats, self._counts.frequency_without_repeats
+        return seen.corpus, self._counts.frequency
 
     def _locate(self, segment: Segment, memory_ids: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Where memories are in a segment now, perhaps in rows that are newer than a reader; -1 for what is not known.

@@ -65,6 +65,9 @@ class Metrics:
             "memsvc_commit_group_writes", "Writes that shared one commit.", buckets=_SIZES, registry=registry
         )
         self.bank_bytes = Gauge("memsvc_bank_bytes", "Memory held by bank pages.", registry=registry)
+        self.archive_bytes = Gauge(
+            "memsvc_archive_bytes", "Memory held by archives that somebody asked for lately.", registry=registry
+        )
         self.bank_memories = Gauge("memsvc_bank_memories", "Current memories in the bank.", registry=registry)
         self.bank_vector_bytes = Gauge(
             "memsvc_bank_vector_bytes",
@@ -89,6 +92,10 @@ class Metrics:
         self.bank_namespaces.set_function(lambda: len(bank.keys()))
         for tier in TIERS:
             self.bank_vector_bytes.labels(tier.value).set_function(partial(_tier_now, bank, tier))
+
+    def watch_archives(self, archives: Bank) -> None:
+        """Read how much the archives take that somebody asked for, whenever metrics are asked for."""
+        self.archive_bytes.set_function(archives.memory_bytes)
 
     def watch_device(self, residency: Callable[[], Residency]) -> None:
         """Read the devices' figures whenever metrics are asked for; a process without a device has none of them."""

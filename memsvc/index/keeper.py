@@ -3,14 +3,18 @@
 A namespace's bank has applied every change up to some `seq`. Before a recall answers, and before a write is
 acknowledged, it is brought up to the namespace's head: the change log names what changed, the rows come from the
 database. There is one way in, so a bank fed write by write equals one loaded whole.
+
+Archived and forgotten memories are not in it. Their bank, the archive, is loaded when somebody asks for them, brought
+up together with the other for as long as it is there, and let go when nobody has asked for a while.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -19,12 +23,16 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from gpu.bank.bank import Bank
-from gpu.bank.fingerprints import fingerprints
+from gpu.bank.filters import ScanFilter
+from gpu.bank.fingerprints import Fingerprint, fingerprints
+from gpu.bank.joint import joint_view
 from gpu.bank.namespace import NamespaceBank
+from gpu.bank.view import BankView
 from memsvc.db.engine import Database
 from memsvc.db.tenancy import SERVICE
-from memsvc.index.loader import TIER_OF_LEVEL, load_memories, load_namespace, load_versions
-from memsvc.models import ChangeOp
+from memsvc.index import changes
+from memsvc.index.loader import TIER_OF_LEVEL, load_namespace
+from memsvc.models.archive import ARCHIVE
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -32,6 +40,8 @@ from memsvc.namespaces.repository import NamespaceRow
 _PAGE = 5_000  # changes read at a time
 _MANY = 100
 """Changes from which on it matters that the database knows how large its tables are."""
+_IDLE_S = 600.0
+"""How long an archive stays that nobody asks for. Chosen."""
 _READ = tuple(table.name for table in (MEMORY, VERSION, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, LINK))
 
 log = structlog.get_logger()
@@ -62,6 +72,10 @@ class Keeper:
         on_lag: called with the number of changes that a namespace was behind when it was brought up.
         on_erased: called with the key of a namespace in which something was erased.
         tiers: how exactly vectors are kept, by the level of their memory: `TIER_OF_LEVEL` or `ALL_EXACT`.
+
+    Attributes:
+        bank: of what recalls find.
+        archives: of the archives that somebody asked for.
     """
 
     def __init__(
@@ -73,6 +87,8 @@ class Keeper:
         tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
     ) -> None:
         self.bank = bank
+        self.archives = Bank(repeating=bank.repeating)
+        self._asked: dict[Key, float] = {}  # when an archive was last asked for
         self._tiers = tiers
         self._database = database
         self._on_lag = on_lag
@@ -94,42 +110,72 @@ class Keeper:
 
     def catch_up(self, key: Key, seq: int) -> NamespaceBank:
         """The namespace's bank with every change up to at least `seq` applied."""
-        held = self._held(key)
+        held = _held(self.bank, key)
         if held is not None and held.applied_seq >= seq:
             return held
         with self._lock(key):
-            held = self._held(key)
+            held = _held(self.bank, key)
             if held is not None and held.applied_seq >= seq:
                 return held  # another thread brought it up while we waited
             if held is None or seq - held.applied_seq >= _MANY:
                 self._database.count_anew(_READ)
             with self._database.read(key[0]) as connection:
-                return self._load(connection, key) if held is None else self._apply(connection, key, held)
+                return self._brought_up(connection, key)
+
+    @contextmanager
+    def view(self, key: Key, scan: ScanFilter) -> Iterator[BankView]:
+        """A view of what a filter lets through; of a namespace that has been caught up with before.
+
+        It has the archive in it where the filter asks for what is in there, or for what was known at some time.
+        """
+        if scan.as_of_us is None and scan.states and not scan.states & ARCHIVE:
+            with self.bank.namespace(key).view(scan) as view:
+                yield view
+            return
+        with self._lock(key), self._database.read(key[0]) as connection:
+            both = self._brought_up(connection, key), self._archive(connection, key)
+        try:
+            with joint_view(both, scan, self._lock(key)) as view:
+                yield view
+        finally:
+            self._asked[key] = time.monotonic()
+
+    def let_go(self, idle_s: float = _IDLE_S) -> None:
+        """Drop the archives that nobody has asked for in a while; the next question loads them again."""
+        for key, asked in list(self._asked.items()):
+            if time.monotonic() - asked < idle_s:
+                continue
+            with self._lock(key):
+                if self._asked[key] == asked:
+                    del self._asked[key]
+                    self.archives.drop(key)
 
     def memories(self) -> int:
         """Current memories in the bank, all namespaces together."""
-        held = [self._held(key) for key in list(self.bank.keys())]
+        held = [_held(self.bank, key) for key in list(self.bank.keys())]
         return sum(len(bank) for bank in held if bank is not None)
 
     def verify(self) -> Iterator[Verdict]:
-        """Compare bank and database, namespace by namespace: ids, versions, states, intervals, digests of the rest."""
+        """Compare bank and database, namespace by namespace: ids, versions, states, intervals, digests of the rest.
+
+        So with the archives that are there.
+        """
         with self._database.read(SERVICE) as connection:
             every = namespaces.every(connection)
         for namespace in every:
             self.catch_up(namespace.key, namespace.head_seq)
             with self._lock(namespace.key), self._database.read(namespace.tenant_id) as connection:
-                held = self._apply(connection, namespace.key, self.bank.namespace(namespace.key))
+                self._brought_up(connection, namespace.key)
                 current = self._namespace(connection, namespace.key)
-                batches = load_namespace(connection, current, held.dim, self._tiers)
-                stored = {f for batch in batches for f in fingerprints(batch)}
-                banked = set(held.fingerprints())
+                stored, banked = set[Fingerprint](), set[Fingerprint]()
+                for bank in (self.bank, self.archives):
+                    if (held := _held(bank, namespace.key)) is None:
+                        continue
+                    is_archive = bank is self.archives
+                    batches = load_namespace(connection, current, held.dim, self._tiers, archive=is_archive)
+                    stored |= {f for batch in batches for f in fingerprints(batch)}
+                    banked |= set(held.fingerprints())
             yield Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
-
-    def _held(self, key: Hashable) -> NamespaceBank | None:
-        try:
-            return self.bank.namespace(key)
-        except KeyError:
-            return None
 
     def _lock(self, key: Key) -> threading.Lock:
         with self._guard:
@@ -146,28 +192,46 @@ class Keeper:
             self._dims[space_id] = namespaces.space(connection, space_id)[1]
         return self._dims[space_id]
 
-    def _load(self, connection: Connection, key: Key) -> NamespaceBank:
-        """Load a namespace whole. Its head is read first: what commits meanwhile is applied again, harmlessly."""
+    def _brought_up(self, connection: Connection, key: Key) -> NamespaceBank:
+        """The namespace's bank as the connection sees it, and with it its archive if that is there.
+
+        The archive goes first: whoever sees that the bank has applied an erasure may rely on both.
+        """
+        archive, held = _held(self.archives, key), _held(self.bank, key)
+        if archive is not None:
+            self._apply(connection, key, archive, archive=True)
+        return self._load(connection, key, self.bank) if held is None else self._apply(connection, key, held)
+
+    def _archive(self, connection: Connection, key: Key) -> NamespaceBank:
+        """The bank of a namespace's archive, as the connection sees it, after the namespace has been brought up."""
+        self._asked[key] = time.monotonic()
+        held = _held(self.archives, key)
+        return self._load(connection, key, self.archives) if held is None else held
+
+    def _load(self, connection: Connection, key: Key, into: Bank) -> NamespaceBank:
+        """Load a namespace, or its archive. Its head is read first: what commits meanwhile is applied again."""
         namespace = self._namespace(connection, key)
         dim = self._dim(connection, namespace.space_id)
-        fresh = self.bank.open(key, dim)
+        fresh = into.open(key, dim)
+        is_archive = into is self.archives
         try:
-            for batch in load_namespace(connection, namespace, dim, self._tiers):
+            for batch in load_namespace(connection, namespace, dim, self._tiers, archive=is_archive):
                 fresh.put(batch)
         except BaseException:
-            self.bank.drop(key)  # half a namespace is never served
+            into.drop(key)  # half a namespace is never served
             raise
         fresh.applied_seq = namespace.head_seq
         return fresh
 
-    def _apply(self, connection: Connection, key: Key, held: NamespaceBank) -> NamespaceBank:
+    def _apply(self, connection: Connection, key: Key, held: NamespaceBank, *, archive: bool = False) -> NamespaceBank:
         """Apply every committed change after the last one applied.
 
         The seq is taken under the namespace's row lock, which is held until the commit: what is visible here has no
         gap, and nothing can still commit below it.
         """
         namespace = self._namespace(connection, key)
-        self._on_lag(namespace.head_seq - held.applied_seq)
+        if not archive:
+            self._on_lag(namespace.head_seq - held.applied_seq)
         while held.applied_seq < namespace.head_seq:
             rows = connection.execute(
                 select(CHANGE.c.seq, CHANGE.c.op, CHANGE.c.memory_id, CHANGE.c.version)
@@ -181,21 +245,26 @@ class Keeper:
             ).all()
             if not rows:
                 raise RuntimeError("the change log ends before the namespace's head")
-            puts = [(row.memory_id, row.version) for row in rows if row.op == ChangeOp.PUT]
-            if puts:
-                held.put(load_versions(connection, namespace, held.dim, puts, self._tiers))
-            if moved := _memories(rows, ChangeOp.RETIER):
-                held.put(load_memories(connection, namespace, held.dim, moved, self._tiers), anew=True)
-            if rewritten := _memories(rows, ChangeOp.REWRITE):
-                held.rewrite(load_memories(connection, namespace, held.dim, rewritten, self._tiers))
-            erased = b"".join(row.memory_id.bytes for row in rows if row.op == ChangeOp.ERASE)
-            if erased:
-                held.erase(np.frombuffer(erased, dtype=np.uint8).reshape(-1, 16))
+            if changes.apply(connection, namespace, held, rows, self._tiers, archive=archive) and not archive:
                 self._on_erased(key)
             held.applied_seq = int(rows[-1].seq)
         return held
 
 
-def _memories(rows: Sequence[Any], op: ChangeOp) -> list[UUID]:
-    """Which memories the changes of one sort are of."""
-    return list(dict.fromkeys(row.memory_id for row in rows if row.op == op))
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One namespace of a keeper, for whoever opens views of it."""
+
+    keeper: Keeper
+    key: Key
+
+    def view(self, scan: ScanFilter) -> AbstractContextManager[BankView]:
+        """See `Keeper.view`."""
+        return self.keeper.view(self.key, scan)
+
+
+def _held(bank: Bank, key: Hashable) -> NamespaceBank | None:
+    try:
+        return bank.namespace(key)
+    except KeyError:
+        return None

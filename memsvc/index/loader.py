@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    not_,
     select,
     tuple_,
     type_coerce,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from gpu.bank.coding import coded
 from gpu.bank.layouts import TIERS, Tier, token_bytes
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation, no_codes
+from memsvc.models.archive import IN_ARCHIVE
 from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.tables import ANALYSIS, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
@@ -223,15 +225,26 @@ def load_memories(
 
 
 def load_namespace(
-    connection: Connection, namespace: NamespaceRow, dim: int, tiers: NDArray[np.uint8] = TIER_OF_LEVEL
+    connection: Connection,
+    namespace: NamespaceRow,
+    dim: int,
+    tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
+    *,
+    archive: bool = False,
 ) -> Iterator[RecordBatch]:
-    """Every version of the namespace, in bounded pieces, by when their memories were first recorded.
+    """Every version of the namespace's memories, in bounded pieces, by when the memories were first recorded.
+
+    Those of its archive (see `memsvc.models.archive`) are left out; or they are all, if that is asked for.
 
     The pieces are ranges in the index of the namespace's memories, so that the work grows with this namespace alone;
     the rest is looked up by its key.
     """
     place = tuple_(MEMORY.c.recorded_at, MEMORY.c.id)
-    own = (MEMORY.c.tenant_id == namespace.tenant_id, MEMORY.c.namespace_id == namespace.id)
+    own = (
+        MEMORY.c.tenant_id == namespace.tenant_id,
+        MEMORY.c.namespace_id == namespace.id,
+        IN_ARCHIVE if archive else not_(IN_ARCHIVE),
+    )
     after: tuple[ColumnElement[bool], ...] = ()
     while True:
         # The last place of the next piece; a piece ends between memories, never inside one.

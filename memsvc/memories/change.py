@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from gpu.bank.records import State
+from lifecycle.policy import Level
 from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound, PreconditionFailed, ServiceError
@@ -189,7 +190,7 @@ class Changer:
     ) -> Outcome:
         """Bring a forgotten, archived or superseded memory back; no run supersedes it before somebody edits it.
 
-        That is a use of it: it does not fade away again at once.
+        That is a use of it: it does not fade away again at once, and the bank has it exactly.
 
         Raises:
             NotFound: there is no such memory that is hidden.
@@ -198,6 +199,8 @@ class Changer:
 
         def change(ledger: Ledger, stored: Stored) -> int:
             recalls.judged(ledger.connection, author.tenant_id, {memory_id: Grade.USED}, ledger.now)
+            if stored.row["level"] != Level.ACTIVE:
+                ledger.relevel(memory_id, Level.ACTIVE)
             if stored.row["state"] == State.SUPERSEDED:
                 values = superseded.brought_back(ledger, stored)
                 return revise(ledger, stored, values, None, self._preparer, _REASONS["restore"])

@@ -13,6 +13,7 @@ from gpu.bank.records import State
 from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
 from memsvc.models import Relation
+from memsvc.models.archive import IN_ARCHIVE
 from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.ids import one_of
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
@@ -554,6 +555,17 @@ def counts(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> list[
         .group_by(MEMORY.c.kind, MEMORY.c.state)
     )
     return [(kind, state, number) for kind, state, number in connection.execute(query)]
+
+
+def has_archived(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> bool:
+    """Whether any memory of a namespace is archived."""
+    one = select(MEMORY.c.id).where(
+        MEMORY.c.tenant_id == tenant_id,
+        MEMORY.c.namespace_id == namespace_id,
+        MEMORY.c.state == int(State.ARCHIVED),
+        IN_ARCHIVE,
+    )
+    return connection.execute(one.limit(1)).one_or_none() is not None
 
 
 def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:

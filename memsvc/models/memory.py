@@ -18,10 +18,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
+
+_IN_ARCHIVE = text("state IN (1, 4)")  # forgotten, archived: see `memsvc.models.archive`
 
 
 class Relation(StrEnum):
@@ -74,7 +77,11 @@ class Memory(Described, Base):
         # Inside a conversation the order is that of the ids, which are ordered by time.
         Index("ix_memory_tenant_id_namespace_id_sequence_id_id", "tenant_id", "namespace_id", "sequence_id", "id"),
         Index("ix_memory_tenant_id_merged_into", "tenant_id", "merged_into"),
-    )
+        Index(
+            "ix_memory_archive", "tenant_id", "namespace_id", "recorded_at", "id",
+            sqlite_where=_IN_ARCHIVE, postgresql_where=_IN_ARCHIVE,
+        ),
+    )  # fmt: skip
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)

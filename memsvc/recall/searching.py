@@ -19,15 +19,16 @@ from datetime import datetime
 from functools import partial
 
 from gpu.bank.filters import ScanFilter
-from gpu.bank.namespace import NamespaceBank
 from gpu.bank.records import Kind, State
 from memsvc.db.engine import Database
 from memsvc.filters.pairs import MADE
 from memsvc.memories import derived
+from memsvc.memories import repository as memories
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.descent import LEAST_HITS, below_hits, descending
 from memsvc.recall.found import Found, fetch
 from memsvc.recall.order import all_below, placed, sources_first
+from retrieval.channels.running import ViewSource
 from retrieval.pipeline import Recaller
 from retrieval.types import AnalysedQuery, Recall
 
@@ -44,7 +45,7 @@ class Searching:
     database: Database
     recaller: Recaller
     namespace: NamespaceRow
-    bank: NamespaceBank
+    bank: ViewSource
     analysed: AnalysedQuery
     factors: Mapping[str, float]
     as_of: datetime | None
@@ -83,8 +84,7 @@ class Searching:
         if self.together:
             return self._search(scan, top_k)
         first, found = self._search(_written(scan), top_k)
-        stands_for_some = self.bank.number_in(State.ARCHIVED) and State.ARCHIVED not in scan.states
-        if len(found) >= top_k and not stands_for_some:
+        if len(found) >= top_k and not self._stands_for_some(scan):
             return first, found
         second, both = self._search(scan, top_k)
         made = [one.id for one in both if one.is_made]
@@ -97,6 +97,13 @@ class Searching:
         is_needed = not found or any(one not in behind for one in made)
         recall = _both(first, second) if is_needed else replace(_both(first, second), confidence=first.confidence)
         return recall, placed(found, both, behind)[:top_k]
+
+    def _stands_for_some(self, scan: ScanFilter) -> bool:
+        """Whether what was made may stand for something that is archived, and thereby not found itself."""
+        if State.ARCHIVED in scan.states:
+            return False
+        with self.database.read(self.namespace.tenant_id) as connection:
+            return memories.has_archived(connection, *self.namespace.key)
 
     def _search(self, scan: ScanFilter, top_k: int) -> tuple[Recall, list[Found]]:
         query = replace(self.analysed.query, scan=scan, top_k=top_k)

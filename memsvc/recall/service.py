@@ -18,7 +18,7 @@ from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
 from memsvc.filters.ast import Node, names
-from memsvc.index.keeper import Keeper
+from memsvc.index.keeper import Held, Keeper
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -124,7 +124,7 @@ class RecallService:
             )
         policy = policies.of(namespace)
         is_of_now = _is_of_now(question, policy)
-        bank = self._keeper.catch_up(namespace.key, namespace.head_seq)
+        self._keeper.catch_up(namespace.key, namespace.head_seq)
         located = time.perf_counter()
         top_k = max(question.top_k, LOOKED_AT) if is_of_now else question.top_k
         query = Query(
@@ -144,7 +144,7 @@ class RecallService:
             self._database,
             self._recaller,
             namespace,
-            bank,
+            Held(self._keeper, namespace.key),
             analysed,
             self._factors(namespace),
             question.as_of,

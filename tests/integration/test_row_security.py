@@ -170,7 +170,7 @@ def test_the_owner_is_bound_too_and_migrates_all_the_same(empty_postgres_url: st
         )
         opened = Database(settings.url)
         try:
-            assert upgrade(settings, opened)[-1] == "0014"
+            assert "0014" in upgrade(settings, opened)
             assert upgrade(settings, opened) == []
             tenant = uuid4()
             made = {"id": tenant, "name": "one", "created_at": SystemClock().now()}

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import fields, replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from gpu.bank.corpus import Corpus
 from gpu.bank.errors import DimensionError, SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import fingerprints
+from gpu.bank.joint import joint_view
 from gpu.bank.namespace import NamespaceBank
-from gpu.bank.pages import PageList
-from gpu.bank.records import NEVER_US, RecordBatch, Relation, State
+from gpu.bank.pages import PageList, PagePool
+from gpu.bank.records import NEVER_US, RecordBatch, Relation
 from gpu.bank.view import BankView
 from gpu.warm_up import warm_up
 from tests.fixtures.bank_records import random_batch, with_links
@@ -443,13 +445,49 @@ def test_a_filter_without_what_repeats_others_has_a_corpus_without_it() -> None:
     assert namespace._counts.repeats == Corpus()
 
 
-def test_memories_are_counted_by_state(namespace: NamespaceBank) -> None:
-    archived = np.array([State.ARCHIVED, State.ACTIVE, State.ARCHIVED], np.uint8)
-    batch = replace(batch_of([1, 2, 3]), states=archived)
-    namespace.put(batch)
-    assert namespace.number_in(State.ARCHIVED) == 2
-    namespace.put(replace(batch_of([1], version=2), states=np.array([State.ACTIVE], np.uint8)))
-    namespace.erase(batch.memory_ids[2:])
-    assert (namespace.number_in(State.ARCHIVED), namespace.number_in(State.ACTIVE)) == (0, 2)
-    namespace.clear()
-    assert namespace.number_in(State.ACTIVE) == 0
+def test_what_leaves_is_gone_to_the_last_byte_and_links_to_it_stay(namespace: NamespaceBank) -> None:
+    linked = with_links(batch_of([2]), [[(Relation.DERIVED_FROM, bytes(batch_of([1]).memory_ids[0]))]])
+    namespace.put(batch_of([1]))
+    namespace.put(batch_of([1], version=2))
+    namespace.put(linked)
+    gone = namespace.holds(batch_of([1, 2, 3]).memory_ids)
+    assert gone.tolist() == [True, True, False]
+    namespace.leave(batch_of([1, 3]).memory_ids)
+    assert namespace.holds(batch_of([1, 2]).memory_ids).tolist() == [False, True]
+    assert [f.version for f in namespace.fingerprints()] == [1]
+    with namespace.view(EVERYTHING) as view:
+        assert view.eligible == 1
+        columns, _ = view.ranges("links", view.slots_of(linked.memory_ids))
+    assert columns["targets"].tolist() == linked.link_targets.tolist()
+    namespace.put(batch_of([1], version=3))
+    assert len(namespace) == 2
+
+
+def test_two_banks_are_searched_as_if_they_were_one(namespace: NamespaceBank) -> None:
+    pool = PagePool()
+    parts = [NamespaceBank(pool, namespace.dim) for _ in range(2)]
+    for number in range(1, 9):
+        for version in (1, 2):
+            namespace.put(batch_of([number], version=version))
+            parts[number % 2].put(batch_of([number], version=version))
+    vector = np.random.default_rng(1).standard_normal(namespace.dim).astype(np.float32)
+    terms = np.unique(batch_of([1, 2, 3]).term_ids)
+    for scan in (EVERYTHING, replace(EVERYTHING, as_of_us=int(batch_of([1]).recorded_from_us[0]))):
+        with namespace.view(scan) as whole, joint_view(parts, scan, nullcontext()) as joint:
+            assert (joint.eligible, joint.n_documents, joint.mean_length) == (
+                whole.eligible,
+                whole.n_documents,
+                whole.mean_length,
+            )
+            assert joint.document_frequency(terms).tolist() == whole.document_frequency(terms).tolist()
+            found = [
+                (sorted(map(bytes, view.memory_id(best.slots))), np.sort(best.scores).tolist())
+                for view in (whole, joint)
+                for best in (view.nearest(vector, 5),)
+            ]
+            assert found[0] == found[1]
+            ids = batch_of([8, 1, 99]).memory_ids
+            slots = joint.slots_of(ids)
+            assert slots[2] == -1
+            assert joint.memory_id(slots[:2]).tolist() == ids[:2].tolist()
+            assert len(joint.sequence_order()) == len(whole.sequence_order())
