@@ -192,6 +192,13 @@ GOOD = (
         r, {"name": t, "roles": ["read"], "namespaces": ["a/**"], "expires_at": "2090-01-01T00:00:00Z"}, "name")),
     Good("GET", "/v1/keys", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
     Good("DELETE", "/v1/keys/{id}"),
+    Good("POST", "/v1/keys/{id}:rotate", lambda r, t, i: _some(r, {"overlap_s": 60, "expires_at": None})),
+    Good("GET", "/v1/audit", query=lambda r, t, c: _some(
+        r, {"kind": "key", "since": "2020-01-01T00:00:00Z", "until": "2030-01-01T00:00:00Z", "limit": "3",
+            "cursor": c})),
+    Good("GET", "/v1/audit/anchor"),
+    Good("POST", "/v1/audit:verify", lambda r, t, i: {
+        "anchor": {"seq": 1, "digest": "0" * 64, "signature": "1" * 64}}),
     Good("GET", "/v1/version"),
     Good("GET", "/metrics"),
     Good("GET", "/livez"),

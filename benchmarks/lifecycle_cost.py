@@ -35,7 +35,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from benchmarks._results import save
 from gpu.bank.records import Kind
-from memsvc.auth.keys import ensure_default_tenant
+from memsvc.auth.tenants import ensure_default_tenant
 from memsvc.core.clock import SystemClock
 from memsvc.core.ids import new_id
 from memsvc.db import migrate

@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
 import memsvc
+from memsvc.audit.endpoints import router as audit_router
 from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
@@ -66,6 +67,7 @@ ROUTES = mounted(
         holds_router,
         erasures_router,
         keys_router,
+        audit_router,
         version_router,
     )
 )

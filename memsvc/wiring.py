@@ -17,6 +17,8 @@ from threadpoolctl import threadpool_limits
 from gpu.bank.bank import Bank
 from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
+from memsvc.audit.notes import Notes
+from memsvc.audit.service import Trails
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import ServiceError, StartupRefused
@@ -135,6 +137,8 @@ class Container:
         self.embedder = self._prepare(embedder)
         self.keys = KeyService(self.database, self.secrets, self.clock)
         self.keys.prepare(settings)
+        self.notes = Notes(self.database, self.clock)
+        self.trails = Trails(self.database, self.secrets, self.clock)
         self.cursors = CursorCodec(self.secrets, self.clock)
         space = self.embedder.space
         self.space_id = self.database.write(
@@ -164,7 +168,7 @@ class Container:
             self.space_id,
             self.metrics.count_writes,
         )
-        self.holds = Holds(self.database, once, self.clock)
+        self.holds = Holds(self.database, once, self.clock, self.secrets)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
@@ -275,7 +279,7 @@ class Container:
         """Finish writes, then let go of threads, connections and the lock."""
         self.erasing.close()
         self.scheduler.close()
-        self._last_recalls()
+        self._last_notes()
         self.recaller.close()
         self.bank.close()
         self._closing.close()
@@ -288,13 +292,17 @@ class Container:
         """What every process does now and then."""
         self.keeper.let_go()
         self.recalls.flush()
+        self.keys.uses.flush()
+        self.notes.flush()
+        self.trails.print_anchors()
 
-    def _last_recalls(self) -> None:
-        """Writes which memories were used lately; not worth failing for."""
-        try:
-            self.recalls.flush()
-        except (ServiceError, SQLAlchemyError) as error:
-            log.warning("recalls_not_written", error=type(error).__name__)
+    def _last_notes(self) -> None:
+        """Writes which memories and keys were used lately, and what was only counted; not worth failing for."""
+        for write in (self.recalls.flush, self.keys.uses.flush, self.notes.close):
+            try:
+                write()
+            except (ServiceError, SQLAlchemyError) as error:
+                log.warning("not_written", what=write.__qualname__, error=type(error).__name__)
 
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""

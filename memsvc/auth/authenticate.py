@@ -8,10 +8,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from memsvc.audit.notes import Call
 from memsvc.auth.principal import Principal, Role
-from memsvc.core.errors import MalformedRequest, Unauthenticated
+from memsvc.core.errors import Forbidden, MalformedRequest, Unauthenticated
+from memsvc.http.routes import route_template
 from memsvc.http.work import run_blocking
 
+_EVERYDAY = frozenset({"read", "write"})
+_POLLED = frozenset({"/metrics"})  # every few seconds, and nothing of anybody
 _KEY_IN_URL = re.compile(rb"(?:^|&)(?:api[_-]?key|access[_-]?token|token|authorization|key)=|msk_", re.IGNORECASE)
 
 
@@ -39,6 +43,12 @@ async def authenticate(request: Request) -> Principal:
     principal: Principal | None = keys.recent(secret) or await run_blocking(request, keys.find, secret)
     if principal is None:
         raise _unauthenticated(request)
+    if not principal.may_come_from(request.client.host if request.client else None):
+        # The same answer as for no key at all: whoever found it does not hear that it is good elsewhere.
+        await _note(request, principal, "denied", "address")
+        raise _unauthenticated(request)
+    if principal.key_id is not None:
+        keys.uses.used(principal.tenant_id, principal.key_id)
     return principal
 
 
@@ -60,8 +70,18 @@ def _unauthenticated(request: Request) -> Unauthenticated:
     return Unauthenticated("send a valid API key as `Authorization: Bearer msk_...`")
 
 
+async def _note(request: Request, principal: Principal, kind: str, reason: str = "") -> None:
+    route = f"{request.method} {route_template(request.scope)}"
+    call = Call(principal.tenant_id, kind, principal.name, principal.key_id, route, reason)
+    await run_blocking(request, request.app.state.container.notes.note, call)
+
+
 class RequireRole:
-    """A dependency that gives the principal of a request if its key has a role; routes declare their role with it."""
+    """A dependency that gives the principal of a request if its key has a role; routes declare their role with it.
+
+    The audit trail hears of a key that lacks a role beyond reading and writing, and of looks that only administrators
+    may take; what changes something, tells it by itself.
+    """
 
     def __init__(self, role: Role) -> None:
         self.role = role
@@ -69,7 +89,14 @@ class RequireRole:
     async def __call__(self, request: Request) -> Principal:
         """The principal; see `authenticate` and `Principal.require` for what it raises."""
         principal = await authenticate(request)
-        principal.require(self.role)
+        try:
+            principal.require(self.role)
+        except Forbidden:
+            if self.role not in _EVERYDAY:
+                await _note(request, principal, "denied", f"role {self.role}")
+            raise
+        if self.role == "admin" and request.method == "GET" and request.url.path not in _POLLED:
+            await _note(request, principal, "admin.read")
         return principal
 
 

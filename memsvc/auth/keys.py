@@ -6,26 +6,29 @@ import re
 import secrets as random
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, exists, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
+from memsvc.audit import trail
 from memsvc.auth.principal import EVERYWHERE, ROLES, Principal
+from memsvc.auth.record import COLUMNS, KeyRecord, NewKey, record, record_of
+from memsvc.auth.tenants import DEFAULT_TENANT, ensure_default_tenant, ensure_tenant
+from memsvc.auth.uses import Uses
 from memsvc.core.clock import Clock
-from memsvc.core.errors import NotFound, StartupRefused
+from memsvc.core.errors import Conflict, NotFound, StartupRefused
 from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
 from memsvc.core.settings import Settings
 from memsvc.db.engine import Database
 from memsvc.db.tenancy import SERVICE
-from memsvc.models import ApiKey, Tenant
+from memsvc.models import ApiKey
 
-DEFAULT_TENANT = "default"
 PREFIX = "msk_"
 SHOWN_CHARS = len(PREFIX) + 6
 # A key revoked by another process is refused after at most this time.
@@ -35,32 +38,9 @@ _SECRET_BYTES = 32
 _LABEL = "api-key"
 _FORM = re.compile(r"msk_[A-Za-z0-9_-]{43}", re.ASCII)
 _CACHE_SIZE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What is known of a key; the secret is not."""
-
-    id: UUID
-    tenant_id: UUID
-    name: str
-    prefix: str
-    roles: tuple[str, ...]
-    namespaces: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """What a key to be made may do."""
-
-    tenant_id: UUID
-    name: str
-    roles: tuple[str, ...] = ("read", "write")
-    namespaces: tuple[str, ...] = EVERYWHERE
-    expires_at: datetime | None = None
+OVERLAP_S = 86_400
+"""So long both keys of a rotation open, unless told otherwise."""
+_OPERATOR = "the operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +59,7 @@ class KeyService:
         self._cache: OrderedDict[bytes, _Seen] = OrderedDict()
         self._lock = threading.Lock()
         self._generation = 0
+        self.uses = Uses(database, clock)
         self.anonymous: Principal | None = None
         """Who asks without a key; None where every request needs one."""
 
@@ -90,7 +71,7 @@ class KeyService:
         """
         if settings.auth_mode == "open":
             tenant_id = ensure_default_tenant(self._database, self._clock)
-            self.anonymous = Principal(tenant_id, None, "local", ROLES, EVERYWHERE)
+            self.anonymous = Principal(tenant_id, None, "local", ROLES, EVERYWHERE, "trusted")
         elif not settings.is_loopback and not self.any_key():
             raise StartupRefused(
                 f"refusing to serve on {settings.host}: nobody holds a key yet; make one with `memsvc admin-key`"
@@ -98,9 +79,8 @@ class KeyService:
 
     def any_key(self) -> bool:
         """Whether some key is in force."""
-        in_force = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > self._clock.now()))
         with self._database.read(SERVICE) as connection:
-            return bool(connection.scalar(select(exists().where(in_force))))
+            return bool(connection.scalar(select(exists().where(_opens(self._clock.now())))))
 
     def recent(self, secret: str) -> Principal | None:
         """The principal of a key that was looked up a moment ago; does not wait."""
@@ -120,50 +100,119 @@ class KeyService:
             seen, generation = self._cache.get(digest), self._generation
         if seen is None or seen.until <= begin:
             with self._database.read(SERVICE) as connection:
-                row = connection.execute(select(*_COLUMNS, ApiKey.digest).where(ApiKey.digest == digest)).one_or_none()
+                row = connection.execute(select(*COLUMNS, ApiKey.digest).where(ApiKey.digest == digest)).one_or_none()
             is_match = row is not None and self._secrets.matches(row.digest, digest)
-            seen = _Seen(_record(row) if row is not None and is_match else None, begin + REVOCATION_DELAY_S)
+            seen = _Seen(record(row) if row is not None and is_match else None, begin + REVOCATION_DELAY_S)
             self._remember(digest, seen, generation)
         return self._principal(seen.record)
 
-    def create(self, key: NewKey) -> tuple[KeyRecord, str]:
-        """Make a key. Returns it with its secret, which nobody can read again."""
-        secret = PREFIX + random.token_urlsafe(_SECRET_BYTES)
-        values = self._values(key, secret)
+    def create(self, key: NewKey, by: Principal | None = None) -> tuple[KeyRecord, str]:
+        """Make a key. Returns it with its secret, which nobody can read again.
+
+        Args:
+            by: who asked; None: the operator, at the machine.
+        """
+        secret, values = self._values(key, None, self._clock.now())
 
         def unit(connection: Connection) -> None:
             connection.execute(insert(ApiKey).values(**values))
+            self._tell(connection, "key.create", record_of(values), by, roles=sorted(key.roles), trust=key.trust)
 
         self._database.write(key.tenant_id, unit)
         self._forget()
-        return _record_of(values), secret
+        return record_of(values), secret
+
+    def rotate(
+        self,
+        tenant_id: UUID,
+        key_id: UUID,
+        by: Principal,
+        may_give: Callable[[KeyRecord], None],
+        *,
+        overlap_s: int = OVERLAP_S,
+        expires_at: datetime | None = None,
+    ) -> tuple[KeyRecord, str]:
+        """Make the key that follows a key and may do the same; the old one opens for `overlap_s` seconds more.
+
+        Args:
+            may_give: raises `Forbidden` where the asker may not make such a key.
+            expires_at: of the new key; None: it lives as long as the old one was to live.
+
+        Returns:
+            The new key and its secret.
+
+        Raises:
+            NotFound: the tenant has no such key, or it opens nothing any more.
+            Conflict: two keys of this client open already.
+        """
+        now = self._clock.now()
+
+        def unit(connection: Connection) -> tuple[KeyRecord, str]:
+            old = self._live(connection, tenant_id, key_id, now)
+            may_give(old)
+            is_of_client = (ApiKey.tenant_id == tenant_id) & (
+                (ApiKey.client_id == old.client) | (ApiKey.id == old.client)
+            )
+            if connection.scalar(select(func.count()).where(is_of_client, _opens(now))) != 1:
+                raise Conflict("two keys of this client open already; revoke the older one, or wait for its end")
+            ends = expires_at
+            if ends is None and old.expires_at is not None:
+                ends = now + (old.expires_at - old.created_at)
+            new = NewKey(tenant_id, old.name, old.roles, old.namespaces, ends, old.networks, old.trust)
+            secret, values = self._values(new, old.client, now)
+            connection.execute(insert(ApiKey).values(**values))
+            last = now + timedelta(seconds=overlap_s)
+            last = last if old.expires_at is None else min(last, old.expires_at)
+            connection.execute(update(ApiKey).where(_is(tenant_id, key_id)).values(expires_at=last))
+            self._tell(connection, "key.rotate", record_of(values), by, follows=str(key_id), overlap_s=overlap_s)
+            return record_of(values), secret
+
+        made = self._database.write(tenant_id, unit)
+        self._forget()
+        return made
 
     def page(self, tenant_id: UUID, after: UUID | None, limit: int) -> list[KeyRecord]:
         """Keys of a tenant in the order they were made, revoked ones too."""
-        query = select(*_COLUMNS).where(ApiKey.tenant_id == tenant_id).order_by(ApiKey.id).limit(limit)
+        query = select(*COLUMNS).where(ApiKey.tenant_id == tenant_id).order_by(ApiKey.id).limit(limit)
         if after is not None:
             query = query.where(ApiKey.id > after)
         with self._database.read(tenant_id) as connection:
-            return [_record(row) for row in connection.execute(query)]
+            return [record(row) for row in connection.execute(query)]
 
-    def revoke(self, tenant_id: UUID, key_id: UUID) -> None:
+    def revoke(self, tenant_id: UUID, key_id: UUID, by: Principal | None = None) -> None:
         """Revoke a key: at once in this process, in others within two seconds.
 
         Raises:
             NotFound: the tenant has no such key, or it is revoked already.
         """
-        target = (ApiKey.tenant_id == tenant_id) & (ApiKey.id == key_id) & ApiKey.revoked_at.is_(None)
+        target = _is(tenant_id, key_id) & ApiKey.revoked_at.is_(None)
         now = self._clock.now()
 
-        def unit(connection: Connection) -> int:
-            return connection.execute(update(ApiKey).where(target).values(revoked_at=now)).rowcount
+        def unit(connection: Connection) -> None:
+            if not connection.execute(update(ApiKey).where(target).values(revoked_at=now)).rowcount:
+                raise NotFound("there is no such key")
+            actor, own = _asker(by)
+            trail.append(connection, tenant_id, "key.revoke", actor, now, key_id=own, subject=key_id)
 
-        if not self._database.write(tenant_id, unit):
-            raise NotFound("there is no such key")
+        self._database.write(tenant_id, unit)
         self._forget()
 
-    def _values(self, key: NewKey, secret: str) -> dict[str, Any]:
-        return {
+    def _live(self, connection: Connection, tenant_id: UUID, key_id: UUID, now: datetime) -> KeyRecord:
+        row = connection.execute(select(*COLUMNS).where(_is(tenant_id, key_id)).with_for_update()).one_or_none()
+        found = None if row is None else record(row)
+        if found is None or not found.is_live(now):
+            raise NotFound("there is no such key, or it opens nothing any more; make a new one")
+        return found
+
+    def _tell(self, connection: Connection, kind: str, key: KeyRecord, by: Principal | None, **facts: Any) -> None:
+        actor, key_id = _asker(by)
+        facts["expires_at"] = None if key.expires_at is None else key.expires_at.isoformat()
+        trail.append(connection, key.tenant_id, kind, actor, key.created_at, key_id=key_id, subject=key.id, facts=facts)
+
+    def _values(self, key: NewKey, client_id: UUID | None, now: datetime) -> tuple[str, dict[str, Any]]:
+        """A new secret, and the row of its key."""
+        secret = PREFIX + random.token_urlsafe(_SECRET_BYTES)
+        return secret, {
             "tenant_id": key.tenant_id,
             "id": new_id(),
             "name": key.name,
@@ -171,20 +220,22 @@ class KeyService:
             "digest": self._digest(secret),
             "roles": list(key.roles),
             "namespaces": list(key.namespaces),
-            "created_at": self._clock.now(),
+            "networks": None if key.networks is None else list(key.networks),
+            "trust": key.trust,
+            "client_id": client_id,
+            "created_at": now,
             "expires_at": key.expires_at,
             "revoked_at": None,
+            "last_used_at": None,
         }
 
     def _digest(self, secret: str) -> bytes:
         return self._secrets.sign(_LABEL, secret.encode())
 
-    def _principal(self, record: KeyRecord | None) -> Principal | None:
-        if record is None or record.revoked_at is not None:
+    def _principal(self, found: KeyRecord | None) -> Principal | None:
+        if found is None or not found.is_live(self._clock.now()):
             return None
-        if record.expires_at is not None and record.expires_at <= self._clock.now():
-            return None
-        return Principal(record.tenant_id, record.id, record.name, frozenset(record.roles), record.namespaces)
+        return found.principal()
 
     def _remember(self, digest: bytes, seen: _Seen, generation: int) -> None:
         with self._lock:
@@ -201,40 +252,17 @@ class KeyService:
             self._cache.clear()
 
 
-_COLUMNS = tuple(getattr(ApiKey, name) for name in KeyRecord.__slots__)
+def _asker(by: Principal | None) -> tuple[str, UUID | None]:
+    """Who asked, as the audit trail says it: a name, and the id of a key."""
+    return (_OPERATOR, None) if by is None else (by.name, by.key_id)
 
 
-def _record(row: Row[*tuple[Any, ...]]) -> KeyRecord:
-    return _record_of(row._asdict())
+def _is(tenant_id: UUID, key_id: UUID) -> Any:
+    return (ApiKey.tenant_id == tenant_id) & (ApiKey.id == key_id)
 
 
-def _record_of(values: dict[str, Any]) -> KeyRecord:
-    fields = {name: values[name] for name in KeyRecord.__slots__}
-    return KeyRecord(**fields | {"roles": tuple(values["roles"]), "namespaces": tuple(values["namespaces"])})
-
-
-def ensure_tenant(database: Database, clock: Clock, name: str) -> UUID:
-    """The id of the tenant called `name`, which is made if there is none."""
-    by_name = select(Tenant.id).where(Tenant.name == name)
-
-    def unit(connection: Connection) -> UUID:
-        found = connection.scalar(by_name)
-        if found is not None:
-            return found
-        made = new_id()
-        connection.execute(insert(Tenant).values(id=made, name=name, created_at=clock.now()))
-        return made
-
-    try:
-        return database.write(SERVICE, unit)
-    except IntegrityError:  # another process was faster
-        with database.read(SERVICE) as connection:
-            return connection.execute(by_name).scalar_one()
-
-
-def ensure_default_tenant(database: Database, clock: Clock) -> UUID:
-    """The id of the tenant for whom requests without a key act in open mode."""
-    return ensure_tenant(database, clock, DEFAULT_TENANT)
+def _opens(now: datetime) -> Any:
+    return ApiKey.revoked_at.is_(None) & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)
 
 
 def create_tenant_with_admin_key(
@@ -246,5 +274,5 @@ def create_tenant_with_admin_key(
         The key and its secret.
     """
     tenant_id = ensure_tenant(database, clock, tenant)
-    key = NewKey(tenant_id, key_name, roles=tuple(sorted(ROLES)))
+    key = NewKey(tenant_id, key_name, roles=tuple(sorted(ROLES)), trust="trusted")
     return KeyService(database, secrets, clock).create(key)

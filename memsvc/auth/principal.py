@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 from uuid import UUID
 
@@ -12,6 +14,9 @@ from memsvc.core.errors import Forbidden
 Role = Literal["read", "write", "erase", "export", "admin"]
 ROLES: frozenset[Role] = frozenset(get_args(Role))
 EVERYWHERE = ("**",)
+Trust = Literal["trusted", "agent", "external"]
+"""How far what a key's holder says is to be believed, from the most on."""
+TRUSTS: tuple[Trust, ...] = get_args(Trust)
 
 _SEGMENT = re.compile(r"[^/\x00*]+")
 
@@ -28,6 +33,12 @@ class Principal:
     name: str
     roles: frozenset[str]
     namespaces: tuple[str, ...]
+    trust: Trust = "agent"
+    networks: tuple[str, ...] | None = None
+
+    def may_come_from(self, address: str | None) -> bool:
+        """Whether the key may be used from an IP address (None: not known)."""
+        return self.networks is None or (address is not None and any(_holds(net, address) for net in self.networks))
 
     def require(self, role: Role) -> None:
         """Check that the key has a role.
@@ -50,6 +61,16 @@ class Principal:
         """
         if not self.may(path):
             raise Forbidden("this key does not reach this namespace")
+
+
+@lru_cache(maxsize=4096)
+def _holds(network: str, address: str) -> bool:
+    try:
+        at = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(at, "ipv4_mapped", None)  # how a socket of both families shows an IPv4 address
+    return (mapped or at) in ipaddress.ip_network(network)
 
 
 def is_pattern(text: str) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from memsvc.auth.principal import Role, is_pattern
+from memsvc.auth.keys import OVERLAP_S
+from memsvc.auth.principal import Role, Trust, is_pattern
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.memories.lineage import BY_JOBS
@@ -23,6 +25,16 @@ def _check_pattern(text: str) -> str:
 
 
 Pattern = Annotated[str, Bytes(512), AfterValidator(_check_pattern)]
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise PydanticCustomError("network", "give an address or a network: 10.0.0.0/8, 2001:db8::/32") from None
+
+
+Network = Annotated[str, Bytes(64), AfterValidator(_network)]
 
 
 def _of_no_job(name: str) -> str:
@@ -47,6 +59,27 @@ class KeyCreate(ApiModel):
         description="Namespaces that the key reaches; only those that the asking key reaches.",
     )
     expires_at: Instant | None = Field(default=None, description="When the key stops to work; never, if null.")
+    networks: Annotated[list[Network], Field(min_length=1, max_length=32)] | None = Field(
+        default=None,
+        description="Addresses that the key may be used from; anywhere, if null. Only those of the asking key, if it "
+        "is bound to some.",
+    )
+    trust: Trust = Field(
+        default="agent",
+        description="How far what its holder says is to be believed: `trusted`, `agent` or `external`; at most that "
+        "of the asking key.",
+    )
+
+
+class KeyRotate(ApiModel):
+    """How a key is followed by the next one."""
+
+    overlap_s: int = Field(
+        default=OVERLAP_S, ge=0, le=30 * 86_400, description="So long the old key goes on to work, in seconds."
+    )
+    expires_at: Instant | None = Field(
+        default=None, description="When the new key stops to work; if null, after as long as the old one was to live."
+    )
 
 
 class KeyRead(BaseModel):
@@ -57,9 +90,13 @@ class KeyRead(BaseModel):
     prefix: str = Field(description="The first characters of the secret.")
     roles: list[str]
     namespaces: list[str]
+    networks: list[str] | None
+    trust: Trust
+    client_id: UUID | None = Field(description="The first of the keys that came out of one another by rotation.")
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None
+    last_used_at: Instant | None = Field(description="To the minute or so.")
 
 
 class KeyCreated(KeyRead):

@@ -148,6 +148,28 @@ def admin_key(
         typer.echo(secret)
 
 
+@app.command("verify-audit")
+def verify_audit(
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Name of a tenant; default: all.")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every entry of the audit trails in the database; exits with 1 and names the first one that is broken."""
+    with _refusals():
+        verdicts = store.verify_audit(_settings(data_dir, database_url), tenant)
+    if as_json:
+        typer.echo(json.dumps({"tenants": verdicts}))
+    else:
+        for name, found in verdicts.items():
+            typer.echo(f"{name}: {found['entries']} entries, " + (found["problem"] or "all are what they were"))
+            if found["problem"]:
+                typer.echo(f"{name}: the first broken entry is {found['broken_seq']}")
+    if any(found["problem"] for found in verdicts.values()):
+        raise typer.Exit(REFUSED)
+
+
 tombstones = typer.Typer(no_args_is_help=True, help="What was erased, for a backup that knows nothing of it.")
 app.add_typer(tombstones, name="tombstones")
 

@@ -119,7 +119,9 @@ def _config(
         log_config=log_config(settings),
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        # Only of these: anybody else could claim to come from wherever a key may be used.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.shutdown_grace_s,
     )

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from memsvc.auth.keys import KeyRecord, create_tenant_with_admin_key
+from memsvc.audit import trail
+from memsvc.audit.chain import verified
+from memsvc.auth.keys import create_tenant_with_admin_key
+from memsvc.auth.record import KeyRecord
 from memsvc.core.clock import SystemClock
 from memsvc.core.errors import InvalidInput, StartupRefused
 from memsvc.core.secrets import load_secrets
@@ -18,7 +24,9 @@ from memsvc.db import migrate as schema
 from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
+from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import carried
+from memsvc.models import Tenant
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -75,6 +83,26 @@ def load_tombstones(settings: Settings, file: Path) -> int:
                 return carried.load(database, lines)
             except InvalidInput as wrong:
                 raise StartupRefused(f"{file}: {wrong}; what came before it was loaded") from None
+
+
+def verify_audit(settings: Settings, tenant: str | None) -> dict[str, dict[str, Any]]:
+    """What a look at the audit trail of a tenant, or of each one, found: see `memsvc.audit.chain.Finding`.
+
+    Raises:
+        StartupRefused: see `migrate`; or there is no such tenant.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    with _opened(settings) as database:
+        schema.require_head(database.engine)
+        with database.read(SERVICE) as connection:
+            tenants = {row.name: row.id for row in connection.execute(select(Tenant.name, Tenant.id))}
+        if tenant is not None and tenant not in tenants:
+            raise StartupRefused("there is no tenant of this name")
+        for name in sorted(tenants) if tenant is None else [tenant]:
+            with database.read(tenants[name]) as connection:
+                finding = verified(trail.every(connection, tenants[name]), trail.head(connection, tenants[name]))
+            found[name] = asdict(finding)
+    return found
 
 
 @contextmanager

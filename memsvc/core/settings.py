@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         description="`open`: loopback requests without a key act for the default tenant. "
         "`keys`: every request needs a key. Default: open on loopback, keys elsewhere.",
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose `X-Forwarded-For` is believed, as a JSON list "
+        '(`["10.0.0.5"]`): keys that are bound to networks are held to it. Default: nobody is believed.',
+    )
     secret: SecretStr | None = Field(
         default=None,
         min_length=32,

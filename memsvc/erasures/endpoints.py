@@ -76,7 +76,7 @@ async def ask_for_erasure(request: Request, principal: Eraser, response: Respons
     if body.dry_run:
         found = await run_blocking(request, container.erasures.preview, principal.tenant_id, wanted, principal.may)
         return json_answer(_preview(found).model_dump())
-    author = Author(principal.tenant_id, principal.name)
+    author = Author(principal.tenant_id, principal.name, principal.key_id)
     seen = await run_blocking(request, container.erasures.ask, author, wanted, principal.may, token)
     response.status_code = 202 if seen.erasure.ended_at is None else 201
     return _erasure(seen)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.ids import new_id
 from memsvc.core.secrets import Secrets
@@ -88,8 +89,11 @@ class Eraser:
         counts[DERIVED] += len(going) - len(asked)
         return +counts
 
-    def erase_now(self, ledger: Ledger, memory_ids: Collection[UUID], plan: Plan) -> None:
+    def erase_now(self, ledger: Ledger, memory_ids: Collection[UUID], plan: Plan, key_id: UUID | None = None) -> None:
         """The same as an erasure of its own, which begins and ends in this transaction: there is a receipt for it.
+
+        Args:
+            key_id: of the key that asked for it, for the audit trail.
 
         Raises:
             ContextMoved: see `erase`.
@@ -100,3 +104,7 @@ class Eraser:
         repository.done(
             ledger.connection, tenant, namespace, ledger.now, erasure_id=erasure_id, by=ledger.writer, counts=counts
         )
+        trail.append(
+            ledger.connection, tenant, "erasure.end", ledger.writer, ledger.now, key_id=key_id, subject=erasure_id,
+            facts={"counts": dict(counts), "namespaces": [str(namespace)]},
+        )  # fmt: skip

@@ -20,6 +20,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
+from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Unavailable
 from memsvc.db.engine import Database
@@ -244,10 +245,14 @@ class ErasureRunner:
         return erasure
 
     def _end(self, connection: Connection, taken: _Taken) -> None:
-        erasure = self._still_ours(connection, taken)
+        erasure, now = self._still_ours(connection, taken), self._clock.now()
         repository.change(
-            connection, erasure.tenant_id, erasure.id, ended_at=self._clock.now(), held_until=None, problem=None,
+            connection, erasure.tenant_id, erasure.id, ended_at=now, held_until=None, problem=None,
             selection=None, request_digest=None,
+        )  # fmt: skip
+        trail.append(
+            connection, erasure.tenant_id, "erasure.end", erasure.asked_by, now, subject=erasure.id,
+            facts={"counts": dict(erasure.counts)},
         )  # fmt: skip
 
     def _let_go(self, taken: _Taken, problem: str | None) -> None:

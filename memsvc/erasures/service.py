@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
+from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound
 from memsvc.core.secrets import Secrets
@@ -150,9 +151,14 @@ class Erasures:
             _check_held(connection, tenant, wanted, within)
             reached = [namespace.id for namespace in within]
             about = orjson.dumps([sorted(map(str, reached)), wanted.selection], option=orjson.OPT_SORT_KEYS)
+            now = self._clock.now()
             asked = repository.ask(
-                connection, tenant, reached, wanted.selection, self._clock.now(), by=author.name,
+                connection, tenant, reached, wanted.selection, now, by=author.name,
                 request_digest=self._secrets.sign("erasure-request", tenant.bytes + about),
+            )  # fmt: skip
+            trail.append(
+                connection, tenant, "erasure.ask", author.name, now, key_id=author.key_id, subject=asked,
+                facts={"by": sorted(wanted.selection), "namespaces": sorted(map(str, reached))},
             )  # fmt: skip
             return {"erasure_id": str(asked)}
 

@@ -83,7 +83,7 @@ async def _put(request: Request, principal: Principal, memory_id: str, *, is_hel
     identifier = path_id(memory_id)
     token = claim(request, principal, container.secrets, f"{'hold' if is_held else 'release'} {identifier}", body)
     put = container.holds.hold if is_held else container.holds.release
-    author = Author(principal.tenant_id, principal.name)
+    author = Author(principal.tenant_id, principal.name, principal.key_id)
     return _shown(await run_blocking(request, put, author, identifier, principal.may, body.reason, token))
 
 

@@ -8,12 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound
+from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.memories import repository
 from memsvc.memories.change import Allowed
 from memsvc.memories.once import Claim, Once
+from memsvc.memories.residue import tombstone
 from memsvc.memories.write import Author
 from memsvc.models.tables import LEGAL_HOLD, MEMORY
 
@@ -28,10 +31,11 @@ class Holds:
     One that is unknown, foreign or out of reach raises the same `NotFound`.
     """
 
-    def __init__(self, database: Database, once: Once, clock: Clock) -> None:
+    def __init__(self, database: Database, once: Once, clock: Clock, secrets: Secrets) -> None:
         self._database = database
         self._once = once
         self._clock = clock
+        self._secrets = secrets
 
     def hold(self, author: Author, memory_id: UUID, allowed: Allowed, reason: str, claim: Claim | None) -> Any:
         """Puts a memory under a hold; returns the hold.
@@ -109,6 +113,11 @@ class Holds:
                 .where(and_(MEMORY.c.tenant_id == tenant, MEMORY.c.id == memory_id))
                 .values(legal_hold=is_held)
             )
+            # The digest that its tombstone would have: the trail outlives the memory and must not name it then.
+            trail.append(
+                connection, tenant, "memory.hold" if is_held else "memory.release", author.name, self._clock.now(),
+                key_id=author.key_id, subject=tombstone(self._secrets, memory_id).hex(),
+            )  # fmt: skip
             return {"id": str(memory_id)}
 
         self._once.write(tenant, claim, unit)

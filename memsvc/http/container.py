@@ -6,6 +6,7 @@ from typing import Protocol, cast
 
 from starlette.requests import HTTPConnection
 
+from memsvc.audit.notes import Notes
 from memsvc.auth.keys import KeyService
 from memsvc.core.clock import Clock
 from memsvc.core.metrics import Metrics
@@ -20,6 +21,7 @@ class EdgeContainer(Protocol):
     clock: Clock
     metrics: Metrics
     keys: KeyService
+    notes: Notes
     cursors: CursorCodec
 
     def start(self) -> None:

@@ -86,7 +86,13 @@ async def put_policy(request: Request, principal: Writer) -> CareOut:
     principal.require_namespace(body.namespace)
     policy = None if body.policy is None else body.policy.named()
     care = await run_blocking(
-        request, container.jobs.set_care, principal.tenant_id, body.namespace, policy, body.schedules
+        request,
+        container.jobs.set_care,
+        principal.tenant_id,
+        body.namespace,
+        policy,
+        body.schedules,
+        by=_author(principal),
     )
     return _care(body.namespace, care)
 
@@ -174,7 +180,7 @@ async def cancel_run(request: Request, principal: Writer, run_id: str) -> RunOut
 
 
 def _author(principal: Principal) -> Author:
-    return Author(principal.tenant_id, principal.name)
+    return Author(principal.tenant_id, principal.name, principal.key_id)
 
 
 def _limit(container: JobsContainer, limit: int) -> int:

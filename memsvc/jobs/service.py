@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from lifecycle.policy import DEFAULT, Policy
 from lifecycle.steps import ERASE, Step
+from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 from memsvc.core.ids import new_id
@@ -78,12 +79,15 @@ class Jobs:
         path: str,
         policy: Mapping[str, Any] | None,
         wanted: Mapping[str, str | None] | None,
+        *,
+        by: Author | None = None,
     ) -> Care:
         """Sets what is done to a namespace, or when, or both: each whole, or left as it is.
 
         Args:
             policy: see `memsvc.namespaces.policies`; what is not named is as by default. None: stays as it is.
             wanted: schedules by kind; what is not named is off its schedule. None: they stay as they are.
+            by: who asked; None: the service itself.
 
         Raises:
             NotFound: there is no such namespace.
@@ -107,6 +111,12 @@ class Jobs:
             if wanted is not None:
                 for kind in self._works:
                     repository.schedule(connection, namespace, kind, wanted.get(kind), self._clock.now())
+            named = {"policy": policy, "schedules": wanted}
+            trail.append(
+                connection, tenant_id, "policy.set", "memsvc" if by is None else by.name, self._clock.now(),
+                key_id=None if by is None else by.key_id, subject=namespace.id,
+                facts={name: sorted(given) for name, given in named.items() if given is not None},
+            )  # fmt: skip
 
         self._database.write(tenant_id, unit)
         return self.care(tenant_id, path)
@@ -195,6 +205,10 @@ class Jobs:
             asked = repository.ask(connection, namespace, run.kind, period, now, by=author.name, undoes=run_id)
             if asked is not None:
                 _check_room(connection, namespace, beside=1)
+                trail.append(
+                    connection, author.tenant_id, "run.undo", author.name, now, key_id=author.key_id, subject=run_id,
+                    facts={"kind": run.kind},
+                )  # fmt: skip
                 return asked
             earlier = repository.of_period(connection, namespace, run.kind, period)
             if earlier.state in (RunState.FAILED, RunState.CANCELLED):  # once more; what it did is stepped over

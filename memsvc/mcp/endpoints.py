@@ -72,7 +72,8 @@ class _AsCaller(httpx.AsyncBaseTransport):
     """Calls the routes of this application as whoever asks: with their key, and under the id of their request."""
 
     def __init__(self, request: Request) -> None:
-        self._routes = httpx.ASGITransport(app=request.app)
+        address = ("", 0) if request.client is None else (request.client.host, request.client.port)
+        self._routes = httpx.ASGITransport(app=request.app, client=address)  # a key may be bound to where it is used
         self._authorization = request.headers.get("authorization")
         self._request_id = request_id_of(request)
 

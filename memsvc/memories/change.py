@@ -251,7 +251,7 @@ class Changer:
 
             def change(ledger: Ledger, stored: Stored) -> int:
                 _check_hold(stored)
-                self._eraser.erase_now(ledger, [memory_id], plan)
+                self._eraser.erase_now(ledger, [memory_id], plan, author.key_id)
                 return int(stored.row["version"])
 
             return self._apply(

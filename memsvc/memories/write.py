@@ -33,10 +33,11 @@ Count = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """On whose behalf something is written: the tenant that the key belongs to, and a name for the history."""
+    """On whose behalf something is written: the tenant that the key belongs to, a name for the history, and the key."""
 
     tenant_id: UUID
     name: str
+    key_id: UUID | None = None
 
 
 class Remember:

@@ -1,5 +1,6 @@
 """The tables. One schema for SQLite and PostgreSQL; every key leads with the tenant."""
 
+from memsvc.models.audit import Audit, AuditHead
 from memsvc.models.base import Base
 from memsvc.models.change import Change, ChangeOp
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
@@ -14,6 +15,8 @@ from memsvc.models.tenant import ApiKey, Namespace, Tenant
 __all__ = [
     "Analysis",
     "ApiKey",
+    "Audit",
+    "AuditHead",
     "Base",
     "Change",
     "ChangeOp",

@@ -48,6 +48,8 @@ class Described:
     speaker: Mapped[str | None] = mapped_column(String(256))
     place: Mapped[str | None] = mapped_column(String(256))
     tags: Mapped[list[str]]
+    # Kinds of secrets and personal data that were found in it, see `memsvc.screening`. Nobody can set it.
+    flags: Mapped[list[str]] = mapped_column(server_default="[]")
     outcome: Mapped[str | None] = mapped_column(String(32))
     language: Mapped[str | None] = mapped_column(String(35))
     occurred_at: Mapped[datetime | None]

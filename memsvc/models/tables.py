@@ -6,6 +6,7 @@ from typing import cast
 
 from sqlalchemy import Table
 
+from memsvc.models.audit import Audit, AuditHead
 from memsvc.models.change import Change
 from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
@@ -17,6 +18,8 @@ from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, Memory
 from memsvc.models.tenant import Namespace
 
 ANALYSIS = cast(Table, Analysis.__table__)
+AUDIT = cast(Table, Audit.__table__)
+AUDIT_HEAD = cast(Table, AuditHead.__table__)
 CHANGE = cast(Table, Change.__table__)
 EMBEDDING = cast(Table, Embedding.__table__)
 EMBEDDING_SPACE = cast(Table, EmbeddingSpaceRow.__table__)

@@ -37,6 +37,14 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    # The first of the keys that came out of one another by rotation; NULL: it is that one itself.
+    client_id: Mapped[UUID | None]
+    # Where it may be used from; NULL: anywhere.
+    networks: Mapped[list[str] | None]
+    # How far what its holder says is to be believed: trusted, agent or external.
+    trust: Mapped[str] = mapped_column(String(16), server_default="agent")
+    # To the minute or so: uses are gathered, see `memsvc.auth.uses`.
+    last_used_at: Mapped[datetime | None]
 
 
 class Namespace(Base):

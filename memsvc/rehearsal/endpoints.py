@@ -105,7 +105,7 @@ async def rehearsed_memory(request: Request, principal: Writer, memory_id: str) 
     token = claim(request, principal, container.secrets, f"rehearsed {identifier}", body)
 
     def work() -> Due:
-        author = Author(principal.tenant_id, principal.name)
+        author = Author(principal.tenant_id, principal.name, principal.key_id)
         is_remembered = body.outcome == "remembered"
         return container.rehearsals.rehearsed(author, identifier, principal.may, token, is_remembered=is_remembered)
 

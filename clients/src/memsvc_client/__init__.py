@@ -11,6 +11,7 @@ Example:
 
 from memsvc_client._version import __version__
 from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
+from memsvc_client.audit import AsyncAudit, Audit
 from memsvc_client.batching import OnProgress, Progress
 from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
 from memsvc_client.connection import RetryPolicy
@@ -52,13 +53,16 @@ from memsvc_client.inputs import (
     RecallOptions,
     Role,
     Tokenizer,
+    Trust,
     Turn,
     When,
 )
 from memsvc_client.pagination import AsyncPager, Pager
 from memsvc_client.progress import progress_bar
 from memsvc_client.types import (
+    Anchor,
     Answer,
+    AuditEntry,
     BatchItem,
     BatchResult,
     Care,
@@ -91,18 +95,23 @@ from memsvc_client.types import (
     Scheduled,
     ServerVersion,
     Stats,
+    TrailVerdict,
     Written,
 )
 
 __all__ = [
+    "Anchor",
     "Answer",
     "ApiError",
     "AskOptions",
+    "AsyncAudit",
     "AsyncErasures",
     "AsyncJobs",
     "AsyncKeys",
     "AsyncMemoryClient",
     "AsyncPager",
+    "Audit",
+    "AuditEntry",
     "BatchInterrupted",
     "BatchItem",
     "BatchResult",
@@ -173,6 +182,8 @@ __all__ = [
     "Stats",
     "TimedOut",
     "Tokenizer",
+    "TrailVerdict",
+    "Trust",
     "Turn",
     "Unauthorized",
     "UnexpectedAnswer",

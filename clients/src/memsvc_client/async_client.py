@@ -11,6 +11,7 @@ from typing import Any, Self, Unpack
 
 import httpx
 
+from memsvc_client.audit import AsyncAudit
 from memsvc_client.batching import BatchLimits, Ingest, OnProgress, encode_memory, encode_turn, ingest
 from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
@@ -25,6 +26,7 @@ from memsvc_client.inputs import (
     RecallOptions,
     Rehearsed,
     Role,
+    Trust,
     Turn,
     When,
 )
@@ -73,6 +75,8 @@ class AsyncKeys:
         roles: Sequence[Role],
         namespaces: Sequence[str] = ("**",),
         expires_at: When | None = None,
+        networks: Sequence[str] | None = None,
+        trust: Trust | None = None,
     ) -> NewKey:
         """Makes a key. Its secret is in this answer and nowhere else. Not tried again if the answer is lost.
 
@@ -81,8 +85,25 @@ class AsyncKeys:
             roles: What it may do.
             namespaces: Patterns of the namespaces it may touch, such as `user/**`.
             expires_at: When it stops working.
+            networks: Addresses that it may be used from, such as `10.0.0.0/8`; default anywhere.
+            trust: How far what its holder says is to be believed; default `agent`.
         """
-        return await self._transport.send(self._protocol.create_key(name, roles, namespaces, expires_at))
+        call = self._protocol.create_key(name, roles, namespaces, expires_at, networks, trust)
+        return await self._transport.send(call)
+
+    async def rotate(self, key_id: str, *, overlap_s: int | None = None, expires_at: When | None = None) -> NewKey:
+        """Makes the key that follows a key and may do the same. Not tried again if the answer is lost.
+
+        Args:
+            key_id: The old key.
+            overlap_s: So long the old one goes on to work, in seconds; default a day.
+            expires_at: When the new one stops working; default after as long as the old one was to live.
+
+        Raises:
+            NotFound: There is no such key.
+            Conflict: Two keys of this client work already.
+        """
+        return await self._transport.send(self._protocol.rotate_key(key_id, overlap_s, expires_at))
 
     def list(self) -> AsyncPager[Key]:
         """All keys, without their secrets."""
@@ -280,6 +301,7 @@ class AsyncMemoryClient:
     ) -> None:
         self._transport = AsyncTransport(Connection.resolve(base_url, api_key, timeout_s, retry), http_transport)
         self._protocol = Protocol(namespace)
+        self.audit = AsyncAudit(self._transport, self._protocol)
         self.keys = AsyncKeys(self._transport, self._protocol)
         self.jobs = AsyncJobs(self._transport, self._protocol)
         self.erasures = AsyncErasures(self._transport, self._protocol)

@@ -24,6 +24,7 @@ Profile = Literal["fast", "balanced", "thorough"]
 BlockOrder = Literal["time", "relevance"]
 Tokenizer = Literal["conservative", "wordpiece", "characters", "bytes"]
 Role = Literal["read", "write", "erase", "export", "admin"]
+Trust = Literal["trusted", "agent", "external"]
 
 
 class LinkTo(TypedDict):

@@ -20,9 +20,12 @@ from memsvc_client.inputs import (
     RecallOptions,
     Rehearsed,
     Role,
+    Trust,
     When,
 )
 from memsvc_client.types import (
+    Anchor,
+    AuditEntry,
     BatchResult,
     Care,
     Context,
@@ -47,9 +50,10 @@ from memsvc_client.types import (
     Revision,
     ServerVersion,
     Stats,
+    TrailVerdict,
     Written,
 )
-from memsvc_client.wire import Call, Reply, encode, nothing, reader
+from memsvc_client.wire import Call, Reply, encode, nothing, reader, timestamp
 
 T = TypeVar("T")
 
@@ -61,6 +65,12 @@ class _MaybeWritten(Model):
 
     memory: Memory | None
     seq: int
+
+
+class _Anchored(Model):
+    """The anchor of a trail; an empty one has none."""
+
+    anchor: Anchor | None
 
 
 class _Recorded(Model):
@@ -95,6 +105,9 @@ _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
 _read_new_key = reader(NewKey)
+_read_audit = reader(Page[AuditEntry])
+_read_anchor = reader(_Anchored)
+_read_trail = reader(TrailVerdict)
 _read_version = reader(ServerVersion)
 _read_ready = reader(Readiness)
 
@@ -122,6 +135,16 @@ def _read_readiness(reply: Reply) -> Readiness:
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Without the fields that were left at None."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _moment(at: When | None) -> str | None:
+    return timestamp(at) if isinstance(at, datetime) else at
+
+
+def _key_path(key_id: str) -> str:
+    if not key_id:
+        raise InvalidArgument("a key id is needed")
+    return f"/v1/keys/{quote(key_id, safe='')}"
 
 
 def _run_path(run_id: str) -> str:
@@ -309,10 +332,35 @@ class Protocol:
         roles: Sequence[Role],
         namespaces: Sequence[str],
         expires_at: When | None,
+        networks: Sequence[str] | None = None,
+        trust: Trust | None = None,
     ) -> Call[NewKey]:
         """POST /v1/keys. Never repeated: a lost secret cannot be shown again, and a second key would be left over."""
-        body = {"name": name, "roles": [*roles], "namespaces": [*namespaces]} | _given({"expires_at": expires_at})
+        body = {"name": name, "roles": [*roles], "namespaces": [*namespaces]}
+        body |= _given({"expires_at": expires_at, "networks": None if networks is None else [*networks]})
+        body |= _given({"trust": trust})
         return Call("POST", "/v1/keys", _read_new_key, body=encode(body), headers=JSON, retry=False)
+
+    def rotate_key(self, key_id: str, overlap_s: int | None, expires_at: When | None) -> Call[NewKey]:
+        """POST /v1/keys/{id}:rotate. Never repeated, as `create_key`."""
+        body = _given({"overlap_s": overlap_s, "expires_at": expires_at})
+        path = f"{_key_path(key_id)}:rotate"
+        return Call("POST", path, _read_new_key, body=encode(body), headers=JSON, retry=False)
+
+    def audit(self, kind: str | None, since: When | None, until: When | None, page_size: int | None) -> PageCall:
+        """GET /v1/audit."""
+        times = {name: _moment(at) for name, at in (("since", since), ("until", until))}
+        params = {"kind": kind, **times, "limit": page_size and str(page_size)}
+        return PageCall("/v1/audit", _read_audit, _given(params))
+
+    def anchor(self) -> Call[Anchor | None]:
+        """GET /v1/audit/anchor."""
+        return Call("GET", "/v1/audit/anchor", lambda reply: _read_anchor(reply).anchor)
+
+    def verify_audit(self, anchor: Anchor | Mapping[str, Any] | None) -> Call[TrailVerdict]:
+        """POST /v1/audit:verify."""
+        given = anchor.model_dump() if isinstance(anchor, Anchor) else anchor
+        return Call("POST", "/v1/audit:verify", _read_trail, body=encode({"anchor": given}), headers=JSON)
 
     def keys(self) -> PageCall:
         """GET /v1/keys."""
@@ -320,9 +368,7 @@ class Protocol:
 
     def revoke_key(self, key_id: str) -> Call[None]:
         """DELETE /v1/keys/{id}."""
-        if not key_id:
-            raise InvalidArgument("a key id is needed")
-        return Call("DELETE", f"/v1/keys/{quote(key_id, safe='')}", nothing, gone_is_done=True)
+        return Call("DELETE", _key_path(key_id), nothing, gone_is_done=True)
 
     def care(self, namespace: str | None) -> Call[Care]:
         """GET /v1/policy."""

@@ -439,9 +439,13 @@ class Key(Model):
     roles: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     prefix: str | None = None
+    networks: tuple[str, ...] | None = None
+    trust: str | None = None
+    client_id: str | None = None
     created_at: datetime | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class NewKey(Model):
@@ -455,6 +459,36 @@ class NewKey(Model):
     def _nested(cls, data: Any) -> Any:
         """The service may give the secret beside the key, or among its fields."""
         return {"key": data, **data} if isinstance(data, dict) and "key" not in data else data
+
+
+class AuditEntry(Model):
+    """An entry of the audit trail; the digest covers it and the digest of the one before."""
+
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    key_id: str | None = None
+    subject: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
+    digest: str
+
+
+class Anchor(Model):
+    """The last entry of a trail, signed by the service. Kept elsewhere, it shows later that nothing was cut off."""
+
+    seq: int
+    digest: str
+    signature: str
+
+
+class TrailVerdict(Model):
+    """What a look at a whole audit trail found; `broken_seq` is the first entry that is not what it was."""
+
+    holds: bool
+    entries: int
+    broken_seq: int | None = None
+    problem: str | None = None
 
 
 class ServerVersion(Model):

@@ -10,7 +10,7 @@ import pytest
 
 from memsvc_client import __version__
 from tests.cli.client.conftest import Memsvc
-from tests.unit.client.recorder import ID, KEY_ID, RECALL_ID
+from tests.unit.client.recorder import ANCHOR, AUDIT_ENTRY, ID, KEY_ID, RECALL_ID
 
 MEMORY: dict[str, Any] = {
     "id": ID,
@@ -54,6 +54,10 @@ KEY = {
     "roles": ["read"],
     "namespaces": ["user/**"],
     "prefix": "msk_ab",
+    "networks": None,
+    "trust": None,
+    "client_id": None,
+    "last_used_at": None,
     "created_at": None,
     "expires_at": None,
     "revoked_at": None,
@@ -182,6 +186,10 @@ GOLDEN: list[tuple[str, Any]] = [
     ("keys create ci --role read", {"key": KEY, "secret": "msk_secret"}),
     ("keys list", {"items": [KEY]}),
     (f"keys revoke {KEY_ID}", {"revoked": KEY_ID}),
+    (f"keys rotate {KEY_ID} --overlap-s 60", {"key": KEY, "secret": "msk_next"}),
+    ("audit list --kind key", {"items": [AUDIT_ENTRY]}),
+    ("audit anchor", {"anchor": ANCHOR}),
+    ("audit verify", {"holds": True, "entries": 1, "broken_seq": None, "problem": None}),
     ("version", {"client": __version__, "server": {"version": "1.2.3", "api": "v1"}}),
 ]
 

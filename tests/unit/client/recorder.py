@@ -17,6 +17,18 @@ RECALL_ID = "0198c5a0-0000-7000-8000-0000000000bb"
 RUN_ID = "0198c5a0-0000-7000-8000-0000000000cc"
 ERASURE_ID = "0198c5a0-0000-7000-8000-0000000000dd"
 KEY_ID = "0198c5a0-0000-7000-8000-0000000000aa"
+DIGEST = "090f4cbc09c21a8f9f13aaa3580aec701388a9ff583a2dbad5e790abb7670eaa"
+AUDIT_ENTRY = {
+    "seq": 1,
+    "at": "2026-01-31T09:00:00.250000Z",
+    "kind": "key.create",
+    "actor": "Ä admin",
+    "key_id": None,
+    "subject": KEY_ID,
+    "facts": {"roles": ["read"], "b": 1.5, "a": None},
+    "digest": DIGEST,
+}
+ANCHOR = {"seq": 1, "digest": DIGEST, "signature": "1" * 64}
 
 
 @dataclass(frozen=True)
@@ -273,6 +285,10 @@ def plausible(seen: Seen) -> Answer:
         ("POST", "/v1/keys"): Answer(201, key | {"secret": "msk_secret"}),
         ("GET", "/v1/keys"): Answer(200, {"items": [key], "next_cursor": None}),
         ("DELETE", "/v1/keys/{key}"): Answer(204),
+        ("POST", "/v1/keys/{key}:rotate"): Answer(201, key | {"secret": "msk_next"}),
+        ("GET", "/v1/audit"): Answer(200, {"items": [AUDIT_ENTRY], "next_cursor": None}),
+        ("GET", "/v1/audit/anchor"): Answer(200, {"anchor": ANCHOR}),
+        ("POST", "/v1/audit:verify"): Answer(200, {"holds": True, "entries": 1, "broken_seq": None, "problem": None}),
         ("GET", "/v1/version"): Answer(200, {"version": "1.2.3", "api": "v1"}),
         ("GET", "/readyz"): Answer(200, {"ready": True, "checks": {"database": True}}),
     }

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from memsvc_client import ConnectionFailed, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from tests.unit.client.conftest import Connect
-from tests.unit.client.recorder import ID, KEY_ID, RECALL_ID, Answer, Recorder, memory
+from tests.unit.client.recorder import ANCHOR, ID, KEY_ID, RECALL_ID, Answer, Recorder, memory
 
 
 def test_remember_sends_only_what_was_given_and_times_in_utc(connect: Connect, plausible_service: Recorder) -> None:
@@ -164,8 +164,28 @@ def test_keys(connect: Connect, plausible_service: Recorder) -> None:
     assert made.secret == "msk_secret"
     assert "msk_secret" not in repr(made)
     assert [key.id for key in keys.list()] == [KEY_ID]
+    assert keys.rotate(KEY_ID, overlap_s=60).secret == "msk_next"
+    assert plausible_service.last.path == f"/v1/keys/{KEY_ID}:rotate"
+    assert plausible_service.last.body == {"overlap_s": 60}
+    keys.create("ci", roles=["read"], networks=["10.0.0.0/8"], trust="external")
+    assert plausible_service.last.body["networks"] == ["10.0.0.0/8"]
+    assert plausible_service.last.body["trust"] == "external"
     keys.revoke(KEY_ID)
     assert plausible_service.last.path == f"/v1/keys/{KEY_ID}"
+
+
+def test_audit(connect: Connect, plausible_service: Recorder) -> None:
+    audit = connect(plausible_service.url).audit
+    (entry,) = audit.list(kind="key", since=datetime(2026, 1, 31, 9, tzinfo=UTC))
+    assert plausible_service.last.query == {"kind": "key", "since": "2026-01-31T09:00:00Z"}
+    assert audit.anchor().digest == entry.digest
+    assert audit.verify(audit.anchor()).holds
+    assert plausible_service.last.body == {"anchor": ANCHOR}
+    assert audit.check(audit.anchor()).holds
+    later = audit.anchor().model_copy(update={"seq": 2})
+    assert audit.check(later).broken_seq == 2
+    other = audit.anchor().model_copy(update={"digest": "0" * 64})
+    assert audit.check(other).broken_seq == 1
 
 
 def test_not_ready_is_an_answer_and_is_not_tried_again(connect: Connect, service: Recorder) -> None:

@@ -11,10 +11,12 @@ import pytest
 
 import memsvc_client
 from memsvc_client import (
+    AsyncAudit,
     AsyncErasures,
     AsyncJobs,
     AsyncKeys,
     AsyncMemoryClient,
+    Audit,
     Erasures,
     Jobs,
     Keys,
@@ -22,7 +24,13 @@ from memsvc_client import (
 )
 
 LAZY = {"list", "namespaces", "effects", "due"}  # they give a pager, which is awaited by iterating it
-PAIRS = [(MemoryClient, AsyncMemoryClient), (Keys, AsyncKeys), (Jobs, AsyncJobs), (Erasures, AsyncErasures)]
+PAIRS = [
+    (MemoryClient, AsyncMemoryClient),
+    (Keys, AsyncKeys),
+    (Jobs, AsyncJobs),
+    (Erasures, AsyncErasures),
+    (Audit, AsyncAudit),
+]
 
 
 def methods(owner: type) -> dict[str, Any]:

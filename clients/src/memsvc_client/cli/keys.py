@@ -9,8 +9,11 @@ import typer
 from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import clean, grid, table
 from memsvc_client.cli.session import Session, command
+from memsvc_client.types import NewKey
 
-app = typer.Typer(no_args_is_help=True, help="Make and revoke API keys.")
+_HEADS = ("id", "name", "prefix", "roles", "namespaces", "trust", "last used", "expires", "revoked")
+
+app = typer.Typer(no_args_is_help=True, help="Make, rotate and revoke API keys.")
 
 
 @command(app)
@@ -25,6 +28,12 @@ def create(
     expires_at: Annotated[
         str | None, typer.Option(help=f"When it stops working. {opt.TIME_NOTE}", metavar="TIME")
     ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Where it may be used from, such as 10.0.0.0/8; repeatable.")
+    ] = None,
+    trust: Annotated[opt.TrustChoice, typer.Option(help="How far its holder is to be believed.")] = (
+        opt.TrustChoice.agent
+    ),
 ) -> None:
     """Make a key and print its secret, this once."""
     with session.client() as client:
@@ -33,12 +42,28 @@ def create(
             roles=[role.value for role in roles],
             namespaces=allow or ["**"],
             expires_at=opt.parse_time(expires_at, "expires_at"),
+            networks=network or None,
+            trust=trust.value,
         )
-    session.output.show(
-        made.model_dump(mode="json"),
-        lambda: grid({"id": made.key.id, "name": made.key.name, "secret": made.secret}),
-    )
-    session.output.note("keep the secret now: it is not shown again")
+    _show(session, made)
+
+
+@command(app)
+def rotate(
+    session: Session,
+    key_id: Annotated[str, typer.Argument(help="Id of the old key.", metavar="ID")],
+    *,
+    overlap_s: Annotated[int, typer.Option(help="So long the old key goes on to work.", min=0)] = 86_400,
+    expires_at: Annotated[
+        str | None,
+        typer.Option(help="When the new key stops working; default: it lives as long as the old one.", metavar="TIME"),
+    ] = None,
+) -> None:
+    """Make the key that follows a key, and print its secret, this once. Both work until the overlap is over."""
+    with session.client() as client:
+        ends = opt.parse_time(expires_at, "expires_at")
+        made = client.keys.rotate(key_id, overlap_s=overlap_s, expires_at=ends)
+    _show(session, made)
 
 
 @command(app, "list")
@@ -47,11 +72,22 @@ def list_(session: Session) -> None:
     with session.client() as client:
         keys = [*client.keys.list()]
     rows = (
-        (k.id, k.name, k.prefix, ", ".join(k.roles), ", ".join(k.namespaces), k.expires_at, k.revoked_at) for k in keys
+        (
+            k.id,
+            k.name,
+            k.prefix,
+            ", ".join(k.roles),
+            ", ".join(k.namespaces),
+            k.trust,
+            k.last_used_at,
+            k.expires_at,
+            k.revoked_at,
+        )
+        for k in keys
     )
     session.output.show(
         {"items": [key.model_dump(mode="json") for key in keys]},
-        lambda: table(("id", "name", "prefix", "roles", "namespaces", "expires", "revoked"), rows),
+        lambda: table(_HEADS, rows),
     )
 
 
@@ -61,3 +97,11 @@ def revoke(session: Session, key_id: Annotated[str, typer.Argument(help="Id of t
     with session.client() as client:
         client.keys.revoke(key_id)
     session.output.show({"revoked": key_id}, lambda: clean(f"revoked {key_id}"))
+
+
+def _show(session: Session, made: NewKey) -> None:
+    session.output.show(
+        made.model_dump(mode="json"),
+        lambda: grid({"id": made.key.id, "name": made.key.name, "secret": made.secret}),
+    )
+    session.output.note("keep the secret now: it is not shown again")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from memsvc_client._version import __version__
-from memsvc_client.cli import erasures, importing, jobs, keys, mcp, memories, recall, service, session
+from memsvc_client.cli import audit, erasures, importing, jobs, keys, mcp, memories, recall, service, session
 from memsvc_client.cli.server import RootGroup
 
 EPILOG = "Exit codes: 0 done, 1 the service said no, 2 wrong usage, 3 the service cannot be reached."
@@ -26,6 +26,7 @@ recall.register(app)
 app.add_typer(jobs.app, name="jobs")
 erasures.register(app)
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 service.register(app)
 mcp.register(app)
 

@@ -38,6 +38,14 @@ class OrderChoice(StrEnum):
     oldest = "oldest"
 
 
+class TrustChoice(StrEnum):
+    """How far what somebody says is to be believed."""
+
+    trusted = "trusted"
+    agent = "agent"
+    external = "external"
+
+
 class ProfileChoice(StrEnum):
     """How much work a recall may do."""
 

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from memsvc_client.cli.output import USAGE, Output
 
 ENTRY_POINT_GROUP = "memsvc.commands"
-SERVER_COMMANDS = frozenset({"serve", "migrate", "doctor", "admin-key", "lab"})
+SERVER_COMMANDS = frozenset({"serve", "migrate", "doctor", "admin-key", "lab", "verify-audit"})
 NOT_INSTALLED = "the memsvc server is not installed here; get it with: pip install memsvc"
 
 

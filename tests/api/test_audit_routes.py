@@ -1,0 +1,172 @@
+"""The audit trail tells what was done, and what is changed in it is found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
+
+from memsvc.audit.notes import QUIET_S
+from tests.fixtures.service import Caller, Service, assert_problem
+
+
+def entries(caller: Caller, **params: Any) -> list[dict[str, Any]]:
+    answer = caller.ask("GET", "/v1/audit", params=params)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def told(caller: Caller, **params: Any) -> list[str]:
+    return [entry["kind"] for entry in entries(caller, **params) if entry["kind"] != "admin.read"]
+
+
+def verdict(caller: Caller, anchor: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer = caller.ask("POST", "/v1/audit:verify", json={"anchor": anchor})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def anchored(caller: Caller) -> dict[str, Any]:
+    anchor: dict[str, Any] = caller.ask("GET", "/v1/audit/anchor").json()["anchor"]
+    return anchor
+
+
+def tamper(service: Service, statement: str, **values: Any) -> None:
+    """As somebody who owns the database, and takes the triggers away first."""
+
+    def unit(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE audit DISABLE TRIGGER ALL"))
+        else:
+            for event in ("update", "delete"):
+                connection.execute(text(f"DROP TRIGGER memsvc_audit_{event}"))
+        connection.execute(text(statement), values)
+
+    service.meddle(unit)
+
+
+def test_it_tells_what_was_done_and_nothing_of_what_is_remembered(ada: Caller) -> None:
+    secret = "The canary sings at dawn."
+    memory, other = ada.remember(secret, user_id="canary-user"), ada.remember("Something else.")
+    key = ada.ask("POST", "/v1/keys", json={"name": "agent"}).json()
+    ada.ask("POST", f"/v1/keys/{key['id']}:rotate", json={})
+    ada.ask("DELETE", f"/v1/keys/{key['id']}")
+    ada.ask("PUT", "/v1/policy", json={"namespace": ada.namespace, "policy": {"ttl_s": 3600}})
+    ada.ask("POST", f"/v1/memories/{other['id']}:hold", json={"reason": "canary reason"})
+    ada.ask("POST", f"/v1/memories/{other['id']}:release", json={"reason": "canary reason"})
+    ada.erase(other["id"])
+    ada.ask("POST", "/v1/erasures", json={"namespace": ada.namespace, "user_id": "canary-user"})
+    assert told(ada) == [
+        "key.create", "key.create", "key.rotate", "key.revoke", "policy.set", "memory.hold", "memory.release",
+        "erasure.end", "erasure.ask", "erasure.end",
+    ]  # fmt: skip
+    assert told(ada, kind="erasure") == ["erasure.end", "erasure.ask", "erasure.end"]
+    assert told(ada, kind="erasure.ask") == ["erasure.ask"]
+    assert told(ada, kind="era") == []
+    everything = json.dumps(entries(ada)).lower()
+    assert "canary" not in everything
+    assert memory["id"] not in everything
+    assert other["id"] not in everything
+    assert ada.namespace not in everything
+    assert verdict(ada)["holds"]
+
+
+def test_an_entry_stands_or_falls_with_what_it_tells_of(service: Service, ada: Caller) -> None:
+    before = told(ada)
+    assert_problem(ada.ask("DELETE", f"/v1/keys/{'0' * 8}-0000-7000-8000-{'0' * 12}"), 404)
+    assert_problem(ada.ask("PUT", "/v1/policy", json={"namespace": "nowhere", "policy": {}}), 404)
+    assert told(ada) == before
+
+
+def test_refusals_and_looks_are_told_once_a_minute_with_their_number(service: Service, ada: Caller) -> None:
+    reader = ada.key(roles=["read"])
+    for _ in range(5):
+        assert_problem(reader.ask("GET", "/v1/keys"), 403)
+    assert_problem(reader.ask("POST", "/v1/erasures", json={}), 403)
+    reader.write("Readers do not write.")  # nothing that anybody has to answer for
+    found = [(one["facts"]["route"], one["facts"]["times"]) for one in entries(ada, kind="denied")]
+    assert found == [("GET /v1/keys", 1), ("POST /v1/erasures", 1)]
+    service.clock.move(seconds=QUIET_S + 1)
+    service.container.notes.flush()
+    assert [one["facts"]["times"] for one in entries(ada, kind="denied")] == [1, 1, 4]
+    assert "GET /v1/audit" in [one["facts"]["route"] for one in entries(ada, kind="admin")]
+
+
+def test_it_is_paged_and_filtered_by_time_and_belongs_to_its_tenant(service: Service, ada: Caller) -> None:
+    begin = service.clock.now().isoformat()
+    service.clock.move(hours=1)
+    for number in range(4):
+        ada.ask("POST", "/v1/keys", json={"name": f"k{number}"})
+    page = ada.ask("GET", "/v1/audit", params={"kind": "key", "since": begin, "limit": 3}).json()
+    rest = ada.ask(
+        "GET", "/v1/audit", params={"kind": "key", "since": begin, "limit": 3, "cursor": page["next_cursor"]}
+    ).json()
+    assert [one["facts"]["trust"] for one in page["items"] + rest["items"]] == ["agent"] * 4
+    assert rest["next_cursor"] is None
+    assert told(ada, kind="key", until=begin) == ["key.create"]
+    other = {"kind": "key", "cursor": page["next_cursor"]}  # of another list
+    assert_problem(ada.ask("GET", "/v1/audit", params=other), 400, "bad_cursor")
+    assert told(service.tenant("two")) == ["key.create"]
+
+
+def test_nobody_changes_an_entry_by_accident(service: Service, ada: Caller) -> None:
+    for statement in ("UPDATE audit SET actor = 'eve'", "DELETE FROM audit"):
+        with pytest.raises(DBAPIError, match="append-only"):
+            service.meddle(lambda connection, said=statement: connection.execute(text(said)))
+    assert verdict(ada)["holds"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "broken"),
+    [
+        ("UPDATE audit SET actor = 'eve' WHERE seq = 2", 2),
+        ("UPDATE audit SET facts = '{}' WHERE seq = 3", 3),
+        ("DELETE FROM audit WHERE seq = 2", 2),
+        ("DELETE FROM audit WHERE seq >= 3", 3),
+    ],
+)
+def test_the_first_broken_entry_is_named(service: Service, ada: Caller, statement: str, broken: int) -> None:
+    for _ in range(3):
+        ada.ask("POST", "/v1/keys", json={"name": "k"})
+    tamper(service, statement)
+    found = verdict(ada)
+    assert (found["holds"], found["broken_seq"]) == (False, broken)
+
+
+def test_an_anchor_shows_an_end_that_was_cut_off_together_with_its_head(service: Service, ada: Caller) -> None:
+    for _ in range(3):
+        ada.ask("POST", "/v1/keys", json={"name": "k"})
+    kept = anchored(ada)
+    assert verdict(ada, kept)["holds"]
+    tamper(service, "DELETE FROM audit WHERE seq > 2")
+    service.meddle(
+        lambda connection: connection.execute(
+            text("UPDATE audit_head SET seq = 2, digest = (SELECT digest FROM audit WHERE seq = 2)")
+        )
+    )
+    assert verdict(ada)["holds"]  # by itself the trail looks whole
+    assert verdict(ada, kept)["broken_seq"] == 3
+    forged = kept | {"seq": 2}
+    assert_problem(ada.ask("POST", "/v1/audit:verify", json={"anchor": forged}), 422)
+    stranger = service.tenant("two")
+    assert_problem(stranger.ask("POST", "/v1/audit:verify", json={"anchor": kept}), 422)
+
+
+def test_the_heads_that_moved_are_logged_once_an_hour(service: Service, ada: Caller) -> None:
+    trails = service.container.trails
+    service.clock.move(hours=2)
+    with capture_logs() as logs:
+        trails.print_anchors()
+        trails.print_anchors()
+        service.clock.move(hours=2)
+        trails.print_anchors()
+    anchors = [line for line in logs if line["event"] == "audit_anchor"]
+    assert len(anchors) == 1
+    kept = {name: anchors[0][name] for name in ("seq", "digest", "signature")}
+    assert verdict(ada, kept)["holds"]
