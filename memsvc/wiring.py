@@ -154,7 +154,7 @@ class Container:
         self.metrics.watch_archives(self.keeper.archives)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
-        preparer = Preparer(analyser, self.embedder)
+        preparer = Preparer(analyser, self.embedder, settings.screening)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
         self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
         eraser = Eraser(self.database, self.clock, preparer, self.secrets)
@@ -197,7 +197,7 @@ class Container:
             self.erasing,
             self.scheduler.wake,
         )
-        self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake)
+        self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake, settings.screening)
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
         self.recall = RecallService(

@@ -18,6 +18,10 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.secret_files import SecretFiles
 
 PREFIX = "MEMSVC_"
+Family = Literal["credential", "card", "iban", "email", "phone"]
+"""What screening looks for, see `memsvc.screening`."""
+Action = Literal["off", "flag", "redact", "reject"]
+"""What is done about it."""
 # Read by the client, which shares the environment with the server on a laptop.
 CLIENT_NAMES = frozenset({"MEMSVC_URL", "MEMSVC_API_KEY", "MEMSVC_API_KEY_FILE", "MEMSVC_NAMESPACE"})
 
@@ -214,6 +218,12 @@ class Settings(BaseSettings):
         description="Least time between two such reclaims on PostgreSQL, by whatever process.",
     )
 
+    screening: dict[Family, Action] = Field(
+        default={"credential": "flag"},
+        description="What is done about secrets and personal data in what is written, where a namespace's owner set "
+        'nothing else, as JSON: `{"credential": "redact", "card": "reject"}`. Families: credential, card, iban, email, '
+        "phone; actions: off, flag, redact, reject. What is not named is off.",
+    )
     content_max_bytes: int = Field(default=256 * 1024, ge=1, description="Largest content of a memory, in UTF-8.")
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")

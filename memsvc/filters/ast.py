@@ -47,6 +47,7 @@ FIELD_TYPES: dict[str, FieldType] = {
     "speaker": FieldType.STRING,
     "place": FieldType.STRING,
     "tags": FieldType.TAGS,
+    "flags": FieldType.TAGS,
     "outcome": FieldType.STRING,
     "language": FieldType.STRING,
     "occurred_at": FieldType.TIME,

@@ -222,6 +222,7 @@ def _write(ledger: Ledger, step: Making, stored: Stored | None) -> bool:
     if worded is None:
         return False
     values = _values(one, step.members)
+    values["flags"] = derived.flags_of(ledger.connection, ledger.namespace.tenant_id, [one.id for one in step.members])
     pairs = pair_bytes(values, None)
     if stored is None:
         if worded.prepared is None:

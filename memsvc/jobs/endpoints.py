@@ -37,6 +37,7 @@ from memsvc.jobs.service import Care, Jobs, Seen
 from memsvc.memories.write import Author
 from memsvc.models import RunState
 from memsvc.namespaces import policies
+from memsvc.screening.rules import whole
 
 router = APIRouter()
 
@@ -84,6 +85,8 @@ async def put_policy(request: Request, principal: Writer) -> CareOut:
     container = _container(request)
     body = await read_json(request, CareIn, container.settings)
     principal.require_namespace(body.namespace)
+    if body.screening is not None:  # else whoever writes could have their own secrets kept
+        principal.require("admin")
     policy = None if body.policy is None else body.policy.named()
     care = await run_blocking(
         request,
@@ -92,6 +95,7 @@ async def put_policy(request: Request, principal: Writer) -> CareOut:
         body.namespace,
         policy,
         body.schedules,
+        screening=body.screening,
         by=_author(principal),
     )
     return _care(body.namespace, care)
@@ -216,6 +220,7 @@ def _care(path: str, care: Care) -> CareOut:
             ScheduledOut.model_construct(kind=one.kind, schedule=one.schedule, next_at=one.next_at)
             for one in care.scheduled
         ],
+        screening=whole(care.screening),
     )
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from lifecycle.policy import DEFAULT, Derived
+from memsvc.core.settings import Action, Family
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
 from memsvc.memories.schemas import DerivedName, KindName, NamespacePath
@@ -105,6 +106,11 @@ class CareIn(ApiModel):
 
     namespace: NamespacePath
     policy: PolicyIn | None = Field(None, description="What is not named in it is as by default; null: stays.")
+    screening: dict[Family, Action] | None = Field(
+        None,
+        description="What is done about secrets and personal data in what is written here; a family that is not named "
+        "is as by default; null: stays. Needs the role `admin`.",
+    )
     schedules: dict[Annotated[str, Bytes(32)], Schedule | None] | None = Field(
         None,
         description="By kind of work: a cron line in UTC, or `every <seconds>s`; what is not named, or null, is on "
@@ -164,6 +170,7 @@ class CareOut(ApiModel):
     namespace: str
     policy: PolicyOut
     schedules: list[ScheduledOut]
+    screening: dict[Family, Action] = Field(description="The action for every family.")
 
 
 class RunIn(ApiModel):

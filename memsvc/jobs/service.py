@@ -26,6 +26,7 @@ from memsvc.models import RunState
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.screening.rules import Rules, in_force
 
 UNDO_WITHIN_S = 30 * 86_400
 """Seconds after its end in which a run can be taken back."""
@@ -44,6 +45,7 @@ class Care:
 
     policy: Policy
     scheduled: Sequence[Scheduled]
+    screening: Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +60,27 @@ class Jobs:
     """Policies and runs of all tenants. A run that is unknown, foreign or out of reach raises the same `NotFound`."""
 
     def __init__(
-        self, database: Database, clock: Clock, works: Mapping[str, Work], wake: Callable[[], None] = lambda: None
+        self,
+        database: Database,
+        clock: Clock,
+        works: Mapping[str, Work],
+        wake: Callable[[], None] = lambda: None,
+        screening: Rules | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._works = works
         self._wake = wake
+        self._screening: Rules = screening or {}
 
     def care(self, tenant_id: UUID, path: str) -> Care:
         """How a namespace is cared for. One that does not exist would be by the defaults."""
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
-                return Care(DEFAULT, ())
-            return Care(policies.of(namespace), repository.scheduled(connection, namespace))
+                return Care(DEFAULT, (), self._screening)
+            rules = in_force(self._screening, namespace.settings)
+            return Care(policies.of(namespace), repository.scheduled(connection, namespace), rules)
 
     def set_care(
         self,
@@ -80,13 +89,15 @@ class Jobs:
         policy: Mapping[str, Any] | None,
         wanted: Mapping[str, str | None] | None,
         *,
+        screening: Rules | None = None,
         by: Author | None = None,
     ) -> Care:
-        """Sets what is done to a namespace, or when, or both: each whole, or left as it is.
+        """Sets what is done to a namespace, when, or what is looked for in its texts: each whole, or left as it is.
 
         Args:
             policy: see `memsvc.namespaces.policies`; what is not named is as by default. None: stays as it is.
             wanted: schedules by kind; what is not named is off its schedule. None: they stay as they are.
+            screening: see `memsvc.screening.rules`; what is not named is as by default. None: stays as it is.
             by: who asked; None: the service itself.
 
         Raises:
@@ -106,12 +117,12 @@ class Jobs:
 
         def unit(connection: Connection) -> None:
             namespace = self._locked(connection, tenant_id, path)
-            if policy is not None:
-                policies.write(connection, namespace, policy)
+            settings = {"policy": policy, "screening": screening}
+            policies.write(connection, namespace, **{name: set_ for name, set_ in settings.items() if set_ is not None})
             if wanted is not None:
                 for kind in self._works:
                     repository.schedule(connection, namespace, kind, wanted.get(kind), self._clock.now())
-            named = {"policy": policy, "schedules": wanted}
+            named = {**settings, "schedules": wanted}
             trail.append(
                 connection, tenant_id, "policy.set", "memsvc" if by is None else by.name, self._clock.now(),
                 key_id=None if by is None else by.key_id, subject=namespace.id,

@@ -25,6 +25,9 @@ from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
 from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise, says_other
+from memsvc.namespaces import repository as namespaces
+from memsvc.screening.rules import Rules, in_force
+from memsvc.screening.screen import flags_after, screened
 
 _SHOWN = frozenset({State.ACTIVE, State.MERGED})
 _HIDDEN = frozenset({State.FORGOTTEN}) | OUT_OF_RECALLS
@@ -116,17 +119,20 @@ class Changer:
         def attempt(number: int) -> Outcome:
             seen = self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
             self._preparer.check_vector(draft)
-            read = self._read(author.tenant_id, seen, draft, in_context=number < ATTEMPTS)
+            rules = self._rules(author.tenant_id, seen)
+            said = screened(draft, rules)
+            read = self._read(author.tenant_id, seen, said, in_context=number < ATTEMPTS)
 
             def change(ledger: Ledger, stored: Stored) -> int:
                 if read is None:
-                    values = {**stored.described, **draft.named(ledger.now)}
+                    values = {**stored.described, **said.named(ledger.now)}
                     check_interval(values)
+                    values["flags"] = flags_after(stored, said, rules)
                     return revise(ledger, stored, values, None, self._preparer, "edited")
-                return self._rewrite(ledger, stored, draft, read, is_last=number == ATTEMPTS)
+                return self._rewrite(ledger, stored, said, read, rules, is_last=number == ATTEMPTS)
 
             def parts(stored: Stored) -> bool:
-                return says_other(stored, draft.content, draft.named(self._clock.now()))
+                return says_other(stored, said.content, said.named(self._clock.now()))
 
             return self._apply(author, memory_id, allowed, _SHOWN, change, if_match, claim, "edit", parts)
 
@@ -153,11 +159,14 @@ class Changer:
         text = NewText(content, replace(prepared, encoding=encoding))
         return _Read(text, before, self._readers.encode(readings))
 
-    def _rewrite(self, ledger: Ledger, stored: Stored, draft: Draft, read: _Read, *, is_last: bool) -> int:
+    def _rewrite(
+        self, ledger: Ledger, stored: Stored, draft: Draft, read: _Read, rules: Rules, *, is_last: bool
+    ) -> int:
         """The edit of a memory's text, and the new vectors of what was read after it."""
         check_space(ledger.namespace, self._space_id)
         values = {**stored.described, **draft.named(ledger.now)}
         check_interval(values)
+        values["flags"] = flags_after(stored, draft, rules)
         tenant = ledger.namespace.tenant_id
         check(ledger.connection, tenant, [read.before])
         version = revise(ledger, stored, values, read.text, self._preparer, "edited")
@@ -259,6 +268,11 @@ class Changer:
             )
 
         return _tried(attempt)
+
+    def _rules(self, tenant_id: UUID, seen: Stored) -> Rules:
+        with self._database.read(tenant_id) as connection:
+            namespace = namespaces.get(connection, tenant_id, seen.row["namespace_id"])
+        return in_force(self._preparer.screening, None if namespace is None else namespace.settings)
 
     def _put(self, ledger: Ledger, stored: Stored, state: State, op: str) -> int:
         return revise(ledger, stored, {**stored.described, "state": int(state)}, None, self._preparer, _REASONS[op])

@@ -66,6 +66,18 @@ def sources(connection: Connection, namespace: NamespaceRow, now: datetime) -> I
         after = rows[-1].id
 
 
+def flags_of(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> list[str]:
+    """The flags of memories together: what is made of them may say what they say."""
+    ids = sorted(memory_ids)
+    found: set[str] = set()
+    for start in range(0, len(ids), _CHUNK):
+        query = select(MEMORY.c.flags).where(
+            MEMORY.c.tenant_id == tenant_id, MEMORY.c.id.in_(ids[start : start + _CHUNK])
+        )
+        found.update(flag for flags in connection.execute(query).scalars() for flag in flags)
+    return sorted(found)
+
+
 def source(stored: Stored) -> Source:
     """A memory as others are made of it, without its vector."""
     return _source(stored.row, stored.content, None)

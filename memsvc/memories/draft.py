@@ -19,7 +19,7 @@ from retrieval.types import TextAnalysis
 DESCRIBED = (
     "kind", "state", "user_id", "agent_id", "session_id", "speaker", "place", "tags", "outcome", "language",
     "occurred_at", "valid_from", "valid_to", "expires_at", "importance", "trust", "pinned", "source", "metadata",
-    "derived",
+    "derived", "flags",
 )  # fmt: skip
 """Columns that a memory and each of its versions share."""
 
@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "trust": 1.0,
     "pinned": False,
     "metadata": {},
+    "flags": [],
 }
 
 INITIAL_STABILITY_S: Mapping[int, float] = {
@@ -59,6 +60,7 @@ class Draft:
         ttl_s: time to live from the moment of writing, in seconds.
         vector: float32 `[dim]` supplied by the caller instead of an embedding, or None.
         follows: index in the same call of the draft that this one comes after, or None.
+        flags: what screening found in it, see `memsvc.screening`.
     """
 
     content: str | None
@@ -68,6 +70,7 @@ class Draft:
     links: tuple[LinkDraft, ...] = ()
     vector: NDArray[np.float32] | None = None
     follows: int | None = None
+    flags: tuple[str, ...] = ()
 
     def named(self, now: datetime) -> dict[str, Any]:
         """The named columns, with the time to live turned into its end."""

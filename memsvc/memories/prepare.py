@@ -8,6 +8,7 @@ import numpy as np
 
 from memsvc.core.errors import EmbedderUnavailable, InvalidInput
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared
+from memsvc.screening.rules import Rules
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
@@ -22,7 +23,9 @@ class Preparer:
     as fast as they are, and late interaction does not see them.
     """
 
-    def __init__(self, analyser: TextAnalyser, embedder: BatchingEmbedder) -> None:
+    def __init__(self, analyser: TextAnalyser, embedder: BatchingEmbedder, screening: Rules | None = None) -> None:
+        self.screening: Rules = screening or {}
+        """What is looked for in texts where a namespace says nothing else."""
         self.analyser = analyser
         self.embedder = embedder
         self._codec = TokenCodec.of(embedder.space) if embedder.reads_context else None

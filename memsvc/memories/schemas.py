@@ -21,6 +21,7 @@ from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Id, Instant, Name
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.models import Relation
+from memsvc.screening.rules import Family
 
 KindName = Literal["episodic", "semantic", "procedural"]
 StateName = Literal["active", "forgotten", "quarantined", "superseded", "archived", "merged"]
@@ -240,6 +241,9 @@ class MemoryOut(ApiModel):
     version: int
     source: dict[str, Any] | None
     metadata: dict[str, Any]
+    flags: list[Family] = Field(
+        description="Kinds of secrets and personal data that were found in it; also of what is blackened by now."
+    )
 
 
 class MemoryAnswer(ApiModel):
@@ -359,7 +363,7 @@ _KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 _STATE_NAMES = {int(state): state.name.lower() for state in State}
 _MEMORY = (
     *_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "trust", "derived", "version",
-    "legal_hold",
+    "legal_hold", "flags",
 )  # fmt: skip
 _VERSION = (
     "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",

@@ -26,6 +26,8 @@ from memsvc.memories.sequence import sequence_of
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.screening.rules import Rules, in_force
+from memsvc.screening.screen import flags_after, screened
 
 Count = Callable[[str, int], None]
 """Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `erase`) to how many memories."""
@@ -80,7 +82,10 @@ class Remember:
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
             return kept
-        checked = [self._check(draft) for draft in drafts]
+        with self._once.read(author.tenant_id) as connection:
+            known = namespaces.find(connection, author.tenant_id, path)
+        rules = in_force(self._preparer.screening, None if known is None else known.settings)
+        checked = [self._check(draft, rules) for draft in drafts]
         outcome, replayed = self._written(author, path, checked, session_id, claim)
         if not replayed:
             statuses = [item["status"] for item in outcome["items"]]
@@ -159,14 +164,14 @@ class Remember:
             edited = {memory_id: before.text for memory_id, before in finder.edited.items()}
             return befores, self._readers.of_edited(connection, tenant_id, edited)
 
-    def _check(self, draft: Draft | ServiceError) -> Draft | ServiceError:
+    def _check(self, draft: Draft | ServiceError, rules: Rules) -> Draft | ServiceError:
         if isinstance(draft, ServiceError):
             return draft
         try:
             self._preparer.check_vector(draft)
+            return screened(draft, rules)
         except InvalidInput as error:
             return error
-        return draft
 
 
 def check_space(namespace: NamespaceRow, space_id: UUID) -> None:
@@ -247,6 +252,7 @@ class _Call:
         valid = [d for d in drafts if isinstance(d, Draft)]
         named = [d.external_id for d in valid if d.external_id is not None]
         self._now = ledger.now
+        self._rules = in_force(preparer.screening, ledger.namespace.settings)
         self._ttl_s = policies.of(ledger.namespace).ttl_s
         self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
         parting = (self._parting(draft) for draft in valid)
@@ -329,7 +335,7 @@ class _Call:
         named = draft.named(self._ledger.now)
         if self._ttl_s is not None and "expires_at" not in named:
             named["expires_at"] = self._ledger.now + timedelta(seconds=self._ttl_s)
-        values = described(named)
+        values = described(named | {"flags": list(draft.flags)})
         pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
         return {"status": 201, "id": str(memory_id), "version": 1}
@@ -340,6 +346,7 @@ class _Call:
         if stored.is_expired(self._now) and values["expires_at"] == stored.row["expires_at"]:
             values["expires_at"] = None
         check_interval(values)
+        values["flags"] = flags_after(stored, draft, self._rules)
         text = NewText(draft.content or "", prepared)
         version = revise(self._ledger, stored, values, text, self._preparer, "edited")
         if text.content != stored.content:

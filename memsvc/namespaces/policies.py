@@ -65,10 +65,10 @@ def of(namespace: NamespaceRow) -> Policy:
     return to_policy(stored) if stored else DEFAULT
 
 
-def write(connection: Connection, namespace: NamespaceRow, stored: Mapping[str, Any]) -> None:
-    """Puts what the owner set in the place of what was set before; the namespace is locked."""
+def write(connection: Connection, namespace: NamespaceRow, **stored: Mapping[str, Any]) -> None:
+    """Puts what the owner set (`policy`, `screening`) in the place of what was set before; the namespace is locked."""
     connection.execute(
         NAMESPACE.update()
         .where(NAMESPACE.c.tenant_id == namespace.tenant_id, NAMESPACE.c.id == namespace.id)
-        .values(settings={**namespace.settings, _KEY: dict(stored)})
+        .values(settings={**namespace.settings, **{name: dict(given) for name, given in stored.items()}})
     )

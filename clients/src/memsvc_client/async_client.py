@@ -133,22 +133,25 @@ class AsyncJobs:
         policy: Mapping[str, Any] | None = None,
         *,
         schedules: Mapping[str, str | None] | None = None,
+        screening: Mapping[str, str] | None = None,
         namespace: str | None = None,
     ) -> Care:
-        """Sets what is done to a namespace, or when, or both; what is not given stays as it is.
+        """Sets what is done to a namespace, when, or what is looked for in its texts; what is not given stays as it is.
 
         Args:
             policy: See docs/lifecycle.md, such as `{"below": {"archived": 0.1}}`; set whole: what is not named in it is
                 as by default.
             schedules: By kind of work: a cron line in UTC, or `every <seconds>s`; set whole: what is not named in it
                 is on no schedule.
+            screening: What is done about secrets and personal data, such as `{"credential": "redact"}`; set whole:
+                what is not named in it is as by default. Needs the role `admin`.
             namespace: Which; default the client's.
 
         Raises:
             InvalidRequest: The policy makes no sense; `problem.errors` says where.
             NotFound: There is no such namespace.
         """
-        return await self._transport.send(self._protocol.set_care(namespace, policy, schedules))
+        return await self._transport.send(self._protocol.set_care(namespace, policy, schedules, screening))
 
     async def run(
         self,

@@ -375,10 +375,14 @@ class Protocol:
         return Call("GET", "/v1/policy", _read_care, {"namespace": self.resolve(namespace)})
 
     def set_care(
-        self, namespace: str | None, policy: Mapping[str, Any] | None, schedules: Mapping[str, str | None] | None
+        self,
+        namespace: str | None,
+        policy: Mapping[str, Any] | None,
+        schedules: Mapping[str, str | None] | None,
+        screening: Mapping[str, str] | None = None,
     ) -> Call[Care]:
         """PUT /v1/policy. Setting it twice is setting it once, so it may be repeated."""
-        given = {"policy": policy, "schedules": schedules}
+        given = {"policy": policy, "schedules": schedules, "screening": screening}
         body = {"namespace": self.resolve(namespace)} | {k: {**v} for k, v in given.items() if v is not None}
         return Call("PUT", "/v1/policy", _read_care, body=encode(body), headers=JSON)
 

@@ -57,6 +57,8 @@ class Memory(Model):
     last_recalled_at: datetime | None = None
     source: dict[str, Any] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    """Kinds of secrets and personal data that were found in it."""
 
 
 class Written(Model):
@@ -296,6 +298,8 @@ class Care(Model):
     namespace: str
     policy: Policy
     schedules: tuple[Scheduled, ...] = ()
+    screening: dict[str, str] = Field(default_factory=dict)
+    """What is done about secrets and personal data, by family: off, flag, redact or reject."""
 
 
 class JobRun(Model):

@@ -47,6 +47,7 @@ MEMORY: dict[str, Any] = {
     "last_recalled_at": None,
     "source": None,
     "metadata": {"city": "Oslo"},
+    "flags": [],
 }
 KEY = {
     "id": KEY_ID,

@@ -188,6 +188,7 @@ def plausible(seen: Seen) -> Answer:
         "namespace": "user/ada",
         "policy": {"below": {"warm": 0.6, "archived": None}, "merge": {"floor": 0.9}},
         "schedules": [],
+        "screening": {"credential": "flag"},
     }
     run = {"id": RUN_ID, "namespace": "user/ada", "kind": "fade", "state": "succeeded", "counts": {"fade": 2}}
     effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}

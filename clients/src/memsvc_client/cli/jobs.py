@@ -34,14 +34,24 @@ def policy(
             metavar="KIND=WHEN",
         ),
     ] = None,
+    screen: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FAMILY=ACTION: what is done about secrets and personal data in what is written: credential, card, "
+            "iban, email or phone; off, flag, redact or reject; repeatable. What is not named is as by default.",
+            metavar="FAMILY=ACTION",
+        ),
+    ] = None,
 ) -> None:
-    """Show what is done to a namespace and when, or set either of the two; the other stays."""
+    """Show what is done to a namespace and when, or set some of it; the rest stays."""
     with session.client() as client:
-        if set_ is None and not schedule:
+        if set_ is None and not schedule and not screen:
             care = client.jobs.policy()
         else:
             policy_ = None if set_ is None else _policy(set_)
-            care = client.jobs.set_policy(policy_, schedules=dict(map(_schedule, schedule)) if schedule else None)
+            schedules = dict(map(_schedule, schedule)) if schedule else None
+            screening = dict(map(_screen, screen)) if screen else None
+            care = client.jobs.set_policy(policy_, schedules=schedules, screening=screening)
     session.output.show(care.model_dump(mode="json"), lambda: grid(_care(care)))
 
 
@@ -134,8 +144,16 @@ def _schedule(text: str) -> tuple[str, str | None]:
     return kind, when or None
 
 
+def _screen(text: str) -> tuple[str, str]:
+    family, equals, action = text.partition("=")
+    if not equals:
+        raise InvalidArgument("--screen is FAMILY=ACTION, such as credential=redact")
+    return family, action
+
+
 def _care(care: Care) -> dict[str, Any]:
     shown = {name: _setting(value) for name, value in care.policy.model_dump().items()}
+    shown["screening"] = _brief(dict(care.screening)) or "off"
     return shown | {f"schedule of {one.kind}": f"{one.schedule}, next {one.next_at}" for one in care.schedules}
 
 

@@ -1,0 +1,1 @@
+"""Secrets and personal data in what is written: found before anything is stored, analysed or embedded."""
