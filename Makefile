@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZ
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test ready check check-deploy up-local format bench quality faults fuzz clean
+.PHONY: help serve test ready check check-deploy up-local format bench quality faults fuzz supply clean
 
 help: ## Show these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -84,6 +84,13 @@ fuzz: $(VENV)/.dev ## Mutated requests, schemathesis, and the tests with more ro
 	@$(BIN)/python -m benchmarks.fuzz_requests
 	@$(BIN)/python -m benchmarks.schemathesis_run
 	@$(TEST_ENV) MEMSVC_TEST_PROFILE=long $(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/property tests/integration tests/api
+
+supply: $(VENV)/.dev ## Licences and an SBOM (sbom.json) of what is installed, and its known vulnerabilities (needs the network)
+	@$(BIN)/python -m pip install --quiet 'cyclonedx-bom>=7' 'pip-audit>=2.10' 'pip-licenses>=5'
+	@$(BIN)/pip-licenses --summary --order=count
+	@$(BIN)/pip-licenses --partial-match --fail-on='AGPL;GNU Affero;SSPL;Business Source' >/dev/null
+	@$(BIN)/cyclonedx-py environment $(BIN)/python --output-reproducible -o sbom.json
+	@$(BIN)/pip-audit --skip-editable
 
 clean: ## Remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,7 +2,7 @@
 
     python -m benchmarks.screening --data DATA [--compare]
 
-Ordinary: every memory of the data sets, which hold no real credentials; some of what is flagged there is shown, blackened,
+Ordinary: every memory of the data sets, which hold no real credentials; some of what is flagged is shown, blackened,
 to be judged. Made: values in the issuers' forms, drawn anew, in sentences and lines of configuration; and
 secrets without any form, which only a word in front of them gives away or nothing does. The forms are public and the
 patterns follow them, so that the first figure shows that nothing is missed by its surroundings, and no more.

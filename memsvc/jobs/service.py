@@ -117,7 +117,7 @@ class Jobs:
 
         def unit(connection: Connection) -> None:
             namespace = self._locked(connection, tenant_id, path)
-            settings = {"policy": policy, "screening": screening}
+            settings: dict[str, Mapping[Any, Any] | None] = {"policy": policy, "screening": screening}
             policies.write(connection, namespace, **{name: set_ for name, set_ in settings.items() if set_ is not None})
             if wanted is not None:
                 for kind in self._works:

@@ -15,13 +15,13 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from gpu.bank.records import Kind, State
+from memsvc.core.settings import Family
 from memsvc.filters.values import DECIMALS
 from memsvc.http.openapi import items_of
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Id, Instant, Name
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.models import Relation
-from memsvc.screening.rules import Family
 
 KindName = Literal["episodic", "semantic", "procedural"]
 StateName = Literal["active", "forgotten", "quarantined", "superseded", "archived", "merged"]

@@ -65,7 +65,7 @@ def of(namespace: NamespaceRow) -> Policy:
     return to_policy(stored) if stored else DEFAULT
 
 
-def write(connection: Connection, namespace: NamespaceRow, **stored: Mapping[str, Any]) -> None:
+def write(connection: Connection, namespace: NamespaceRow, **stored: Mapping[Any, Any]) -> None:
     """Puts what the owner set (`policy`, `screening`) in the place of what was set before; the namespace is locked."""
     connection.execute(
         NAMESPACE.update()

@@ -12,9 +12,10 @@ from functools import partial
 from typing import Any
 
 from memsvc.core.errors import InvalidInput
+from memsvc.core.settings import Family
 from memsvc.memories.draft import Draft
 from memsvc.memories.ledger import Stored
-from memsvc.screening.rules import FINDERS, Family, Rules
+from memsvc.screening.rules import FINDERS, Rules
 
 PARTS = ("tags", "metadata", "source")
 """Fields that are looked at beside the content."""

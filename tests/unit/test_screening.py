@@ -9,8 +9,9 @@ import time
 import pytest
 
 from memsvc.core.errors import InvalidInput
+from memsvc.core.settings import Family
 from memsvc.memories.draft import Draft
-from memsvc.screening.rules import FAMILIES, FINDERS, Family, in_force
+from memsvc.screening.rules import FAMILIES, FINDERS, in_force
 from memsvc.screening.screen import screened
 
 RANDOM = random.Random(7)
