@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from gpu import faiss_library as library
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import EXACT, Nearest
+from gpu.device.asking import Searches
 from gpu.device.found import NoDeviceError, open_device
-from gpu.device.nearest import DeviceNearest, Searches
+from gpu.device.nearest import DeviceNearest
 from gpu.device.rules import DeviceRules
 from gpu.large.namespace import LargeNamespace
 from gpu.large.rules import LargeRules

@@ -16,6 +16,7 @@ from gpu.bank.corpus import Corpus, CorpusCounts
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
 from gpu.bank.layouts import LIVE_EPOCH, TIERS, Tier, token_bytes
+from gpu.bank.lists import Lists
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, RecordBatch, State, no_links
@@ -62,6 +63,7 @@ class NamespaceBank:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
         nearest: how views find the nearest memories to a vector.
+        lists: who makes lists for views, if anybody does.
         key: what its `Bank` knows it by, if it is of one.
     """
 
@@ -71,6 +73,7 @@ class NamespaceBank:
         self.dim = dim
         self.applied_seq = 0
         self.nearest: Nearest = EXACT
+        self.lists: Lists | None = None
         self.key: Hashable = None
         self._pool = pool
         self._write_lock = threading.RLock()
@@ -386,7 +389,7 @@ class NamespaceBank:
         corpus, frequency = seen.corpus, self._counts.frequency
         if self._counts.without_repeats(scan):
             corpus, frequency = corpus - seen.repeats, self._counts.frequency_without_repeats
-        view = BankView(segments, scan, corpus, frequency, self.nearest, locate)
+        view = BankView(segments, scan, corpus, frequency, self.nearest, locate, self.lists)
         try:
             yield view
         finally:

@@ -14,7 +14,7 @@ from gpu.process.client import GpuClient
 
 
 class RemoteSearches:
-    """Searches by way of a `GpuClient`; see `gpu.device.nearest.Searches`."""
+    """Searches by way of a `GpuClient`; see `gpu.device.asking.Searches`."""
 
     def __init__(self, client: GpuClient, name_of: Callable[[Hashable], bytes]) -> None:
         """Asks as a client; `name_of` gives what the process calls the namespace with a key."""
@@ -22,11 +22,11 @@ class RemoteSearches:
         self._name_of = name_of
 
     def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
-        """See `gpu.device.nearest.Searches`."""
+        """See `gpu.device.asking.Searches`."""
         name = self._name_of(namespace.key)
         found = self._client.search(name, namespace.applied_seq, scan, limit, vector=vector)
         nowhere = np.full(found.scores.shape[0], NOWHERE)  # its slots are not ours
         return Best(found.memory_ids, found.versions, found.scores, nowhere, NOWHERE)
 
     def drop(self, namespace: NamespaceBank) -> None:
-        """See `gpu.device.nearest.Searches`; the process looks after its own copies."""
+        """See `gpu.device.asking.Searches`; the process looks after its own copies."""
