@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gpu.cores import usable_cores
-from gpu.device.rules import DEVICE_FROM
+from gpu.device.rules import DEVICE_FROM, LISTS_FROM
 from gpu.large.rules import LARGE_FROM
 from memsvc.core.errors import StartupRefused
 from memsvc.core.secret_files import SecretFiles
@@ -112,6 +112,12 @@ class Settings(BaseSettings):
         default=DEVICE_FROM,
         ge=1,
         description="Memories that a filter must leave for a device to be asked; fewer are compared on the processor.",
+    )
+    gpu_lists_from: int = Field(
+        default=LISTS_FROM,
+        ge=0,
+        description="Memories that a filter must leave for a device to look for words, entities and places as well; "
+        "fewer are scanned on the processor. 0: never, which saves the room of these on the device.",
     )
     gpu_socket: str | None = Field(
         default=None,
