@@ -409,6 +409,7 @@ class BankView:
         score_of: Callable[[NDArray[np.int64]], NDArray[np.float32]],
         slots: NDArray[np.int64],
         weights: tuple[float, float, float],
+        places: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
         """The same of chosen memories, to the last bit.
 
@@ -416,29 +417,36 @@ class BankView:
             score_of: scores of any slots, int64 `[k]` -> float32 `[k]`; -inf for memories that are not eligible.
             slots: int64 `[m]`, in any order, repeated ones too.
             weights: see `context_scores`.
+            places: where they stand, see `beside`; None: it is looked for.
         """
         order = self._ordered()
-        at = self._places(slots)
+        at = self._places(slots) if places is None else places
         near, starts = around(order, at[at >= 0], (-2, -1, 0, 1))
         if not near.size:
             return score_of(slots)
         told = context_scores(score_of(order.slots[near]), np.arange(near.size), starts, weights)
-        place = np.minimum(np.searchsorted(near, at), near.size - 1)
-        return np.where(at >= 0, told[place], score_of(slots))
+        scores = told[np.minimum(np.searchsorted(near, at), near.size - 1)]
+        alone = np.flatnonzero(at < 0)
+        scores[alone] = score_of(slots[alone])
+        return np.asarray(scores)
 
-    def beside(self, slots: NDArray[np.int64], steps: tuple[int, ...]) -> NDArray[np.int64]:
+    def beside(self, slots: NDArray[np.int64], steps: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Memories with those that are so many steps after them in the order of all conversations.
 
         Args:
-            slots: int64 `[m]`.
+            slots: int64 `[m]`, distinct.
             steps: forward, or backward below 0; a step may lead into the next conversation.
 
         Returns:
-            Slots, int64, distinct, ascending.
+            Slots, int64 `[n]`, distinct, ascending, and where they stand in the order, -1 for what is in none.
         """
         order, at = self._ordered(), self._places(slots)
-        near, _ = around(order, at[at >= 0], steps)
-        return np.unique(np.concatenate([slots, order.slots[near]]))
+        near, _ = around(order, at[at >= 0], (0, *steps))
+        alone = slots[at < 0]
+        found = np.concatenate([order.slots[near], alone])
+        places = np.concatenate([near, np.full(alone.size, -1)])
+        ascending = np.argsort(found)
+        return found[ascending], places[ascending]
 
     def _places(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where memories stand in `sequence_order`; -1 for what belongs to no conversation."""

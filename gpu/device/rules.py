@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gpu.bank.layouts import Tier
+
 DEVICE_FROM = 5_000
 """A guess: no benchmark stands behind it yet."""
-LISTS_FROM = 50_000
-"""A guess, too: below that a scan of words takes a few milliseconds, and the attributes room on the device."""
+LISTS_FROM = 0
+"""Never: what is left to the processor once it has a list may take longer than the scan that it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRules:
+    """Which namespaces a device searches by codes, and scores the best of them exactly.
+
+    Attributes:
+        tier: of the codes, below fp16; what they take comes on top of the exact vectors.
+        codes_from: vectors of a namespace, or of a part of one, from which it does.
+    """
+
+    tier: Tier
+    codes_from: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,18 @@ class Settings(BaseSettings):
         description="Memories that a filter must leave for a device to look for words, entities and places as well; "
         "fewer are scanned on the processor. 0: never, which saves the room of these on the device.",
     )
+    gpu_codes: Literal["int8", "int4", "bit1"] = Field(
+        default="int8",
+        description="How exactly the codes are that a device looks for the nearest memories of a large namespace with, "
+        "before it compares the best of them: in 8, 4 or 1 bits a dimension, beside the vectors. "
+        "docs/decisions/0014-large-namespaces.md says how many of the best each finds.",
+    )
+    gpu_codes_from: int = Field(
+        default=0,
+        ge=0,
+        description="Vectors from which a namespace on a device is searched by codes, so that one of the best may be "
+        "missing; 0: never, all are compared.",
+    )
     gpu_socket: str | None = Field(
         default=None,
         description="Where `memsvc gpu`, the one process that has the device, listens: `ipc:///path/to/socket`. Then "

@@ -143,21 +143,27 @@ class KeywordChannel:
 def _of_list(listed: ListedBest, words: _Words, view: BankView, limit: int) -> ChannelResult | None:
     """What a scan would find, from the memories with the best scores of their own; None where that is not certain.
 
-    A memory that is neither among them nor beside one of them in its conversation has at most the best score of the
+    A memory that is neither among some nor beside one of them in its conversation has at most the best score of the
     others, and so have its neighbours: in context it reaches that times one and all shares. Whatever scores more is
-    known (the threshold of Fagin, Lotem and Naor 2003, doi:10.1016/S0022-0000(03)00026-6).
+    known (the threshold of Fagin, Lotem and Naor 2003, doi:10.1016/S0022-0000(03)00026-6). So those of the list that
+    are too far below the last one to be listed raise nobody into it, and are not looked at either.
     """
+    bm25 = partial(view.bm25_of, *words)
 
     def score_of(slots: NDArray[np.int64]) -> NDArray[np.float32]:
-        return view.context_scores_of(partial(view.bm25_of, *words), slots, NEIGHBOURS)
+        return view.context_scores_of(bm25, slots, NEIGHBOURS)
 
-    near = view.beside(listed.slots, _RAISED)
-    near = near[view.column("died", near) != ERASED_EPOCH]
-    scores = score_of(near)
+    most = (1.0 + sum(NEIGHBOURS)) * _ROUNDING
+    own = bm25(listed.slots)
+    last = float(np.partition(own, -limit)[-limit]) if 0 < limit < own.size else 0.0
+    near, places = view.beside(listed.slots[own * most >= last], _RAISED)
+    alive = view.column("died", near) != ERASED_EPOCH
+    near, places = near[alive], places[alive]
+    scores = view.context_scores_of(bm25, near, NEIGHBOURS, places)
     order = np.argsort(-scores, kind="stable")[:limit]  # stable: slots ascend, so equal scores stay in their order
     order = order[scores[order] > 0.0]
-    most_of_others = listed.most_of_others * (1.0 + sum(NEIGHBOURS)) * _ROUNDING
-    if order.size == 0 or not (listed.is_complete or (order.size == limit and scores[order[-1]] > most_of_others)):
+    is_certain = order.size == limit and scores[order[-1]] > listed.most_of_others * most
+    if order.size == 0 or not (listed.is_complete or is_certain):
         return None
     return ChannelResult(
         slots=near[order],

@@ -21,9 +21,8 @@ from retrieval.types import AnalysedQuery
 if TYPE_CHECKING:
     from gpu.bank.bank import BankView
 
-LISTED = 512
-"""Memories of each list: five times what a channel lists at the least. A guess; more of it is found complete, and a
-device takes longer to choose them."""
+LISTED = 4_096
+"""Memories of each list. How often lists of which length are proof: `python -m benchmarks.device_lists`."""
 
 
 class Listing:

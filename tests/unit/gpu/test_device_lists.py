@@ -63,19 +63,18 @@ def check(lists: DeviceLists, view: BankView, limit: int) -> None:
             assert found[which].slots.size == best.slots.size == limit
 
 
-@pytest.mark.parametrize("limit", [3, 64])
+@pytest.mark.parametrize("limit", [3, 200])
 def test_a_device_makes_the_lists_of_the_host(searches: DeviceSearches, limit: int) -> None:
-    bank, counted = bank_of(40), []
+    bank, counted = bank_of(20), []
     lists = DeviceLists(bank, searches, RULES, counted.append)
-    for scan in (EVERYTHING, ScanFilter()):
-        with bank.view(scan) as view:
-            check(lists, view, limit)
-    assert counted == [True, True]
+    with bank.view(EVERYTHING) as view:
+        check(lists, view, limit)
+    assert counted == [True]
     assert searches.bank.residency.searched_on_host == 0
 
 
 def test_few_memories_earlier_times_and_a_rule_of_never_are_left_to_the_host(searches: DeviceSearches) -> None:
-    bank = bank_of(40)
+    bank = bank_of(20)
     few = ScanFilter(allowed=np.frombuffer(memory_id(3), np.uint8)[None], states=EVERYTHING.states)
     for scan, rules in (
         (few, RULES),
@@ -88,25 +87,25 @@ def test_few_memories_earlier_times_and_a_rule_of_never_are_left_to_the_host(sea
 
 
 def test_an_open_view_has_no_memory_that_is_newer_and_those_that_were_edited(searches: DeviceSearches) -> None:
-    bank = bank_of(40)
+    bank = bank_of(20)
     lists = DeviceLists(bank, searches, RULES)
     with bank.view(EVERYTHING) as view:
         same = np.random.default_rng(1)  # what had a word keeps it
-        bank.put(random_batch(same, list(range(40)), dim=DIM, versions=[2] * 40, recorded_from=[900] * 40))
-        bank.put(random_batch(np.random.default_rng(5), list(range(50, 60)), dim=DIM))
-        check(lists, view, 64)
+        bank.put(random_batch(same, list(range(20)), dim=DIM, versions=[2] * 20, recorded_from=[900] * 20))
+        bank.put(random_batch(np.random.default_rng(5), list(range(50, 54)), dim=DIM))
+        check(lists, view, 200)
     with bank.view(EVERYTHING) as view:
-        check(lists, view, 64)
+        check(lists, view, 200)
 
 
 def test_lists_and_nearest_memories_of_many_threads_share_their_launches(searches: DeviceSearches) -> None:
-    banks = [bank_of(30, seed) for seed in range(2)]
+    banks = [bank_of(16, seed) for seed in range(2)]
 
     def ask(number: int) -> None:
         bank = banks[number % 2]
         with bank.view(EVERYTHING) as view:
             if number % 3:
-                check(DeviceLists(bank, searches, RULES), view, 64)
+                check(DeviceLists(bank, searches, RULES), view, 200)
             else:
                 vector = np.random.default_rng(number).standard_normal(DIM).astype(np.float32)
                 slots, _ = view.top(view.dense(vector), 4)
@@ -121,7 +120,7 @@ def test_lists_and_nearest_memories_of_many_threads_share_their_launches(searche
 def test_a_device_that_fails_makes_none_and_is_counted(
     searches: DeviceSearches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bank, counted = bank_of(40), []
+    bank, counted = bank_of(20), []
 
     def fail(*_: object) -> None:
         raise RuntimeError("an illegal memory access was encountered")
