@@ -12,6 +12,7 @@ length is proof. `by_device`: the whole, where there is a device.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -177,7 +178,7 @@ def main() -> None:
             figures.append(run)
             print(run, flush=True)
     device = torch.cuda.get_device_name() if has_device else None
-    _results.save(NAME, {"device": device, "runs": figures}, command=COMMAND, seed=1)
+    _results.save(NAME, {"device": device, "runs": figures}, command=" ".join([COMMAND, *sys.argv[1:]]), seed=1)
 
 
 if __name__ == "__main__":

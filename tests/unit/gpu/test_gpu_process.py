@@ -126,9 +126,9 @@ def test_it_makes_lists_in_the_launches_of_others(stand: Stand, client: GpuClien
             )
             return
         question = question_of(number)
-        lists = client.lists(name, 0, question, 80)
+        lists = client.lists(name, 0, question, 200)
         with stand.namespaces.banks[name].view(EVERYTHING) as view:
-            true = host_channels.channels(view, question, 80)
+            true = host_channels.channels(view, question, 200)
             assert lists.keys() == true.keys()
             for which, (slots, scores) in true.items():
                 assert {row.tobytes() for row in lists[which].memory_ids} == {
