@@ -16,7 +16,6 @@ from gpu.device.found import Device
 from gpu.device.pool import DevicePool
 from gpu.large.namespace import LargeNamespace
 from memsvc.core.errors import StartupRefused
-from memsvc.memories.draft import Draft
 from tests.fixtures.storage_service import Service, service_on
 
 TEXTS = [f"{who} {did} the {what} number {n}" for n in range(10) for who in ("Ada", "Bo", "Cy", "Di")
@@ -83,11 +82,7 @@ def recalled(url: str, folder: Path, **given: Any) -> tuple[list[Any], str]:
     """Whole recalls: hits with versions and scores, and the metrics."""
     with service_on(url, folder, **given) as service:
         if not service.container.keeper.memories():
-            drafts = [
-                Draft(text, {"context": {"place": "Oslo"} if number % 3 else {}, "kind": "episodic"})
-                for number, text in enumerate(TEXTS)
-            ]
-            service.remember(drafts)
+            service.remember([f"{text} in Oslo" if number % 3 else text for number, text in enumerate(TEXTS)])
         answers = [service.recall(question, top_k=7) for question in WHOLE]
         return answers, service.container.metrics.render().decode()
 
