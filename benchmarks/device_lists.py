@@ -86,7 +86,9 @@ class Ready:
     def find(self, view: BankView, question: Question, limit: int) -> Mapping[Listed, ListedBest]:
         """See `gpu.bank.lists.Lists`; made the first time that they are asked for."""
         terms, entities = question.terms, question.entities
-        key = (b"" if terms is None else terms.ids.tobytes()) + (b"" if entities is None else b"".join(entities.ids))
+        key = (b"" if terms is None else terms.ids.tobytes()) + (
+            b"" if entities is None else b"".join(group.tobytes() for group in entities.ids)
+        )
         if key not in self.made:
             self.made[key] = {
                 which: ListedBest(np.sort(slots), float(scores[-1]) if scores.size == self.length else 0.0)
