@@ -52,7 +52,7 @@ from memsvc.memories.read import Reading
 from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
-from memsvc.nearest import build_searches, way_to_nearest
+from memsvc.nearest import build_searches, way_to_lists, way_to_nearest
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
 from memsvc.rehearsal.service import Rehearsals
@@ -142,7 +142,8 @@ class Container:
         )
         analyser = TextAnalyser()
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
-        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE)
+        lists = way_to_lists(settings, self.searches, self.metrics.count_lists)
+        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE, lists)
         names = NameTables(self.clock)
         self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
         self.entities = Entities(self.database, self.clock, self.cursors, names)

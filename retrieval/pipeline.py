@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from retrieval.analysis.analyser import TextAnalyser
 from retrieval.analysis.mentions import mention_ids
 from retrieval.analysis.terms import stems, term_id
 from retrieval.channels.keyword import idf
+from retrieval.channels.listed import Listing
 from retrieval.channels.running import ChannelRunner, Outcome, ViewSource
 from retrieval.confidence import Confidence
 from retrieval.embedders.batching import BatchingEmbedder
@@ -198,6 +199,7 @@ class Recaller:
         limit = max(FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.top_k)
         weighing = Weighing(analysed.question.type, factors or {})
         with self._runner.open(analysed, bank, limit) as searching:
+            analysed = searching.query = self._with_lists(analysed, searching.view)
             searching.begin(self._stages.worded)
             waiting = time.perf_counter()
             analysed = searching.query = analysed.read()
@@ -235,6 +237,13 @@ class Recaller:
             eligible=eligible,
             trail=tuple(trail),
         )
+
+    def _with_lists(self, analysed: AnalysedQuery, view: BankView) -> AnalysedQuery:
+        """The question with the lists that its channels may want, if anybody makes them here."""
+        if view.lists is None:
+            return analysed
+        channels = (*self._stages.worded, *self._stages.channels)
+        return replace(analysed, listing=Listing(channels, analysed, view, view.lists))
 
     def _hop(
         self,
@@ -337,9 +346,12 @@ def _asked_again(results: Mapping[str, ChannelResult], slots: NDArray[np.int64])
     """What the channels think of any memories: the sum of their scores in deviations from the namespace's mean."""
     total = np.zeros(slots.size)
     for name in ("keyword", "semantic"):
-        if (result := results.get(name)) is not None and result.std > 0.0:
+        if (result := results.get(name)) is None:
+            continue
+        mean, std = result.moments()
+        if std > 0.0:
             scores = result.score_of(slots).astype(np.float64)
-            total += np.where(np.isfinite(scores), (scores - result.mean) / result.std, 0.0)
+            total += np.where(np.isfinite(scores), (scores - mean) / std, 0.0)
     return total
 
 

@@ -13,7 +13,7 @@ from prometheus_client import start_http_server
 from sqlalchemy.engine import make_url
 
 from gpu.bank.namespace import NamespaceBank
-from gpu.device.found import Device, NoDeviceError, open_device
+from gpu.device.found import Device, NoDeviceError
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
@@ -21,6 +21,7 @@ from memsvc.core.settings import Settings
 from memsvc.embedding import build_embedder
 from memsvc.index.keeper import Keeper
 from memsvc.index.names import namespace_key
+from memsvc.nearest import device_of, operations
 from memsvc.wiring import Follower
 from retrieval.embedders import packaged
 from retrieval.embedders.batched_questions import BatchedQuestions
@@ -120,10 +121,10 @@ def run_gpu(settings: Settings, say: Say) -> None:
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which uses the device itself; this needs PostgreSQL")
     try:
-        device = open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes)
+        device = device_of(settings)
     except NoDeviceError as error:
         raise StartupRefused(f"memsvc gpu needs a device, but {error}") from None
-    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank")
+    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; {operations(settings)}")
     with ExitStack() as closing:
         closing.callback(device.bank.close)
         _answer(settings, device, settings.gpu_socket, closing, say)

@@ -76,6 +76,12 @@ class Metrics:
             registry=registry,
         )
         self.bank_namespaces = Gauge("memsvc_bank_namespaces", "Namespaces loaded.", registry=registry)
+        self.lists = Counter(
+            "memsvc_device_lists",
+            "Recalls that asked a device for the lists of their channels, by whether it answered.",
+            ["answered"],
+            registry=registry,
+        )
         self.change_lag = Gauge(
             "memsvc_change_lag", "Committed changes that the bank has not applied yet.", registry=registry
         )
@@ -84,6 +90,10 @@ class Metrics:
         """Count memories that were created, edited, forgotten, restored, unmerged or erased."""
         if number:
             self.writes.labels(op).inc(number)
+
+    def count_lists(self, is_answered: bool) -> None:
+        """Count a question for lists; where none came, the channels scanned."""
+        self.lists.labels("yes" if is_answered else "no").inc()
 
     def watch_bank(self, bank: Bank, memories: Callable[[], float]) -> None:
         """Read the bank's figures (bytes, memories, namespaces) whenever metrics are asked for."""

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gpu.cores import usable_cores
-from gpu.device.rules import DEVICE_FROM
+from gpu.device.rules import DEVICE_FROM, LISTS_FROM
 from gpu.large.rules import LARGE_FROM
 from memsvc.core.errors import StartupRefused
 from memsvc.core.secret_files import SecretFiles
@@ -139,6 +139,24 @@ class Settings(BaseSettings):
         default=DEVICE_FROM,
         ge=1,
         description="Memories that a filter must leave for a device to be asked; fewer are compared on the processor.",
+    )
+    gpu_lists_from: int = Field(
+        default=LISTS_FROM,
+        ge=0,
+        description="Memories that a filter must leave for a device to look for words, entities and places as well; "
+        "fewer are scanned on the processor. 0: never, which saves the room of these on the device.",
+    )
+    gpu_codes: Literal["int8", "int4", "bit1"] = Field(
+        default="int8",
+        description="How exactly the codes are that a device looks for the nearest memories of a large namespace with, "
+        "before it compares the best of them: in 8, 4 or 1 bits a dimension, beside the vectors. "
+        "docs/decisions/0014-large-namespaces.md says how many of the best each finds.",
+    )
+    gpu_codes_from: int = Field(
+        default=0,
+        ge=0,
+        description="Vectors from which a namespace on a device is searched by codes, so that one of the best may be "
+        "missing; 0: never, all are compared.",
     )
     gpu_socket: str | None = Field(
         default=None,
