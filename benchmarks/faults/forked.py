@@ -1,8 +1,8 @@
 """Servers that begin as copies of a process that has everything imported.
 
 Four of five seconds of a start are imports. Where a run starts many servers and the start is not what is looked at,
-each one is forked from such a process: it is a process of its own with its own sockets and its own database connections, it
-runs the same command, and signals reach it alone. In the copy, and nowhere else, a fault can be planted first.
+each one is forked from such a process: it is a process of its own with its own sockets and its own connections, it runs
+the same command, and signals reach it alone. In the copy, and nowhere else, a fault can be planted first.
 """
 
 from __future__ import annotations

@@ -86,6 +86,7 @@ def _judge(peak: Load, over: Load, back: float, findings: Findings, *, is_long: 
         "admitted_p99_s": round(percentile(over.admitted_s, 0.99), 3),
         "normal_again_s": round(back, 2),
     }
+    findings.check(over.statuses[503] > 0, "nothing was refused under overload", dict(over.statuses))
     findings.check(back <= NORMAL_S, "not normal again 5 s after the overload", back)
     if not is_long:  # a second of a busy machine decides no rate
         return

@@ -37,6 +37,8 @@ _EVERY_S = 1.0
 _MOST_SAMPLES = 1_000
 _JUDGED_FROM_S = 600
 _Z = 1.96
+_LEAK, _SOME = 1.1, 2
+"""How much file descriptors may grow in a run of any length: a tenth, and two."""
 
 
 def theil_sen(at: Sequence[float], values: Sequence[float]) -> tuple[float, float, float]:
@@ -164,7 +166,9 @@ def _judge(
         "wal_mib": round(wal, 1),
     }
     findings.check(wal <= WAL_MIB, "the write-ahead log grows", wal)
-    if seconds < _JUDGED_FROM_S:  # a process that is just warm tells nothing about hours
+    before, after = middle["fds"]
+    findings.check(after <= before * _LEAK + _SOME, "file descriptors leak", middle["fds"])
+    if seconds < _JUDGED_FROM_S:  # a process that is just warm tells nothing about the hours to come
         return
     findings.check(lower <= SLOPE_MIB_H, "memory grows", (slope, lower, upper))
     for name, (before, after) in middle.items():
