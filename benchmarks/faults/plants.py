@@ -64,12 +64,13 @@ PLANTS = {
             "cursor.execute(pragma)",
             "cursor.execute(pragma.replace('synchronous=FULL', 'synchronous=NORMAL'))",
         ),
-        _one(
-            "a query without the tenant",
+        Plant(
+            "queries without the tenant",  # one alone is caught by the next one on the way
             "tests/api/test_access.py::test_out_of_reach_foreign_and_unknown_ids_look_alike",
-            "memsvc.memories.repository:by_id",
-            "MEMORY.c.tenant_id == tenant_id, ",
-            "",
+            (
+                ("memsvc.memories.repository:by_id", "MEMORY.c.tenant_id == tenant_id, ", ""),
+                ("memsvc.namespaces.repository:get", "_NS.c.tenant_id == tenant_id, ", ""),
+            ),
         ),
         _one(
             "idempotency keys of all tenants together",
