@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 import structlog
@@ -18,6 +19,8 @@ from gpu.bank.bank import Bank
 from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
+from memsvc.bell.bell import Bell
+from memsvc.bell.lines import build_line
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
@@ -42,6 +45,7 @@ from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
+from memsvc.limits.limiter import Limiter
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
@@ -52,6 +56,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_nearest
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
+from memsvc.redis.connection import build_redis
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from memsvc.summarising import build_summariser
@@ -130,7 +135,12 @@ class Container:
     def _assemble(self, embedder: BatchingEmbedder | None) -> None:
         settings = self.settings
         self.embedder = self._prepare(embedder)
+        self.redis = build_redis(settings, self.secrets, self.metrics)
+        if self.redis is not None:
+            self._closing.callback(self.redis.close)
         self.keys = KeyService(self.database, self.secrets, self.clock)
+        self.limiter = Limiter(self.database, settings, self.metrics, self.redis)
+        self._closing.callback(self.limiter.close)
         self.keys.prepare(settings)
         self.cursors = CursorCodec(self.secrets, self.clock)
         space = self.embedder.space
@@ -141,14 +151,26 @@ class Container:
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
         self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE)
         names = NameTables(self.clock)
-        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
+        self.keeper = Keeper(
+            self.database,
+            bank,
+            self.metrics.change_lag.set,
+            names.drop,
+            _tiers(settings),
+            budget_bytes=settings.bank_bytes,
+            on_dropped=self._left_the_bank,
+        )
+        self.bell = Bell(build_line(self.database, self.redis), self.keeper, self.secrets, self.metrics)
+        self.keeper.ring = self.bell.ring
         self.entities = Entities(self.database, self.clock, self.cursors, names)
         self.metrics.watch_bank(bank, self.keeper.memories)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
-        self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
+        self.remember = Remember(
+            once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes, self.limiter
+        )
         eraser = Eraser(self.database, self.clock, preparer, self.secrets)
         self.changer = Changer(
             self.database,
@@ -159,6 +181,7 @@ class Container:
             eraser,
             self.space_id,
             self.metrics.count_writes,
+            self.limiter,
         )
         self.holds = Holds(self.database, once, self.clock)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
@@ -167,7 +190,7 @@ class Container:
         self._closing.callback(tools.summariser.close)
         works = every_kind(lambda: tools, lambda: eraser)
         self.recalls = Recalls(self.database, self.clock)
-        runner = Runner(self.database, self.clock, works)
+        runner = Runner(self.database, self.clock, works, ring=self.bell.ring)
         self.erasing = ErasureRunner(
             self.database,
             self.clock,
@@ -264,12 +287,14 @@ class Container:
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
+        self.bell.start()
         self.scheduler.start(with_runs=self.settings.jobs == "on")
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
         self.erasing.close()
         self.scheduler.close()
+        self.bell.close()
         self._last_recalls()
         self.recaller.close()
         self.bank.close()
@@ -285,6 +310,9 @@ class Container:
             self.recalls.flush()
         except (ServiceError, SQLAlchemyError) as error:
             log.warning("recalls_not_written", error=type(error).__name__)
+
+    def _left_the_bank(self, key: tuple[UUID, UUID]) -> None:
+        self.metrics.bank_dropped.inc()
 
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""
@@ -327,14 +355,21 @@ class Follower:
         self.bank = Bank(repeating=MADE)
         self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set, tiers=_tiers(settings))
         self.metrics.watch_bank(self.bank, self.keeper.memories)
+        secrets = load_secrets(settings)
+        self.redis = build_redis(settings, secrets, self.metrics)
+        self.bell = Bell(build_line(self.database, self.redis), self.keeper, secrets, self.metrics, rings=False)
 
     def start(self) -> None:
         """Load every namespace from the database."""
         self._say("memory bank: loading memories")
         self._say(f"memory bank: {self.keeper.load_all()} memories loaded")
+        self.bell.start()
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        self.bell.close()
+        if self.redis is not None:
+            self.redis.close()
         self.bank.close()
         self.database.close()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
@@ -23,6 +23,7 @@ from gpu.bank.fingerprints import fingerprints
 from gpu.bank.namespace import NamespaceBank
 from memsvc.db.engine import Database
 from memsvc.index.loader import TIER_OF_LEVEL, load_memories, load_namespace, load_versions
+from memsvc.index.room import Room
 from memsvc.models import ChangeOp
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
@@ -61,6 +62,8 @@ class Keeper:
         on_lag: called with the number of changes that a namespace was behind when it was brought up.
         on_erased: called with the key of a namespace in which something was erased.
         tiers: how exactly vectors are kept, by the level of their memory: `TIER_OF_LEVEL` or `ALL_EXACT`.
+        budget_bytes: what the bank may take; beyond it idle namespaces leave. None: all stay.
+        on_dropped: called with the key of a namespace that left.
     """
 
     def __init__(
@@ -70,6 +73,9 @@ class Keeper:
         on_lag: Callable[[int], None] = lambda lag: None,
         on_erased: Callable[[Key], None] = lambda key: None,
         tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
+        *,
+        budget_bytes: int | None = None,
+        on_dropped: Callable[[Key], None] = lambda key: None,
     ) -> None:
         self.bank = bank
         self._tiers = tiers
@@ -79,20 +85,26 @@ class Keeper:
         self._locks: dict[Key, threading.Lock] = {}
         self._guard = threading.Lock()
         self._dims: dict[UUID, int] = {}
+        self.ring: Callable[[Key, int], None] = lambda key, seq: None
+        """Tells other processes of a commit; set by who has a bell."""
+        self._room = Room(bank, budget_bytes, on_dropped)
 
     def load_all(self) -> int:
         """Load every namespace that is not there yet; returns the number of memories in the bank.
 
-        A namespace that someone asks for meanwhile loads itself.
+        A namespace that someone asks for meanwhile loads itself; so do those that the budget leaves out.
         """
         with self._database.read() as connection:
             every = namespaces.every(connection)
         for namespace in every:
+            if self._room.is_full:
+                break
             self.catch_up(namespace.key, namespace.head_seq)
-        return sum(len(self.bank.namespace(namespace.key)) for namespace in every)
+        return self.memories()
 
     def catch_up(self, key: Key, seq: int) -> NamespaceBank:
         """The namespace's bank with every change up to at least `seq` applied."""
+        self._room.used(key)
         held = self._held(key)
         if held is not None and held.applied_seq >= seq:
             return held
@@ -103,11 +115,37 @@ class Keeper:
             if held is None or seq - held.applied_seq >= _MANY:
                 self._database.count_anew(_READ)
             with self._database.read() as connection:
-                return self._load(connection, key) if held is None else self._apply(connection, key, held)
+                found = self._load(connection, key) if held is None else self._apply(connection, key, held)
+        self._room.take(key, found)
+        return found
+
+    def written(self, key: Key, seq: int) -> None:
+        """This process committed changes up to `seq`: apply them, and tell the others."""
+        self.ring(key, seq)
+        self.catch_up(key, seq)
+
+    def follow(self, key: Key) -> None:
+        """Apply what was committed meanwhile to a namespace that is in the bank; nobody asked for it just now."""
+        with self._lock(key):
+            held = self._held(key)
+            if held is not None:
+                with self._database.read() as connection:
+                    self._apply(connection, key, held)
+        if held is not None:
+            self._room.take(key, held)
+
+    def applied(self, key: Key) -> int | None:
+        """The last change that a namespace's bank has applied; None if it is not in the bank."""
+        held = self._held(key)
+        return None if held is None else held.applied_seq
+
+    def keys(self) -> list[Key]:
+        """The namespaces in the bank."""
+        return [cast(Key, key) for key in self.bank.keys()]
 
     def memories(self) -> int:
         """Current memories in the bank, all namespaces together."""
-        held = [self._held(key) for key in list(self.bank.keys())]
+        held = [self._held(key) for key in self.keys()]
         return sum(len(bank) for bank in held if bank is not None)
 
     def verify(self) -> Iterator[Verdict]:

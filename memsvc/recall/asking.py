@@ -43,12 +43,16 @@ async def ask(
     Raises:
         Forbidden: the key does not reach one that is named.
         InvalidInput: the request asks for more than there may be, or for what cannot be.
+        RateLimited: the key or the tenant had too much embedded.
     """
     container: Container = request.app.state.container
     if top_k > container.settings.top_k_max:
         raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
     question = _question(body, top_k, with_vectors)
     paths = await _places(request, principal, body)
+    who = principal.tenant_id, principal.key_id
+    if container.limiter.counts_tokens(*who):
+        await run_blocking(request, container.limiter.embed, *who, [body.query])
 
     async def recall(tenant_id: UUID, asked: Question) -> Answer:
         return await run_blocking(request, container.recall, tenant_id, asked)
