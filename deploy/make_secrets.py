@@ -21,10 +21,17 @@ def make(folder: Path) -> list[str]:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    written = [name for name in ("memsvc_secret", "postgres_password", "grafana_password") if _write(folder, name)]
+    written = [
+        name
+        for name in ("memsvc_secret", "postgres_password", "redis_password", "grafana_password")
+        if _write(folder, name)
+    ]
     password = (folder / "postgres_password").read_text().strip()
     if _write(folder, "memsvc_database_url", f"postgresql://memsvc:{quote(password, safe='')}@db:5432/memsvc"):
         written.append("memsvc_database_url")
+    password = (folder / "redis_password").read_text().strip()
+    if _write(folder, "memsvc_redis_url", f"redis://:{quote(password, safe='')}@valkey:6379/0"):
+        written.append("memsvc_redis_url")
     return written
 
 

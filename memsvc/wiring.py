@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 from threadpoolctl import threadpool_limits
 
+import memsvc
 from gpu.bank.bank import Bank
 from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
 from memsvc.bell.bell import Bell
 from memsvc.bell.lines import build_line
+from memsvc.caches.layered import Layered
+from memsvc.caches.questions import KEPT as QUESTIONS_KEPT
+from memsvc.caches.questions import Questions
+from memsvc.caches.recalls import HotRecalls
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
@@ -54,6 +59,7 @@ from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_nearest
+from memsvc.recall.hot import HotAnswers
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
 from memsvc.redis.connection import build_redis
@@ -223,7 +229,29 @@ class Container:
             self.space_id,
             self.feedback.factors,
             self.entities.resolve,
+            embed=self._questions(),
+            hot=self._hot_answers(),
         )
+
+    def _questions(self) -> Questions | None:
+        """The cache of questions that processes share; each has one of its own in its embedder."""
+        if self.redis is None or not self.settings.question_cache_s:
+            return None
+        ttl_s = self.settings.question_cache_s
+        kept = Layered("question", self.redis, self.metrics, ttl_s=ttl_s, most=QUESTIONS_KEPT)
+        return Questions(self.recaller.embed, self.embedder.space, self.secrets, kept)
+
+    def _hot_answers(self) -> HotAnswers | None:
+        settings = self.settings
+        if not settings.hot_recall_s:
+            return None
+        kept = Layered("recall", self.redis, self.metrics, ttl_s=settings.hot_recall_s, most=settings.recall_cache_max)
+        ways = (
+            memsvc.__version__, settings.embedder, settings.reranker, sorted(settings.channels_off), settings.tiers,
+            settings.fusion_weights, settings.rerank_weights, settings.confidence_weights,
+        )  # fmt: skip
+        hot = HotRecalls(kept, self.secrets, holds_s=settings.hot_recall_s, variant=repr(ways).encode())
+        return HotAnswers(hot, self.feedback.factors)
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
@@ -319,6 +347,10 @@ class Container:
         with self.database.read() as connection:
             at_head = migrate.at_head(connection)
         return {"database": True, "schema": at_head, "bank_loaded": self._loaded}
+
+    def degraded(self) -> list[str]:
+        """What is lost without anybody failing for it. Does not wait."""
+        return ["redis"] if self.redis is not None and self.redis.is_lost else []
 
     def observe_recall(self, answer: Answer) -> None:
         """Count a recall's phases."""

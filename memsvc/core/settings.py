@@ -18,6 +18,7 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.secret_files import SecretFiles
 
 PREFIX = "MEMSVC_"
+_HOT_RECALL_S = 5.0
 # Read by the client, which shares the environment with the server on a laptop.
 CLIENT_NAMES = frozenset({"MEMSVC_URL", "MEMSVC_API_KEY", "MEMSVC_API_KEY_FILE", "MEMSVC_NAMESPACE"})
 
@@ -64,11 +65,12 @@ class Settings(BaseSettings):
         pattern="^[A-Za-z0-9_.-]{1,64}$",
         description="Begins every key there: services that share a Redis have one each.",
     )
-    recall_cache_s: float = Field(
-        default=5.0,
+    recall_cache_s: float | None = Field(
+        default=None,
         ge=0.0,
         le=300.0,
-        description="How long the answer to a recall may be given again while its namespace does not change; 0: never.",
+        description="How long what a recall found may be given again while its namespace does not change; 0: never. "
+        "Default: 5 with Redis, else 0.",
     )
     recall_cache_max: int = Field(
         default=2_000, ge=0, le=1_000_000, description="Answers that a process keeps itself, before Redis."
@@ -280,6 +282,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'memsvc.db'}"
+
+    @property
+    def hot_recall_s(self) -> float:
+        """How long what a recall found may be given again, in force."""
+        return (_HOT_RECALL_S if self.redis_url else 0.0) if self.recall_cache_s is None else self.recall_cache_s
 
     @property
     def is_loopback(self) -> bool:

@@ -36,6 +36,10 @@ class EdgeContainer(Protocol):
         """Each readiness check by name, and whether it passes."""
         ...
 
+    def degraded(self) -> list[str]:
+        """What is lost without anybody failing for it. Does not wait."""
+        ...
+
 
 def container_of(request: HTTPConnection) -> EdgeContainer:
     """The container of the application that answers a request."""

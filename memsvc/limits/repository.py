@@ -22,6 +22,9 @@ class Usage:
     bytes: int
 
 
+NOTHING = Usage(0, 0)
+
+
 def stored(connection: Connection, tenant_id: UUID, key_id: UUID | None) -> tuple[Stored | None, Stored | None]:
     """What is stored for a tenant and for one of its keys."""
     of_tenant = connection.execute(select(TENANT.c.limits).where(TENANT.c.id == tenant_id)).scalar_one_or_none()

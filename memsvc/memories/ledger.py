@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
 from lifecycle.policy import Level
+from memsvc.limits.repository import NOTHING as NOTHING_USED
 from memsvc.limits.repository import Usage
 from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
@@ -104,7 +105,7 @@ class Ledger:
     _remerged: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
-    _erased: Usage = Usage(0, 0)
+    _erased: Usage = NOTHING_USED
 
     def create(
         self,

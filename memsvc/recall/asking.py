@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,9 @@ from memsvc.core.errors import InvalidInput
 from memsvc.filters.grammar import parse
 from memsvc.http.work import run_blocking
 from memsvc.recall import several
+from memsvc.recall.question import Question
 from memsvc.recall.schemas import Asked
-from memsvc.recall.service import Answer, Question
+from memsvc.recall.service import Answer
 from memsvc.recall.several import Gathered, Located
 from memsvc.wiring import Container
 from retrieval.types import Profile
@@ -58,6 +59,8 @@ async def ask(
         return await run_blocking(request, container.recall, tenant_id, asked)
 
     gathered = await several.gather(recall, principal.tenant_id, question, paths)
+    if lost := container.degraded():
+        gathered = replace(gathered, degraded=sorted({*gathered.degraded, *lost}))
     for answer in gathered.answers:
         container.observe_recall(answer)
     is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
@@ -100,6 +103,7 @@ def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
         deadline_s=None if body.deadline_ms is None else body.deadline_ms / 1e3,
         with_vectors=with_vectors,
         descends=body.descend,
+        explains=body.explain,
     )
 
 
