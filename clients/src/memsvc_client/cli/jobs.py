@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
+from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
@@ -39,7 +39,7 @@ def policy(
         if set_ is None and not schedule:
             care = client.jobs.policy()
         else:
-            policy_ = None if set_ is None else _policy(set_)
+            policy_ = None if set_ is None else opt.json_object(set_, "--set")
             care = client.jobs.set_policy(policy_, schedules=dict(map(_schedule, schedule)) if schedule else None)
     session.output.show(care.model_dump(mode="json"), lambda: grid(_care(care)))
 
@@ -110,16 +110,6 @@ def cancel(session: Session, run_id: RunId) -> None:
     """End a run; what it did stays until it is undone."""
     with session.client() as client:
         _show(session, client.jobs.cancel(run_id))
-
-
-def _policy(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidArgument(f"--set is no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise InvalidArgument("--set is a JSON object")
-    return found
 
 
 def _schedule(text: str) -> tuple[str, str | None]:
