@@ -2,7 +2,7 @@
 
 One server over a real Valkey is asked at a steady rate (recalls, writes, lists). Each fault is brought about while it
 is, and figures begin one second after it, when the breaker is open. Answers of 5xx must be 0, and the 99th percentile
-at most 1.5 times that without a fault; a stretch without Redis at all stands beside it.
+at most 1.5 times the smaller one of two stretches without a fault, before and after.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _one(name: str, act: Callable[[Valkey], None], undo: Callable[[Valkey], None
     figures = load(run.client, run.rate, run.seconds).figures()
     undo(run.valkey)
     time.sleep(2.5)  # the breaker finds it again
-    return {**figures, "p99_to_baseline": round(figures["p99_ms"] / run.baseline_ms, 2)}
+    return figures
 
 
 @dataclass
@@ -175,7 +175,6 @@ class _Run:
     client: httpx.Client
     rate: float
     seconds: float
-    baseline_ms: float = 1.0
 
 
 def main() -> int:
@@ -194,12 +193,15 @@ def main() -> int:
                 run = _Run(vk, client, given.rate, given.seconds)
                 load(client, given.rate, given.seconds)  # everything has run once
                 figures["baseline"] = load(client, given.rate, given.seconds).figures()
-                run.baseline_ms = figures["baseline"]["p99_ms"]
                 for name, act, undo in FAULTS:
                     if given.only is None or name in given.only:
                         figures[name] = _one(name, act, undo, run)
                         print(name, figures[name], flush=True)
                 figures["baseline_again"] = load(client, given.rate, given.seconds).figures()
+                quickest = min(figures["baseline"]["p99_ms"], figures["baseline_again"]["p99_ms"])
+                for name, _, _ in FAULTS:
+                    if name in figures:
+                        figures[name]["p99_to_baseline"] = round(figures[name]["p99_ms"] / quickest, 2)
         finally:
             server.stop()
     print("baseline", figures["baseline"], figures["baseline_again"])
