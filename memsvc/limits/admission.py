@@ -22,7 +22,9 @@ async def admit(request: Request, principal: Principal) -> None:
     """
     limiter: Limiter = request.app.state.container.limiter
     who = principal.tenant_id, principal.key_id
-    limits = limiter.recent(*who) or await run_blocking(request, limiter.in_force, *who)
+    limits = limiter.recent(*who)
+    if limits is None:
+        limits = await run_blocking(request, limiter.in_force, *who)
     takes = limiter.request(principal, limits)
     if not takes:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -107,7 +107,8 @@ class Redis:
 
     def listener(self) -> PubSub:
         """A connection of its own to listen on. What it raises is the caller's."""
-        return self._client.pubsub(ignore_subscribe_messages=True)
+        listener: PubSub = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+        return listener
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -173,7 +174,7 @@ def _client(url: str) -> Client:
     except ImportError:
         raise StartupRefused("MEMSVC_REDIS_URL needs the extra `redis`: pip install 'memsvc[redis]'") from None
     try:
-        made = Library.from_url(
+        return Library.from_url(
             url,
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
@@ -183,4 +184,3 @@ def _client(url: str) -> Client:
         )
     except ValueError:  # which would show the URL, and with it the password
         raise StartupRefused("MEMSVC_REDIS_URL must be a redis://, rediss:// or unix:// URL") from None
-    return cast("Client", made)

@@ -12,14 +12,19 @@ from memsvc.core.settings import Settings
 
 def test_what_is_made_fits_together_and_stays(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
-    assert sorted(make(folder)) == ["grafana_password", "memsvc_database_url", "memsvc_secret", "postgres_password"]
+    assert sorted(make(folder)) == [
+        "grafana_password", "memsvc_database_url", "memsvc_redis_url", "memsvc_secret", "postgres_password",
+        "redis_password",
+    ]  # fmt: skip
     before = {file.name: file.read_text() for file in folder.iterdir()}
     assert make(folder) == []
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
-    assert len(set(before.values())) == 4
+    assert len(set(before.values())) == 6
     settings = Settings(secrets_dir=folder)
     assert settings.secret is not None
     assert make_url(settings.url).password == before["postgres_password"].strip()
+    assert settings.redis_url is not None
+    assert before["redis_password"].strip() in settings.redis_url.get_secret_value()
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
 
