@@ -192,6 +192,9 @@ GOOD = (
         r, {"name": t, "roles": ["read"], "namespaces": ["a/**"], "expires_at": "2090-01-01T00:00:00Z"}, "name")),
     Good("GET", "/v1/keys", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
     Good("DELETE", "/v1/keys/{id}"),
+    Good("PUT", "/v1/keys/{id}/limits", lambda r, t, i: _some(
+        r, {"requests_per_s": 1000.0, "requests_burst": 5000, "tokens_per_day": None})),
+    Good("GET", "/v1/limits", query=lambda r, t, c: _some(r, {"namespace": "fuzz"})),
     Good("GET", "/v1/version"),
     Good("GET", "/metrics"),
     Good("GET", "/livez"),

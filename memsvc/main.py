@@ -29,6 +29,7 @@ from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
 from memsvc.http.work import WorkPool
 from memsvc.jobs.endpoints import router as jobs_router
+from memsvc.limits.endpoints import router as limits_router
 from memsvc.mcp.mounting import mcp_routes
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
@@ -66,6 +67,7 @@ ROUTES = mounted(
         holds_router,
         erasures_router,
         keys_router,
+        limits_router,
         version_router,
     )
 )

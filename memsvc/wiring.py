@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 import structlog
@@ -14,10 +15,17 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 from threadpoolctl import threadpool_limits
 
+import memsvc
 from gpu.bank.bank import Bank
 from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
 from memsvc.auth.keys import KeyService
+from memsvc.bell.bell import Bell
+from memsvc.bell.lines import build_line
+from memsvc.caches.layered import Layered
+from memsvc.caches.questions import KEPT as QUESTIONS_KEPT
+from memsvc.caches.questions import Questions
+from memsvc.caches.recalls import HotRecalls
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
@@ -45,6 +53,7 @@ from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
+from memsvc.limits.limiter import Limiter
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
@@ -53,8 +62,10 @@ from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_lists, way_to_nearest
+from memsvc.recall.hot import HotAnswers
 from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
+from memsvc.redis.connection import build_redis
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from memsvc.summarising import build_summariser
@@ -133,7 +144,12 @@ class Container:
     def _assemble(self, embedder: BatchingEmbedder | None) -> None:
         settings = self.settings
         self.embedder = self._prepare(embedder)
+        self.redis = build_redis(settings, self.secrets, self.metrics)
+        if self.redis is not None:
+            self._closing.callback(self.redis.close)
         self.keys = KeyService(self.database, self.secrets, self.clock)
+        self.limiter = Limiter(self.database, settings, self.metrics, self.redis)
+        self._closing.callback(self.limiter.close)
         self.keys.prepare(settings)
         self.cursors = CursorCodec(self.secrets, self.clock)
         space = self.embedder.space
@@ -145,7 +161,17 @@ class Container:
         lists = way_to_lists(settings, self.searches, self.metrics.count_lists)
         self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE, lists)
         names = NameTables(self.clock)
-        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
+        self.keeper = Keeper(
+            self.database,
+            bank,
+            self.metrics.change_lag.set,
+            names.drop,
+            _tiers(settings),
+            budget_bytes=settings.bank_bytes,
+            on_dropped=self._left_the_bank,
+        )
+        self.bell = Bell(build_line(self.database, self.redis), self.keeper, self.secrets, self.metrics)
+        self.keeper.ring = self.bell.ring
         self.entities = Entities(self.database, self.clock, self.cursors, names)
         self.metrics.watch_bank(bank, self.keeper.memories)
         self.metrics.watch_archives(self.keeper.archives)
@@ -153,7 +179,9 @@ class Container:
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
-        self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
+        self.remember = Remember(
+            once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes, self.limiter
+        )
         eraser = Eraser(self.database, self.clock, preparer, self.secrets)
         self.changer = Changer(
             self.database,
@@ -164,6 +192,7 @@ class Container:
             eraser,
             self.space_id,
             self.metrics.count_writes,
+            self.limiter,
         )
         self.holds = Holds(self.database, once, self.clock)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
@@ -172,7 +201,7 @@ class Container:
         self._closing.callback(tools.summariser.close)
         works = every_kind(lambda: tools, lambda: eraser)
         self.recalls = Recalls(self.database, self.clock)
-        runner = Runner(self.database, self.clock, works)
+        runner = Runner(self.database, self.clock, works, ring=self.bell.ring)
         self.erasing = ErasureRunner(
             self.database,
             self.clock,
@@ -205,7 +234,29 @@ class Container:
             self.space_id,
             self.feedback.factors,
             self.entities.resolve,
+            embed=self._questions(),
+            hot=self._hot_answers(),
         )
+
+    def _questions(self) -> Questions | None:
+        """The cache of questions that processes share; each has one of its own in its embedder."""
+        if self.redis is None or not self.settings.question_cache_s:
+            return None
+        ttl_s = self.settings.question_cache_s
+        kept = Layered("question", self.redis, self.metrics, ttl_s=ttl_s, most=QUESTIONS_KEPT)
+        return Questions(self.recaller.embed, self.embedder.space, self.secrets, kept)
+
+    def _hot_answers(self) -> HotAnswers | None:
+        settings = self.settings
+        if not settings.hot_recall_s:
+            return None
+        kept = Layered("recall", self.redis, self.metrics, ttl_s=settings.hot_recall_s, most=settings.recall_cache_max)
+        ways = (
+            memsvc.__version__, settings.embedder, settings.reranker, sorted(settings.channels_off), settings.tiers,
+            settings.fusion_weights, settings.rerank_weights, settings.confidence_weights,
+        )  # fmt: skip
+        hot = HotRecalls(kept, self.secrets, holds_s=settings.hot_recall_s, variant=repr(ways).encode())
+        return HotAnswers(hot, self.feedback.factors)
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
@@ -270,12 +321,14 @@ class Container:
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
+        self.bell.start()
         self.scheduler.start(with_runs=self.settings.jobs == "on")
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
         self.erasing.close()
         self.scheduler.close()
+        self.bell.close()
         self._last_recalls()
         self.recaller.close()
         self.bank.close()
@@ -297,11 +350,18 @@ class Container:
         except (ServiceError, SQLAlchemyError) as error:
             log.warning("recalls_not_written", error=type(error).__name__)
 
+    def _left_the_bank(self, key: tuple[UUID, UUID]) -> None:
+        self.metrics.bank_dropped.inc()
+
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""
         with self.database.read(SERVICE) as connection:
             at_head = migrate.at_head(connection)
         return {"database": True, "schema": at_head, "bank_loaded": self._loaded}
+
+    def degraded(self) -> list[str]:
+        """What is lost without anybody failing for it. Does not wait."""
+        return ["redis"] if self.redis is not None and self.redis.is_lost else []
 
     def observe_recall(self, answer: Answer) -> None:
         """Count a recall's phases."""
@@ -338,14 +398,21 @@ class Follower:
         self.bank = Bank(repeating=MADE)
         self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set, tiers=_tiers(settings))
         self.metrics.watch_bank(self.bank, self.keeper.memories)
+        secrets = load_secrets(settings)
+        self.redis = build_redis(settings, secrets, self.metrics)
+        self.bell = Bell(build_line(self.database, self.redis), self.keeper, secrets, self.metrics, rings=False)
 
     def start(self) -> None:
         """Load every namespace from the database."""
         self._say("memory bank: loading memories")
         self._say(f"memory bank: {self.keeper.load_all()} memories loaded")
+        self.bell.start()
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        self.bell.close()
+        if self.redis is not None:
+            self.redis.close()
         self.bank.close()
         self.database.close()
 

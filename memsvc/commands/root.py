@@ -169,6 +169,34 @@ def load_tombstones(file: File, *, data_dir: DataDir = None, database_url: Datab
     _say(f"{new} tombstones were new" + ("; start the server to erase what bears them" if new else ""))
 
 
+@app.command("tenant-limits")
+def tenant_limits(
+    *,
+    tenant: Annotated[str, typer.Option(help="Whose.")] = "default",
+    wanted: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="JSON object with requests_per_s, requests_burst, tokens_per_day, memories, bytes, "
+            "namespace_memories, namespace_bytes, in the place of what was set; null: no limit; what is not named is "
+            "as the settings have it.",
+            metavar="JSON",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show or set the limits of a tenant, from this machine. Servers follow within two seconds."""
+    with _refusals():
+        limits, used = store.tenant_limits(_settings(data_dir, database_url), tenant, wanted)
+    if as_json:
+        typer.echo(json.dumps({"tenant": tenant, "limits": limits, "used": used}))
+    else:
+        for name, value in limits.items():
+            typer.echo(f"{name}: {'no limit' if value is None else value}{_of(used.get(name))}")
+
+
 @app.command()
 def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Check that the server can run here. Changes nothing; exits with 1 if something must be put right."""
@@ -185,6 +213,10 @@ def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_jso
 
 def _settings(data_dir: Path | None, database_url: str | None, **others: object) -> Settings:
     return load_settings(data_dir=data_dir, database_url=database_url, **others)
+
+
+def _of(used: int | None) -> str:
+    return "" if used is None else f" ({used} used)"
 
 
 def _say(message: str) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
 from memsvc.auth.keys import KeyRecord, create_tenant_with_admin_key
@@ -18,7 +22,11 @@ from memsvc.db import migrate as schema
 from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
+from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import carried
+from memsvc.limits import repository as limits
+from memsvc.limits.limits import of_tenant
+from memsvc.limits.schemas import TenantLimitsIn
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -83,6 +91,34 @@ def _refused_files() -> Iterator[None]:
         yield
     except OSError as error:
         raise StartupRefused(f"the file cannot be used: {error.strerror or type(error).__name__}") from None
+
+
+def tenant_limits(settings: Settings, tenant: str, wanted: str | None) -> tuple[dict[str, Any], dict[str, int]]:
+    """The limits of a tenant that are in force, and what it uses.
+
+    Args:
+        wanted: JSON of those to set in the place of what was set before; None: change nothing.
+
+    Raises:
+        StartupRefused: see `migrate`; or there is no such tenant, or these are no limits.
+    """
+    try:
+        stored = None if wanted is None else TenantLimitsIn.model_validate_json(wanted).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
+        raise StartupRefused(f"these are no limits: {wrong}") from None
+    with _opened(settings) as database:
+        upgrade(settings, database)
+        with database.read(SERVICE) as connection:
+            tenant_id = limits.tenant_named(connection, tenant)
+        if tenant_id is None:
+            raise StartupRefused("there is no tenant of this name")
+        if stored is not None:
+            database.write(tenant_id, partial(limits.store_of_tenant, tenant_id=tenant_id, limits=stored))
+        with database.read(tenant_id) as connection:
+            of_database, _ = limits.stored(connection, tenant_id, None)
+            used = limits.used(connection, tenant_id)
+    return asdict(of_tenant(settings, of_database)), asdict(used)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ ServiceError
 ├── UnsupportedMedia (415)
 ├── KeyReused (422)             an idempotency key with another body
 ├── TooManyRequests (429)
+│   ├── RateLimited             for now
+│   └── QuotaExceeded           until something is erased
 └── Unavailable (503)
     ├── EmbedderUnavailable
     └── StorageFull (507)
@@ -106,6 +108,18 @@ class KeyReused(ServiceError):
 
 class TooManyRequests(ServiceError):
     status, code, title = 429, "too_many_requests", "Too many requests"
+
+
+class RateLimited(TooManyRequests):
+    code, title = "rate_limited", "The limit is used up for now"
+
+
+class QuotaExceeded(TooManyRequests):
+    code, title = "quota_exceeded", "There is no room left in the quota"
+
+    def __init__(self, detail: str, *, limit: str, retry_after_s: int) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.limit = limit
 
 
 class HeadersTooLarge(ServiceError):

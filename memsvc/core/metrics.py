@@ -86,6 +86,30 @@ class Metrics:
             "memsvc_change_lag", "Committed changes that the bank has not applied yet.", registry=registry
         )
 
+        self.redis_failures = Counter(
+            "memsvc_redis_failures", "Calls that Redis did not answer, by error.", ["error"], registry=registry
+        )
+        self.redis_foreign = Counter(
+            "memsvc_redis_foreign_values", "Values in Redis that were not ours, and were deleted.", registry=registry
+        )
+        self.redis_lost = Gauge("memsvc_redis_lost", "Whether Redis failed and is left alone.", registry=registry)
+        self.cache_looks = Counter(
+            "memsvc_cache_looks",
+            "Looks into the caches, by what was found where (local, redis, none).",
+            ["cache", "found"],
+            registry=registry,
+        )
+        self.limited = Counter(
+            "memsvc_limited", "Requests refused by a limit or a quota.", ["limit"], registry=registry
+        )
+        self.bells = Counter(
+            "memsvc_bells", "Changes that other processes were told of (rung) or told us of (heard).", ["way"],
+            registry=registry,
+        )  # fmt: skip
+        self.bank_dropped = Counter(
+            "memsvc_bank_dropped", "Idle namespaces that left the bank for others.", registry=registry
+        )
+
     def count_writes(self, op: str, number: int) -> None:
         """Count memories that were created, edited, forgotten, restored, unmerged or erased."""
         if number:

@@ -18,6 +18,7 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.secret_files import SecretFiles
 
 PREFIX = "MEMSVC_"
+_HOT_RECALL_S = 5.0
 # Read by the client, which shares the environment with the server on a laptop.
 CLIENT_NAMES = frozenset({"MEMSVC_URL", "MEMSVC_API_KEY", "MEMSVC_API_KEY_FILE", "MEMSVC_NAMESPACE"})
 
@@ -79,6 +80,30 @@ class Settings(BaseSettings):
         default=None,
         description="Folder of files that hold settings, one each, named like their variable in lower case: "
         "`memsvc_secret`, `memsvc_database_url`. The environment goes before them.",
+    )
+
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey that processes share (the extra `redis`): `redis://`, `rediss://` or `unix://`. "
+        "A cache, shared limits and a bell; nothing is lost with it (docs/operations.md).",
+    )
+    redis_prefix: str = Field(
+        default="memsvc",
+        pattern="^[A-Za-z0-9_.-]{1,64}$",
+        description="Begins every key there: services that share a Redis have one each.",
+    )
+    recall_cache_s: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=300.0,
+        description="How long what a recall found may be given again while its namespace does not change; 0: never. "
+        "Default: 5 with Redis, else 0.",
+    )
+    recall_cache_max: int = Field(
+        default=2_000, ge=0, le=1_000_000, description="Answers that a process keeps itself, before Redis."
+    )
+    question_cache_s: float = Field(
+        default=3_600.0, ge=0.0, le=604_800.0, description="How long the vector of a question is kept in Redis; 0: not."
     )
 
     embedder: str = Field(
@@ -235,6 +260,43 @@ class Settings(BaseSettings):
     top_k_max: int = Field(default=200, ge=1, description="Most hits of one recall.")
     page_max: int = Field(default=200, ge=1, description="Most items of one page of a list.")
 
+    limit_tenant_requests_per_s: float | None = Field(
+        default=None, gt=0.0, le=1e6, description="Requests in a second that a tenant may make; none: no limit."
+    )
+    limit_tenant_requests_burst: int | None = Field(
+        default=None, ge=1, le=10**7, description="Of these at once; by default those of one second."
+    )
+    limit_tenant_tokens_per_day: int | None = Field(
+        default=None, ge=1, le=10**15, description="Tokens (bytes / 4) that a tenant may have embedded in a day."
+    )
+    limit_key_requests_per_s: float | None = Field(
+        default=None, gt=0.0, le=1e6, description="Requests in a second that a key may make; none: no limit."
+    )
+    limit_key_requests_burst: int | None = Field(
+        default=None, ge=1, le=10**7, description="Of these at once; by default those of one second."
+    )
+    limit_key_tokens_per_day: int | None = Field(
+        default=None, ge=1, le=10**15, description="Tokens (bytes / 4) that a key may have embedded in a day."
+    )
+    limit_tenant_memories: int | None = Field(
+        default=None, ge=0, description="Memories that a tenant may have, in whatever state; new ones are refused then."
+    )
+    limit_tenant_bytes: int | None = Field(
+        default=None, ge=0, description="Bytes of content that a tenant may have, of all versions."
+    )
+    limit_namespace_memories: int | None = Field(
+        default=None, ge=0, description="The same for each namespace: memories."
+    )
+    limit_namespace_bytes: int | None = Field(
+        default=None, ge=0, description="The same for each namespace: bytes of content."
+    )
+    bank_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Memory that the bank may take: beyond it, namespaces that nobody used for a while leave it and "
+        "are loaded again when somebody asks. None: all stay.",
+    )
+
     request_threads: int = Field(default=32, ge=1, description="Requests worked on at the same time.")
     request_queue: int = Field(default=512, ge=1, description="Requests in flight before new ones are refused (503).")
     commit_group_max: int = Field(default=64, ge=1, description="Most writes that share one SQLite commit.")
@@ -265,6 +327,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'memsvc.db'}"
+
+    @property
+    def hot_recall_s(self) -> float:
+        """How long what a recall found may be given again, in force."""
+        return (_HOT_RECALL_S if self.redis_url else 0.0) if self.recall_cache_s is None else self.recall_cache_s
 
     @property
     def is_loopback(self) -> bool:

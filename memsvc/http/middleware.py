@@ -49,7 +49,7 @@ class ObserveRequests:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         begin = perf_counter()
-        answer = _Answer(send, request_id.encode())
+        answer = _Answer(send, request_id.encode(), scope)
         try:
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
@@ -72,11 +72,15 @@ class ObserveRequests:
 
 
 class _Answer:
-    """Adds our headers to an answer and remembers its status (0: none yet)."""
+    """Adds our headers to an answer, with those that somebody left in the request's state, and remembers its status.
 
-    def __init__(self, send: Send, request_id: bytes) -> None:
+    0: none yet.
+    """
+
+    def __init__(self, send: Send, request_id: bytes, scope: Scope) -> None:
         self._send = send
         self._request_id = request_id
+        self._scope = scope
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -85,6 +89,7 @@ class _Answer:
             headers = list(message.get("headers", ()))
             present = {name.lower() for name, _ in headers}
             headers.append((b"x-request-id", self._request_id))
+            headers.extend(self._scope["state"].get("headers", ()))
             headers.extend(header for header in _SECURITY_HEADERS if header[0] not in present)
             message["headers"] = headers
         await self._send(message)

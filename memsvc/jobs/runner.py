@@ -75,6 +75,7 @@ class Runner:
         at: called with the name of each point (`POINTS`) that a test may end the process at.
         chunk: memories of one transaction.
         keep_every_s: seconds between two extensions of the lease while a run is planned.
+        ring: told of each commit: the namespace's key and head `seq`.
     """
 
     def __init__(
@@ -85,7 +86,9 @@ class Runner:
         at: Callable[[str], None] = lambda point: None,
         chunk: int = CHUNK,
         keep_every_s: float = LEASE_S / 4,
+        ring: Callable[[tuple[UUID, UUID], int], None] = lambda key, seq: None,
     ) -> None:
+        self._ring = ring
         self._database = database
         self._clock = clock
         self._works = works
@@ -149,7 +152,9 @@ class Runner:
                 self._at("prepared")
             chunk = partial(self._chunk, taken=taken, task=task, steps=part, policy=policy)
             scrub = not run.is_dry and any(step.action == ERASE for step in part)
-            skipped += self._database.write(run.tenant_id, chunk, scrub=scrub)
+            left_out, seq = self._database.write(run.tenant_id, chunk, scrub=scrub)
+            self._ring(taken.namespace.key, seq)
+            skipped += left_out
             self._at("chunk")
         return isinstance(plan, Aim) and skipped > 0
 
@@ -185,24 +190,27 @@ class Runner:
         _, run = self._still_ours(connection, taken)
         repository.change(connection, run, report=dict(report))
 
-    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> int:
-        """Does steps, and writes that they are done; how many were left."""
+    def _chunk(
+        self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy
+    ) -> tuple[int, int]:
+        """Does steps, and writes that they are done; how many were left, and the namespace's head `seq` after it."""
         namespace, run = self._still_ours(connection, taken)
         self._at("renewed")
         now = self._clock.now()
         if run.is_dry:
             done: Sequence[Step] = steps
+            seq = namespace.head_seq
         else:
             ledger = Ledger(connection, namespace, now, f"job {run.kind}")
             done = task.apply(ledger, steps, policy, run.started_at or now)
-            ledger.flush()
+            seq = ledger.flush()
         repository.record(connection, run, [step for step in done if run.is_dry or step.action != ERASE])
         counts = Counter(dict(run.counts))
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
         repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
         self._at("applied")
-        return len(steps) - len(done)
+        return len(steps) - len(done), seq
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.

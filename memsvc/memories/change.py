@@ -17,6 +17,7 @@ from memsvc.core.errors import Conflict, NotFound, PreconditionFailed, ServiceEr
 from memsvc.db.engine import Database
 from memsvc.erasures.eraser import Eraser
 from memsvc.index.keeper import Keeper
+from memsvc.limits.limiter import Limiter
 from memsvc.memories import merged, recalls, repository, superseded
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Draft, Encoding
@@ -88,6 +89,7 @@ class Changer:
         eraser: Eraser,
         space_id: UUID,
         count: Count,
+        limiter: Limiter,
     ) -> None:
         self._database = database
         self._once = once
@@ -97,6 +99,7 @@ class Changer:
         self._eraser = eraser
         self._space_id = space_id
         self._count = count
+        self._limiter = limiter
         self._readers = Readers(preparer)
 
     def edit(
@@ -108,10 +111,13 @@ class Changer:
             InvalidInput: what is named does not go with what is there.
             NotFound: there is no such active memory.
             PreconditionFailed: `if_match` is not its version.
+            RateLimited, QuotaExceeded: the new text is more than the tenant or the key may write.
         """
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
             return kept
+        if draft.content is not None and draft.vector is None:
+            self._limiter.embed(author.tenant_id, author.key_id, [draft.content])
 
         def attempt(number: int) -> Outcome:
             seen = self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
@@ -293,6 +299,7 @@ class Changer:
             parts: whether the change parts a memory from those that are merged into it.
         """
         tenant = author.tenant_id
+        quota = self._limiter.quota(tenant)
 
         def unit(connection: Connection) -> Outcome:
             found = repository.located(connection, tenant, memory_id, lock=True)
@@ -309,11 +316,12 @@ class Changer:
             if is_apart and merged.stand_alone(ledger, [stored]):
                 stored = repository.by_ids(connection, *namespace.key, [memory_id])[memory_id]
             version = change(ledger, stored)
+            quota.check(connection, namespace, ledger.growth)
             item = {"status": 200, "id": str(memory_id), "version": version}
             return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
 
         outcome, replayed = self._once.write(tenant, claim, unit, scrub=scrub)
         if not replayed:
             self._count(op, 1)
-        self._keeper.catch_up((tenant, UUID(outcome["namespace_id"])), outcome["seq"])
+        self._keeper.written((tenant, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome

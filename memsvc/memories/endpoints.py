@@ -77,7 +77,7 @@ def _container(request: Request) -> Container:
 
 
 def _author(principal: Principal) -> Author:
-    return Author(principal.tenant_id, principal.name)
+    return Author(principal.tenant_id, principal.name, principal.key_id)
 
 
 def parse_filter(text: str | None) -> tuple[Node | None, Any]:

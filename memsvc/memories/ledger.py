@@ -19,9 +19,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
 from lifecycle.policy import Level
+from memsvc.limits.repository import NOTHING as NOTHING_USED
+from memsvc.limits.repository import Usage
 from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
-from memsvc.memories.residue import take_out
+from memsvc.memories.residue import content_bytes, take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.embedding import MERGED_VIEW
@@ -103,6 +105,7 @@ class Ledger:
     _remerged: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
+    _erased: Usage = NOTHING_USED
 
     def create(
         self,
@@ -280,7 +283,9 @@ class Ledger:
             How many rows of each table are gone.
         """
         tenant = self.namespace.tenant_id
+        size = content_bytes(self.connection, tenant, list(digests))
         counts = take_out(self.connection, self.namespace, list(digests))
+        self._erased = Usage(self._erased.memories + counts[MEMORY.name], self._erased.bytes + size)
         into = (
             postgresql.insert(TOMBSTONE) if self.connection.dialect.name == "postgresql" else sqlite.insert(TOMBSTONE)
         )
@@ -295,6 +300,12 @@ class Ledger:
         for memory_id in digests:
             self._change(ChangeOp.ERASE, memory_id, None)
         return counts
+
+    @property
+    def growth(self) -> Usage:
+        """What the namespace will hold more once everything so far is written."""
+        size = sum(len(version["content"].encode()) for version in self._versions if version["content"] is not None)
+        return Usage(len(self._memories) - self._erased.memories, size - self._erased.bytes)
 
     def flush(self) -> int:
         """Write everything; returns the namespace's head `seq` after it."""
@@ -311,7 +322,10 @@ class Ledger:
         self._unsettle(self._anew)
         if not self._changes:
             return self.namespace.head_seq
-        head = namespaces.advance(self.connection, self.namespace, len(self._changes))
+        growth = self.growth
+        head = namespaces.advance(
+            self.connection, self.namespace, len(self._changes), memories=growth.memories, size=growth.bytes
+        )
         first = head - len(self._changes) + 1
         self._insert(CHANGE, [{**change, "seq": first + i} for i, change in enumerate(self._changes)])
         return head

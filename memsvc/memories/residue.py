@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from memsvc.core.secrets import Secrets
 from memsvc.models import ChangeOp
+from memsvc.models.conditions import byte_length
 from memsvc.models.ids import one_of
 from memsvc.models.tables import (
     ANALYSIS,
@@ -41,6 +42,12 @@ _WORD = "<u8"
 def tombstone(secrets: Secrets, memory_id: UUID) -> bytes:
     """What is kept of the id of an erased memory: a keyed digest."""
     return secrets.sign("tombstone", memory_id.bytes)
+
+
+def content_bytes(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> int:
+    """Bytes of the contents of some memories, all versions."""
+    size = func.coalesce(func.sum(byte_length(connection, VERSION.c.content)), 0)
+    return int(connection.execute(select(size).where(one_of(VERSION.c.memory_id, tenant_id, memory_ids))).scalar_one())
 
 
 def take_out(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> Counter[str]:

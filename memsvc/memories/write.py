@@ -15,6 +15,7 @@ from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, FieldError, InvalidInput, ServiceError
 from memsvc.core.ids import new_id
 from memsvc.index.keeper import Keeper
+from memsvc.limits.limiter import Limiter
 from memsvc.memories import merged, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
@@ -33,17 +34,25 @@ Count = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """On whose behalf something is written: the tenant that the key belongs to, and a name for the history."""
+    """On whose behalf something is written: the tenant that the key belongs to, a name for the history, and the key."""
 
     tenant_id: UUID
     name: str
+    key_id: UUID | None = None
 
 
 class Remember:
     """Writes drafts into a namespace."""
 
     def __init__(
-        self, once: Once, clock: Clock, preparer: Preparer, keeper: Keeper, space_id: UUID, count: Count
+        self,
+        once: Once,
+        clock: Clock,
+        preparer: Preparer,
+        keeper: Keeper,
+        space_id: UUID,
+        count: Count,
+        limiter: Limiter,
     ) -> None:
         self._once = once
         self._clock = clock
@@ -51,6 +60,7 @@ class Remember:
         self._keeper = keeper
         self._space_id = space_id
         self._count = count
+        self._limiter = limiter
         self._readers = Readers(preparer)
 
     def __call__(
@@ -75,18 +85,21 @@ class Remember:
         Raises:
             EmbedderUnavailable: nothing was written.
             Conflict: the namespace's vectors come from another model.
+            RateLimited, QuotaExceeded: this is more than the tenant or the key may write; nothing was written.
         """
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
             return kept
         checked = [self._check(draft) for draft in drafts]
+        texts = [draft.content for draft in checked if isinstance(draft, Draft) and draft.vector is None]
+        self._limiter.embed(author.tenant_id, author.key_id, [text for text in texts if text is not None])
         outcome, replayed = self._written(author, path, checked, session_id, claim)
         if not replayed:
             statuses = [item["status"] for item in outcome["items"]]
             self._count("create", statuses.count(201))
             self._count("edit", statuses.count(200))
         if outcome["seq"] > 0:
-            self._keeper.catch_up((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
+            self._keeper.written((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome
 
     def _written(
@@ -99,6 +112,7 @@ class Remember:
     ) -> tuple[Outcome, bool]:
         """Prepare and write; again if meanwhile a conversation became another one than was read."""
         refused: frozenset[int] = frozenset()
+        quota = self._limiter.quota(author.tenant_id)
         attempt = 1
         while True:
             made = self._prepare(author.tenant_id, path, drafts, refused, in_context=attempt < ATTEMPTS)
@@ -116,6 +130,7 @@ class Remember:
                 if is_last:  # a reader keeps what it is until its next chance: what it was read after is still there
                     readings = [reading for reading in readings if reading in made.readings]
                 self._readers.store(ledger, readings, made.readings)
+                quota.check(connection, namespace, ledger.growth)
                 head = ledger.flush()
                 if head == 0:  # everything was refused: nothing is left behind
                     namespaces.remove_unused(connection, namespace)

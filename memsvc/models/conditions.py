@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, tuple_
+from sqlalchemy import ColumnElement, Connection, LargeBinary, and_, bindparam, cast, func, tuple_
 
 from memsvc.models.tables import VERSION
 
@@ -27,3 +27,10 @@ def among(keys: Sequence[tuple[UUID, int]]) -> dict[str, Any]:
         "versions": sorted({version for _, version in keys}),
         "memory_versions": list(keys),
     }
+
+
+def byte_length(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many bytes a text or binary column holds."""
+    if connection.dialect.name == "postgresql":
+        return func.octet_length(column)
+    return func.length(cast(column, LargeBinary))

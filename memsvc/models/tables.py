@@ -14,9 +14,10 @@ from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease
 from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Tombstone
-from memsvc.models.tenant import Namespace
+from memsvc.models.tenant import ApiKey, Namespace, Tenant
 
 ANALYSIS = cast(Table, Analysis.__table__)
+API_KEY = cast(Table, ApiKey.__table__)
 CHANGE = cast(Table, Change.__table__)
 EMBEDDING = cast(Table, Embedding.__table__)
 EMBEDDING_SPACE = cast(Table, EmbeddingSpaceRow.__table__)
@@ -33,6 +34,7 @@ LEGAL_HOLD = cast(Table, LegalHold.__table__)
 LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)
+TENANT = cast(Table, Tenant.__table__)
 TOKEN_EMBEDDING = cast(Table, TokenEmbedding.__table__)
 TOMBSTONE = cast(Table, Tombstone.__table__)
 VERSION = cast(Table, MemoryVersion.__table__)

@@ -20,6 +20,8 @@ class Tenant(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime]
+    # What the operator set over the settings' defaults (`memsvc.limits`).
+    limits: Mapped[dict[str, Any] | None]
 
 
 class ApiKey(Base):
@@ -37,6 +39,7 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    limits: Mapped[dict[str, Any] | None]
 
 
 class Namespace(Base):
@@ -61,3 +64,6 @@ class Namespace(Base):
     has_derived: Mapped[bool] = mapped_column(default=False, server_default=false())
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+    # Its memories in whatever state, and the bytes of their contents in all versions: quotas must not count rows.
+    n_memories: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    n_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")

@@ -18,7 +18,7 @@ _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
 COLUMNS = (
     _NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings,
-    _NS.c.epoch, _NS.c.has_derived,
+    _NS.c.epoch, _NS.c.has_derived, _NS.c.n_memories, _NS.c.n_bytes,
 )  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
@@ -38,6 +38,8 @@ class NamespaceRow:
     settings: Mapping[str, Any] = field(hash=False, compare=False)
     epoch: int = 0
     has_derived: bool = False
+    n_memories: int = 0
+    n_bytes: int = 0
 
     @property
     def key(self) -> tuple[UUID, UUID]:
@@ -108,12 +110,17 @@ def remove_unused(connection: Connection, namespace: NamespaceRow) -> None:
     )
 
 
-def advance(connection: Connection, namespace: NamespaceRow, by: int) -> int:
-    """Take the next `by` numbers of the change log; returns the new head."""
+def advance(connection: Connection, namespace: NamespaceRow, by: int, *, memories: int = 0, size: int = 0) -> int:
+    """Take the next `by` numbers of the change log; returns the new head.
+
+    Args:
+        memories: how many more there are now.
+        size: how many more bytes of content.
+    """
     update = (
         _NS.update()
         .where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id)
-        .values(head_seq=_NS.c.head_seq + by)
+        .values(head_seq=_NS.c.head_seq + by, n_memories=_NS.c.n_memories + memories, n_bytes=_NS.c.n_bytes + size)
         .returning(_NS.c.head_seq)
     )
     return int(connection.execute(update).scalar_one())

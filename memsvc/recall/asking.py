@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,9 @@ from memsvc.core.errors import InvalidInput
 from memsvc.filters.grammar import parse
 from memsvc.http.work import run_blocking
 from memsvc.recall import several
+from memsvc.recall.question import Question
 from memsvc.recall.schemas import Asked
-from memsvc.recall.service import Answer, Question
+from memsvc.recall.service import Answer
 from memsvc.recall.several import Gathered, Located
 from memsvc.wiring import Container
 from retrieval.types import Profile
@@ -43,17 +44,23 @@ async def ask(
     Raises:
         Forbidden: the key does not reach one that is named.
         InvalidInput: the request asks for more than there may be, or for what cannot be.
+        RateLimited: the key or the tenant had too much embedded.
     """
     container: Container = request.app.state.container
     if top_k > container.settings.top_k_max:
         raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
     question = _question(body, top_k, with_vectors)
     paths = await _places(request, principal, body)
+    who = principal.tenant_id, principal.key_id
+    if container.limiter.counts_tokens(*who):
+        await run_blocking(request, container.limiter.embed, *who, [body.query])
 
     async def recall(tenant_id: UUID, asked: Question) -> Answer:
         return await run_blocking(request, container.recall, tenant_id, asked)
 
     gathered = await several.gather(recall, principal.tenant_id, question, paths)
+    if lost := container.degraded():
+        gathered = replace(gathered, degraded=sorted({*gathered.degraded, *lost}))
     for answer in gathered.answers:
         container.observe_recall(answer)
     is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
@@ -96,6 +103,7 @@ def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
         deadline_s=None if body.deadline_ms is None else body.deadline_ms / 1e3,
         with_vectors=with_vectors,
         descends=body.descend,
+        explains=body.explain,
     )
 
 

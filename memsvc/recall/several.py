@@ -25,7 +25,8 @@ from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput
 from memsvc.namespaces import repository as namespaces
 from memsvc.recall.found import Found
-from memsvc.recall.service import Answer, Question
+from memsvc.recall.question import Question
+from memsvc.recall.service import Answer
 
 NAMESPACES_MAX = 32
 

@@ -160,7 +160,9 @@ def test_what_is_no_id_is_not_found(world: World, example: Example, bad: str) ->
 @every_route
 def test_wrong_method_is_named(world: World, example: Example) -> None:
     path = example.path(str(uuid4()))
-    answer = world.ada.ask("PATCH" if example.template == "/v1/policy" else "PUT", path, json={})
+    answer = world.ada.ask(
+        "PATCH" if example.template in ("/v1/policy", "/v1/keys/{key_id}/limits") else "PUT", path, json={}
+    )
     assert_problem(answer, 405, "method_not_allowed")
     assert example.method in answer.headers["allow"]
 

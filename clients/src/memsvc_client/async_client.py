@@ -43,6 +43,8 @@ from memsvc_client.types import (
     Hold,
     JobRun,
     Key,
+    KeyLimits,
+    Limits,
     Link,
     Memory,
     NamespaceInfo,
@@ -95,6 +97,19 @@ class AsyncKeys:
             NotFound: There is no such key.
         """
         await self._transport.send(self._protocol.revoke_key(key_id))
+
+    async def set_limits(self, key_id: str, limits: Mapping[str, Any]) -> KeyLimits:
+        """Sets the limits of a key, in the place of those set before.
+
+        Args:
+            key_id: Whose.
+            limits: `requests_per_s`, `requests_burst`, `tokens_per_day`; None lifts one, what is not named is as the
+                server has it.
+
+        Raises:
+            NotFound: There is no such key.
+        """
+        return await self._transport.send(self._protocol.set_key_limits(key_id, limits))
 
 
 class AsyncJobs:
@@ -582,6 +597,10 @@ class AsyncMemoryClient:
     async def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts and sizes of a namespace."""
         return await self._transport.send(self._protocol.stats(namespace))
+
+    async def limits(self, *, namespace: str | None = None) -> Limits:
+        """What the tenant and this key may ask for and keep, and what is used; also of a namespace, if one is named."""
+        return await self._transport.send(self._protocol.limits(namespace))
 
     async def version(self) -> ServerVersion:
         """What runs at the other end."""

@@ -42,6 +42,8 @@ from memsvc_client.types import (
     Hold,
     JobRun,
     Key,
+    KeyLimits,
+    Limits,
     Link,
     Memory,
     NamespaceInfo,
@@ -94,6 +96,19 @@ class Keys:
             NotFound: There is no such key.
         """
         self._transport.send(self._protocol.revoke_key(key_id))
+
+    def set_limits(self, key_id: str, limits: Mapping[str, Any]) -> KeyLimits:
+        """Sets the limits of a key, in the place of those set before.
+
+        Args:
+            key_id: Whose.
+            limits: `requests_per_s`, `requests_burst`, `tokens_per_day`; None lifts one, what is not named is as the
+                server has it.
+
+        Raises:
+            NotFound: There is no such key.
+        """
+        return self._transport.send(self._protocol.set_key_limits(key_id, limits))
 
 
 class Jobs:
@@ -581,6 +596,10 @@ class MemoryClient:
     def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts and sizes of a namespace."""
         return self._transport.send(self._protocol.stats(namespace))
+
+    def limits(self, *, namespace: str | None = None) -> Limits:
+        """What the tenant and this key may ask for and keep, and what is used; also of a namespace, if one is named."""
+        return self._transport.send(self._protocol.limits(namespace))
 
     def version(self) -> ServerVersion:
         """What runs at the other end."""

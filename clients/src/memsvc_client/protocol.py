@@ -34,6 +34,8 @@ from memsvc_client.types import (
     Hold,
     JobRun,
     Key,
+    KeyLimits,
+    Limits,
     Link,
     Memory,
     Model,
@@ -95,6 +97,8 @@ _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
 _read_new_key = reader(NewKey)
+_read_limits = reader(Limits)
+_read_key_limits = reader(KeyLimits)
 _read_version = reader(ServerVersion)
 _read_ready = reader(Readiness)
 
@@ -323,6 +327,17 @@ class Protocol:
         if not key_id:
             raise InvalidArgument("a key id is needed")
         return Call("DELETE", f"/v1/keys/{quote(key_id, safe='')}", nothing, gone_is_done=True)
+
+    def set_key_limits(self, key_id: str, limits: Mapping[str, Any]) -> Call[KeyLimits]:
+        """PUT /v1/keys/{id}/limits. Setting them twice is setting them once, so it may be repeated."""
+        if not key_id:
+            raise InvalidArgument("a key id is needed")
+        path = f"/v1/keys/{quote(key_id, safe='')}/limits"
+        return Call("PUT", path, _read_key_limits, body=encode({**limits}), headers=JSON)
+
+    def limits(self, namespace: str | None) -> Call[Limits]:
+        """GET /v1/limits; without a namespace, of none in particular."""
+        return Call("GET", "/v1/limits", _read_limits, {} if namespace is None else {"namespace": namespace})
 
     def care(self, namespace: str | None) -> Call[Care]:
         """GET /v1/policy."""

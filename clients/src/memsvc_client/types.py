@@ -431,6 +431,46 @@ class Stats(Model):
     vector_bytes: dict[str, int] = Field(default_factory=dict)
 
 
+class Rates(Model):
+    """Limits over time; None: none. Tokens are bytes of text over 4."""
+
+    requests_per_s: float | None = None
+    requests_burst: int | None = None
+    tokens_per_day: int | None = None
+
+
+class TenantLimits(Rates):
+    """Limits of a tenant. `memories` and `bytes` are of all its namespaces together."""
+
+    memories: int | None = None
+    bytes: int | None = None
+    namespace_memories: int | None = None
+    namespace_bytes: int | None = None
+
+
+class Used(Model):
+    """What is kept: memories in whatever state, and bytes of their contents in all versions."""
+
+    memories: int = 0
+    bytes: int = 0
+
+
+class Limits(Model):
+    """The limits of the tenant and of the key that asks, and what is used."""
+
+    tenant: TenantLimits = TenantLimits()
+    key: Rates = Rates()
+    used: Used = Used()
+    namespace_used: Used | None = None
+
+
+class KeyLimits(Model):
+    """The limits of a key that are in force."""
+
+    key_id: str
+    limits: Rates
+
+
 class Key(Model):
     """An API key, without its secret."""
 
@@ -470,6 +510,7 @@ class Readiness(Model):
 
     ready: bool
     checks: dict[str, bool] = Field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
 
 
 class Page(Model, Generic[T]):

@@ -273,6 +273,8 @@ def plausible(seen: Seen) -> Answer:
         ("POST", "/v1/keys"): Answer(201, key | {"secret": "msk_secret"}),
         ("GET", "/v1/keys"): Answer(200, {"items": [key], "next_cursor": None}),
         ("DELETE", "/v1/keys/{key}"): Answer(204),
+        ("PUT", "/v1/keys/{key}/limits"): Answer(200, {"key_id": KEY_ID, "limits": {"requests_per_s": 5.0}}),
+        ("GET", "/v1/limits"): Answer(200, {"tenant": {}, "key": {}, "used": {"memories": 7, "bytes": 70}}),
         ("GET", "/v1/version"): Answer(200, {"version": "1.2.3", "api": "v1"}),
         ("GET", "/readyz"): Answer(200, {"ready": True, "checks": {"database": True}}),
     }

@@ -164,6 +164,9 @@ def test_keys(connect: Connect, plausible_service: Recorder) -> None:
     assert made.secret == "msk_secret"
     assert "msk_secret" not in repr(made)
     assert [key.id for key in keys.list()] == [KEY_ID]
+    keys.set_limits(KEY_ID, {"requests_per_s": 5.0, "tokens_per_day": None})
+    assert plausible_service.last.path == f"/v1/keys/{KEY_ID}/limits"
+    assert plausible_service.last.body == {"requests_per_s": 5.0, "tokens_per_day": None}
     keys.revoke(KEY_ID)
     assert plausible_service.last.path == f"/v1/keys/{KEY_ID}"
 
@@ -208,6 +211,7 @@ def test_ids_cannot_leave_their_place_in_the_path(connect: Connect, service: Rec
         lambda c: c.remember("x", idempotency_key="é"),
         lambda c: c.get(""),
         lambda c: c.keys.revoke(""),
+        lambda c: c.keys.set_limits("", {}),
         lambda c: c.feedback("", used=[ID]),
         lambda c: c.remember_many(["x"], batch_items=1001),
     ],

@@ -9,6 +9,7 @@ import typer
 from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import clean, grid, table
 from memsvc_client.cli.session import Session, command
+from memsvc_client.errors import InvalidArgument
 
 app = typer.Typer(no_args_is_help=True, help="Make and revoke API keys.")
 
@@ -53,6 +54,38 @@ def list_(session: Session) -> None:
         {"items": [key.model_dump(mode="json") for key in keys]},
         lambda: table(("id", "name", "prefix", "roles", "namespaces", "expires", "revoked"), rows),
     )
+
+
+@command(app)
+def limits(
+    session: Session,
+    key_id: Annotated[str | None, typer.Argument(help="Id of the key whose limits to set.", metavar="ID")] = None,
+    *,
+    set_: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="JSON object with requests_per_s, requests_burst, tokens_per_day, in the place of what was set; "
+            "null: no limit; what is not named is as the server has it.",
+            metavar="JSON",
+        ),
+    ] = None,
+) -> None:
+    """Set the limits of a key; without an ID, show those in force for this key and its tenant, and what is used."""
+    if (key_id is None) != (set_ is None):
+        raise InvalidArgument("setting limits takes both an ID and --set")
+    with session.client() as client:
+        if key_id is None or set_ is None:
+            found = client.limits()
+            shown = {
+                f"{who}.{name}": value
+                for who, part in found.model_dump().items()
+                for name, value in (part or {}).items()
+            }
+            session.output.show(found.model_dump(mode="json"), lambda: grid(shown))
+            return
+        made = client.keys.set_limits(key_id, opt.json_object(set_, "--set"))
+    session.output.show(made.model_dump(mode="json"), lambda: grid(made.limits.model_dump()))
 
 
 @command(app)

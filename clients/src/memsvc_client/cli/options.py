@@ -209,3 +209,14 @@ def text_or_stdin(text: str) -> str:
         return sys.stdin.read().rstrip("\n")
     except UnicodeDecodeError as error:
         raise InvalidArgument("stdin is not UTF-8 text") from error
+
+
+def json_object(text: str, option: str) -> dict[str, Any]:
+    """The JSON object that an option holds; raises `InvalidArgument` if it is none."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidArgument(f"{option} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidArgument(f"{option} is a JSON object")
+    return found
