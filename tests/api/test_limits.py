@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from memsvc.db.tenancy import SERVICE
 from memsvc.limits import repository
 from tests.fixtures.service import Caller, Service, assert_problem, serving
 
@@ -25,10 +26,10 @@ def limited(folder: Path, limits: dict[str, Any], url: str | None = None, **sett
 def set_limits(service: Service, limits: dict[str, Any], tenant: str = "one") -> None:
     """As `memsvc tenant-limits` does."""
     database = service.container.database
-    with database.read() as connection:
+    with database.read(SERVICE) as connection:
         tenant_id = repository.tenant_named(connection, tenant)
     assert tenant_id is not None
-    database.write(lambda connection: repository.store_of_tenant(connection, tenant_id, limits))
+    database.write(tenant_id, lambda connection: repository.store_of_tenant(connection, tenant_id, limits))
     service.container.limiter.forget()
 
 

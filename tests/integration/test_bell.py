@@ -35,7 +35,7 @@ def applied(service: Service) -> list[int | None]:
 
 
 def head(caller: Caller) -> int:
-    with caller.service.container.database.read() as connection:
+    with caller.service.look() as connection:
         return max(n.head_seq for n in namespaces.every(connection))
 
 
