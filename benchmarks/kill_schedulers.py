@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -273,7 +273,8 @@ def ended(engine: Engine) -> int:
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Any:
+def new_database(kind: str, folder: Path) -> Iterator[str]:
+    """URL of an empty database of a kind (`sqlite`, `postgres`), as long as it is open."""
     with ExitStack() as stack:
         yield (
             f"sqlite:///{folder / 'memsvc.db'}"
@@ -293,7 +294,7 @@ def main() -> None:
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="memsvc-schedulers-"))
-    with _database(given.database, folder) as url:
+    with new_database(given.database, folder) as url:
         report = run(url, given.periods, given.seed, folder, processes=given.processes, most_s=given.most_s)
     command = (
         f"python -m benchmarks.kill_schedulers --database {given.database} --periods {given.periods} "
