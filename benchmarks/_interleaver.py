@@ -139,7 +139,9 @@ class _Turns:
         if self._engine is None or None in backends:
             return False
         with self._engine.connect() as connection:
-            query = text("SELECT bool_and(cardinality(pg_blocking_pids(pid)) > 0) FROM unnest(:pids) AS pid")
+            query = text(
+                "SELECT bool_and(cardinality(pg_blocking_pids(pid)) > 0) FROM unnest(CAST(:pids AS int[])) AS pid"
+            )
             return bool(connection.execute(query, {"pids": backends}).scalar_one())
 
 
@@ -175,7 +177,8 @@ def points() -> Iterator[None]:
             return write(self, unit, scrub=scrub)
 
         def before_commit(connection: Connection) -> Any:
-            actor.backend = connection.connection.info.backend_pid  # type: ignore[attr-defined]
+            driver: Any = connection.connection.driver_connection
+            actor.backend = driver.info.backend_pid
             result = unit(connection)
             actor.pause()
             return result

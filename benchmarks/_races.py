@@ -156,7 +156,9 @@ class World:
                 self._serial[key].append((one, self._settled(one.stage)))  # now: a day later more has faded
         played, serial = self._played(kind, names, choose), self._serial[key]
         found = list(played.wrong)
-        alike = [(one, after) for one, after in serial if (one.outcomes, one.written) == (played.outcomes, played.written)]
+        alike = [
+            (one, after) for one, after in serial if (one.outcomes, one.written) == (played.outcomes, played.written)
+        ]
         if not alike:
             found.append("a state that no order leads to")
         elif all(one.made != played.made for one, _ in alike):

@@ -1,7 +1,7 @@
 """Lets edits of one memory race with each other and with jobs, in every order, and looks for one that goes wrong.
 
-    python -m benchmarks.interleavings --database sqlite --three 2000
-    python -m benchmarks.interleavings --database postgres --three 500
+    python -m benchmarks.interleavings --database sqlite
+    python -m benchmarks.interleavings --database postgres
 
 Of eight things that may happen to a memory (`benchmarks._races`) any two happen at once, on three stages, in every
 order of their accesses to the database (`benchmarks._interleaver`), and any three in orders by chance. On PostgreSQL,
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--most", type=int, help="orders of a pair, by chance; default: 30 on PostgreSQL, else all")
-    parser.add_argument("--three", type=int, default=1_000, help="schedules of three calls")
+    parser.add_argument("--three", type=int, default=100, help="races of three calls, ten orders each")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
@@ -115,7 +115,7 @@ def main() -> None:
     plan: list[tuple[Race, Iterable[Choose]]] = [
         (race, Every() if most is None else repeat(by_chance, most)) for race in pairs(given.stages)
     ]
-    plan += [(race, [by_chance]) for race in islice(threes(chance, given.stages), given.three)]
+    plan += [(race, repeat(by_chance, 10)) for race in islice(threes(chance, given.stages), given.three)]
     with (
         tempfile.TemporaryDirectory(prefix="memsvc-races-") as folder,
         new_database(given.database, Path(folder)) as url,
@@ -125,7 +125,9 @@ def main() -> None:
         f"python -m benchmarks.interleavings --database {given.database} --stages {' '.join(given.stages)} "
         f"{'' if most is None else f'--most {most} '}--three {given.three} --seed {given.seed}"
     )
-    name = f"interleavings_{given.database}" + ("" if set(given.stages) == set(STAGES) else f"_{'_'.join(given.stages)}")
+    name = f"interleavings_{given.database}" + (
+        "" if set(given.stages) == set(STAGES) else f"_{'_'.join(given.stages)}"
+    )
     print(save(name, report.figures(), command=command, seed=given.seed).read_text())
     if report.broken:
         sys.exit(1)
