@@ -95,11 +95,18 @@ class Report:
 
 
 class Crew:
-    """The processes: each that ends by accident is started again."""
+    """The processes: each that ends by accident is started again.
 
-    def __init__(self, orders: Callable[[int], Orders], count: int) -> None:
+    Args:
+        orders: by place.
+        work: what each does.
+        also: modules that are imported before the first is forked.
+    """
+
+    def __init__(self, orders: Callable[[int], Any], count: int, work: Callable[[Any], None] = work, *also: str) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["benchmarks._scheduler_process"])
+        self._context.set_forkserver_preload([work.__module__, *also])
+        self._work = work
         self._orders = orders
         self._count = count
         self._processes: dict[int, BaseProcess] = {}
@@ -113,7 +120,7 @@ class Crew:
                 continue
             if process is not None and process.exitcode != -signal.SIGKILL:
                 self.failed += 1
-            begun = self._context.Process(target=work, args=(self._orders(place),), daemon=True)
+            begun = self._context.Process(target=self._work, args=(self._orders(place),), daemon=True)
             begun.start()
             self._processes[place] = begun
 
