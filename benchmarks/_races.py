@@ -181,6 +181,7 @@ class World:
         for run_id, outcome in zip(runs, outcomes, strict=True):
             if run_id is not None and outcome == _LATER:
                 self._carry_out(run_id)
+        wrong += tuple("a job that failed" for run_id in runs if run_id is not None and self._problem(run_id))
         told = tuple(_RAN if outcome == _LATER else outcome for outcome in outcomes)
         with self.container.database.read() as connection:
             written, made = self._written(connection, stage), self._made(connection, stage)
@@ -217,9 +218,11 @@ class World:
     def _carry_out(self, run_id: UUID) -> None:
         if self._tried(run_id) != _RAN:
             raise RuntimeError("a run is not carried out although nobody is at its namespace")
-        seen = self._jobs.one(self.author.tenant_id, run_id, _anywhere).run
-        if seen.problem is not None:
-            raise RuntimeError(f"a run failed: {seen.problem}")
+        if problem := self._problem(run_id):
+            raise RuntimeError(f"a run failed: {problem}")
+
+    def _problem(self, run_id: UUID) -> str | None:
+        return self._jobs.one(self.author.tenant_id, run_id, _anywhere).run.problem
 
     def _wrong(self, stage: Stage, names: Sequence[str], outcomes: Sequence[Any]) -> tuple[str, ...]:
         """Promises that were broken as soon as all calls are over, before any job looks again."""

@@ -7,9 +7,9 @@
 wording of a gist takes up to 30 s of the service's clock, which runs sixty times faster than the machine's. SIGKILL
 comes at every point of `memsvc.jobs.runner`, inside of transactions and between them.
 
-After the last kill, before anything is mended, and again once the runs are over: every gist is whole, and says what all
-of its sources said when it was written; nothing that clients were told is lost; no word of an erased memory stands in a
-gist. In the end a run changes nothing that comes after one without a kill. Speaks of process crashes, not of power loss.
+After the last kill, before anything is mended, and again once the runs are over: every gist is whole, and says what
+all of its sources said when it was written; nothing that clients were told is lost; no word of an erased memory stands
+in a gist. In the end a run finds nothing more to do. Speaks of process crashes, not of power loss.
 """
 
 from __future__ import annotations
@@ -179,8 +179,7 @@ def main() -> None:
     with new_database(given.database, folder) as url:
         report = run(url, given.kills, given.seed, folder)
     command = (
-        f"python -m benchmarks.kill_consolidation --database {given.database} --kills {given.kills} "
-        f"--seed {given.seed}"
+        f"python -m benchmarks.kill_consolidation --database {given.database} --kills {given.kills} --seed {given.seed}"
     )
     path = save(f"kill_consolidation_{given.database}", report.figures(), command=command, seed=given.seed)
     print(path.read_text())

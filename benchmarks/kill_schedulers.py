@@ -103,7 +103,9 @@ class Crew:
         also: modules that are imported before the first is forked.
     """
 
-    def __init__(self, orders: Callable[[int], Any], count: int, work: Callable[[Any], None] = work, *also: str) -> None:
+    def __init__(
+        self, orders: Callable[[int], Any], count: int, work: Callable[[Any], None] = work, *also: str
+    ) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([work.__module__, *also])
         self._work = work

@@ -54,7 +54,9 @@ class Streams:
             TooManyRequests: none is free.
         """
         if self._open >= self._most:
-            raise TooManyRequests("too many streams are open; try again, or ask now and then", retry_after_s=_RETRY_AFTER_S)
+            raise TooManyRequests(
+                "too many streams are open; try again, or ask now and then", retry_after_s=_RETRY_AFTER_S
+            )
         self._open += 1
 
     def leave(self) -> None:
