@@ -171,7 +171,7 @@ class AsyncTransport:
             return response
 
         while True:
-            response = await tenacity.AsyncRetrying(**self._connection.retrying(call))(attempt)
+            response: httpx.Response = await tenacity.AsyncRetrying(**self._connection.retrying(call))(attempt)
             try:
                 async for line in response.aiter_lines():
                     if (found := following.line(line)) is not None:
