@@ -33,6 +33,7 @@ _ROUTE = "memories-due"
 _STREAM = "memories-due-stream"
 _LAST_EVENT_ID = "last-event-id"
 _AT_ONCE = 50
+_MARK_US = 10 * 366 * 86_400 * 1_000_000  # a namespace in which nothing is due for months is still followed
 LONGEST_S = 600
 """Seconds after which a stream ends by itself at the latest."""
 
@@ -152,7 +153,9 @@ async def due_memories_stream(request: Request, principal: Reader) -> Response:
     def event(one: Announced) -> Event:
         since, last = one.place
         position = [to_us(since), str(last)]
-        mark = container.cursors.encode(position, tenant_id=principal.tenant_id, route=_STREAM, digest=digest)
+        mark = container.cursors.encode(
+            position, tenant_id=principal.tenant_id, route=_STREAM, digest=digest, ttl_us=_MARK_US
+        )
         return Event(mark, "due", bytes(json_answer(_fields(one.due)).body))
 
     return answer(request, look, every_s=container.settings.stream_every_s, for_s=query.for_s)

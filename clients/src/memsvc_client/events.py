@@ -18,7 +18,7 @@ class Event(Generic[T]):
     """One event of a stream.
 
     Attributes:
-        id: Give it as `after` to go on behind this event, also in another process, for 24 hours.
+        id: Give it as `after` to go on behind this event, also in another process.
         value: What it tells.
     """
 
