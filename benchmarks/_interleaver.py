@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import wraps
 from typing import Any
 from unittest.mock import patch
 
@@ -23,6 +24,7 @@ from sqlalchemy import Connection, Engine, text
 
 from memsvc.core.errors import ServiceError
 from memsvc.db.engine import Database
+from memsvc.erasures.runner import ErasureRunner
 from memsvc.index.keeper import Keeper
 
 Call = Callable[[], Any]
@@ -50,6 +52,7 @@ class _Actor:
 
     turns: _Turns
     call: Call
+    name: str
     go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     is_begun: bool = False
     state: _State = _State.PARKED
@@ -87,7 +90,7 @@ class _Turns:
     """Who is where. One thread chooses, the others go on when they are told to."""
 
     def __init__(self, calls: Sequence[Call], engine: Engine | None) -> None:
-        self.actors = [_Actor(self, call) for call in calls]
+        self.actors = [_Actor(self, call, f"call {place}") for place, call in enumerate(calls)]
         self._engine = engine
         self._changed = threading.Condition()
 
@@ -128,7 +131,8 @@ class _Turns:
                 if not self._changed.wait(_GLANCE_S) and not is_deadlock and self._all_wait():
                     return
             if self._running():
-                raise RuntimeError("a call neither goes on nor waits for the database")
+                at = [actor.name for actor in self.actors if actor.state is _State.RUNNING]
+                raise RuntimeError(f"{', '.join(at)}: neither goes on nor waits for the database")
 
     def _running(self) -> int:
         return sum(actor.state is _State.RUNNING for actor in self.actors)
@@ -161,7 +165,7 @@ def run(calls: Sequence[Call], choose: Choose, engine: Engine | None = None) -> 
 @contextmanager
 def points() -> Iterator[None]:
     """As long as it is open, every call that `run` carries out stops at its points; everybody else comes by."""
-    read, write, catch_up = Database.read, Database.write, Keeper.catch_up
+    read, write = Database.read, Database.write
 
     def paused_read(self: Database) -> AbstractContextManager[Connection]:
         if _here.actor is not None:
@@ -188,18 +192,24 @@ def points() -> Iterator[None]:
         finally:
             actor.backend = None
 
-    def quiet_catch_up(self: Keeper, *given: Any) -> Any:
-        """A bank follows the database under a lock of its process: no point lies in there."""
-        actor, _here.actor = _here.actor, None
-        try:
-            return catch_up(self, *given)
-        finally:
-            _here.actor = actor
+    def quiet(whole: Callable[..., Any]) -> Callable[..., Any]:
+        """No point lies in what holds a lock of the process while it is at the database: others would wait unseen."""
+
+        @wraps(whole)
+        def work(*given: Any) -> Any:
+            actor, _here.actor = _here.actor, None
+            try:
+                return whole(*given)
+            finally:
+                _here.actor = actor
+
+        return work
 
     with (
         patch.object(Database, "read", paused_read),
         patch.object(Database, "write", paused_write),
-        patch.object(Keeper, "catch_up", quiet_catch_up),
+        patch.object(Keeper, "catch_up", quiet(Keeper.catch_up)),
+        patch.object(ErasureRunner, "overwrite", quiet(ErasureRunner.overwrite)),
     ):
         yield
 
