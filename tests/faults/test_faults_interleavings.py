@@ -27,8 +27,8 @@ def test_what_races_leaves_what_some_order_leaves(database_url: str, tmp_path: P
     """Some orders of two races and of one of three, by chance; the seed is fixed."""
     chance = random.Random(SEED)
     some: list[Race] = [*chance.sample(pairs(), 2), next(threes(chance))]
-    report = play(database_url, tmp_path, [(race, [at_random(chance)] * 10) for race in some])
-    assert report.schedules.total() == 30
+    report = play(database_url, tmp_path, [(race, [at_random(chance)] * 6) for race in some])
+    assert report.schedules.total() == 18
     assert report.broken == {}, f"seed {SEED}"
 
 
