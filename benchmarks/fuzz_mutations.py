@@ -136,6 +136,9 @@ GOOD = (
     Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
         "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,
     }, "namespace")),
+    Good("GET", "/v1/memories:due/stream", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "horizon_s": "86400", "for_s": "0", "after": c,
+    }, "namespace", "for_s")),
     Good("POST", "/v1/memories/{id}:rehearsed", lambda r, t, i: {"outcome": r.choice(("remembered", "failed"))}),
     Good("POST", "/v1/memories/{id}:hold", lambda r, t, i: {"reason": t}),
     Good("POST", "/v1/memories/{id}:release", lambda r, t, i: {"reason": t}),

@@ -27,6 +27,7 @@ from memsvc.http.middleware import BoundRequests, ObserveRequests
 from memsvc.http.openapi import add_schemas, add_security
 from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
+from memsvc.http.streams import Streams
 from memsvc.http.work import WorkPool
 from memsvc.jobs.endpoints import router as jobs_router
 from memsvc.limits.endpoints import router as limits_router
@@ -101,6 +102,7 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     app.state.is_started = is_started
     app.state.readiness = ReadinessProbe(container)
     app.state.pool = WorkPool(settings.request_threads)
+    app.state.streams = Streams(settings.streams_max)
     app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)

@@ -244,7 +244,10 @@ class NamespaceBank:
             closed = self._rows_of(self._history, unique) if len(self._versions) else np.empty(0, np.int64)
             if closed.size:
                 ids, versions = self._history.column("memory_id", closed), self._history.column("versions", closed)
-                self._versions.remove(self._versions.hashes(ids, versions), closed)
+                hashes = self._versions.hashes(ids, versions)
+                # A row that made room for another is in no table any more, and has its bytes still.
+                entered = self._versions.find(self._history.attributes.table, hashes, ids, versions) == closed
+                self._versions.remove(hashes[entered], closed[entered])
                 self._history.erase(closed)
             # Rows that were replaced and not compacted away yet still hold what they held.
             self._current.erase(self._rows_of(self._current, unique) if self._replaced else slots[known])

@@ -299,6 +299,15 @@ class Settings(BaseSettings):
 
     request_threads: int = Field(default=32, ge=1, description="Requests worked on at the same time.")
     request_queue: int = Field(default=512, ge=1, description="Requests in flight before new ones are refused (503).")
+    streams_max: int = Field(
+        default=64,
+        ge=0,
+        description="Streams of events open at the same time before new ones are refused (429); 0: none. Each counts "
+        "as a request in flight.",
+    )
+    stream_every_s: float = Field(
+        default=5.0, gt=0.0, le=600.0, description="How often an open stream looks what is new in its namespace."
+    )
     commit_group_max: int = Field(default=64, ge=1, description="Most writes that share one SQLite commit.")
     idempotency_ttl_s: int = Field(default=86_400, ge=1, description="How long an idempotency key is remembered.")
     shutdown_grace_s: int = Field(default=20, ge=0, description="Time that running requests get on shutdown.")

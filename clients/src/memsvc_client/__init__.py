@@ -34,6 +34,7 @@ from memsvc_client.errors import (
     UnexpectedAnswer,
     item_error,
 )
+from memsvc_client.events import Event
 from memsvc_client.inputs import (
     AskOptions,
     BlockOrder,
@@ -126,6 +127,7 @@ __all__ = [
     "Erasure",
     "ErasurePreview",
     "Erasures",
+    "Event",
     "FieldProblem",
     "Filter",
     "Forbidden",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -13,6 +13,7 @@ import httpx
 from memsvc_client.batching import BatchLimits, Ingest, OnProgress, encode_memory, encode_turn, ingest
 from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
+from memsvc_client.events import Event
 from memsvc_client.inputs import (
     ContextOptions,
     Erased,
@@ -545,6 +546,20 @@ class MemoryClient:
         """
         calls = self._protocol.due(namespace, horizon_s, page_size)
         return Pager(self._transport.send, calls, limit=limit, cursor=cursor)
+
+    def follow_due(
+        self, *, namespace: str | None = None, horizon_s: int | None = None, after: str | None = None
+    ) -> Iterator[Event[Due]]:
+        """Important memories as they come to be due, first those that are; without an end, over lost connections.
+
+        None is missed and none comes twice, unless somebody changes it while it is due.
+
+        Args:
+            namespace: Where; default the client's.
+            horizon_s: Also those that will be due within so many seconds.
+            after: Go on after the event of this `id`.
+        """
+        return self._transport.follow(self._protocol.follow_due(namespace, horizon_s), after)
 
     def rehearsed(self, memory_id: str, outcome: Rehearsed, *, idempotency_key: str | None = None) -> Due:
         """Says that a memory was looked at again, and whether it was remembered; the answer says when it is due next.

@@ -281,6 +281,11 @@ class Protocol:
         params |= {name: str(value) for name, value in (("horizon_s", horizon_s), ("limit", page_size)) if value}
         return PageCall("/v1/memories:due", _read_all_due, params)
 
+    def follow_due(self, namespace: str | None, horizon_s: int | None) -> Call[Due]:
+        """GET /v1/memories:due/stream; each event is read by the call."""
+        params = {"namespace": self.resolve(namespace)} | ({"horizon_s": str(horizon_s)} if horizon_s else {})
+        return Call("GET", "/v1/memories:due/stream", _read_due, params=params)
+
     def rehearsed(self, memory_id: str, outcome: Rehearsed, idempotency_key: str | None) -> Call[Due]:
         """POST /v1/memories/{id}:rehearsed."""
         body = {"outcome": outcome}

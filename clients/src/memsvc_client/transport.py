@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator, Iterator
 from typing import Generic, TypeVar
 
 import httpx
@@ -10,6 +11,7 @@ import tenacity
 
 from memsvc_client.connection import Connection
 from memsvc_client.errors import ConnectionFailed, MemsvcError, NotFound, ServiceUnavailable, TimedOut
+from memsvc_client.events import Event, Following
 from memsvc_client.wire import Call, Reply
 
 T = TypeVar("T")
@@ -85,6 +87,36 @@ class Transport:
 
         return tenacity.Retrying(**self._connection.retrying(call))(attempt)
 
+    def follow(self, call: Call[T], after: str | None) -> Iterator[Event[T]]:
+        """Events of a stream, for ever: a connection that ends is made anew, after the last event.
+
+        Raises:
+            MemsvcError: The service said no, or cannot be reached any more; see `RetryPolicy`.
+        """
+        following = Following(call, after)
+
+        def attempt() -> httpx.Response:
+            try:
+                response = self._client.send(following.request(self._client), stream=True)
+                if not response.is_success:
+                    response.read()
+            except httpx.RequestError as error:
+                raise Exchange(call).failed(error) from error
+            if not response.is_success:
+                following.refused(response)
+            return response
+
+        while True:
+            response = tenacity.Retrying(**self._connection.retrying(call))(attempt)
+            try:
+                for line in response.iter_lines():
+                    if (found := following.line(line)) is not None:
+                        yield found
+            except httpx.RequestError:
+                pass  # the next connection says whether the service is there
+            finally:
+                response.close()
+
     def close(self) -> None:
         """Closes all connections."""
         self._client.close()
@@ -118,6 +150,36 @@ class AsyncTransport:
             return exchange.settle(response)
 
         return await tenacity.AsyncRetrying(**self._connection.retrying(call))(attempt)
+
+    async def follow(self, call: Call[T], after: str | None) -> AsyncIterator[Event[T]]:
+        """Events of a stream, for ever: a connection that ends is made anew, after the last event.
+
+        Raises:
+            MemsvcError: The service said no, or cannot be reached any more; see `RetryPolicy`.
+        """
+        following = Following(call, after)
+
+        async def attempt() -> httpx.Response:
+            try:
+                response = await self._client.send(following.request(self._client), stream=True)
+                if not response.is_success:
+                    await response.aread()
+            except httpx.RequestError as error:
+                raise Exchange(call).failed(error) from error
+            if not response.is_success:
+                following.refused(response)
+            return response
+
+        while True:
+            response: httpx.Response = await tenacity.AsyncRetrying(**self._connection.retrying(call))(attempt)
+            try:
+                async for line in response.aiter_lines():
+                    if (found := following.line(line)) is not None:
+                        yield found
+            except httpx.RequestError:
+                pass  # the next connection says whether the service is there
+            finally:
+                await response.aclose()
 
     async def close(self) -> None:
         """Closes all connections."""
