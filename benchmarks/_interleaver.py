@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, text
 
 from memsvc.core.errors import ServiceError
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import Whose
 from memsvc.erasures.runner import ErasureRunner
 from memsvc.index.keeper import Keeper
 
@@ -167,18 +168,18 @@ def points() -> Iterator[None]:
     """As long as it is open, every call that `run` carries out stops at its points; everybody else comes by."""
     read, write = Database.read, Database.write
 
-    def paused_read(self: Database) -> AbstractContextManager[Connection]:
+    def paused_read(self: Database, whose: Whose) -> AbstractContextManager[Connection]:
         if _here.actor is not None:
             _here.actor.pause()
-        return read(self)
+        return read(self, whose)
 
-    def paused_write(self: Database, unit: Any, *, scrub: bool = False) -> Any:
+    def paused_write(self: Database, whose: Whose, unit: Any, *, scrub: bool = False) -> Any:
         actor = _here.actor
         if actor is None:
-            return write(self, unit, scrub=scrub)
+            return write(self, whose, unit, scrub=scrub)
         actor.pause()
         if self.is_sqlite:  # its one writing thread has no second transaction beside this one
-            return write(self, unit, scrub=scrub)
+            return write(self, whose, unit, scrub=scrub)
 
         def before_commit(connection: Connection) -> Any:
             driver: Any = connection.connection.driver_connection
@@ -188,7 +189,7 @@ def points() -> Iterator[None]:
             return result
 
         try:
-            return write(self, before_commit, scrub=scrub)
+            return write(self, whose, before_commit, scrub=scrub)
         finally:
             actor.backend = None
 

@@ -24,6 +24,7 @@ from gpu.bank.records import Kind
 from lifecycle.retention import Grade
 from lifecycle.summariser import Extractive
 from memsvc.core.settings import Settings
+from memsvc.db.tenancy import SERVICE
 from memsvc.erasures.service import Wanted
 from memsvc.jobs.consolidation import Consolidate, Tools
 from memsvc.jobs.fading import Fade
@@ -135,7 +136,9 @@ class World:
         self._jobs.set_care(self.author.tenant_id, path, POLICY, None)
         self.clock.move(86_400.0)
         soon = update(MEMORY).where(MEMORY.c.tenant_id == self.author.tenant_id, MEMORY.c.id == ids["x"])
-        self.container.database.write(lambda connection: connection.execute(soon.values(stability_s=_SOON_S)) and None)
+        self.container.database.write(
+            SERVICE, lambda connection: connection.execute(soon.values(stability_s=_SOON_S)) and None
+        )
         if kind != "fresh":
             self._carry_out(self._asked(path, "consolidate"))
         if kind == "archived":
@@ -183,7 +186,7 @@ class World:
                 self._carry_out(run_id)
         wrong += tuple("a job that failed" for run_id in runs if run_id is not None and self._problem(run_id))
         told = tuple(_RAN if outcome == _LATER else outcome for outcome in outcomes)
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             written, made = self._written(connection, stage), self._made(connection, stage)
         return Played(stage, wrong, told, written, made)
 
@@ -191,7 +194,7 @@ class World:
         """What is there after the jobs looked once more. Again is the same: there is nothing left for them to do."""
         for work in ("fade", "consolidate"):
             self._carry_out(self._asked(stage.path, work))
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             return self._written(connection, stage), self._made(connection, stage)
 
     def _act(self, stage: Stage, name: str, run_id: UUID | None) -> Any:
@@ -229,7 +232,7 @@ class World:
         found = Counter[str]()
         gone = {"x"} if any(n == "erase" and o == 200 for n, o in zip(names, outcomes, strict=True)) else set()
         gone |= {"x", "y"} if "revoke" in names else set()
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             there = self._there(connection, stage)
             found["an erasure that is lost"] += sum(stage.ids[name] in there for name in gone)
             if "x" in gone:
@@ -318,7 +321,7 @@ def _restore(world: World, stage: Stage) -> Any:
 def _reinforce(world: World, stage: Stage) -> Any:
     """As a verdict of feedback does, in its transaction."""
     grades, now = {stage.ids["x"]: Grade.USED}, world.clock.now()
-    world.container.database.write(lambda connection: judged(connection, world.author.tenant_id, grades, now))
+    world.container.database.write(SERVICE, lambda connection: judged(connection, world.author.tenant_id, grades, now))
     return 200
 
 

@@ -31,6 +31,7 @@ from benchmarks._interleaver import Choose, Every, at_random
 from benchmarks._races import EVERY, STAGES, World
 from benchmarks._results import save
 from benchmarks.kill_schedulers import new_database
+from memsvc.db.tenancy import SERVICE
 
 Race = tuple[str, tuple[str, ...]]
 """A stage, and what happens there at once."""
@@ -91,7 +92,7 @@ def run(url: str, folder: Path, plan: Iterable[tuple[Race, Iterable[Choose]]]) -
                 report.schedules[len(names)] += 1
                 for what in world.broken(stage, names, choose):
                     report.broken[f"{what}: {' + '.join(names)} on {stage}"] += 1
-        with database.read() as connection:
+        with database.read(SERVICE) as connection:
             report.broken.update(faults(connection))
         if differences := world.differences():
             report.broken["a difference between bank and database"] = differences

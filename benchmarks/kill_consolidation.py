@@ -35,6 +35,7 @@ from benchmarks._consolidation_audit import broken
 from benchmarks._results import save
 from benchmarks._scheduler_process import FastClock
 from benchmarks.kill_schedulers import Crew, looking, new_database
+from memsvc.db.tenancy import SERVICE
 from memsvc.jobs.repository import LEASE_S
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.service import Jobs
@@ -147,11 +148,11 @@ def _settle(url: str, folder: Path, clock: FastClock) -> int:
     container, author = opened(url, folder, clock)
     with closing(container):
         database, works = container.database, consolidation(container, Slow(0.0, random.Random()))
-        database.write(lambda connection: connection.execute(JOB.delete()) and None)
+        database.write(SERVICE, lambda connection: connection.execute(JOB.delete()) and None)
         jobs, runner = Jobs(database, clock, works), Runner(database, clock, works)
         time.sleep(1.1 * LEASE_S / RATE)
         is_open = JOB_RUN.c.state.in_([int(RunState.QUEUED), int(RunState.RUNNING)])
-        with database.read() as connection:
+        with database.read(SERVICE) as connection:
             left = connection.execute(select(JOB_RUN.c.id).where(is_open).order_by(JOB_RUN.c.asked_at)).scalars().all()
         for run_id in left:
             runner.run(author.tenant_id, run_id)

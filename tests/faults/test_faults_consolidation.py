@@ -16,6 +16,7 @@ from benchmarks import kill_consolidation
 from benchmarks._consolidating_process import PATH, Slow, consolidation, draft, opened
 from benchmarks._consolidation_audit import broken
 from benchmarks._scheduler_process import FastClock
+from memsvc.db.tenancy import SERVICE
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.service import Jobs
 from memsvc.memories.write import Author
@@ -65,7 +66,7 @@ class Scene:
         changer.erase(self.author, self.ids[1], lambda path: True, None, None)
 
     def broken(self) -> dict[str, int]:
-        with self.container.database.read() as connection:
+        with self.container.database.read(SERVICE) as connection:
             return broken(connection, self.log, dict.fromkeys(range(MEMBERS), 0))
 
 

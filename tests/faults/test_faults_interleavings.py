@@ -15,6 +15,7 @@ from benchmarks.interleavings import Race, pairs, threes
 from benchmarks.interleavings import run as play
 from lifecycle.policy import Policy
 from memsvc.db.engine import Database
+from memsvc.db.tenancy import SERVICE
 from memsvc.erasures.eraser import Eraser
 from memsvc.jobs.fading import Fade
 from memsvc.memories.ledger import Ledger
@@ -40,7 +41,7 @@ class Steps:
 
     def __call__(self) -> None:
         for number in range(self._count):
-            self._database.write(lambda connection: None)
+            self._database.write(SERVICE, lambda connection: None)
             self._said.append(f"{self._name}{number}")
 
 
