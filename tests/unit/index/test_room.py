@@ -18,6 +18,7 @@ def test_the_one_not_used_for_longest_leaves() -> None:
     room = Room(bank, 2 * size, left.append, idle_s=10, now_s=lambda: now[0])
 
     def ask(key: tuple[UUID, UUID]) -> None:
+        now[0] += 1
         room.used(key)
         room.take(key, bank.open(key, 8))
 
