@@ -75,7 +75,7 @@ def test_the_ways_find_the_same(
     assert indexed == exact
     assert on_device == exact
     assert "memsvc_device_namespaces 1.0" in by_device["metrics"]
-    assert "memsvc_device" not in by_comparing["metrics"]
+    assert "memsvc_device_namespaces" not in by_comparing["metrics"]
 
 
 def recalled(url: str, folder: Path, **given: Any) -> tuple[list[Any], str]:
