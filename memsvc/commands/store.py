@@ -19,6 +19,7 @@ from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
 from memsvc.erasures import carried
+from memsvc.sealing.keyring import load_keyring
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -88,7 +89,7 @@ def _refused_files() -> Iterator[None]:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
     try:
-        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1))
+        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1), keyring=load_keyring(settings))
         try:
             yield database
         finally:

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, Tabl
 from gpu.bank.layouts import ATTRIBUTES
 from gpu.bank.records import State
 from memsvc.memories.repository import unexpired
+from memsvc.models.sealed import plain_bytes
 from memsvc.models.tables import ANALYSIS, EMBEDDING, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -117,7 +118,7 @@ def _beside(table: Table, namespace: NamespaceRow, now: datetime, shown: ColumnE
 
 
 def _bytes(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
-    """How many bytes a text or binary column holds."""
+    """How many bytes a text or binary column holds; of one that is encrypted, once it is opened."""
     if connection.dialect.name == "postgresql":
-        return func.octet_length(column)
-    return func.length(cast(column, LargeBinary))
+        return plain_bytes(column, func.octet_length(column))
+    return plain_bytes(column, func.length(cast(column, LargeBinary)))

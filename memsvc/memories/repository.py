@@ -19,6 +19,7 @@ from memsvc.models.ids import one_of
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.sealing.rows import names
 
 _CHUNK = 400  # bound parameters of one statement stay far below SQLite's limit
 _PAGE = 1_000  # memories whose texts are read at once
@@ -81,7 +82,7 @@ def by_external_ids(
 ) -> dict[str, Stored]:
     """The namespace's memories of those external ids, in whatever state."""
     found: dict[str, Stored] = {}
-    for part in _chunks(external_ids):
+    for part in _chunks(names(connection, tenant_id, external_ids) if external_ids else ()):
         query = _stored().where(
             MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, MEMORY.c.external_id.in_(part)
         )
