@@ -12,6 +12,7 @@ import re
 from typing import Any, Never
 
 from memsvc.core.errors import InvalidInput, MalformedRequest, TooLarge
+from memsvc.models.sealed import MARK
 
 MAX_DEPTH = 64
 MAX_VALUES = 500_000
@@ -139,6 +140,8 @@ def _check_text(text: str) -> None:
     if "\x00" in text:
         raise _NotStorableError("text_nul", "the text holds a NUL character")
     if not text.isascii():
+        if text.startswith(MARK):
+            raise _NotStorableError("text_mark", "the text begins like one that is encrypted")
         try:
             text.encode()
         except UnicodeEncodeError:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, text
 
+from memsvc.commands.store import encrypt, rotate_root
 from memsvc.core.errors import Damaged, StartupRefused
+from memsvc.core.settings import Settings
+from memsvc.erasures import selection
 from memsvc.filters.grammar import parse
 from memsvc.memories.draft import Draft
-from tests.fixtures.storage_service import PATH, Service, anywhere, service_on
+from memsvc.namespaces import repository as namespaces
+from memsvc.recall.service import Question
+from retrieval.types import Profile
+from tests.fixtures.operator import as_app
+from tests.fixtures.storage_service import PATH, Service, anywhere, service_on, table_files
 
 ROOT, OTHER = "r" * 32, "o" * 32
 WORD = "canaryzq7f3a91"
@@ -43,7 +51,7 @@ def everything(service: Service) -> bytes:
     found = []
     for table in ("memory", "memory_version", "analysis", "embedding", "token_embedding"):
         with service.look() as connection:
-            for row in connection.execute(text(f"SELECT * FROM {table}")):
+            for row in connection.execute(text(f"SELECT * FROM {table}")):  # noqa: S608
                 found += [value if isinstance(value, bytes) else str(value).encode() for value in row]
     return b"|".join(found)
 
@@ -99,9 +107,11 @@ def test_without_the_key_nothing_starts(database_url: str, tmp_path: Path) -> No
         service.remember([full(0)])
     with pytest.raises(StartupRefused, match="MEMSVC_ROOT_KEY is not given"), service_on(database_url, tmp_path):
         pass
-    with pytest.raises(StartupRefused, match="MEMSVC_ROOT_KEY is not the one"):
-        with service_on(database_url, tmp_path, root_key=OTHER):
-            pass
+    with (
+        pytest.raises(StartupRefused, match="MEMSVC_ROOT_KEY is not the one"),
+        service_on(database_url, tmp_path, root_key=OTHER),
+    ):
+        pass
 
 
 def _swap(connection: Connection) -> None:
@@ -143,3 +153,81 @@ def test_what_does_not_open_is_refused_and_the_rest_is_served(
         with pytest.raises(Damaged, match=str(second)):
             service.container.reading.one(service.tenant_id, second, anywhere)
         assert service.container.reading.one(service.tenant_id, first, anywhere).stored.content
+
+
+FILTERS: list[tuple[dict[str, Any], list[int]]] = [
+    ({"metadata.n": 1}, [1]),
+    ({"metadata.n": {"gte": 1}}, [1, 2]),
+    ({"metadata.k": {"ne": WORD}}, []),
+    ({"tags": "n2"}, [2]),
+    ({"place": {"contains": "lane"}}, [0, 1, 2]),
+    ({"not": {"tags": "n2"}}, [0, 1]),
+    ({"or": [{"tags": "n2"}, {"session_id": "s0"}]}, [0, 2]),
+    ({"external_id": f"{WORD}-1"}, [1]),
+    ({"external_id": {"contains": "-1"}}, [1]),
+    ({"external_id": {"nin": [f"{WORD}-1"]}}, [0, 2]),
+    ({"source.from": {"exists": False}}, []),
+    ({"session_id": "s1", "metadata.n": {"lt": 5}}, [1]),
+]
+
+
+def test_filters_answer_as_if_nothing_were_encrypted(database_url: str, tmp_path: Path) -> None:
+    with service_on(database_url, tmp_path, jobs="off") as service:
+        before = [UUID(service.remember([full(0)])["items"][0]["id"])]
+    with service_on(database_url, tmp_path, jobs="off", root_key=ROOT) as service:  # one plain, two encrypted
+        made = [*before, *(UUID(service.remember([full(n)])["items"][0]["id"]) for n in (1, 2))]
+        moment = service.container.clock.now()
+        for condition, wanted in FILTERS:
+            ids = [made[n] for n in wanted]
+            assert [one.id for one in listed(service, condition)] == ids, condition
+            assert recalled(service, condition, None) == set(ids), condition
+            assert recalled(service, condition, moment) == set(ids), condition
+            with service.container.database.read(service.tenant_id) as connection:
+                namespace = namespaces.find(connection, service.tenant_id, PATH)
+                assert namespace is not None
+                assert selection.page(connection, namespace, {"filter": condition}, None, 2) == ids[:2], condition
+
+
+def recalled(service: Service, condition: dict[str, Any], as_of: datetime | None) -> set[UUID]:
+    question = Question(
+        PATH, WORD, 10, frozenset(), parse(condition), condition, as_of, None, None, Profile.BALANCED, None, None
+    )
+    return {one.hit.memory_id for one in service.container.recall(service.tenant_id, question).found}
+
+
+def test_what_was_there_is_encrypted_and_the_root_key_replaced(database_url: str, tmp_path: Path) -> None:
+    with service_on(database_url, tmp_path, jobs="off") as service:
+        made = [UUID(item["id"]) for item in service.remember([full(n) for n in range(3)])["items"]]
+        service.edit(made[0], f"{WORD} again")
+        service.forget(made[1])
+    given = {"data_dir": tmp_path, "database_url": as_app(database_url)}
+    assert encrypt(Settings(**given, root_key=ROOT), lambda text: None) == (3, True)
+    assert encrypt(Settings(**given, root_key=ROOT), lambda text: None)[0] == 0
+    with service_on(database_url, tmp_path, jobs="off", root_key=ROOT) as service:
+        assert WORD.encode() not in everything(service)
+        service.restore(made[1])
+    assert rotate_root(Settings(**given, root_key=OTHER, root_key_former=ROOT)) == 1
+    assert rotate_root(Settings(**given, root_key=OTHER, root_key_former=ROOT)) == 0
+    with service_on(database_url, tmp_path, jobs="off", root_key=OTHER) as service:
+        assert service.found(WORD) == set(made)
+        assert service.differences() == 0
+
+
+def test_an_erasure_on_postgresql_leaves_noise_and_no_key(postgres_url: str, tmp_path: Path) -> None:
+    with service_on(postgres_url, tmp_path, jobs="off", root_key=ROOT) as service:
+        gone, kept = (UUID(item["id"]) for item in service.remember([full(0), full(1)])["items"])
+        with service.look() as connection:
+            wrapped = connection.execute(text("SELECT wrapped FROM memory_key WHERE memory_id = :id"), {"id": gone})
+            key = wrapped.scalar_one().encode()
+        assert key in files_of(postgres_url)
+        service.erase(gone)
+        assert service.container.erasing.overwrite() == 1
+        left = files_of(postgres_url)
+        assert key not in left
+        assert WORD.encode() not in left
+        assert service.found(WORD) == {kept}
+
+
+def files_of(url: str) -> bytes:
+    """All bytes of the files of a database's tables."""
+    return b"".join(path.read_bytes() for path in table_files(url).iterdir() if path.is_file())
