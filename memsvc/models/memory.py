@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
-from memsvc.models.sealed import SealedBytes, SealedJson, SealedName, SealedText
+from memsvc.models.sealed import SealedBytes, SealedJson, SealedLabel, SealedName, SealedText
 
 _OF_VERSION = ("version",)
 _IN_ARCHIVE = text("state IN (1, 4)")  # forgotten, archived: see `memsvc.models.archive`
@@ -47,8 +47,8 @@ class Described:
     user_id: Mapped[str | None] = mapped_column(String(256))
     agent_id: Mapped[str | None] = mapped_column(String(256))
     session_id: Mapped[str | None] = mapped_column(String(256))
-    speaker: Mapped[str | None] = mapped_column(SealedText("speaker", _OF_VERSION))
-    place: Mapped[str | None] = mapped_column(SealedText("place", _OF_VERSION))
+    speaker: Mapped[str | None] = mapped_column(SealedLabel("speaker", _OF_VERSION))
+    place: Mapped[str | None] = mapped_column(SealedLabel("place", _OF_VERSION))
     tags: Mapped[list[str]] = mapped_column(SealedJson("tags", _OF_VERSION))
     outcome: Mapped[str | None] = mapped_column(String(32))
     language: Mapped[str | None] = mapped_column(String(35))

@@ -199,6 +199,16 @@ class SealedText(Sealed):
         return value.decode()
 
 
+class SealedLabel(SealedText):
+    """A short text. Encrypted it is longer than SQLite's column says, which bounds none."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Unbounded on PostgreSQL."""
+        return dialect.type_descriptor(Text() if dialect.name == "postgresql" else String(256))
+
+
 class SealedName(SealedText):
     """A text that is looked up: stored is a keyed digest of it, and beside it, in `sealed_<name>`, the sealed text."""
 

@@ -11,10 +11,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, text
 
+from memsvc.commands.doctor import examine
 from memsvc.commands.store import encrypt, rotate_root
 from memsvc.core.errors import Damaged, StartupRefused
 from memsvc.core.settings import Settings
 from memsvc.erasures import selection
+from memsvc.erasures.service import Wanted
 from memsvc.filters.grammar import parse
 from memsvc.memories.draft import Draft
 from memsvc.namespaces import repository as namespaces
@@ -153,6 +155,28 @@ def test_what_does_not_open_is_refused_and_the_rest_is_served(
         with pytest.raises(Damaged, match=str(second)):
             service.container.reading.one(service.tenant_id, second, anywhere)
         assert service.container.reading.one(service.tenant_id, first, anywhere).stored.content
+        service.container.erasures.ask(
+            service.author, Wanted(None, {"memory_ids": [str(second)]}), anywhere, None, within_s=30.0
+        )
+        assert [one.id for one in listed(service, {})] == [first]
+
+
+@pytest.mark.parametrize("damage", [_swap_keys, _lose_key])
+def test_doctor_says_which_keys_do_not_open(
+    database_url: str, tmp_path: Path, damage: Callable[[Connection], None]
+) -> None:
+    given = {"data_dir": tmp_path, "database_url": as_app(database_url), "embedder": "hashing:64"}
+    with service_on(database_url, tmp_path, jobs="off", root_key=ROOT) as service:
+        service.remember([full(0), full(1)])
+        assert told(Settings(**given, root_key=ROOT)) == ("ok", "on; the key of every encrypted memory opens")
+        service.meddle(damage)
+        assert "1 memories have no key" in told(Settings(**given, root_key=ROOT))[1]
+        assert told(Settings(**given, root_key=OTHER))[0] == told(Settings(**given))[0] == "fail"
+
+
+def told(settings: Settings) -> tuple[str, str]:
+    (one,) = (finding for finding in examine(settings) if finding.check == "encryption")
+    return one.level, one.message
 
 
 FILTERS: list[tuple[dict[str, Any], list[int]]] = [
