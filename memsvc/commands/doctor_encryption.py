@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from sqlalchemy import Connection, String, and_, func, select, type_coerce
-from sqlalchemy.engine import Row
 
 from memsvc.commands.finding import Finding
 from memsvc.core.errors import Damaged, StartupRefused
@@ -36,7 +35,9 @@ def examine(connection: Connection, settings: Settings) -> Iterator[Finding]:
     except StartupRefused as refused:
         yield Finding("encryption", "fail", str(refused))
         return
-    damaged = sorted({one for tenant in tenants for one in _damaged(connection, keyring, tenant)})
+    damaged = sorted(
+        {one for tenant_id, wrapped in tenants for one in _damaged(connection, keyring, tenant_id, wrapped)}
+    )
     if damaged:
         yield Finding(
             "encryption",
@@ -48,8 +49,7 @@ def examine(connection: Connection, settings: Settings) -> Iterator[Finding]:
         yield Finding("encryption", "ok", "on; the key of every encrypted memory opens")
 
 
-def _damaged(connection: Connection, keyring: Keyring, tenant: Row[tuple[UUID, str]]) -> Iterator[UUID]:
-    tenant_id, wrapped = tenant
+def _damaged(connection: Connection, keyring: Keyring, tenant_id: UUID, wrapped: str) -> Iterator[UUID]:
     _see(connection, TENANT_SETTING, str(tenant_id))
     rows = select(MEMORY_KEY.c.memory_id, MEMORY_KEY.c.wrapped).where(MEMORY_KEY.c.tenant_id == tenant_id)
     for row in connection.execution_options(yield_per=_PAGE).execute(rows):

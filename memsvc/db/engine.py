@@ -85,8 +85,9 @@ class Database:
         else:
             raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
         self.keyring = keyring
-        for engine in (self.engine, self._write_engine) if keyring is not None else ():
-            give_keyring(engine, keyring)
+        if keyring is not None:
+            for engine in (self.engine, self._write_engine):
+                give_keyring(engine, keyring)
 
     @property
     def is_sqlite(self) -> bool:

@@ -564,7 +564,7 @@ def _passing(connection: Connection, query: Select[Any], condition: Asked) -> li
     if condition.rest is not None:  # texts and all: not many at once
         query = query.execution_options(yield_per=_PAGE)
     return sorted(
-        {row.memory for row in connection.execute(query) if condition.passes(row._mapping)}, key=lambda i: i.bytes
+        {row.memory for row in connection.execute(query) if condition.passes(row._asdict())}, key=lambda i: i.bytes
     )
 
 

@@ -54,7 +54,7 @@ class Sealed(TypeDecorator[Any]):
     """
 
     cache_ok = True
-    mark: ClassVar[str | bytes]
+    mark: ClassVar[Any]
 
     def __init__(self, place: str, rows: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class _Opened(FunctionElement[Any]):
     def __init__(self, column: ColumnElement[Any], rows: tuple[str, ...]) -> None:
         while isinstance(column, Label):
             column = column.element
-        table: Any = column.table  # type: ignore[attr-defined]  # a column of a table, or of an alias of one
+        table: Any = column.table  # a column of a table, or of an alias of one
         own = table.c
         super().__init__(
             column, own.tenant_id, own.memory_id if "memory_id" in own else own.id, *(own[r] for r in rows)
@@ -188,7 +188,7 @@ class _OpenedBytes(_Opened):
 class SealedText(Sealed):
     """A text."""
 
-    impl = Text
+    impl: Any = Text
     cache_ok = True
     mark = MARK
 

@@ -29,8 +29,9 @@ def require(database: Database) -> None:
         raise StartupRefused(
             "memories in this database are encrypted, and MEMSVC_ROOT_KEY is not given; without it they cannot be read"
         )
-    for tenant_id, wrapped in every if database.keyring is not None else ():
-        database.keyring.tenant_key(tenant_id, wrapped)
+    if database.keyring is not None:
+        for tenant_id, wrapped in every:
+            database.keyring.tenant_key(tenant_id, wrapped)
 
 
 def of_tenant(connection: Connection, keyring: Keyring, tenant_id: UUID) -> TenantKey | None:
