@@ -561,11 +561,12 @@ def matching_versions(
 
 
 def _passing(connection: Connection, query: Select[Any], condition: Asked) -> list[UUID]:
-    if condition.rest is not None:  # texts and all: not many at once
-        query = query.execution_options(yield_per=_PAGE)
-    return sorted(
-        {row.memory for row in connection.execute(query) if condition.passes(row._asdict())}, key=lambda i: i.bytes
-    )
+    if condition.rest is None:
+        found = set(connection.execute(query).scalars())
+    else:  # texts and all: not many at once
+        rows = connection.execution_options(yield_per=_PAGE).execute(query)
+        found = {row.memory for row in rows if condition.passes(row._asdict())}
+    return sorted(found, key=lambda i: i.bytes)
 
 
 def count(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> int:

@@ -13,12 +13,14 @@ from sqlalchemy import Connection, text
 
 from memsvc.commands.doctor import examine
 from memsvc.commands.store import encrypt, rotate_root
-from memsvc.core.errors import Damaged, StartupRefused
+from memsvc.core.errors import Damaged, StartupRefused, Unavailable
 from memsvc.core.settings import Settings
 from memsvc.erasures import selection
 from memsvc.erasures.service import Wanted
 from memsvc.filters.grammar import parse
+from memsvc.memories import held, merged, repository
 from memsvc.memories.draft import Draft
+from memsvc.memories.ledger import Ledger
 from memsvc.namespaces import repository as namespaces
 from memsvc.recall.service import Question
 from retrieval.types import Profile
@@ -114,6 +116,14 @@ def test_without_the_key_nothing_starts(database_url: str, tmp_path: Path) -> No
         service_on(database_url, tmp_path, root_key=OTHER),
     ):
         pass
+
+
+def test_a_server_that_was_there_before_the_key_shows_no_noise(postgres_url: str, tmp_path: Path) -> None:
+    with service_on(postgres_url, tmp_path, jobs="off") as without:
+        with service_on(postgres_url, tmp_path, jobs="off", root_key=ROOT) as service:
+            made = UUID(service.remember([full(0)])["items"][0]["id"])
+        with pytest.raises(Unavailable, match="MEMSVC_ROOT_KEY"):
+            without.container.reading.one(without.tenant_id, made, anywhere)
 
 
 def _swap(connection: Connection) -> None:
@@ -235,6 +245,47 @@ def test_what_was_there_is_encrypted_and_the_root_key_replaced(database_url: str
     with service_on(database_url, tmp_path, jobs="off", root_key=OTHER) as service:
         assert service.found(WORD) == set(made)
         assert service.differences() == 0
+
+
+def test_a_merge_and_its_undoing_are_encrypted(sqlite_url: str, tmp_path: Path) -> None:
+    with service_on(sqlite_url, tmp_path, jobs="off", root_key=ROOT) as service:
+        ids = [service.add(f"Ada told {WORD} twice", tags=[f"t-{WORD}"], session_id=f"s{n}") for n in range(2)]
+
+        def unit(connection: Connection) -> int:
+            namespace = namespaces.find(connection, service.tenant_id, PATH)
+            assert namespace is not None
+            ledger = Ledger(connection, namespace, service.container.clock.now(), "test")
+            there = repository.by_ids(connection, *namespace.key, ids)
+            merged.merge(ledger, there[ids[0]], [there[ids[1]]])
+            return ledger.flush()
+
+        service.container.database.write(service.tenant_id, unit)
+        assert service.found(WORD) == {ids[0]}
+        assert raw(service, "SELECT count(*) FROM embedding WHERE view = -1") == [1]
+        assert raw(service, "SELECT count(*) FROM memory WHERE before_merge IS NOT NULL") == [1]
+        assert WORD.encode() not in everything(service)
+        service.container.changer.unmerge(service.author, ids[0], anywhere, None, None)
+        assert service.found(WORD) == set(ids)
+        assert service.differences() == 0
+
+
+def test_sizes_are_those_of_what_is_opened(database_url: str, tmp_path: Path) -> None:
+    with service_on(database_url, tmp_path, jobs="off") as service:
+        ids = [UUID(item["id"]) for item in service.remember([full(n) for n in range(3)])["items"]]
+        before = sizes_of(service, ids)
+    given = Settings(data_dir=tmp_path, database_url=as_app(database_url), root_key=ROOT)
+    assert encrypt(given, lambda text: None) == (3, True)
+    with service_on(database_url, tmp_path, jobs="off", root_key=ROOT) as service:
+        assert sizes_of(service, ids) == before
+
+
+def sizes_of(service: Service, ids: list[UUID]) -> list[int]:
+    with service.container.database.read(service.tenant_id) as connection:
+        namespace = namespaces.find(connection, service.tenant_id, PATH)
+        assert namespace is not None
+        places = {one: place for place, one in enumerate(ids)}
+        found: list[int] = held.sizes(connection, namespace, places, service.container.clock.now()).tolist()
+    return found
 
 
 def test_an_erasure_on_postgresql_leaves_noise_and_no_key(postgres_url: str, tmp_path: Path) -> None:
