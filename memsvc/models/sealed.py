@@ -206,7 +206,7 @@ class SealedLabel(SealedText):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Unbounded on PostgreSQL."""
-        return dialect.type_descriptor(Text() if dialect.name == "postgresql" else String(256))
+        return Text() if dialect.name == "postgresql" else String(256)
 
 
 class SealedName(SealedText):
@@ -217,7 +217,7 @@ class SealedName(SealedText):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """As long as a name may be: a digest is shorter."""
-        return dialect.type_descriptor(String(512))
+        return String(512)
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """See `_OpenedName`."""
@@ -234,7 +234,7 @@ class SealedJson(Sealed):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """JSONB on PostgreSQL."""
         kind = JSONB if dialect.name == "postgresql" else JSON
-        return dialect.type_descriptor(kind(none_as_null=True))
+        return kind(none_as_null=True)
 
     def _plain(self, value: str, memory_id: str | bytes) -> Any:
         found = json.loads(value)
