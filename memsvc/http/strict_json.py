@@ -12,7 +12,7 @@ import re
 from typing import Any, Never
 
 from memsvc.core.errors import InvalidInput, MalformedRequest, TooLarge
-from memsvc.models.sealed import MARK
+from memsvc.models.sealed import MARK, MARK_BYTES
 
 MAX_DEPTH = 64
 MAX_VALUES = 500_000
@@ -50,7 +50,8 @@ def parse(body: bytes) -> Any:
     Raises:
         MalformedRequest: it is not one JSON document, has duplicate keys, or is nested too deep.
         TooLarge: it holds more than half a million values.
-        InvalidInput: it holds a lone surrogate, a NUL, or a number outside int64 or double.
+        InvalidInput: it holds a lone surrogate, a NUL, a text that begins with the mark of encrypted ones, or a number
+            outside int64 or double.
     """
     _bound_values(body)
     try:
@@ -62,7 +63,7 @@ def parse(body: bytes) -> Any:
     except ValueError:  # int() refuses thousands of digits
         raise InvalidInput("a number in the body has too many digits") from None
     try:
-        _walk(value, 0, b"\\u" in body)
+        _walk(value, 0, b"\\u" in body or MARK_BYTES in body)
     except _NotStorableError as found:
         raise InvalidInput.field(pointer(found.path), found.code, found.message) from None
     return value
