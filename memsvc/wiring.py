@@ -68,6 +68,8 @@ from memsvc.recall.traces import Traces
 from memsvc.redis.connection import build_redis
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
+from memsvc.sealing import keys as sealing
+from memsvc.sealing.keyring import load_keyring
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.associative import AssociativeChannel
@@ -131,6 +133,7 @@ class Container:
         self.database = Database(
             settings.url,
             limits=Limits.of(settings, "memsvc serve"),
+            keyring=load_keyring(settings),
             commit_group_max=settings.commit_group_max,
             on_group=self.metrics.commit_group.observe,
         )
@@ -304,6 +307,7 @@ class Container:
             model = beside.submit(lambda: embedder or build_embedder(self.settings))
             try:
                 applied = upgrade(self.settings, self.database)
+                sealing.require(self.database)
                 durability.require(self.settings, self.database)
             except BaseException:
                 if model.exception() is None:
@@ -385,11 +389,15 @@ class Follower:
         threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-untyped-call]  # as in a container
         self._say = say
         self.database = Database(
-            settings.url, limits=Limits.of(settings, "memsvc gpu"), commit_group_max=settings.commit_group_max
+            settings.url,
+            limits=Limits.of(settings, "memsvc gpu"),
+            keyring=load_keyring(settings),
+            commit_group_max=settings.commit_group_max,
         )
         try:
             say("preparing: database, compiled scans (longer the first time)")
             applied = upgrade(settings, self.database)
+            sealing.require(self.database)
             warm_up()
         except BaseException:
             self.database.close()

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from memsvc.commands import doctor_encryption as encryption
 from memsvc.commands import doctor_postgres as postgres
 from memsvc.commands.finding import Finding
 from memsvc.core.errors import StartupRefused
@@ -64,6 +65,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if engine.dialect.name == "postgresql":
             with engine.connect() as connection:
                 yield from postgres.examine(connection, settings, is_at_head=state is migrate.SchemaState.AT_HEAD)
+        if state is migrate.SchemaState.AT_HEAD:
+            with engine.connect() as connection:
+                yield from encryption.examine(connection, settings)
     except StartupRefused as refused:
         yield Finding("database", "fail", str(refused))
     except (SQLAlchemyError, ImportError) as error:

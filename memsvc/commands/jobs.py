@@ -32,6 +32,8 @@ from memsvc.jobs.scheduler import Scheduler
 from memsvc.memories.prepare import Preparer
 from memsvc.namespaces import repository as namespaces
 from memsvc.redis.connection import build_redis
+from memsvc.sealing import keys
+from memsvc.sealing.keyring import load_keyring
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 
@@ -45,9 +47,12 @@ def run_worker(settings: Settings, say: Say) -> None:
     configure_logging(settings)
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which does the work itself; a worker needs PostgreSQL")
-    database = Database(settings.url, limits=Limits.of(settings, "memsvc worker", pool=2))
+    database = Database(
+        settings.url, limits=Limits.of(settings, "memsvc worker", pool=2), keyring=load_keyring(settings)
+    )
     try:
         upgrade(settings, database)
+        keys.require(database)
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
         works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))

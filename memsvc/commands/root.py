@@ -148,6 +148,29 @@ def admin_key(
         typer.echo(secret)
 
 
+@app.command()
+def encrypt(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Encrypt what was written before MEMSVC_ROOT_KEY was given; there is no way back.
+
+    Stopped, it goes on where it was. On PostgreSQL it runs beside servers, which all need the key; at the end it writes
+    the tables anew, and they wait.
+    """
+    with _refusals():
+        count, is_overwritten = store.encrypt(_settings(data_dir, database_url), _say)
+    _say(f"{count} memories encrypted; all are now")
+    if not is_overwritten:
+        _say("what they were in the clear is still in free space of the files: run this again when fewer are reading")
+        raise typer.Exit(REFUSED)
+
+
+@app.command("rotate-root")
+def rotate_root(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Have MEMSVC_ROOT_KEY take the place of MEMSVC_ROOT_KEY_FORMER: tenants' keys are wrapped anew, nothing else."""
+    with _refusals():
+        count = store.rotate_root(_settings(data_dir, database_url))
+    _say(f"{count} keys wrapped anew; MEMSVC_ROOT_KEY_FORMER is needed by this database no more")
+
+
 tombstones = typer.Typer(no_args_is_help=True, help="What was erased, for a backup that knows nothing of it.")
 app.add_typer(tombstones, name="tombstones")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -27,6 +27,11 @@ from memsvc.erasures import carried
 from memsvc.limits import repository as limits
 from memsvc.limits.limits import of_tenant
 from memsvc.limits.schemas import TenantLimitsIn
+from memsvc.memories.residue import TOUCHED
+from memsvc.models.tables import TENANT_KEY
+from memsvc.sealing import keys
+from memsvc.sealing.conversion import encrypt_all
+from memsvc.sealing.keyring import Keyring, load_keyring
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -85,6 +90,38 @@ def load_tombstones(settings: Settings, file: Path) -> int:
                 raise StartupRefused(f"{file}: {wrong}; what came before it was loaded") from None
 
 
+def encrypt(settings: Settings, say: Callable[[str], None]) -> tuple[int, bool]:
+    """Encrypt what is not yet. Returns how many memories, and whether what they were in the clear has left the files.
+
+    Raises:
+        StartupRefused: see `migrate`; or there is no root key, or another one than before.
+    """
+    with _opened(settings) as database:
+        _require_keyring(settings, database)
+        count = encrypt_all(database, SystemClock(), lambda done: say(f"{done} memories encrypted"))
+        return count, database.overwrite([table.name for table in TOUCHED], full=True) is not None
+
+
+def rotate_root(settings: Settings) -> int:
+    """Have MEMSVC_ROOT_KEY wrap what MEMSVC_ROOT_KEY_FORMER has wrapped. Returns the keys of how many tenants.
+
+    Raises:
+        StartupRefused: see `encrypt`.
+    """
+    with _opened(settings) as database:
+        count = keys.rewrap(database, _require_keyring(settings, database))
+        database.overwrite([TENANT_KEY.name], full=True)
+        return count
+
+
+def _require_keyring(settings: Settings, database: Database) -> Keyring:
+    upgrade(settings, database)
+    keys.require(database)
+    if database.keyring is None:
+        raise StartupRefused("MEMSVC_ROOT_KEY is not given; make one (32 characters or more) and keep it safe")
+    return database.keyring
+
+
 @contextmanager
 def _refused_files() -> Iterator[None]:
     try:
@@ -124,7 +161,7 @@ def tenant_limits(settings: Settings, tenant: str, wanted: str | None) -> tuple[
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
     try:
-        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1))
+        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1), keyring=load_keyring(settings))
         try:
             yield database
         finally:

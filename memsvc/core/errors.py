@@ -7,6 +7,7 @@ ServiceError
 ├── Forbidden (403)
 ├── NotFound (404)              unknown, foreign, forgotten and erased look alike
 ├── Conflict (409)
+├── Damaged (409)
 ├── PreconditionFailed (412)
 ├── TooLarge (413)
 ├── UnsupportedMedia (415)
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ class MethodNotAllowed(ServiceError):
 
 class Conflict(ServiceError):
     status, code, title = 409, "conflict", "The state of the resource does not allow this"
+
+
+class Damaged(ServiceError):
+    """What is encrypted does not open: it, or its key, is not what was written. Whoever has its id can erase it."""
+
+    status, code, title = 409, "unreadable", "What is stored cannot be read"
+
+    def __init__(self, memory_id: UUID) -> None:
+        super().__init__(
+            f"the memory {memory_id} is encrypted and does not open; restore it from a backup, or erase it by its id"
+        )
+        self.memory_id = memory_id
 
 
 class PreconditionFailed(ServiceError):

@@ -76,6 +76,19 @@ class Settings(BaseSettings):
         "Processes that share a database must share it.",
     )
 
+    root_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Encrypts what memories say (docs/encryption.md): with it, all that is written from now on. Every "
+        "process on the same database needs it; without it, what is encrypted is lost. Keep it apart from the database "
+        "and its backups.",
+    )
+    root_key_former: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="The root key that `root_key` takes the place of, until `memsvc encryption rotate-root` is done.",
+    )
+
     secrets_dir: Path | None = Field(
         default=None,
         description="Folder of files that hold settings, one each, named like their variable in lower case: "

@@ -28,6 +28,9 @@ from memsvc.db.limits import Limits
 from memsvc.db.tenancy import Whose, begin
 from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
+from memsvc.models.sealed import give_keyring
+from memsvc.models.tables import MEMORY_KEY
+from memsvc.sealing.keyring import Keyring
 
 T = TypeVar("T")
 
@@ -51,6 +54,7 @@ class Database:
     Args:
         url: SQLAlchemy URL (`sqlite:///...` or `postgresql://...`).
         limits: connections kept open, and how long anything on PostgreSQL may take.
+        keyring: opens what is encrypted, and has what is written encrypted; None: nothing is.
         commit_group_max: most writes that share one commit on SQLite.
         on_group: called with the size of each commit group.
 
@@ -63,6 +67,7 @@ class Database:
         url: str,
         *,
         limits: Limits | None = None,
+        keyring: Keyring | None = None,
         commit_group_max: int = 64,
         on_group: Callable[[int], None] = lambda size: None,
     ) -> None:
@@ -79,6 +84,10 @@ class Database:
             self.writer = PooledWriter(lambda whose: self._write_engine.connect().execution_options(**{_WHOSE: whose}))
         else:
             raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
+        self.keyring = keyring
+        if keyring is not None:
+            for engine in (self.engine, self._write_engine):
+                give_keyring(engine, keyring)
 
     @property
     def is_sqlite(self) -> bool:
@@ -130,6 +139,8 @@ class Database:
             return "checkpoint" if self.writer.empty_log() else None
         try:
             done = vacuum(self.engine, tables, full=full)
+            if done and not full and self.keyring is not None:  # whatever is left of rows is noise without their keys
+                done = vacuum(self.engine, [MEMORY_KEY.name], full=True)
         except (DBAPIError, PostgresError) as error:  # a lock did not come free, or the server went away
             log.warning("not_vacuumed", error=type(error).__name__)
             return None

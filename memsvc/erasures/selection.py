@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 
 from memsvc.filters.grammar import parse
-from memsvc.filters.sql import where
+from memsvc.filters.rows import asked
 from memsvc.models import Memory
 from memsvc.models.tables import ANALYSIS, MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
@@ -35,6 +35,8 @@ def page(
         return _mentioning(connection, namespace, selection["mention_ids"], after, limit)
     if "memory_ids" in selection:
         return _those(connection, namespace, selection["memory_ids"], after, limit)
+    if "filter" in selection:
+        return _passing(connection, namespace, selection["filter"], after, limit)
     query = _ids(namespace, after).where(_condition(selection)).order_by(MEMORY.c.id).limit(limit)
     return list(connection.execute(query).scalars())
 
@@ -77,10 +79,24 @@ def _version(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 _CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
-    "filter": lambda raw: where(parse(raw, every_state=True), Memory),
     "user_id": _about,
     "writer": _written_by,
 }
+
+
+def _passing(connection: Connection, namespace: NamespaceRow, raw: Any, after: UUID | None, limit: int) -> list[UUID]:
+    condition = asked(connection, namespace.tenant_id, parse(raw, every_state=True), Memory)
+    at_once = limit if condition.rest is None else max(limit, _SCAN)
+    found: list[UUID] = []
+    while True:
+        query = _ids(namespace, after).add_columns(*(MEMORY.c[name].label(f"of_{name}") for name in condition.fields))
+        rows = connection.execute(query.where(condition.where).order_by(MEMORY.c.id).limit(at_once)).all()
+        for row in rows:
+            if condition.passes({name: row._mapping[f"of_{name}"] for name in condition.fields}):
+                found.append(row[0])
+        if len(found) >= limit or len(rows) < at_once:
+            return found[:limit]
+        after = rows[-1][0]
 
 
 def _those(

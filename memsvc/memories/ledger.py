@@ -40,6 +40,7 @@ from memsvc.models.tables import (
 )
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.sealing.rows import SEALED, Sealing
 
 OUT_OF_RECALLS = frozenset({State.ARCHIVED, State.SUPERSEDED})
 """States in which a job took a memory out of recalls: it is read by its id, and changed once it is restored."""
@@ -106,6 +107,7 @@ class Ledger:
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
     _erased: Usage = NOTHING_USED
+    _sealing: Sealing = field(init=False)
 
     def create(
         self,
@@ -131,7 +133,6 @@ class Ledger:
                 "stability_s": stability_s or INITIAL_STABILITY_S[values["kind"]],
                 "last_recalled_at": None,
                 "recall_count": 0,
-                "data_key": None,
             }
         )
         self._version(memory_id, 1, 1, values, content, self.now, "created", pairs)
@@ -309,7 +310,9 @@ class Ledger:
 
     def flush(self) -> int:
         """Write everything; returns the namespace's head `seq` after it."""
+        self._sealing = self._sealed()
         self._insert(MEMORY, self._memories)
+        self._sealing.store()
         self._apply_updates()
         self._insert(VERSION, self._versions)
         self._insert(ANALYSIS, self._analyses)
@@ -398,7 +401,13 @@ class Ledger:
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
-            self.connection.execute(insert(table), rows)
+            self.connection.execute(insert(table), self._sealing.rows(table, rows) if table in SEALED else rows)
+
+    def _sealed(self) -> Sealing:
+        """What encrypts the rows that wait, where that is on."""
+        made = [row["id"] for row in self._memories]
+        written = [row["memory_id"] for row in (*self._versions, *self._embeddings, *self._tokens)]
+        return Sealing.of(self.connection, self.namespace.tenant_id, made, written, self.now)
 
     def _insert_links(self) -> None:
         """Links that are there already stay as they are; a memory that gets one must reach the bank again."""
@@ -475,7 +484,7 @@ class Ledger:
             update(MEMORY)
             .where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == bindparam("b_id"))
             .values({name: bindparam(f"b_{name}") for name in columns}),
-            self._updates,
+            self._sealing.rows(MEMORY, self._updates, "b_"),
         )
         self.connection.execute(
             update(VERSION)

@@ -16,7 +16,7 @@ from memsvc.core.clock import Clock, from_us, to_us
 from memsvc.core.errors import BadCursor, NotFound
 from memsvc.db.engine import Database
 from memsvc.filters.ast import ONLY_ACTIVE, Node
-from memsvc.filters.sql import where
+from memsvc.filters.rows import asked
 from memsvc.http.cursor import CursorCodec
 from memsvc.memories import repository
 from memsvc.memories.change import Allowed
@@ -114,14 +114,14 @@ class Reading:
         digest = hashlib.sha256(about).digest()
         after = None if cursor is None else self._place(cursor, tenant_id, digest)
         condition = condition or ONLY_ACTIVE
-        conditions = [where(condition, Memory), repository.unexpired(self._clock.now())]
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return Page([], None)
             found = repository.page(
-                connection, tenant_id, namespace.id, conditions, after=after, newest_first=newest_first, limit=limit + 1
-            )
+                connection, tenant_id, namespace.id, asked(connection, tenant_id, condition, Memory), self._clock.now(),
+                after=after, newest_first=newest_first, limit=limit + 1,
+            )  # fmt: skip
         more = len(found) > limit
         found = found[:limit]
         shown = [self._located(one, namespace) for one in found]

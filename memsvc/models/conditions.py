@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, LargeBinary, and_, bindparam, cast, func, tuple_
 
+from memsvc.models.sealed import plain_bytes
 from memsvc.models.tables import VERSION
 
 # The pairs say it all, but SQLite looks them up one by one in an index only if it is told of each column alone; with
@@ -30,7 +31,7 @@ def among(keys: Sequence[tuple[UUID, int]]) -> dict[str, Any]:
 
 
 def byte_length(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
-    """How many bytes a text or binary column holds."""
+    """How many bytes a text or binary column holds; of one that is encrypted, once it is opened."""
     if connection.dialect.name == "postgresql":
-        return func.octet_length(column)
-    return func.length(cast(column, LargeBinary))
+        return plain_bytes(column, func.octet_length(column))
+    return plain_bytes(column, func.length(cast(column, LargeBinary)))

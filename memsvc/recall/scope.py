@@ -17,8 +17,8 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Kind, State
 from memsvc.core.clock import to_us
 from memsvc.filters.ast import ONLY_ACTIVE, And, Node
+from memsvc.filters.rows import asked
 from memsvc.filters.scan import split
-from memsvc.filters.sql import where
 from memsvc.memories import repository
 from memsvc.models import Memory, MemoryVersion
 from memsvc.namespaces.repository import NamespaceRow
@@ -87,9 +87,11 @@ class Scopes:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         if as_of is None:
-            ids = repository.matching(connection, *namespace.key, where(rest, Memory))
+            told = asked(connection, namespace.tenant_id, rest, Memory)
+            ids = repository.matching(connection, *namespace.key, told)
         else:
-            ids = repository.matching_versions(connection, *namespace.key, where(rest, MemoryVersion), as_of)
+            told = asked(connection, namespace.tenant_id, rest, MemoryVersion)
+            ids = repository.matching_versions(connection, *namespace.key, told, as_of)
         allowed = np.frombuffer(b"".join(i.bytes for i in ids), dtype=np.uint8).reshape(-1, 16)
         with self._lock:
             self._kept[key] = allowed
