@@ -99,6 +99,7 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     app.state.is_started = is_started
     app.state.readiness = ReadinessProbe(container)
     app.state.pool = WorkPool(settings.request_threads)
+    container.metrics.requests_waiting.set_function(lambda: app.state.pool.waiting)
     app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,8 +54,9 @@ from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_nearest
-from memsvc.recall.service import Answer, RecallService
+from memsvc.recall.service import RecallService
 from memsvc.recall.traces import Traces
+from memsvc.recall.watching import RecallWatch
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from memsvc.summarising import build_summariser
@@ -122,7 +124,9 @@ class Container:
             limits=Limits.of(settings, "memsvc serve"),
             commit_group_max=settings.commit_group_max,
             on_group=self.metrics.commit_group.observe,
+            on_transaction=self.metrics.count_transaction,
         )
+        self.metrics.database_connections.set_function(lambda: self.database.connections)
         try:
             self._assemble(embedder)
         except BaseException:
@@ -133,6 +137,8 @@ class Container:
     def _assemble(self, embedder: BatchingEmbedder | None) -> None:
         settings = self.settings
         self.embedder = self._prepare(embedder)
+        for lane in self.embedder.waiting:
+            self.metrics.texts_waiting.labels(lane).set_function(partial(_waiting_in, self.embedder, lane))
         self.keys = KeyService(self.database, self.secrets, self.clock)
         self.keys.prepare(settings)
         self.cursors = CursorCodec(self.secrets, self.clock)
@@ -149,6 +155,8 @@ class Container:
         self.metrics.watch_bank(bank, self.keeper.memories)
         self.metrics.watch_archives(self.keeper.archives)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
+        if self.reranker is not None:
+            self.metrics.pairs_waiting.set_function(partial(getattr, self.reranker, "waiting"))
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
@@ -171,7 +179,7 @@ class Container:
         self._closing.callback(tools.summariser.close)
         works = every_kind(lambda: tools, lambda: eraser)
         self.recalls = Recalls(self.database, self.clock)
-        runner = Runner(self.database, self.clock, works)
+        runner = Runner(self.database, self.clock, works, on_run=self.metrics.count_run)
         self.erasing = ErasureRunner(
             self.database,
             self.clock,
@@ -181,7 +189,13 @@ class Container:
             vacuum_every_s=settings.vacuum_every_s,
         )
         self.scheduler = Scheduler(
-            self.database, self.clock, runner, settings.jobs_every_s, self._tidy, urgent=self.erasing.round
+            self.database,
+            self.clock,
+            runner,
+            settings.jobs_every_s,
+            self._tidy,
+            urgent=self.erasing.round,
+            on_waiting=self.metrics.job_runs_waiting.set,
         )
         self.erasures = Erasures(
             self.database,
@@ -205,6 +219,7 @@ class Container:
             self.feedback.factors,
             self.entities.resolve,
         )
+        self.recall_watch = RecallWatch(self.metrics, self.recaller.channels, settings.slow_recall_ms)
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
@@ -249,7 +264,7 @@ class Container:
         )
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as beside:
             warm = beside.submit(warm_up)
-            model = beside.submit(lambda: embedder or build_embedder(self.settings))
+            model = beside.submit(lambda: embedder or build_embedder(self.settings, self.metrics.count_embedded))
             try:
                 applied = upgrade(self.settings, self.database)
                 durability.require(self.settings, self.database)
@@ -302,11 +317,6 @@ class Container:
             at_head = migrate.at_head(connection)
         return {"database": True, "schema": at_head, "bank_loaded": self._loaded}
 
-    def observe_recall(self, answer: Answer) -> None:
-        """Count a recall's phases."""
-        for phase, ms in answer.timings_ms.items():
-            self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
-
 
 class Follower:
     """What follows the namespaces in the database, and nothing else: for a process that serves no requests.
@@ -347,6 +357,10 @@ class Follower:
         """Let go of threads and connections."""
         self.bank.close()
         self.database.close()
+
+
+def _waiting_in(embedder: BatchingEmbedder, lane: str) -> int:
+    return embedder.waiting[lane]
 
 
 def _tiers(settings: Settings) -> NDArray[np.uint8]:

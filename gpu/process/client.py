@@ -12,6 +12,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from gpu import tracing
 from gpu.bank.filters import ScanFilter
 from gpu.device.errors import DeviceLostError
 from gpu.process.messages import ID_BYTES, Asked, MalformedMessageError, Scan, Told, read_told, written
@@ -78,7 +79,8 @@ class GpuClient:
             raise DeviceLostError
         number = next(self._numbers)
         said = b"" if vector is None else np.ascontiguousarray(vector, np.float32).tobytes()
-        told = self._answer(Asked(number, namespace, seq, limit, Scan.of(scan), said, text))
+        with tracing.step("gpu.search"):
+            told = self._answer(Asked(number, namespace, seq, limit, Scan.of(scan), said, text, tracing.told()))
         if told.error:
             logger.warning("the process of the device has no answer: %s", told.error)
             raise DeviceLostError

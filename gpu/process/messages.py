@@ -96,6 +96,7 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
         scan: which of them.
         vector: float32, the question as a vector; or empty, and
         text: the question itself, to be embedded by the process.
+        trace: the span that it belongs to, see `gpu.tracing.told`.
     """
 
     number: int
@@ -105,6 +106,7 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
     scan: Scan
     vector: bytes = b""
     text: str = ""
+    trace: str = ""
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True):

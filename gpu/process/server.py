@@ -8,6 +8,7 @@ beside, for the others go on.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from gpu import tracing
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.bank import DeviceBank
@@ -228,7 +230,9 @@ class GpuServer:
         if queries:
             self.served.launches += 1
             self.served.searches += len(queries)
+            begun_ns = time.time_ns()
             for waiting, best in zip(asked, self._bank.search(queries), strict=True):
+                tracing.heard("gpu.launch", waiting.asked.trace, begun_ns, searches=len(queries))
                 yield waiting, _told(waiting.asked, best)
 
     def _vectors(self, batch: Sequence[_Waiting]) -> list[NDArray[np.float32] | None]:

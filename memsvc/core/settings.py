@@ -227,6 +227,24 @@ class Settings(BaseSettings):
         default="auto", description="`auto`: text on a terminal, JSON lines elsewhere."
     )
 
+    slow_recall_ms: float = Field(
+        default=1000.0,
+        ge=0.0,
+        description="From how many milliseconds on a recall is logged with the time of each channel (`slow_recall`); "
+        "0: none is.",
+    )
+    trace_endpoint: str | None = Field(
+        default=None,
+        description="Where an OpenTelemetry collector takes spans over HTTP: `http://host:4318/v1/traces` (it needs "
+        "the extra `otel`). Without it nothing is recorded.",
+    )
+    trace_share: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the requests that are traced; one with a `traceparent` follows what that says.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -56,7 +56,7 @@ def sizes(
         (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.codes,)),
     ):
         total = sum(
-            (func.coalesce(_bytes(connection, column), 0) for column in columns[1:]), _bytes(connection, columns[0])
+            (func.coalesce(bytes_of(connection, column), 0) for column in columns[1:]), bytes_of(connection, columns[0])
         )
         query = _beside(table, namespace, now, func.coalesce(func.sum(total), 0)).group_by(MEMORY.c.id)
         for memory_id, taken in connection.execute(query):
@@ -116,7 +116,7 @@ def _beside(table: Table, namespace: NamespaceRow, now: datetime, shown: ColumnE
     return select(MEMORY.c.id, shown).select_from(MEMORY.outerjoin(table, and_(*on))).where(*_active(namespace, now))
 
 
-def _bytes(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
+def bytes_of(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
     """How many bytes a text or binary column holds."""
     if connection.dialect.name == "postgresql":
         return func.octet_length(column)

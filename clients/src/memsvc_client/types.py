@@ -417,6 +417,15 @@ class NamespaceInfo(Model):
     embedding_model: str | None = None
 
 
+class LastRun(Model):
+    """The newest run of a kind of work."""
+
+    id: str
+    state: str
+    asked_at: datetime
+    ended_at: datetime | None = None
+
+
 class Stats(Model):
     """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
 
@@ -426,9 +435,16 @@ class Stats(Model):
     memories: int | None = None
     kinds: dict[str, int] = Field(default_factory=dict)
     states: dict[str, int] = Field(default_factory=dict)
+    levels: dict[str, int] = Field(default_factory=dict)
+    oldest_at: datetime | None = None
+    newest_at: datetime | None = None
+    embedding_model: str | None = None
     head_seq: int | None = None
+    applied_seq: int | None = None
     bank_bytes: int | None = None
     vector_bytes: dict[str, int] = Field(default_factory=dict)
+    database_bytes: dict[str, int] = Field(default_factory=dict)
+    last_runs: dict[str, LastRun] = Field(default_factory=dict)
 
 
 class Key(Model):

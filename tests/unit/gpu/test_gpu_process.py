@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import torch
 import zmq
+from opentelemetry.trace import SpanKind
 
+from gpu import tracing
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
@@ -29,6 +31,7 @@ from gpu.process.messages import Asked, MalformedMessageError, Scan, Told, read_
 from gpu.process.served import Served
 from gpu.process.server import GpuServer
 from tests.fixtures.bank_records import random_batch
+from tests.fixtures.spans import recorded
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DIM = 16
@@ -108,6 +111,17 @@ def test_it_answers_vectors_and_texts(stand: Stand, client: GpuClient) -> None:
     for name, bank in stand.namespaces.banks.items():
         assert found(client, name, 7, vector=query(3)) == best_of(bank, query(3), 7)
         assert found(client, name, 5, text="what was it?") == best_of(bank, query(len("what was it?")), 5)
+
+
+def test_a_search_belongs_to_the_trace_of_whoever_asked(stand: Stand, client: GpuClient) -> None:
+    with recorded() as spans:
+        client.search(b"a", 0, EVERYTHING, 5, vector=query(1))
+        assert not spans.kept
+        with tracing.root("request", SpanKind.SERVER):
+            client.search(b"a", 0, EVERYTHING, 5, vector=query(1))
+
+    assert spans.below(spans.named("request")) == {"gpu.search", "gpu.launch"}
+    assert spans.named("gpu.launch").attributes == {"searches": 1}
 
 
 def test_it_counts_what_it_did(stand: Stand, client: GpuClient) -> None:
