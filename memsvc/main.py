@@ -18,6 +18,7 @@ from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
 from memsvc.erasures.endpoints import router as erasures_router
+from memsvc.exports.endpoints import router as exports_router
 from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
@@ -65,6 +66,7 @@ ROUTES = mounted(
         rehearsal_router,
         holds_router,
         erasures_router,
+        exports_router,
         keys_router,
         version_router,
     )

@@ -35,6 +35,8 @@ from memsvc.entities.tables import NameTables
 from memsvc.erasures.eraser import Eraser
 from memsvc.erasures.runner import ErasureRunner
 from memsvc.erasures.service import Erasures
+from memsvc.exports.exporting import Exporting
+from memsvc.exports.importing import Importing
 from memsvc.feedback.service import Feedback
 from memsvc.filters.pairs import MADE
 from memsvc.holds.service import Holds
@@ -172,6 +174,8 @@ class Container:
             self.space_id,
             self.metrics.count_writes,
         )
+        self.exporting = Exporting(self.database, self.clock, self.secrets)
+        self.importing = Importing(self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id)
         self.holds = Holds(self.database, once, self.clock)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)

@@ -213,6 +213,9 @@ class Settings(BaseSettings):
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")
     body_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Largest request body.")
+    import_max_bytes: int = Field(
+        default=4 << 30, ge=1024, description="Largest export of a namespace that is imported."
+    )
     batch_max: int = Field(default=1000, ge=1, le=10_000, description="Most memories in one call.")
     top_k_max: int = Field(default=200, ge=1, description="Most hits of one recall.")
     page_max: int = Field(default=200, ge=1, description="Most items of one page of a list.")
