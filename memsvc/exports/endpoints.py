@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from dataclasses import asdict
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
@@ -28,6 +28,10 @@ router = APIRouter()
 
 MEDIA_TYPE = "application/x-tar"
 _FILE = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+_EXPORT: dict[int | str, dict[str, Any]] = {
+    200: {"content": _FILE, "description": "The namespace as one file (docs/exports.md)."},
+    **problems(400, 401, 403, 404, 408, 413, 414, 415, 422, 431, 503, 507),
+}
 _PIECE = 1 << 20
 
 
@@ -69,8 +73,7 @@ class ExportsContainer(Protocol):
 @router.post(
     "/exports",
     response_class=Response,
-    responses={200: {"content": _FILE, "description": "The namespace as one file (docs/exports.md)."}}
-    | problems(400, 401, 403, 404, 408, 413, 414, 415, 422, 431, 503, 507),
+    responses=_EXPORT,
     openapi_extra=json_body(ExportIn),
 )
 async def export_namespace(request: Request, principal: Exporter) -> Response:

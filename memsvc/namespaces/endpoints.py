@@ -17,7 +17,7 @@ from memsvc.http.openapi import problems, query_parameters
 from memsvc.http.query import QueryInt, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.http.work import run_blocking
-from memsvc.jobs.schemas import RunStateName
+from memsvc.jobs.schemas import STATE_NAMES, RunStateName
 from memsvc.memories.schemas import NamespacePath
 from memsvc.models import RunState
 from memsvc.namespaces import repository, stats
@@ -199,5 +199,5 @@ def _shown(path: str, figures: stats.Figures, **found: Any) -> StatsOut:
 
 def _last_run(run: stats.LastRun) -> LastRunOut:
     return LastRunOut.model_construct(
-        id=run.id, state=RunState(run.state).name.lower(), asked_at=run.asked_at, ended_at=run.ended_at
+        id=run.id, state=STATE_NAMES[RunState(run.state)], asked_at=run.asked_at, ended_at=run.ended_at
     )

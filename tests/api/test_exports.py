@@ -9,6 +9,7 @@ import json
 import tarfile
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,6 +18,12 @@ from memsvc.exports.sealing import Written, opened, pieces
 from tests.fixtures.service import DIM, Caller, Service, assert_problem, serving, timeless
 
 TAR = {"content-type": "application/x-tar"}
+
+
+@pytest.fixture
+def bo(shared: Service) -> Caller:
+    """A tenant of a service that others share: for what depends on no database."""
+    return shared.tenant(f"bo-{uuid4().hex[:8]}")
 
 
 def exported(caller: Caller, namespace: str | None = None) -> bytes:
@@ -152,6 +159,21 @@ def test_what_was_erased_does_not_come_back(ada: Caller) -> None:
     assert ada.service.container.keeper.verify()
 
 
+def test_a_text_that_was_read_in_the_light_of_something_erased_is_read_again(bo: Caller) -> None:
+    first = bo.remember("Rome is warm in May", session_id="s")["id"]
+    bo.remember("She lives there", session_id="s")
+    file = exported(bo)
+    assert bo.erase(first).status_code == 204
+    found = brought(bo, "user/copy", file)
+
+    assert (found["memories"], found["erased"], found["reembedded"]) == (1, 1, 1)
+    copy, left = unpacked(exported(bo, "user/copy")), unpacked(exported(bo))
+    before = unpacked(file)
+    assert copy["vectors.safetensors"] == left["vectors.safetensors"] != before["vectors.safetensors"]
+    codes = [json.loads(parts["tokens.ndjson"].splitlines()[-1])["codes"] for parts in (copy, left, before)]
+    assert codes[0] == codes[1] != codes[2]
+
+
 def test_another_model_reads_every_text_again(tmp_path: Path) -> None:
     secret = "s" * 40
     with serving(tmp_path / "a", secret=secret) as first:
@@ -173,50 +195,52 @@ def test_another_model_reads_every_text_again(tmp_path: Path) -> None:
         assert all(verdict.equal for verdict in second.container.keeper.verify())
 
 
-def test_nothing_is_written_where_something_is(ada: Caller) -> None:
-    filled(ada)
-    file = exported(ada)
-    assert_problem(import_(ada, ada.namespace, file), 409)
+def test_nothing_is_written_where_something_is(bo: Caller) -> None:
+    filled(bo)
+    file = exported(bo)
+    assert_problem(import_(bo, bo.namespace, file), 409)
 
 
-def test_rights(ada: Caller) -> None:
-    filled(ada)
-    file = exported(ada)
-    assert_problem(ada.key(roles=["read", "write"]).ask("POST", "/v1/exports", json={"namespace": "user/ada"}), 403)
-    narrow = ada.key(roles=["export", "admin"], namespaces=["user/bo"])
+def test_rights(bo: Caller) -> None:
+    filled(bo)
+    file = exported(bo)
+    assert_problem(bo.key(roles=["read", "write"]).ask("POST", "/v1/exports", json={"namespace": "user/ada"}), 403)
+    narrow = bo.key(roles=["export", "admin"], namespaces=["user/bo"])
     assert_problem(narrow.ask("POST", "/v1/exports", json={"namespace": "user/ada"}), 403)
     assert_problem(import_(narrow, "user/ada", file), 403)
-    assert_problem(import_(ada.key(roles=["export", "write"]), "user/x", file), 403)
-    assert_problem(ada.ask("POST", "/v1/exports", json={"namespace": "user/none"}), 404)
-    assert_problem(ada.service.tenant("two").ask("POST", "/v1/exports", json={"namespace": "user/ada"}), 404)
+    assert_problem(import_(bo.key(roles=["export", "write"]), "user/x", file), 403)
+    assert_problem(bo.ask("POST", "/v1/exports", json={"namespace": "user/none"}), 404)
+    assert_problem(
+        bo.service.tenant(f"two-{uuid4().hex[:8]}").ask("POST", "/v1/exports", json={"namespace": "user/ada"}), 404
+    )
 
 
-def test_the_file_is_what_it_says(ada: Caller) -> None:
-    filled(ada)
-    parts = unpacked(exported(ada))
+def test_the_file_is_what_it_says(bo: Caller) -> None:
+    filled(bo)
+    parts = unpacked(exported(bo))
 
     assert {part.name for part in PARTS} | {"manifest.json", "manifest.sig", "vectors.safetensors"} == parts.keys()
     safetensors = pytest.importorskip("safetensors.numpy").load(parts["vectors.safetensors"])
     assert safetensors["vectors"].shape == (len(parts["vectors.ndjson"].splitlines()), DIM)
     manifest = json.loads(parts["manifest.json"])
     assert manifest["space"] == {"model": f"hashing-{DIM}", "dim": DIM}
-    assert manifest["seq"] == ada.stats()["head_seq"]
+    assert manifest["seq"] == bo.stats()["head_seq"]
     assert len(parts[VERSIONS.name].splitlines()) == 5
 
 
 @pytest.mark.parametrize("at", [600, 3_000, -3_000])
-def test_a_changed_byte_is_seen(ada: Caller, at: int) -> None:
-    filled(ada)
-    file = bytearray(exported(ada))
+def test_a_changed_byte_is_seen(bo: Caller, at: int) -> None:
+    filled(bo)
+    file = bytearray(exported(bo))
     file[at] ^= 1
-    before = ada.ask("GET", "/v1/namespaces").json()
-    assert_problem(import_(ada, "user/x", bytes(file)), 422)
-    assert ada.ask("GET", "/v1/namespaces").json() == before
+    before = bo.ask("GET", "/v1/namespaces").json()
+    assert_problem(import_(bo, "user/x", bytes(file)), 422)
+    assert bo.ask("GET", "/v1/namespaces").json() == before
 
 
-def test_what_is_no_export_is_refused(ada: Caller) -> None:
-    filled(ada)
-    file = exported(ada)
+def test_what_is_no_export_is_refused(bo: Caller) -> None:
+    filled(bo)
+    file = exported(bo)
     parts = unpacked(file)
     bad = [
         b"", b"garbage" * 500, file[: len(file) // 2], file[:512], bytes(10_240),
@@ -227,10 +251,10 @@ def test_what_is_no_export_is_refused(ada: Caller) -> None:
         gzip.compress(file),
     ]  # fmt: skip
     for one in bad:
-        assert_problem(import_(ada, "user/x", one), 422)
-    assert_problem(import_(ada, "user/x", file, {"content-type": "application/json"}), 415)
-    assert_problem(import_(ada, "user/x", file, TAR | {"content-encoding": "gzip"}), 415)
-    assert [one["namespace"] for one in ada.ask("GET", "/v1/namespaces").json()["items"]] == ["user/ada"]
+        assert_problem(import_(bo, "user/x", one), 422)
+    assert_problem(import_(bo, "user/x", file, {"content-type": "application/json"}), 415)
+    assert_problem(import_(bo, "user/x", file, TAR | {"content-encoding": "gzip"}), 415)
+    assert [one["namespace"] for one in bo.ask("GET", "/v1/namespaces").json()["items"]] == ["user/ada"]
 
 
 @pytest.mark.parametrize(
@@ -243,20 +267,20 @@ def test_what_is_no_export_is_refused(ada: Caller) -> None:
         (b"[" * 100_000 + b"\n", "nested"),
     ],
 )
-def test_a_broken_line_is_named_even_by_whoever_can_sign(ada: Caller, line: bytes, said: str) -> None:
-    filled(ada)
-    file = exported(ada)
+def test_a_broken_line_is_named_even_by_whoever_can_sign(bo: Caller, line: bytes, said: str) -> None:
+    filled(bo)
+    file = exported(bo)
     rows = unpacked(file)[MEMORIES.name].splitlines(keepends=True)
-    answer = import_(ada, "user/x", resealed(ada.service, file, memories=rows[0] + line + b"".join(rows[1:])))
+    answer = import_(bo, "user/x", resealed(bo.service, file, memories=rows[0] + line + b"".join(rows[1:])))
 
     problem = assert_problem(answer, 422)
     assert "memories.ndjson, line 2" in problem["detail"]
     assert said in problem["detail"]
 
 
-def test_a_wrong_value_is_named(ada: Caller) -> None:
-    filled(ada)
-    file = exported(ada)
+def test_a_wrong_value_is_named(bo: Caller) -> None:
+    filled(bo)
+    file = exported(bo)
     row = json.loads(unpacked(file)[MEMORIES.name].splitlines()[0])
     for name, value in {
         "id": 7,
@@ -267,7 +291,7 @@ def test_a_wrong_value_is_named(ada: Caller) -> None:
         "version": None,
     }.items():
         line = json.dumps(row | {name: value}).encode() + b"\n"
-        problem = assert_problem(import_(ada, "user/x", resealed(ada.service, file, memories=line)), 422)
+        problem = assert_problem(import_(bo, "user/x", resealed(bo.service, file, memories=line)), 422)
         assert f"`{name}`" in problem["detail"]
 
 
@@ -285,10 +309,10 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -
         assert_problem(import_(caller, "user/x", bytes(4_096)), 413)
 
 
-def test_another_server_does_not_take_it(tmp_path: Path, ada: Caller) -> None:
-    filled(ada)
-    file = exported(ada)
+def test_another_server_does_not_take_it(tmp_path: Path, bo: Caller) -> None:
+    filled(bo)
+    file = exported(bo)
     with serving(tmp_path / "other", secret="t" * 40) as service:
         problem = assert_problem(import_(service.tenant("one"), "user/x", file), 422)
         assert "signature" in problem["detail"]
-    opened(io.BytesIO(file), ada.service.container.secrets)
+    opened(io.BytesIO(file), bo.service.container.secrets)

@@ -417,6 +417,25 @@ class NamespaceInfo(Model):
     embedding_model: str | None = None
 
 
+class Imported(Model):
+    """What came of an export.
+
+    Attributes:
+        memories: How many were written.
+        erased: How many were left out because they were erased, or derived from what was.
+        ids_kept: Whether they have the ids of the export.
+        reembedded: Texts that the service's model read again.
+        seq: The namespace's last change.
+    """
+
+    namespace: str
+    memories: int
+    erased: int = 0
+    ids_kept: bool
+    reembedded: int = 0
+    seq: int
+
+
 class LastRun(Model):
     """The newest run of a kind of work."""
 
