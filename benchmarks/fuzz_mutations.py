@@ -189,6 +189,8 @@ GOOD = (
     Good("GET", "/v1/erasures", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
     Good("GET", "/v1/erasures/{id}"),
     Good("POST", "/v1/erasures:verify", lambda r, t, i: {"receipt": {"erasure_id": i, "counts": {}, "signature": t}}),
+    Good("POST", "/v1/exports", lambda r, t, i: {"namespace": "fuzz"}),
+    Good("POST", "/v1/imports", lambda r, t, i: {}, query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("GET", "/v1/namespaces", query=lambda r, t, c: _some(r, {"prefix": "f", "limit": "3", "cursor": c})),
     Good("GET", "/v1/stats", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("POST", "/v1/keys", lambda r, t, i: _some(

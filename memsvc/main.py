@@ -18,6 +18,7 @@ from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
 from memsvc.erasures.endpoints import router as erasures_router
+from memsvc.exports.endpoints import router as exports_router
 from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
@@ -67,6 +68,7 @@ ROUTES = mounted(
         rehearsal_router,
         holds_router,
         erasures_router,
+        exports_router,
         keys_router,
         limits_router,
         version_router,
@@ -103,6 +105,7 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     app.state.readiness = ReadinessProbe(container)
     app.state.pool = WorkPool(settings.request_threads)
     app.state.streams = Streams(settings.streams_max)
+    container.metrics.requests_waiting.set_function(lambda: app.state.pool.waiting)
     app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)

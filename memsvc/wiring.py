@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -42,6 +43,8 @@ from memsvc.entities.tables import NameTables
 from memsvc.erasures.eraser import Eraser
 from memsvc.erasures.runner import ErasureRunner
 from memsvc.erasures.service import Erasures
+from memsvc.exports.exporting import Exporting
+from memsvc.exports.importing import Importing
 from memsvc.feedback.service import Feedback
 from memsvc.filters.pairs import MADE
 from memsvc.holds.service import Holds
@@ -63,8 +66,9 @@ from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_lists, way_to_nearest
 from memsvc.recall.hot import HotAnswers
-from memsvc.recall.service import Answer, RecallService
+from memsvc.recall.service import RecallService
 from memsvc.recall.traces import Traces
+from memsvc.recall.watching import RecallWatch
 from memsvc.redis.connection import build_redis
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
@@ -136,7 +140,9 @@ class Container:
             keyring=load_keyring(settings),
             commit_group_max=settings.commit_group_max,
             on_group=self.metrics.commit_group.observe,
+            on_transaction=self.metrics.count_transaction,
         )
+        self.metrics.database_connections.set_function(lambda: self.database.connections)
         try:
             self._assemble(embedder)
         except BaseException:
@@ -150,6 +156,8 @@ class Container:
         self.redis = build_redis(settings, self.secrets, self.metrics)
         if self.redis is not None:
             self._closing.callback(self.redis.close)
+        for lane in self.embedder.waiting:
+            self.metrics.texts_waiting.labels(lane).set_function(partial(_waiting_in, self.embedder, lane))
         self.keys = KeyService(self.database, self.secrets, self.clock)
         self.limiter = Limiter(self.database, settings, self.metrics, self.redis)
         self._closing.callback(self.limiter.close)
@@ -179,6 +187,8 @@ class Container:
         self.metrics.watch_bank(bank, self.keeper.memories)
         self.metrics.watch_archives(self.keeper.archives)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
+        if self.reranker is not None:
+            self.metrics.pairs_waiting.set_function(partial(getattr, self.reranker, "waiting"))
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
@@ -197,6 +207,8 @@ class Container:
             self.metrics.count_writes,
             self.limiter,
         )
+        self.exporting = Exporting(self.database, self.clock, self.secrets)
+        self.importing = Importing(self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id)
         self.holds = Holds(self.database, once, self.clock)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)
@@ -204,7 +216,7 @@ class Container:
         self._closing.callback(tools.summariser.close)
         works = every_kind(lambda: tools, lambda: eraser)
         self.recalls = Recalls(self.database, self.clock)
-        runner = Runner(self.database, self.clock, works, ring=self.bell.ring)
+        runner = Runner(self.database, self.clock, works, ring=self.bell.ring, on_run=self.metrics.count_run)
         self.erasing = ErasureRunner(
             self.database,
             self.clock,
@@ -214,7 +226,13 @@ class Container:
             vacuum_every_s=settings.vacuum_every_s,
         )
         self.scheduler = Scheduler(
-            self.database, self.clock, runner, settings.jobs_every_s, self._tidy, urgent=self.erasing.round
+            self.database,
+            self.clock,
+            runner,
+            settings.jobs_every_s,
+            self._tidy,
+            urgent=self.erasing.round,
+            on_waiting=self.metrics.job_runs_waiting.set,
         )
         self.erasures = Erasures(
             self.database,
@@ -240,6 +258,7 @@ class Container:
             embed=self._questions(),
             hot=self._hot_answers(),
         )
+        self.recall_watch = RecallWatch(self.metrics, self.recaller.channels, settings.slow_recall_ms)
 
     def _questions(self) -> Questions | None:
         """The cache of questions that processes share; each has one of its own in its embedder."""
@@ -304,7 +323,7 @@ class Container:
         )
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as beside:
             warm = beside.submit(warm_up)
-            model = beside.submit(lambda: embedder or build_embedder(self.settings))
+            model = beside.submit(lambda: embedder or build_embedder(self.settings, self.metrics.count_embedded))
             try:
                 applied = upgrade(self.settings, self.database)
                 sealing.require(self.database)
@@ -367,11 +386,6 @@ class Container:
         """What is lost without anybody failing for it. Does not wait."""
         return ["redis"] if self.redis is not None and self.redis.is_lost else []
 
-    def observe_recall(self, answer: Answer) -> None:
-        """Count a recall's phases."""
-        for phase, ms in answer.timings_ms.items():
-            self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
-
 
 class Follower:
     """What follows the namespaces in the database, and nothing else: for a process that serves no requests.
@@ -423,6 +437,10 @@ class Follower:
             self.redis.close()
         self.bank.close()
         self.database.close()
+
+
+def _waiting_in(embedder: BatchingEmbedder, lane: str) -> int:
+    return embedder.waiting[lane]
 
 
 def _tiers(settings: Settings) -> NDArray[np.uint8]:

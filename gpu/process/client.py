@@ -12,6 +12,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from gpu import tracing
 from gpu.bank.filters import ScanFilter
 from gpu.device.errors import DeviceLostError
 from gpu.ops.channel_pass.questions import Listed, Question
@@ -86,7 +87,9 @@ class GpuClient:
             DeviceLostError: no answer came, or the process has none; whoever asked searches here.
         """
         said = b"" if vector is None else np.ascontiguousarray(vector, np.float32).tobytes()
-        return _found(self._told(Asked(next(self._numbers), namespace, seq, limit, Scan.of(scan), said, text)))
+        with tracing.step("gpu.search"):
+            asked = Asked(next(self._numbers), namespace, seq, limit, Scan.of(scan), said, text, trace=tracing.told())
+            return _found(self._told(asked))
 
     def lists(self, namespace: bytes, seq: int, question: Question, limit: int) -> dict[Listed, Found]:
         """The best memories of every list that a question asks for.
@@ -99,8 +102,12 @@ class GpuClient:
         Raises:
             DeviceLostError: no answer came, or the process has none; whoever asked scans here.
         """
-        asked = Asked(next(self._numbers), namespace, seq, limit, Scan.of(question.scan), wanted=Wanted.of(question))
-        return {Listed(one.which): _found(one) for one in self._told(asked).lists}
+        wanted = Wanted.of(question)
+        with tracing.step("gpu.lists"):
+            asked = Asked(
+                next(self._numbers), namespace, seq, limit, Scan.of(question.scan), wanted=wanted, trace=tracing.told()
+            )
+            return {Listed(one.which): _found(one) for one in self._told(asked).lists}
 
     def close(self) -> None:
         """Ends the connections; nobody may ask any more."""

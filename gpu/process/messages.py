@@ -159,6 +159,7 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
         vector: float32, the question as a vector; or empty, and
         text: the question itself, to be embedded by the process.
         wanted: lists that are asked for; then neither a vector nor a text is needed.
+        trace: the span that it belongs to, see `gpu.tracing.told`.
     """
 
     number: int
@@ -169,6 +170,7 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
     vector: bytes = b""
     text: str = ""
     wanted: Wanted | None = None
+    trace: str = ""
 
 
 class ToldList(msgspec.Struct, array_like=True, frozen=True):

@@ -8,6 +8,7 @@ beside, for the others go on.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from gpu import tracing
 from gpu.bank.errors import DimensionError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
@@ -234,7 +236,9 @@ class GpuServer:
                 lists.append((waiting, query))
         if nearest:
             self._count(len(nearest))
+            begun_ns = time.time_ns()
             for (waiting, _), best in zip(nearest, self._bank.search([one for _, one in nearest]), strict=True):
+                tracing.heard("gpu.launch", waiting.asked.trace, begun_ns, searches=len(nearest))
                 yield waiting, _told(waiting.asked, best)
         if lists:
             self._count(len(lists))

@@ -18,6 +18,7 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
 from memsvc.core.settings import Settings
+from memsvc.core.telemetry import begin_tracing
 from memsvc.embedding import build_embedder
 from memsvc.index.keeper import Keeper
 from memsvc.index.names import namespace_key
@@ -116,6 +117,7 @@ def run_gpu(settings: Settings, say: Say) -> None:
     # embedder on the processor. Nothing shows that searches here gain by it: 10,091 a second with it, 11,276 without,
     # in one run of each (docs/decisions/0015-gpu-process.md).
     configure_logging(settings)
+    begin_tracing(settings, "memsvc gpu")
     if settings.gpu_socket is None:
         raise StartupRefused("memsvc gpu needs MEMSVC_GPU_SOCKET, as ipc:///run/memsvc/gpu.sock")
     if make_url(settings.url).get_backend_name() == "sqlite":

@@ -19,6 +19,7 @@ from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
+from memsvc.core.telemetry import begin_tracing
 from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
@@ -45,6 +46,7 @@ def run_worker(settings: Settings, say: Say) -> None:
         StartupRefused: the database is SQLite, which one process owns, or cannot be used.
     """
     configure_logging(settings)
+    begin_tracing(settings, "memsvc worker")
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which does the work itself; a worker needs PostgreSQL")
     database = Database(

@@ -269,6 +269,9 @@ class Settings(BaseSettings):
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")
     body_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Largest request body.")
+    import_max_bytes: int = Field(
+        default=4 << 30, ge=1024, description="Largest export of a namespace that is imported."
+    )
     batch_max: int = Field(default=1000, ge=1, le=10_000, description="Most memories in one call.")
     top_k_max: int = Field(default=200, ge=1, description="Most hits of one recall.")
     page_max: int = Field(default=200, ge=1, description="Most items of one page of a list.")
@@ -327,6 +330,24 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="`auto`: text on a terminal, JSON lines elsewhere."
+    )
+
+    slow_recall_ms: float = Field(
+        default=1000.0,
+        ge=0.0,
+        description="From how many milliseconds on a recall is logged with the time of each channel (`slow_recall`); "
+        "0: none is.",
+    )
+    trace_endpoint: str | None = Field(
+        default=None,
+        description="Where an OpenTelemetry collector takes spans over HTTP: `http://host:4318/v1/traces` (it needs "
+        "the extra `otel`). Without it nothing is recorded.",
+    )
+    trace_share: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the requests that are traced; one with a `traceparent` follows what that says.",
     )
 
     @classmethod

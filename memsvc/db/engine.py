@@ -7,6 +7,7 @@ see the same two calls: `read()` and `write()`.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
+from gpu import tracing
 from memsvc.core.errors import StartupRefused
 from memsvc.db.analyse import analyse_grown
 from memsvc.db.limits import Limits
@@ -57,6 +59,7 @@ class Database:
         keyring: opens what is encrypted, and has what is written encrypted; None: nothing is.
         commit_group_max: most writes that share one commit on SQLite.
         on_group: called with the size of each commit group.
+        on_transaction: called with `read` or `write` and the seconds that it took, waiting for its turn included.
 
     Raises:
         StartupRefused: another process owns the SQLite file, or the URL names another kind of database.
@@ -70,7 +73,9 @@ class Database:
         keyring: Keyring | None = None,
         commit_group_max: int = 64,
         on_group: Callable[[int], None] = lambda size: None,
+        on_transaction: Callable[[str, float], None] = lambda what, seconds: None,
     ) -> None:
+        self._on_transaction = on_transaction
         self._lock: FileLock | None = None
         limits = limits or Limits()
         parsed = make_url(url)
@@ -104,7 +109,10 @@ class Database:
         Raises:
             sqlalchemy.exc.TimeoutError: no connection became free in time.
         """
-        with self.engine.connect().execution_options(**{_WHOSE: whose, _IS_READ: True}) as connection:
+        with (
+            self._timed("read"),
+            self.engine.connect().execution_options(**{_WHOSE: whose, _IS_READ: True}) as connection,
+        ):
             yield connection
 
     def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False) -> T:
@@ -120,7 +128,23 @@ class Database:
             Whatever `unit` raises; its statements are undone then.
             Unavailable: the database is being closed.
         """
-        return self.writer.write(whose, unit, scrub=scrub)
+        with self._timed("write"):
+            return self.writer.write(whose, unit, scrub=scrub)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            with tracing.step(f"database {what}"):
+                yield
+        finally:
+            self._on_transaction(what, time.perf_counter() - begun)
+
+    @property
+    def connections(self) -> int:
+        """Connections of the pool that are in use now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def overwrite(self, tables: Sequence[str], *, full: bool = False) -> str | None:
         """Have the bytes of deleted rows leave the database's files.

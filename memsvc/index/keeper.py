@@ -23,6 +23,7 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from gpu import tracing
 from gpu.bank.bank import Bank
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
@@ -126,7 +127,7 @@ class Keeper:
         held = _held(self.bank, key)
         if held is not None and held.applied_seq >= seq:
             return held
-        with self._lock(key):
+        with tracing.step("bank.catch_up"), self._lock(key):
             held = _held(self.bank, key)
             if held is not None and held.applied_seq >= seq:
                 return held  # another thread brought it up while we waited
@@ -192,6 +193,11 @@ class Keeper:
                 if self._asked[key] == asked:
                     del self._asked[key]
                     self.archives.drop(key)
+
+    def applied_seq(self, key: Key) -> int:
+        """The last change of a namespace that its bank has applied; 0 for one that is not here."""
+        held = _held(self.bank, key)
+        return 0 if held is None else held.applied_seq
 
     def memories(self) -> int:
         """Current memories in the bank, all namespaces together."""

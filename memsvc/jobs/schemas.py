@@ -11,10 +11,18 @@ from lifecycle.policy import DEFAULT, Derived
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
 from memsvc.memories.schemas import DerivedName, KindName, NamespacePath
+from memsvc.models import RunState
 
 FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
 RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+STATE_NAMES: dict[RunState, RunStateName] = {
+    RunState.QUEUED: "queued",
+    RunState.RUNNING: "running",
+    RunState.SUCCEEDED: "succeeded",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "cancelled",
+}
 Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
 _AGE = 100 * 366 * 86_400  # seconds
 Schedule = Annotated[str, Bytes(100)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gpu import tracing
 from memsvc.core.errors import EmbedderUnavailable, InvalidInput
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared
 from retrieval.analysis.analyser import TextAnalyser
@@ -62,7 +63,8 @@ class Preparer:
         made = dict(
             zip(wanted, self.encode([Passage(drafts[i].content or "", befores[i]) for i in wanted]), strict=True)
         )
-        return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
+        with tracing.step("analysis", texts=len(drafts)):
+            return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
 
     def encode(self, passages: Sequence[Passage]) -> list[Encoding]:
         """What the model makes of each text.
@@ -71,7 +73,8 @@ class Preparer:
             EmbedderUnavailable: the model gave no answer.
         """
         try:
-            made = self.embedder.encode_documents(passages) if passages else []
+            with tracing.step("embedding", texts=len(passages)):
+                made = self.embedder.encode_documents(passages) if passages else []
         except EmbedderError as error:
             raise EmbedderUnavailable(
                 "the embedding model does not answer; nothing was written", retry_after_s=5

@@ -575,16 +575,6 @@ def count(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def counts(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> list[tuple[int, int, int]]:
-    """(kind, state, number of memories) of a namespace."""
-    query = (
-        select(MEMORY.c.kind, MEMORY.c.state, func.count())
-        .where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id)
-        .group_by(MEMORY.c.kind, MEMORY.c.state)
-    )
-    return [(kind, state, number) for kind, state, number in connection.execute(query)]
-
-
 def has_archived(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> bool:
     """Whether any memory of a namespace is archived."""
     one = select(MEMORY.c.id).where(

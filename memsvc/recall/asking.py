@@ -61,11 +61,10 @@ async def ask(
     gathered = await several.gather(recall, principal.tenant_id, question, paths)
     if lost := container.degraded():
         gathered = replace(gathered, degraded=sorted({*gathered.degraded, *lost}))
-    for answer in gathered.answers:
-        container.observe_recall(answer)
     is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
     hits: Sequence[Located] = () if is_unsure else gathered.hits
     recall_id = container.traces.record(principal.tenant_id, paths, hits)
+    container.recall_watch.answered(principal.tenant_id, recall_id, question, gathered)
     return Outcome(recall_id, hits, not hits, gathered)
 
 

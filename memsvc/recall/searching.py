@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from gpu import tracing
 from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Kind, State
 from memsvc.db.engine import Database
@@ -109,7 +110,7 @@ class Searching:
         query = replace(self.analysed.query, scan=scan, top_k=top_k)
         recall = self.recaller.recall(replace(self.analysed, query=query), self.bank, self.factors)
         begun = time.perf_counter()
-        with self.database.read(self.namespace.tenant_id) as connection:
+        with tracing.step("fetch"), self.database.read(self.namespace.tenant_id) as connection:
             found = fetch(connection, self.namespace, recall.hits, scan.states, self.now, self.as_of)
         timings = {**recall.timings_ms, "fetch": (time.perf_counter() - begun) * 1e3}
         return replace(recall, timings_ms=timings), found

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from gpu import tracing
 from lifecycle.asked_for import asks_for_past
 from lifecycle.policy import Policy
 from lifecycle.telling_order import LOOKED_AT
@@ -43,6 +44,7 @@ class Answer:
     timings_ms: dict[str, float]
     eligible: int
     explained: dict[str, Any] = field(default_factory=dict)
+    namespace_id: UUID | None = None
 
 
 Embed = Callable[[UUID, str], Future[Encoded]]
@@ -90,6 +92,10 @@ class RecallService:
         Raises:
             InvalidInput: `min_seq` is ahead of the namespace, or `as_of` in the future.
         """
+        with tracing.step("recall", profile=question.profile.value, top_k=question.top_k):
+            return self._answer(tenant_id, question)
+
+    def _answer(self, tenant_id: UUID, question: Question) -> Answer:
         begun = time.perf_counter()
         now = self._clock.now()
         if question.as_of is not None and question.as_of > now:
@@ -171,6 +177,7 @@ class RecallService:
             timings,
             recall.eligible,
             explained(analysed.question, recall.trail),
+            namespace.id,
         )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Sized
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, BinaryIO, Self, Unpack
 
 import httpx
 
@@ -42,6 +42,7 @@ from memsvc_client.types import (
     ErasurePreview,
     FusionState,
     Hold,
+    Imported,
     JobRun,
     Key,
     KeyLimits,
@@ -616,6 +617,31 @@ class AsyncMemoryClient:
     async def limits(self, *, namespace: str | None = None) -> Limits:
         """What the tenant and this key may ask for and keep, and what is used; also of a namespace, if one is named."""
         return await self._transport.send(self._protocol.limits(namespace))
+
+    async def export(self, file: BinaryIO, *, namespace: str | None = None) -> int:
+        """Writes a namespace into a file, as one moment saw it; see docs/exports.md. Needs the role `export`.
+
+        Args:
+            file: Open for writing; what it holds after an error is no export.
+            namespace: Else the client's own.
+
+        Returns:
+            How many bytes it is.
+        """
+        return await self._transport.download(self._protocol.export(namespace), file)
+
+    async def import_(self, file: BinaryIO, *, namespace: str | None = None) -> Imported:
+        """Brings an export into a namespace without memories: all of it or nothing. Needs the role `admin`.
+
+        Args:
+            file: An export of this service, open for reading.
+            namespace: Where to; else the client's own.
+
+        Raises:
+            Conflict: The namespace has memories.
+            InvalidInput: It is no export of this service, or was changed.
+        """
+        return await self._transport.send(self._protocol.import_(file, namespace))
 
     async def version(self) -> ServerVersion:
         """What runs at the other end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 from memsvc_client.errors import InvalidArgument, UnexpectedAnswer, api_error
@@ -32,6 +32,7 @@ from memsvc_client.types import (
     ErasurePreview,
     FusionState,
     Hold,
+    Imported,
     JobRun,
     Key,
     KeyLimits,
@@ -56,6 +57,7 @@ from memsvc_client.wire import Call, Reply, encode, nothing, reader
 T = TypeVar("T")
 
 JSON = {"Content-Type": "application/json"}
+TAR = "application/x-tar"
 
 
 class _MaybeWritten(Model):
@@ -96,6 +98,7 @@ _read_verdict = reader(ReceiptVerdict)
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
+_read_imported = reader(Imported)
 _read_new_key = reader(NewKey)
 _read_limits = reader(Limits)
 _read_key_limits = reader(KeyLimits)
@@ -311,6 +314,20 @@ class Protocol:
     def stats(self, namespace: str | None) -> Call[Stats]:
         """GET /v1/stats."""
         return Call("GET", "/v1/stats", _read_stats, {"namespace": self.resolve(namespace)})
+
+    def export(self, namespace: str | None) -> Call[None]:
+        """POST /v1/exports. Not repeated: part of an answer may be in the caller's file already."""
+        body = encode({"namespace": self.resolve(namespace)})
+        headers = JSON | {"Accept": TAR}
+        return Call("POST", "/v1/exports", nothing, body=body, headers=headers, retry=False, patient=True)
+
+    def import_(self, file: BinaryIO, namespace: str | None) -> Call[Imported]:
+        """POST /v1/imports. Not repeated: the file is read once."""
+        params = {"namespace": self.resolve(namespace)}
+        headers = {"Content-Type": TAR}
+        return Call(
+            "POST", "/v1/imports", _read_imported, params, file=file, headers=headers, retry=False, patient=True
+        )
 
     def create_key(
         self,

@@ -417,6 +417,34 @@ class NamespaceInfo(Model):
     embedding_model: str | None = None
 
 
+class Imported(Model):
+    """What came of an export.
+
+    Attributes:
+        memories: How many were written.
+        erased: How many were left out because they were erased, or derived from what was.
+        ids_kept: Whether they have the ids of the export.
+        reembedded: Texts that the service's model read again.
+        seq: The namespace's last change.
+    """
+
+    namespace: str
+    memories: int
+    erased: int = 0
+    ids_kept: bool
+    reembedded: int = 0
+    seq: int
+
+
+class LastRun(Model):
+    """The newest run of a kind of work."""
+
+    id: str
+    state: str
+    asked_at: datetime
+    ended_at: datetime | None = None
+
+
 class Stats(Model):
     """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
 
@@ -426,9 +454,16 @@ class Stats(Model):
     memories: int | None = None
     kinds: dict[str, int] = Field(default_factory=dict)
     states: dict[str, int] = Field(default_factory=dict)
+    levels: dict[str, int] = Field(default_factory=dict)
+    oldest_at: datetime | None = None
+    newest_at: datetime | None = None
+    embedding_model: str | None = None
     head_seq: int | None = None
+    applied_seq: int | None = None
     bank_bytes: int | None = None
     vector_bytes: dict[str, int] = Field(default_factory=dict)
+    database_bytes: dict[str, int] = Field(default_factory=dict)
+    last_runs: dict[str, LastRun] = Field(default_factory=dict)
 
 
 class Rates(Model):

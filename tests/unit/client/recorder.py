@@ -31,7 +31,7 @@ class Seen:
 
     @property
     def body(self) -> Any:
-        return json.loads(self.raw) if self.raw else None
+        return json.loads(self.raw) if self.raw and "json" in self.headers.get("content-type", "") else None
 
 
 @dataclass(frozen=True)
@@ -270,6 +270,10 @@ def plausible(seen: Seen) -> Answer:
             },
         ),
         ("GET", "/v1/stats"): Answer(200, {"namespace": "user/ada", "head_seq": 9, "kinds": {"episodic": 3}}),
+        ("POST", "/v1/exports"): Answer(200, b"an export"),
+        ("POST", "/v1/imports"): Answer(
+            201, {"namespace": "user/ada", "memories": 3, "erased": 1, "ids_kept": True, "reembedded": 0, "seq": 3}
+        ),
         ("POST", "/v1/keys"): Answer(201, key | {"secret": "msk_secret"}),
         ("GET", "/v1/keys"): Answer(200, {"items": [key], "next_cursor": None}),
         ("DELETE", "/v1/keys/{key}"): Answer(204),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from memsvc_client import ConnectionFailed, InvalidArgument, Memory, NotFound, UnexpectedAnswer
+from memsvc_client import ConnectionFailed, Forbidden, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from tests.unit.client.conftest import Connect
-from tests.unit.client.recorder import ID, KEY_ID, RECALL_ID, Answer, Recorder, memory
+from tests.unit.client.recorder import ID, KEY_ID, RECALL_ID, Answer, Recorder, memory, problem
 
 
 def test_remember_sends_only_what_was_given_and_times_in_utc(connect: Connect, plausible_service: Recorder) -> None:
@@ -150,6 +151,27 @@ def test_facts_about_the_service(connect: Connect, plausible_service: Recorder) 
     assert plausible_service.last.query == {"namespace": "user/ada"}
     assert [n.namespace for n in client.namespaces(prefix="user/")] == ["user/ada"]
     assert plausible_service.last.query == {"prefix": "user/", "limit": "100"}
+
+
+def test_a_namespace_as_one_file(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    file = io.BytesIO()
+    assert client.export(file) == len(b"an export")
+    assert plausible_service.last.body == {"namespace": "user/ada"}
+    assert file.getvalue() == b"an export"
+    file.seek(3)
+    assert client.import_(file, namespace="user/bo").memories == 3
+    seen = plausible_service.last
+    assert (seen.raw, seen.query) == (b"export", {"namespace": "user/bo"})
+    assert (seen.headers["content-type"], seen.headers["content-length"]) == ("application/x-tar", "6")
+
+
+def test_a_refused_export_leaves_the_file_empty(connect: Connect, plausible_service: Recorder) -> None:
+    plausible_service.default = lambda seen: Answer(403, problem(403, "forbidden"))
+    file = io.BytesIO()
+    with pytest.raises(Forbidden):
+        connect(plausible_service.url).export(file)
+    assert file.getvalue() == b""
 
 
 def test_keys(connect: Connect, plausible_service: Recorder) -> None:

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 import torch
 import zmq
+from opentelemetry.trace import SpanKind
 
+from gpu import tracing
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
@@ -32,6 +34,7 @@ from gpu.process.served import Served
 from gpu.process.server import GpuServer
 from tests.fixtures.bank_records import random_batch
 from tests.fixtures.channel_questions import random_question
+from tests.fixtures.spans import recorded
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DIM = 16
@@ -160,6 +163,17 @@ def test_a_question_arrives_as_it_was_sent_and_one_that_is_none_is_refused(stand
     both = client._answer(Asked(6, b"a", 0, 3, Scan.of(EVERYTHING), query(1).tobytes(), wanted=Wanted(now_us=5)))
     assert len(both.memory_ids) == 48
     assert [one.which for one in both.lists] == [int(Listed.RETENTION)]
+
+
+def test_a_search_belongs_to_the_trace_of_whoever_asked(stand: Stand, client: GpuClient) -> None:
+    with recorded() as spans:
+        client.search(b"a", 0, EVERYTHING, 5, vector=query(1))
+        assert not spans.kept
+        with tracing.root("request", SpanKind.SERVER):
+            client.search(b"a", 0, EVERYTHING, 5, vector=query(1))
+
+    assert spans.below(spans.named("request")) == {"gpu.search", "gpu.launch"}
+    assert spans.named("gpu.launch").attributes == {"searches": 1}
 
 
 def test_it_counts_what_it_did(stand: Stand, client: GpuClient) -> None:
