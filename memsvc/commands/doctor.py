@@ -21,7 +21,6 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.secrets import SECRET_FILE, secret_file_problem
 from memsvc.core.settings import Settings
 from memsvc.db import migrate
-from retrieval.embedders.packaged import MODELS
 
 _MIN_PYTHON = (3, 11)
 _LITTLE_DISK_BYTES = 1 << 30
@@ -107,6 +106,9 @@ def _model(settings: Settings) -> Iterator[Finding]:
     if kind != "packaged":
         yield Finding("model", "ok", f"{settings.embedder} is loaded when the server starts")
         return
+    # Not at the top: with it come compilers and runtimes that no other check needs, and that may not be there.
+    from retrieval.embedders.packaged import MODELS
+
     known = [model for key, model in MODELS.items() if key == name or key.removesuffix("-int8") == name]
     if not known:
         yield Finding("model", "fail", f"there is no packaged model of this name; there are: {', '.join(MODELS)}")

@@ -26,7 +26,6 @@ from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import carried
 from memsvc.limits import repository as limits
 from memsvc.limits.limits import of_tenant
-from memsvc.limits.schemas import TenantLimitsIn
 from memsvc.memories.residue import TOUCHED
 from memsvc.models.tables import TENANT_KEY
 from memsvc.sealing import keys
@@ -139,6 +138,9 @@ def tenant_limits(settings: Settings, tenant: str, wanted: str | None) -> tuple[
     Raises:
         StartupRefused: see `migrate`; or there is no such tenant, or these are no limits.
     """
+    # Not at the top: what requests look like brings half of the server along, which the other commands do without.
+    from memsvc.limits.schemas import TenantLimitsIn
+
     try:
         stored = None if wanted is None else TenantLimitsIn.model_validate_json(wanted).model_dump(exclude_unset=True)
     except ValidationError as error:
