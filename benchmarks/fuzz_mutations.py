@@ -132,6 +132,8 @@ GOOD = (
     Good("POST", "/v1/memories/{id}:forget"),
     Good("POST", "/v1/memories/{id}:restore"),
     Good("POST", "/v1/memories/{id}:unmerge"),
+    Good("POST", "/v1/memories/{id}:quarantine", lambda r, t, i: {"reason": t[:40]}),
+    Good("POST", "/v1/memories/{id}:unquarantine", lambda r, t, i: {"reason": t[:40]}),
     Good("DELETE", "/v1/memories/{id}"),
     Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
         "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,

@@ -161,6 +161,7 @@ class Container:
             preparer,
             self.keeper,
             eraser,
+            self.secrets,
             self.space_id,
             self.metrics.count_writes,
         )

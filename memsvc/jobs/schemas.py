@@ -14,6 +14,7 @@ from memsvc.memories.schemas import DerivedName, KindName, NamespacePath
 
 FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
+QuarantineName = Literal["off", "flag", "strict"]
 RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
 _AGE = 100 * 366 * 86_400  # seconds
@@ -95,6 +96,12 @@ class PolicyIn(ApiModel):
         None, description="How many bytes of the bank the active memories may take after a run of `evict`."
     )
 
+    quarantine: QuarantineName = Field(
+        DEFAULT.quarantine.value,
+        description="What becomes of new memories that look like instructions or come from outside: flagged, or "
+        "(`strict`) hidden until an admin releases them.",
+    )
+
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
         return self.model_dump(exclude_unset=True, mode="json")
@@ -148,6 +155,7 @@ class PolicyOut(ApiModel):
     forgotten_for_s: int | None
     quota_memories: int | None
     quota_bytes: int | None
+    quarantine: QuarantineName
 
 
 class ScheduledOut(ApiModel):

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
 from lifecycle.policy import Level
+from lifecycle.trust import Trust
 from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
 from memsvc.memories.residue import take_out
@@ -103,6 +104,7 @@ class Ledger:
     _remerged: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
+    _is_external: bool = False
 
     def create(
         self,
@@ -330,6 +332,9 @@ class Ledger:
         reason: str,
         pairs: bytes,
     ) -> None:
+        if values["trust"] < Trust.AGENT.rank and not (self.namespace.has_external or self._is_external):
+            namespaces.mark_external(self.connection, self.namespace)
+            self._is_external = True
         self._versions.append(
             {
                 **self._ids(memory_id=memory_id),

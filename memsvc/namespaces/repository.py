@@ -18,7 +18,7 @@ _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
 COLUMNS = (
     _NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings,
-    _NS.c.epoch, _NS.c.has_derived,
+    _NS.c.epoch, _NS.c.has_derived, _NS.c.has_external,
 )  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
@@ -38,6 +38,7 @@ class NamespaceRow:
     settings: Mapping[str, Any] = field(hash=False, compare=False)
     epoch: int = 0
     has_derived: bool = False
+    has_external: bool = False
 
     @property
     def key(self) -> tuple[UUID, UUID]:
@@ -98,6 +99,13 @@ def mark_derived(connection: Connection, namespace: NamespaceRow) -> None:
     """Keep that a job made memories of others in a locked namespace."""
     connection.execute(
         _NS.update().where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id).values(has_derived=True)
+    )
+
+
+def mark_external(connection: Connection, namespace: NamespaceRow) -> None:
+    """Keep that something from outside was written into a locked namespace."""
+    connection.execute(
+        _NS.update().where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id).values(has_external=True)
     )
 
 

@@ -14,6 +14,7 @@ from gpu.bank.records import Kind
 from lifecycle.asked_for import asks_for_past
 from lifecycle.policy import Policy
 from lifecycle.telling_order import LOOKED_AT
+from lifecycle.trust import LEAST, Trust
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
@@ -49,11 +50,17 @@ class Question:
     deadline_s: float | None
     with_vectors: bool = False
     descends: bool = False
+    min_trust: Trust = LEAST
+    sees_quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and how. `explained` says what was read out of the question, and which further hops were made."""
+    """What was found, and how.
+
+    `explained` says what was read out of the question, and which further hops were made; `capped` by origin how many
+    memories of an untrusted source gave way to others.
+    """
 
     found: Sequence[Found]
     confidence: float
@@ -62,6 +69,7 @@ class Answer:
     timings_ms: dict[str, float]
     eligible: int
     explained: dict[str, Any] = field(default_factory=dict)
+    capped: Mapping[str, int] = field(default_factory=dict)
 
 
 Factors = Callable[[NamespaceRow], Mapping[str, float]]
@@ -121,6 +129,8 @@ class RecallService:
                 now=now,
                 as_of=question.as_of,
                 valid_at=question.valid_at,
+                min_trust=question.min_trust,
+                sees_quarantined=question.sees_quarantined,
             )
         policy = policies.of(namespace)
         is_of_now = _is_of_now(question, policy)
@@ -155,6 +165,9 @@ class RecallService:
         if is_of_now and asks_for_now(analysed.question):
             later = later_tellings(hits, question.text, analysed.question.names, policy.later_first)
             hits = newer_first(hits, later)
+        capped: Mapping[str, int] = {}
+        if namespace.has_external:
+            hits, capped = searches.shared_out(hits, question.top_k, descends=question.descends)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -169,6 +182,7 @@ class RecallService:
             timings,
             recall.eligible,
             explained(analysed.question, recall.trail),
+            capped,
         )
 
 
