@@ -144,6 +144,11 @@ GOOD = (
     Good("GET", "/v1/memories/{id}/holds"),
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
+    Good("POST", "/v1/revocations", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "writer": t, "origin": "key:fuzz", "session_id": "s9", "since": "2026-01-31T09:00:00Z",
+        "dry_run": True,
+    }, "namespace", "writer")),
+    Good("POST", "/v1/revocations/{id}:undo"),
     Good("POST", "/v1/recall", _recall),
     Good("POST", "/v1/context", lambda r, t, i: _some(r, {
         "namespace": "fuzz", "query": f"note {t}", "token_budget": r.randrange(1, 500), "order": "time",

@@ -57,6 +57,7 @@ from memsvc.recall.service import Answer, RecallService
 from memsvc.recall.traces import Traces
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
+from memsvc.revocations.service import Revocations
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.associative import AssociativeChannel
@@ -193,6 +194,9 @@ class Container:
             eraser,
             self.erasing,
             self.scheduler.wake,
+        )
+        self.revocations = Revocations(
+            self.database, once, self.clock, self.secrets, self.keeper, self.metrics.count_writes
         )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake)
         self.traces = Traces(self.clock)

@@ -18,6 +18,7 @@ def put(caller: Caller, memory: str, op: str, reason: str = "odd") -> Any:
 
 
 def policy(caller: Caller, quarantine: str) -> None:
+    caller.remember("the namespace is there")
     care = {"namespace": caller.namespace, "policy": {"quarantine": quarantine}}
     answer = caller.ask("PUT", "/v1/policy", json=care)
     assert (answer.status_code, answer.json()["policy"]["quarantine"]) == (200, quarantine)
