@@ -63,7 +63,7 @@ def to_row(row: Sequence[Any]) -> NamespaceRow:
 def find(connection: Connection, tenant_id: UUID, path: str) -> NamespaceRow | None:
     """The tenant's namespace of that path, or None."""
     row = connection.execute(_BY_PATH, {"tenant": tenant_id, "path": path}).one_or_none()
-    return None if row is None else NamespaceRow(*row)
+    return None if row is None else to_row(row)
 
 
 def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bool = False) -> NamespaceRow | None:
@@ -75,7 +75,7 @@ def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bo
     """
     query = select(*COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.id == namespace_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else NamespaceRow(*row)
+    return None if row is None else to_row(row)
 
 
 def ensure(connection: Connection, tenant_id: UUID, path: str, space_id: UUID, now: datetime) -> NamespaceRow:
@@ -138,7 +138,7 @@ def begin_epoch(connection: Connection, namespace: NamespaceRow) -> None:
 
 def every(connection: Connection) -> list[NamespaceRow]:
     """All namespaces of all tenants: for loading and verifying the bank, never for an answer."""
-    return [NamespaceRow(*row) for row in connection.execute(select(*COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
+    return [to_row(row) for row in connection.execute(select(*COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
 
 
 def of_tenant(connection: Connection, tenant_id: UUID) -> list[NamespaceRow]:

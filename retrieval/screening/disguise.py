@@ -17,6 +17,7 @@ _REVERSING = regex.compile(r"[\u202D\u202E]")
 _TAGS = regex.compile(r"(?<![\U0001F3F4\U000E0020-\U000E007F])[\U000E0020-\U000E007E]{2,}")
 _BETWEEN = regex.compile(r"(?<=[A-Za-z])[\u200B-\u200F\u2060-\u2064\uFEFF\u180E]+(?=[A-Za-z])")
 _FEWEST_BETWEEN = 2  # one is a place to break a long word at, or was copied with it
+_OTHER_SCRIPT = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
 _MIXED = regex.compile(r"\b(?=\p{L}*[A-Za-z])(?=\p{L}*[\p{Cyrillic}\p{Greek}\p{Armenian}])\p{L}{4,}\b")
 
 
@@ -28,6 +29,8 @@ def is_disguised(text: str) -> bool:
         return True
     if len(_BETWEEN.findall(text)) >= _FEWEST_BETWEEN:
         return True
+    if not _OTHER_SCRIPT.search(text):
+        return False
     return any(plain(word.lower()).isascii() for word in _MIXED.findall(text))
 
 

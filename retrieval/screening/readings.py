@@ -21,6 +21,10 @@ _IN_WORDS = re.compile(r"\b(?=\w*[a-z])(?=\w*[0134579@$])[\w@$]{3,}\b")
 _LEET = str.maketrans("0134579@$", "oieastgas")
 _ODD = re.compile(r"\d|[@$]")
 _NOT_HEX = re.compile(r"[^0-9a-fA-F]|(?<=\\)x|0x")
+_TELLING = ("ignore", "disregard", "forget", "instruction", "system", "password", "always", "never", "previous")
+_BACKWARDS = tuple(word[::-1] for word in _TELLING)
+_TURNED = tuple(codecs.encode(word, "rot13") for word in _TELLING)
+"""What gives away a text that is written backwards, or in letters thirteen places on."""
 _MOST_PACKED = 20
 """Packed pieces that are looked at; and they are unpacked twice at most."""
 _PRINTABLE = 0.9
@@ -46,8 +50,9 @@ def _every(text: str) -> Iterator[str]:
     yield squeezed
     if _ODD.search(folded):
         yield _IN_WORDS.sub(lambda word: word[0].translate(_LEET) if _ODD.search(word[0]) else word[0], plain(folded))
-    yield plain(folded)[::-1]
-    if folded.isascii():
+    if any(word in folded for word in _BACKWARDS):
+        yield plain(folded)[::-1]
+    if any(word in folded for word in _TURNED):
         yield codecs.encode(folded, "rot13")
 
 

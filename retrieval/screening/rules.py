@@ -34,7 +34,27 @@ class _Anchors:
         return not self.stems.isdisjoint(stems) or any(sign in part for sign in self.signs)
 
 
-_RULES = tuple((tuple(map(_Anchors.of, one.anchors)), re.compile(one.pattern)) for one in WORDINGS)
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    anchors: tuple[_Anchors, ...]
+    pattern: re.Pattern[str]
+
+
+_RULES = tuple(_Rule(tuple(map(_Anchors.of, one.anchors)), re.compile(one.pattern)) for one in WORDINGS)
+
+
+def _by_stem() -> dict[str, list[_Rule]]:
+    """Rules by each stem of the group of anchors that has the fewest: one of those has to be there."""
+    found: dict[str, list[_Rule]] = {}
+    for rule in _RULES:
+        if not any(group.signs for group in rule.anchors):
+            for stem in min((group.stems for group in rule.anchors), key=len):
+                found.setdefault(stem, []).append(rule)
+    return found
+
+
+_BY_STEM = _by_stem()
+_BY_SIGN = tuple(rule for rule in _RULES if any(group.signs for group in rule.anchors))
 _PART, _OVERLAP = 2_000, 400
 """Letters that are looked at together: words that are anchors of one rule lie near each other."""
 _NEGATED = re.compile(r"\b(?:never|not|n't|cannot|nobody may|no one may|refuses? to|without)\s+(?:\w+\s+){0,2}$")
@@ -58,9 +78,10 @@ def _found(reading: str) -> Iterator[re.Match[str]]:
     for start in range(0, max(len(reading) - _OVERLAP, 1), _PART - _OVERLAP):
         part = reading[start : start + _PART]
         stems = {word[:_STEM] for word in _WORD.findall(part)}
-        for anchors, rule in _RULES:
-            if all(group.are_in(part, stems) for group in anchors):
-                yield from rule.finditer(reading, start, start + _PART)
+        likely = {rule.pattern: rule for stem in stems & _BY_STEM.keys() for rule in _BY_STEM[stem]}
+        for rule in (*likely.values(), *_BY_SIGN):
+            if all(group.are_in(part, stems) for group in rule.anchors):
+                yield from rule.pattern.finditer(reading, start, start + _PART)
 
 
 def _is_meant(reading: str, found: re.Match[str]) -> bool:

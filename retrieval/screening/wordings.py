@@ -76,16 +76,16 @@ WORDINGS = (
     ),
     Wording(
         (
-            "new|updated|revised|real|actual",
+            "new",
             "instruction|directive|guideline|rule|prompt|polic|constraint|restriction|safeguard|programming|"
             "command|guardrail|order|training",
             "follow|:|are",
         ),
-        rf"\b(?:new|updated|revised|real|actual) {_RULES}(?: for {_AGENT})?\s*(?:follow|:|are)",
+        rf"\bnew {_RULES}(?: for {_AGENT})?\s*(?:follow|:)",
     ),
     Wording(
-        ("your new|your real|your true|your actual|your only",),
-        rf"\byour (?:new|real|true|actual|only) (?:{_RULES}|task|goal|objective|role|purpose|identity|mission)\b",
+        ("your new|your real|your true|your actual",),
+        rf"\byour (?:new|real|true|actual) (?:{_RULES}|task|objective|identity|mission)\b",
     ),
     Wording(
         (
@@ -117,7 +117,7 @@ WORDINGS = (
     ),
     Wording(
         ("<||inst]|<<sys|<</sys|<sys|</sys|<admin|</admin|<developer|</developer|[system|[admin|[developer|###",),
-        r"<\|(?:im_start|im_end|system|user|assistant|endoftext|start_header_id|eot_id)\|>|\[/?inst\]|<</?sys>>"
+        r"<\|(?:im_start|system|start_header_id)\|>|\[/?inst\]|<</?sys>>"
         r"|</?(?:system|sys|admin|developer)(?:[ _-](?:prompt|message|instructions?|override))?>|\[(?:system"
         r"|admin"
         r"|developer)(?: (?:message|override|prompt|note))?\]|###+ ?(?:system|instructions?|new instructions?"
@@ -259,7 +259,7 @@ WORDINGS = (
         ),
         rf"\b(?:send|forward|post|upload|e-?mail|leak|exfiltrate|transmit|submit|append|encode|paste|include"
         rf"|share"
-        rf"|deliver|report|copy)\b{_GAP}(?:\w+[^\w.!?]+){{0,4}}?{_SECRETS}\b(?:[^\w!?]+\w+){{0,6}}?[^\w!?]+(?:to"
+        rf"|deliver|report|copy)(?:ing|ting)?\b{_GAP}(?:\w+[^\w.!?]+){{0,4}}?{_SECRETS}\b(?:[^\w!?]+\w+){{0,6}}?[^\w!?]+(?:to"
         rf"|at|via|into|in)[^\w!?]+(?:\w+[^\w!?]+){{0,4}}?(?:https?:|www\.|\w[\w.-]*@|url|webhook|attacker"
         rf"|external"
         rf"|the following|this address|[\w-]+\.(?:com|net|org|io|ru|cn|xyz|example|test|invalid|evil)\b)",
@@ -278,6 +278,26 @@ WORDINGS = (
         rf"(?:prompt|instructions)|secret instructions|developer (?:message|prompt)|instructions (?:above"
         rf"|verbatim)"
         rf"|(?:prompt|instructions) verbatim)\b",
+    ),
+    # what is to get into everything that is made of this
+    Wording(
+        (
+            "in",
+            "every|all|each",
+            "summar|answer|repl|respons|report|output",
+            "include|add|say|mention|state|keep|insert",
+        ),
+        r"\bin (?:every|all|each) (?:\w+ )?(?:summar\w+|answers?|repl(?:y|ies)|responses?|reports?|outputs?),? "
+        r"(?:always )?(?:include|add|say|mention|state|keep|insert)\b",
+    ),
+    Wording(
+        (
+            "keep|include|copy|preserve|repeat|store|carry",
+            "instruction|sentence|rule|text|line|note",
+            "word|verbatim|unchanged|exactly",
+        ),
+        r"\b(?:keep|include|copy|preserve|repeat|store|carry over) (?:the following|this) (?:\w+ )?"
+        r"(?:instruction|sentence|rule|text|line|note)s? (?:word for word|verbatim|unchanged|exactly)\b",
     ),
     # which tool is to be taken
     Wording(
