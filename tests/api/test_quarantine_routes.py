@@ -90,6 +90,8 @@ def test_a_strict_namespace_holds_back_what_is_flagged_or_from_outside(shared: S
     again = writer.write("tea grows in Oslo", external_id="e").json()["memory"]
     assert (again["id"], again["state"]) == (held["id"], "quarantined")  # an edit does not end it
     put(ada, held["id"], "unquarantine")
+    put(ada, outside["id"], "unquarantine")
+    assert writer.edit(outside["id"], tags=["tea"]).json()["memory"]["state"] == "active"  # it was looked at as it is
     assert writer.write(INJECTION, external_id="e").json()["memory"]["state"] == "quarantined"
 
 
