@@ -132,6 +132,8 @@ GOOD = (
     Good("POST", "/v1/memories/{id}:forget"),
     Good("POST", "/v1/memories/{id}:restore"),
     Good("POST", "/v1/memories/{id}:unmerge"),
+    Good("POST", "/v1/memories/{id}:quarantine", lambda r, t, i: {"reason": t[:40]}),
+    Good("POST", "/v1/memories/{id}:unquarantine", lambda r, t, i: {"reason": t[:40]}),
     Good("DELETE", "/v1/memories/{id}"),
     Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
         "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,
@@ -145,6 +147,11 @@ GOOD = (
     Good("GET", "/v1/memories/{id}/holds"),
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
+    Good("POST", "/v1/revocations", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "writer": t, "origin": "key:fuzz", "session_id": "s9", "since": "2026-01-31T09:00:00Z",
+        "dry_run": True,
+    }, "namespace", "writer")),
+    Good("POST", "/v1/revocations/{id}:undo"),
     Good("POST", "/v1/recall", _recall),
     Good("POST", "/v1/context", lambda r, t, i: _some(r, {
         "namespace": "fuzz", "query": f"note {t}", "token_budget": r.randrange(1, 500), "order": "time",

@@ -37,6 +37,7 @@ from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
 from memsvc.rehearsal.endpoints import router as rehearsal_router
+from memsvc.revocations.endpoints import router as revocations_router
 
 log = structlog.get_logger("memsvc")
 
@@ -69,6 +70,7 @@ ROUTES = mounted(
         holds_router,
         erasures_router,
         exports_router,
+        revocations_router,
         keys_router,
         limits_router,
         version_router,

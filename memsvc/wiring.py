@@ -72,6 +72,7 @@ from memsvc.recall.watching import RecallWatch
 from memsvc.redis.connection import build_redis
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
+from memsvc.revocations.service import Revocations
 from memsvc.sealing import keys as sealing
 from memsvc.sealing.keyring import load_keyring
 from memsvc.summarising import build_summariser
@@ -203,6 +204,7 @@ class Container:
             preparer,
             self.keeper,
             eraser,
+            self.secrets,
             self.space_id,
             self.metrics.count_writes,
             self.limiter,
@@ -243,6 +245,9 @@ class Container:
             eraser,
             self.erasing,
             self.scheduler.wake,
+        )
+        self.revocations = Revocations(
+            self.database, once, self.clock, self.secrets, self.keeper, self.metrics.count_writes
         )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake)
         self.traces = Traces(self.clock)

@@ -44,6 +44,7 @@ async def create_key(request: Request, principal: Admin) -> KeyCreated:
         tuple(dict.fromkeys(asked.roles)),
         tuple(dict.fromkeys(asked.namespaces)),
         asked.expires_at,
+        asked.trust,
     )
     record, secret = await run_blocking(request, container.keys.create, key)
     return KeyCreated(**_read(record).model_dump(), secret=secret)

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from lifecycle.trust import Trust
 from memsvc.auth.principal import EVERYWHERE, ROLES, Principal
 from memsvc.core.clock import Clock
 from memsvc.core.errors import NotFound, StartupRefused
@@ -47,6 +48,7 @@ class KeyRecord:
     prefix: str
     roles: tuple[str, ...]
     namespaces: tuple[str, ...]
+    trust: Trust
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -61,6 +63,7 @@ class NewKey:
     roles: tuple[str, ...] = ("read", "write")
     namespaces: tuple[str, ...] = EVERYWHERE
     expires_at: datetime | None = None
+    trust: Trust = Trust.AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +174,7 @@ class KeyService:
             "digest": self._digest(secret),
             "roles": list(key.roles),
             "namespaces": list(key.namespaces),
+            "trust": key.trust.value,
             "created_at": self._clock.now(),
             "expires_at": key.expires_at,
             "revoked_at": None,
@@ -184,7 +188,9 @@ class KeyService:
             return None
         if record.expires_at is not None and record.expires_at <= self._clock.now():
             return None
-        return Principal(record.tenant_id, record.id, record.name, frozenset(record.roles), record.namespaces)
+        return Principal(
+            record.tenant_id, record.id, record.name, frozenset(record.roles), record.namespaces, record.trust
+        )
 
     def _remember(self, digest: bytes, seen: _Seen, generation: int) -> None:
         with self._lock:
@@ -210,7 +216,8 @@ def _record(row: Row[*tuple[Any, ...]]) -> KeyRecord:
 
 def _record_of(values: dict[str, Any]) -> KeyRecord:
     fields = {name: values[name] for name in KeyRecord.__slots__}
-    return KeyRecord(**fields | {"roles": tuple(values["roles"]), "namespaces": tuple(values["namespaces"])})
+    lists = {name: tuple(values[name]) for name in ("roles", "namespaces")}
+    return KeyRecord(**fields | lists | {"trust": Trust(values["trust"])})
 
 
 def ensure_tenant(database: Database, clock: Clock, name: str) -> UUID:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
+from lifecycle.trust import Trust
 from memsvc.core.errors import Forbidden
 
 Role = Literal["read", "write", "erase", "export", "admin"]
@@ -21,6 +22,7 @@ class Principal:
     """A tenant, and what its key may do.
 
     `namespaces` are patterns over path segments: `*` stands for one segment, a last `**` for any rest (also none).
+    `trust` is the most that what it writes may be trusted.
     """
 
     tenant_id: UUID
@@ -28,6 +30,7 @@ class Principal:
     name: str
     roles: frozenset[str]
     namespaces: tuple[str, ...]
+    trust: Trust = Trust.AGENT
 
     def require(self, role: Role) -> None:
         """Check that the key has a role.

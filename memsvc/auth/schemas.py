@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
+from lifecycle.trust import Trust
 from memsvc.auth.principal import Role, is_pattern
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, Instant
@@ -46,6 +47,9 @@ class KeyCreate(ApiModel):
         max_length=64,
         description="Namespaces that the key reaches; only those that the asking key reaches.",
     )
+    trust: Trust = Field(
+        default=Trust.AGENT, strict=False, description="The most that what it writes may be trusted; docs/trust.md."
+    )
     expires_at: Instant | None = Field(default=None, description="When the key stops to work; never, if null.")
 
 
@@ -57,6 +61,7 @@ class KeyRead(BaseModel):
     prefix: str = Field(description="The first characters of the secret.")
     roles: list[str]
     namespaces: list[str]
+    trust: Trust
     created_at: Instant
     expires_at: Instant | None
     revoked_at: Instant | None

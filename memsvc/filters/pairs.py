@@ -18,6 +18,7 @@ from memsvc.filters.grammar import MAX_PATH_KEYS
 from memsvc.filters.values import spell
 
 PLAIN_FIELDS = tuple(name for name, kind in FIELD_TYPES.items() if kind in (FieldType.STRING, FieldType.BOOL))
+_LIST_FIELDS = tuple(name for name, kind in FIELD_TYPES.items() if kind is FieldType.TAGS)
 _NESTED_FIELDS = ("source", "metadata")
 _ELEMENT = "e"
 
@@ -37,8 +38,9 @@ def row_pairs(described: Mapping[str, Any]) -> NDArray[np.uint64]:
         spelled = spell(described.get(name))
         if spelled is not None:
             found.add(pair_hash(name, spelled))
-    for tag in described.get("tags") or ():
-        found.add(pair_hash("tags", f"{_ELEMENT}s{tag}"))
+    for name in _LIST_FIELDS:
+        for tag in described.get(name) or ():
+            found.add(pair_hash(name, f"{_ELEMENT}s{tag}"))
     for name in _NESTED_FIELDS:
         inner = described.get(name)
         if inner:

@@ -39,7 +39,7 @@ def where(node: Node, model: Model) -> ColumnElement[bool]:
         case Clause() if node.field.type is FieldType.JSON:
             return json_sql.holds(_column(model, node.field.name), node)
         case Clause() if node.field.type is FieldType.TAGS:
-            return json_sql.has_tag(_column(model, "tags"), node)
+            return json_sql.has_tag(_column(model, node.field.name), node)
         case Clause():
             return _plain(_column(model, node.field.name), node)
 

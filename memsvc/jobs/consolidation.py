@@ -193,6 +193,7 @@ def _values(one: Derivation, members: Sequence[Member]) -> dict[str, Any]:
             "importance": round(one.importance, DECIMALS),
             "trust": one.trust,
             "derived": one.level.value,
+            "origin": f"job:{KIND}",
             "source": {
                 "job": KIND,
                 "sources": len(members),
@@ -222,6 +223,8 @@ def _write(ledger: Ledger, step: Making, stored: Stored | None) -> bool:
     if worded is None:
         return False
     values = _values(one, step.members)
+    noticed = None if worded.prepared is None else list(worded.prepared.findings)
+    values["flags"] = noticed if noticed is not None else [] if stored is None else stored.row["flags"]
     pairs = pair_bytes(values, None)
     if stored is None:
         if worded.prepared is None:

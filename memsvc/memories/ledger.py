@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
 from lifecycle.policy import Level
+from lifecycle.trust import Trust
 from memsvc.limits.repository import NOTHING as NOTHING_USED
 from memsvc.limits.repository import Usage
 from memsvc.memories import merged_vectors
@@ -108,6 +109,7 @@ class Ledger:
     _is_marked: bool = False
     _erased: Usage = NOTHING_USED
     _sealing: Sealing = field(init=False)
+    _is_external: bool = False
 
     def create(
         self,
@@ -347,6 +349,9 @@ class Ledger:
         reason: str,
         pairs: bytes,
     ) -> None:
+        if values["trust"] < Trust.AGENT.rank and not (self.namespace.has_external or self._is_external):
+            namespaces.mark_external(self.connection, self.namespace)
+            self._is_external = True
         self._versions.append(
             {
                 **self._ids(memory_id=memory_id),

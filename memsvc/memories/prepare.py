@@ -13,6 +13,7 @@ from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.late.codec import TokenCodec
+from retrieval.screening import screen
 from retrieval.types import Encoded, Passage
 
 
@@ -96,7 +97,14 @@ class Preparer:
 
     def analysed(self, content: str, circumstances: Circumstances, encoding: Encoding) -> Prepared:
         """A text that the model has read, analysed."""
-        return Prepared(circumstances, self.analyser.analyse(content, **circumstances._asdict()), encoding)
+        analysis = self.analyser.analyse(content, **circumstances._asdict())
+        return Prepared(circumstances, analysis, encoding, self.noticed(content, circumstances))
+
+    @staticmethod
+    def noticed(content: str, circumstances: Circumstances) -> tuple[str, ...]:
+        """What screening notices in a text, and in what stands beside it wherever it is shown."""
+        said = (content, circumstances.speaker, circumstances.place)
+        return screen("\n".join(part for part in said if part))
 
     def said_in(self, prepared: Prepared, content: str, circumstances: Circumstances) -> Prepared:
         """The same in the circumstances that the memory has in the end: an edit need not name who spoke, or when."""

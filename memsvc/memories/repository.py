@@ -385,6 +385,19 @@ def superseders(
     return found
 
 
+def superseded_by(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
+    """Memories that jobs say any of these supersede."""
+    of_a_job = exists().where(
+        JOB_EFFECT.c.tenant_id == LINK.c.tenant_id,
+        JOB_EFFECT.c.memory_id == LINK.c.to_id,
+        JOB_EFFECT.c.because_of == LINK.c.from_id,
+    )
+    query = select(LINK.c.to_id).where(
+        one_of(LINK.c.from_id, tenant_id, memory_ids), LINK.c.relation == Relation.SUPERSEDES.value, of_a_job
+    )
+    return set(connection.execute(query).scalars())
+
+
 def before_superseded(
     connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]
 ) -> dict[UUID, datetime | None]:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from gpu.bank.records import State
+from lifecycle.trust import Trust
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, FieldError, InvalidInput, ServiceError
 from memsvc.core.ids import new_id
@@ -24,21 +25,27 @@ from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
+from memsvc.memories.vetting import vetted, vetted_again
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 Count = Callable[[str, int], None]
-"""Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `erase`) to how many memories."""
+"""Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `quarantine`, `unquarantine`, `erase`,
+`revoke`) to how many memories."""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """On whose behalf something is written: the tenant that the key belongs to, a name for the history, and the key."""
+    """On whose behalf something is written: the tenant that the key belongs to, a name for the history, and the key.
+
+    `trust` is the most that what it writes may be trusted.
+    """
 
     tenant_id: UUID
     name: str
     key_id: UUID | None = None
+    trust: Trust = Trust.AGENT
 
 
 class Remember:
@@ -124,7 +131,7 @@ class Remember:
                 check_space(namespace, self._space_id)
                 check(connection, author.tenant_id, made.befores)
                 ledger = Ledger(connection, namespace, now, author.name)
-                call = _Call(ledger, drafts, self._preparer, made, session_id)
+                call = _Call(ledger, drafts, self._preparer, made, session_id, author.trust)
                 items = call.run()
                 readings = self._readers.of_edited(connection, author.tenant_id, call.edited)
                 if is_last:  # a reader keeps what it is until its next chance: what it was read after is still there
@@ -250,6 +257,7 @@ class _Call:
         preparer: Preparer,
         made: _Made,
         session_id: str | None,
+        credential: Trust,
     ) -> None:
         self.edited: dict[UUID, str] = {}
         self._ledger = ledger
@@ -257,11 +265,12 @@ class _Call:
         self._preparer = preparer
         self._made = made
         self._session_id = session_id
+        self._credential = credential
         tenant, namespace = ledger.namespace.key
         valid = [d for d in drafts if isinstance(d, Draft)]
         named = [d.external_id for d in valid if d.external_id is not None]
         self._now = ledger.now
-        self._ttl_s = policies.of(ledger.namespace).ttl_s
+        self._policy = policies.of(ledger.namespace)
         self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
         parting = (self._parting(draft) for draft in valid)
         if merged.stand_alone(ledger, [stored for stored in parting if stored is not None]):
@@ -341,9 +350,10 @@ class _Call:
     def _create(self, draft: Draft, prepared: Prepared) -> dict[str, Any]:
         memory_id = new_id()
         named = draft.named(self._ledger.now)
-        if self._ttl_s is not None and "expires_at" not in named:
-            named["expires_at"] = self._ledger.now + timedelta(seconds=self._ttl_s)
-        values = described(named)
+        if self._policy.ttl_s is not None and "expires_at" not in named:
+            named["expires_at"] = self._ledger.now + timedelta(seconds=self._policy.ttl_s)
+        most = named.get("trust", Trust.TRUSTED.rank)
+        values = vetted(described(named), self._ledger.writer, self._credential, prepared.findings, self._policy, most)
         pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
         return {"status": 201, "id": str(memory_id), "version": 1}
@@ -355,6 +365,8 @@ class _Call:
             values["expires_at"] = None
         check_interval(values)
         text = NewText(draft.content or "", prepared)
+        findings = prepared.findings if says_other(stored, text.content, values) else None
+        values = vetted_again(stored.described, values, self._ledger.writer, self._credential, findings, self._policy)
         version = revise(self._ledger, stored, values, text, self._preparer, "edited")
         if text.content != stored.content:
             self.edited[stored.id] = text.content

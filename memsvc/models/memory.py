@@ -57,7 +57,12 @@ class Described:
     valid_to: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     importance: Mapped[float]
+    # Rank of its tier, see `lifecycle.trust`.
     trust: Mapped[float]
+    # Whose words it holds, see `lifecycle.trust.origin`. NULL: written before anybody asked.
+    origin: Mapped[str | None] = mapped_column(String(256))
+    # What was noticed when it was written, see `memsvc.memories.vetting`.
+    flags: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     pinned: Mapped[bool]
     source: Mapped[dict[str, Any] | None] = mapped_column(SealedJson("source", _OF_VERSION))
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", SealedJson("metadata", _OF_VERSION))

@@ -36,6 +36,8 @@ class ApiKey(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     roles: Mapped[list[str]]
     namespaces: Mapped[list[str]]
+    # The most that what it writes may be trusted, see `lifecycle.trust.Trust`.
+    trust: Mapped[str] = mapped_column(String(16), server_default="agent")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -62,6 +64,8 @@ class Namespace(Base):
     epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     # Whether a job ever made memories of others here: recalls of all other namespaces need not look for them.
     has_derived: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Whether anything that came from outside was ever written here: other namespaces have nothing to keep out.
+    has_external: Mapped[bool] = mapped_column(default=False, server_default=false())
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     # Its memories in whatever state, and the bytes of their contents in all versions: quotas must not count rows.

@@ -10,10 +10,12 @@ from uuid import UUID
 from fastapi import Request
 
 from gpu.bank.records import Kind
+from lifecycle.trust import LEAST, Trust, lesser
 from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput
 from memsvc.filters.grammar import parse
 from memsvc.http.work import run_blocking
+from memsvc.memories.read import require_no_quarantined
 from memsvc.recall import several
 from memsvc.recall.question import Question
 from memsvc.recall.schemas import Asked
@@ -31,6 +33,7 @@ class Outcome:
     """
 
     id: UUID
+    min_trust: Trust
     hits: Sequence[Located]
     nothing_relevant: bool
     gathered: Gathered
@@ -42,14 +45,18 @@ async def ask(
     """Asks the namespaces that the request names.
 
     Raises:
-        Forbidden: the key does not reach one that is named.
+        Forbidden: the key does not reach one that is named, or may not see what is in quarantine.
         InvalidInput: the request asks for more than there may be, or for what cannot be.
         RateLimited: the key or the tenant had too much embedded.
     """
     container: Container = request.app.state.container
     if top_k > container.settings.top_k_max:
         raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
-    question = _question(body, top_k, with_vectors)
+    if body.include_quarantined:
+        principal.require("admin")
+    question = _question(principal, body, top_k, with_vectors)
+    if not body.include_quarantined:
+        require_no_quarantined(question.condition)
     paths = await _places(request, principal, body)
     who = principal.tenant_id, principal.key_id
     if container.limiter.counts_tokens(*who):
@@ -65,7 +72,7 @@ async def ask(
     hits: Sequence[Located] = () if is_unsure else gathered.hits
     recall_id = container.traces.record(principal.tenant_id, paths, hits)
     container.recall_watch.answered(principal.tenant_id, recall_id, question, gathered)
-    return Outcome(recall_id, hits, not hits, gathered)
+    return Outcome(recall_id, question.min_trust, hits, not hits, gathered)
 
 
 def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -82,11 +89,18 @@ def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
     if body.namespace is None:
         shown["seqs"] = gathered.seqs
     if body.explain:
-        shown["explanation"] = _explanation(gathered)
+        shown["explanation"] = _explanation(outcome)
     return shown
 
 
-def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
+def _least(principal: Principal, body: Asked) -> Trust:
+    """What can be found at the least: a key that is trusted no more than what is outside finds what it wrote."""
+    if body.min_trust is not None:
+        return body.min_trust
+    return LEAST if body.include_quarantined else lesser(Trust.AGENT, principal.trust)
+
+
+def _question(principal: Principal, body: Asked, top_k: int, with_vectors: bool) -> Question:
     return Question(
         path=body.namespace or "",
         text=body.query,
@@ -103,6 +117,8 @@ def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
         with_vectors=with_vectors,
         descends=body.descend,
         explains=body.explain,
+        min_trust=_least(principal, body),
+        sees_quarantined=body.include_quarantined,
     )
 
 
@@ -120,9 +136,11 @@ def _below(container: Container, principal: Principal, prefix: str) -> list[str]
         return several.below(connection, principal, prefix)
 
 
-def _explanation(gathered: Gathered) -> dict[str, Any]:
+def _explanation(outcome: Outcome) -> dict[str, Any]:
+    gathered = outcome.gathered
     timings = {name: round(ms, 3) for name, ms in gathered.timings_ms.items()}
-    shown: dict[str, Any] = {"eligible": gathered.eligible, "timings_ms": timings}
+    shown: dict[str, Any] = {"eligible": gathered.eligible, "timings_ms": timings, "capped": gathered.capped}
+    shown["min_trust"] = outcome.min_trust
     for answer in gathered.answers:
         shown = {**answer.explained, **shown}
     return shown

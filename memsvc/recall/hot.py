@@ -57,6 +57,8 @@ class HotAnswers:
             question.asked_at,
             question.profile.value,
             question.descends,
+            question.min_trust.value,
+            question.sees_quarantined,
         )
         decisions = sorted(map(repr, entities.decisions(connection, namespace)))
         stands = [

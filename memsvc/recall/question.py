@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gpu.bank.records import Kind
+from lifecycle.trust import LEAST, Trust
 from memsvc.filters.ast import Node
 from retrieval.types import Profile
 
@@ -30,3 +31,5 @@ class Question:
     with_vectors: bool = False
     descends: bool = False
     explains: bool = False
+    min_trust: Trust = LEAST
+    sees_quarantined: bool = False

@@ -35,7 +35,11 @@ from retrieval.types import Question as ReadQuestion
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and how. `explained` says what was read out of the question, and which further hops were made."""
+    """What was found, and how.
+
+    `explained` says what was read out of the question, and which further hops were made; `capped` by origin how many
+    memories of an untrusted source gave way to others.
+    """
 
     found: Sequence[Found]
     confidence: float
@@ -45,6 +49,7 @@ class Answer:
     eligible: int
     explained: dict[str, Any] = field(default_factory=dict)
     namespace_id: UUID | None = None
+    capped: Mapping[str, int] = field(default_factory=dict)
 
 
 Embed = Callable[[UUID, str], Future[Encoded]]
@@ -125,6 +130,8 @@ class RecallService:
                 now=now,
                 as_of=question.as_of,
                 valid_at=question.valid_at,
+                min_trust=question.min_trust,
+                sees_quarantined=question.sees_quarantined,
             )
         coming = coming or self._embed(tenant_id, question.text)
         policy = policies.of(namespace)
@@ -160,6 +167,9 @@ class RecallService:
         if is_of_now and asks_for_now(analysed.question):
             later = later_tellings(hits, question.text, analysed.question.names, policy.later_first)
             hits = newer_first(hits, later)
+        capped: Mapping[str, int] = {}
+        if namespace.has_external:
+            hits, capped = searches.shared_out(hits, question.top_k, descends=question.descends)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
@@ -178,6 +188,7 @@ class RecallService:
             recall.eligible,
             explained(analysed.question, recall.trail),
             namespace.id,
+            capped,
         )
 
 

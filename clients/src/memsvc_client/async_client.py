@@ -16,6 +16,7 @@ from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.events import Event
 from memsvc_client.inputs import (
+    Brought,
     ContextOptions,
     Erased,
     Filter,
@@ -55,6 +56,8 @@ from memsvc_client.types import (
     Recall,
     ReceiptVerdict,
     Revision,
+    Revocation,
+    RevocationPreview,
     ServerVersion,
     Stats,
     Written,
@@ -503,6 +506,51 @@ class AsyncMemoryClient:
     async def restore(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
         """Brings a forgotten memory back."""
         return await self._transport.send(self._protocol.restore(memory_id, idempotency_key))
+
+    async def quarantine(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Hides a memory from everyone but admins, with what was derived from it. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is no such memory.
+        """
+        return await self._transport.send(self._protocol.quarantine(memory_id, reason, idempotency_key))
+
+    async def unquarantine(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Lets a memory out of quarantine. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is no such memory in quarantine.
+        """
+        return await self._transport.send(self._protocol.unquarantine(memory_id, reason, idempotency_key))
+
+    async def revocation_preview(
+        self, *, namespace: str | None = None, everywhere: bool = False, **of: Unpack[Brought]
+    ) -> RevocationPreview:
+        """What a revocation would take back; changes nothing. Needs the role `admin`."""
+        return await self._transport.send(self._protocol.revocation_preview(namespace, everywhere, of))
+
+    async def revoke(
+        self,
+        *,
+        namespace: str | None = None,
+        everywhere: bool = False,
+        erase: bool = False,
+        idempotency_key: str | None = None,
+        **of: Unpack[Brought],
+    ) -> Revocation:
+        """Takes back everything that a key, a source or a session brought in, with what was derived from it.
+
+        Needs the role `admin`; with `erase`, for good, `erase` too. `undo_revocation` brings back what is only hidden.
+        """
+        return await self._transport.send(self._protocol.revocation(namespace, everywhere, erase, of, idempotency_key))
+
+    async def undo_revocation(self, revocation_id: str) -> Revocation:
+        """Brings back what a revocation hid. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is nothing that it hides.
+        """
+        return await self._transport.send(self._protocol.undo_revocation(revocation_id))
 
     async def unmerge(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
         """Takes a memory out of the one that stands for it, or out of one all that it stands for, for good.

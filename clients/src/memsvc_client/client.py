@@ -15,6 +15,7 @@ from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
 from memsvc_client.events import Event
 from memsvc_client.inputs import (
+    Brought,
     ContextOptions,
     Erased,
     Filter,
@@ -54,6 +55,8 @@ from memsvc_client.types import (
     Recall,
     ReceiptVerdict,
     Revision,
+    Revocation,
+    RevocationPreview,
     ServerVersion,
     Stats,
     Written,
@@ -502,6 +505,51 @@ class MemoryClient:
     def restore(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
         """Brings a forgotten memory back."""
         return self._transport.send(self._protocol.restore(memory_id, idempotency_key))
+
+    def quarantine(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Hides a memory from everyone but admins, with what was derived from it. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is no such memory.
+        """
+        return self._transport.send(self._protocol.quarantine(memory_id, reason, idempotency_key))
+
+    def unquarantine(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Lets a memory out of quarantine. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is no such memory in quarantine.
+        """
+        return self._transport.send(self._protocol.unquarantine(memory_id, reason, idempotency_key))
+
+    def revocation_preview(
+        self, *, namespace: str | None = None, everywhere: bool = False, **of: Unpack[Brought]
+    ) -> RevocationPreview:
+        """What a revocation would take back; changes nothing. Needs the role `admin`."""
+        return self._transport.send(self._protocol.revocation_preview(namespace, everywhere, of))
+
+    def revoke(
+        self,
+        *,
+        namespace: str | None = None,
+        everywhere: bool = False,
+        erase: bool = False,
+        idempotency_key: str | None = None,
+        **of: Unpack[Brought],
+    ) -> Revocation:
+        """Takes back everything that a key, a source or a session brought in, with what was derived from it.
+
+        Needs the role `admin`; with `erase`, for good, `erase` too. `undo_revocation` brings back what is only hidden.
+        """
+        return self._transport.send(self._protocol.revocation(namespace, everywhere, erase, of, idempotency_key))
+
+    def undo_revocation(self, revocation_id: str) -> Revocation:
+        """Brings back what a revocation hid. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is nothing that it hides.
+        """
+        return self._transport.send(self._protocol.undo_revocation(revocation_id))
 
     def unmerge(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
         """Takes a memory out of the one that stands for it, or out of one all that it stands for, for good.

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from memsvc_client.errors import InvalidArgument, UnexpectedAnswer, api_error
 from memsvc_client.inputs import (
     AskOptions,
+    Brought,
     ContextOptions,
     Erased,
     Filter,
@@ -48,6 +49,8 @@ from memsvc_client.types import (
     Recall,
     ReceiptVerdict,
     Revision,
+    Revocation,
+    RevocationPreview,
     ServerVersion,
     Stats,
     Written,
@@ -94,6 +97,8 @@ _read_holds = reader(Page[Hold])
 _read_erasure = reader(Erasure)
 _read_erasures = reader(Page[Erasure])
 _read_preview = reader(ErasurePreview)
+_read_revocation = reader(Revocation)
+_read_revocation_preview = reader(RevocationPreview)
 _read_verdict = reader(ReceiptVerdict)
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
@@ -261,6 +266,34 @@ class Protocol:
     def restore(self, memory_id: str, idempotency_key: str | None) -> Call[Written]:
         """POST /v1/memories/{id}:restore."""
         return self._post(_memory_path(memory_id, ":restore"), None, _read_written, idempotency_key)
+
+    def quarantine(self, memory_id: str, reason: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:quarantine."""
+        return self._post(_memory_path(memory_id, ":quarantine"), {"reason": reason}, _read_written, idempotency_key)
+
+    def unquarantine(self, memory_id: str, reason: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:unquarantine."""
+        return self._post(_memory_path(memory_id, ":unquarantine"), {"reason": reason}, _read_written, idempotency_key)
+
+    def revocation(
+        self, namespace: str | None, everywhere: bool, erase: bool, of: Brought, idempotency_key: str | None
+    ) -> Call[Revocation]:
+        """POST /v1/revocations."""
+        body = self._brought(namespace, everywhere, of) | {"erase": erase}
+        return self._post("/v1/revocations", body, _read_revocation, idempotency_key)
+
+    def revocation_preview(self, namespace: str | None, everywhere: bool, of: Brought) -> Call[RevocationPreview]:
+        """POST /v1/revocations that changes nothing, so it may be repeated."""
+        body = self._brought(namespace, everywhere, of) | {"dry_run": True}
+        return Call("POST", "/v1/revocations", _read_revocation_preview, body=encode(body), headers=JSON)
+
+    def undo_revocation(self, revocation_id: str) -> Call[Revocation]:
+        """POST /v1/revocations/{id}:undo."""
+        path = f"/v1/revocations/{quote(revocation_id, safe='')}:undo"
+        return Call("POST", path, _read_revocation, retry=False)
+
+    def _brought(self, namespace: str | None, everywhere: bool, of: Brought) -> dict[str, Any]:
+        return {"namespace": None if everywhere else self.resolve(namespace)} | _given(of)
 
     def unmerge(self, memory_id: str, idempotency_key: str | None) -> Call[Written]:
         """POST /v1/memories/{id}:unmerge."""

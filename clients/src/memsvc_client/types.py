@@ -41,7 +41,12 @@ class Memory(Model):
     updated_at: datetime | None = None
     expires_at: datetime | None = None
     importance: float | None = None
-    trust: float | None = None
+    trust: str | None = None
+    """How far it is to be believed: trusted, agent, external."""
+    origin: str | None = None
+    """Whose words it holds: a source, or the key that wrote it."""
+    flags: tuple[str, ...] = ()
+    """What was noticed when it was written, such as `instruction_like`."""
     derived: str | None = None
     pinned: bool = False
     merged_into: str | None = None
@@ -232,6 +237,31 @@ class Hold(Model):
     release_reason: str | None = None
 
 
+class RevocationPreview(Model):
+    """What a revocation would take back now; of each kind the first 1,000 ids are named.
+
+    `held` are under a legal hold and stay; so do those of others that the writer edited (`edited`).
+    """
+
+    memories: int
+    derived: int
+    held: int
+    edited: int
+    memory_ids: tuple[str, ...] = ()
+    derived_ids: tuple[str, ...] = ()
+    edited_ids: tuple[str, ...] = ()
+
+
+class Revocation(Model):
+    """A revocation that was carried out: how many memories it hid, and how many derived ones went with them."""
+
+    id: str
+    memories: int
+    derived: int = 0
+    erasure_id: str | None = None
+    """The erasure that it became, if that was asked for."""
+
+
 class FusionState(Model):
     """What the fusion of a namespace has learned from feedback; `adaptive` says whether recalls use it."""
 
@@ -393,6 +423,8 @@ class Revision(Model):
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     importance: float | None = None
+    trust: str | None = None
+    flags: tuple[str, ...] = ()
     recorded_from: datetime | None = None
     recorded_to: datetime | None = None
     reason: str | None = None

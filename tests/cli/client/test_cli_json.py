@@ -36,6 +36,8 @@ MEMORY: dict[str, Any] = {
     "expires_at": None,
     "importance": None,
     "trust": None,
+    "origin": None,
+    "flags": [],
     "derived": None,
     "pinned": False,
     "legal_hold": False,
@@ -83,6 +85,8 @@ GOLDEN: list[tuple[str, Any]] = [
                     "importance": None,
                     "recorded_from": None,
                     "recorded_to": None,
+                    "trust": None,
+                    "flags": [],
                     "reason": "written",
                     "writer": "ada",
                 }

@@ -46,6 +46,14 @@ class ProfileChoice(StrEnum):
     thorough = "thorough"
 
 
+class TrustChoice(StrEnum):
+    """How far memories are to be believed."""
+
+    TRUSTED = "trusted"
+    AGENT = "agent"
+    EXTERNAL = "external"
+
+
 class BlockOrderChoice(StrEnum):
     """In which order the memories of a context stand."""
 
@@ -126,6 +134,8 @@ ASK_OPTIONS = (
     _option("profile", ProfileChoice, "How much work to do."),
     _option("descend", bool, "Also find archived memories that the hits were made of.", "--descend"),
     _option("min_confidence", float, "Say that there is nothing unless at least so sure (0 to 1).", least=0),
+    _option("min_trust", TrustChoice, "The least trusted that may be found; default agent."),
+    _option("include_quarantined", bool, "Also find what is in quarantine (admins).", "--include-quarantined"),
     _option("min_seq", int, "A write that must be visible.", least=0),
     _option("deadline_ms", int, "Leave out what is not done by then.", least=1),
     _option("explain", bool, "Show how the memories were found.", "--explain"),
