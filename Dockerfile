@@ -32,7 +32,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/memsvc \
     && server=$(ls /wheels/memsvc-*.whl) \
     && pip --python /opt/memsvc/bin/python install --only-binary :all: \
-       /wheels/memsvc_client-*.whl "${server}[cpu,gpu-client]"
+       /wheels/memsvc_client-*.whl "${server}[cpu,gpu-client,redis]"
 
 FROM python AS gpu-environment
 COPY --from=wheels /wheels /wheels

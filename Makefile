@@ -74,11 +74,17 @@ quality: $(VENV)/.dev ## Quality of recall on all sets, every channel left out i
 	@$(BIN)/python -m benchmarks.quality plot
 	@$(BIN)/python -m benchmarks.quality report --write
 
-faults: $(VENV)/.dev ## Kill the server and its schedulers again and again and look for losses
+faults: $(VENV)/.dev ## Kill, starve, fill, race and mislead the server for hours and look for broken promises
 	@$(BIN)/python -m benchmarks.kill_server --database sqlite --kills 100
 	@$(BIN)/python -m benchmarks.kill_server --database postgres --kills 50
 	@$(BIN)/python -m benchmarks.kill_schedulers --database postgres --periods 10000
 	@$(BIN)/python -m benchmarks.kill_schedulers --database sqlite --periods 2000
+	@$(BIN)/python -m benchmarks.faults --long
+	@$(BIN)/python -m benchmarks.faults --sabotage
+	@$(BIN)/python -m benchmarks.kill_consolidation --database postgres --kills 100
+	@$(BIN)/python -m benchmarks.kill_consolidation --database sqlite --kills 100
+	@$(BIN)/python -m benchmarks.interleavings --database sqlite
+	@$(BIN)/python -m benchmarks.interleavings --database postgres
 
 fuzz: $(VENV)/.dev ## Mutated requests, schemathesis, and the tests with more rounds from new seeds
 	@$(BIN)/python -m benchmarks.fuzz_requests

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
 import httpx
 
@@ -19,6 +19,32 @@ WITHOUT_MODELS = {"MEMSVC_EMBEDDER": "hashing:64", "MEMSVC_RERANKER": "none"}
 """Settings of a server that is ready soon, where its models are not what is looked at."""
 
 _SERVING = re.compile(r"serving on (http://\S+)")
+
+
+class Process(Protocol):
+    """What is asked of a running process; as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended."""
+        ...
+
+    def poll(self) -> int | None:
+        """How it ended; None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+        ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+        ...
 
 
 class ServerProcess:
@@ -35,7 +61,7 @@ class ServerProcess:
         self._settings = settings
         self._prefix = prefix
         self._log = data_dir.parent / f"{data_dir.name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.url = ""
 
     def start(self, timeout_s: float = 300) -> float:
@@ -49,8 +75,8 @@ class ServerProcess:
         environment |= {"OMP_NUM_THREADS": "1", "MEMSVC_LOG_LEVEL": "error", **self._settings}
         offset = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
-            command = (*self._prefix, *_COMMAND, "--port", "0", "--data-dir", str(self.data_dir))
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            arguments = ("--port", "0", "--data-dir", str(self.data_dir))
+            self._process = self._begin(arguments, environment, log)
         while time.monotonic() < begun + timeout_s:
             said = self._log.read_bytes()[offset:].decode(errors="replace")
             if self._process.poll() is not None:
@@ -61,6 +87,10 @@ class ServerProcess:
                 return time.monotonic() - begun
             time.sleep(0.01)
         raise RuntimeError("the server was not ready in time")
+
+    def _begin(self, arguments: tuple[str, ...], environment: dict[str, str], log: BinaryIO) -> Process:
+        """The process, as the system starts it."""
+        return subprocess.Popen((*self._prefix, *_COMMAND, *arguments), stdout=log, stderr=log, env=environment)
 
     @staticmethod
     def _ready(url: str) -> bool:

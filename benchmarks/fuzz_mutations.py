@@ -132,16 +132,26 @@ GOOD = (
     Good("POST", "/v1/memories/{id}:forget"),
     Good("POST", "/v1/memories/{id}:restore"),
     Good("POST", "/v1/memories/{id}:unmerge"),
+    Good("POST", "/v1/memories/{id}:quarantine", lambda r, t, i: {"reason": t[:40]}),
+    Good("POST", "/v1/memories/{id}:unquarantine", lambda r, t, i: {"reason": t[:40]}),
     Good("DELETE", "/v1/memories/{id}"),
     Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
         "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,
     }, "namespace")),
+    Good("GET", "/v1/memories:due/stream", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "horizon_s": "86400", "for_s": "0", "after": c,
+    }, "namespace", "for_s")),
     Good("POST", "/v1/memories/{id}:rehearsed", lambda r, t, i: {"outcome": r.choice(("remembered", "failed"))}),
     Good("POST", "/v1/memories/{id}:hold", lambda r, t, i: {"reason": t}),
     Good("POST", "/v1/memories/{id}:release", lambda r, t, i: {"reason": t}),
     Good("GET", "/v1/memories/{id}/holds"),
     Good("GET", "/v1/memories/{id}/history"),
     Good("GET", "/v1/memories/{id}/links"),
+    Good("POST", "/v1/revocations", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "writer": t, "origin": "key:fuzz", "session_id": "s9", "since": "2026-01-31T09:00:00Z",
+        "dry_run": True,
+    }, "namespace", "writer")),
+    Good("POST", "/v1/revocations/{id}:undo"),
     Good("POST", "/v1/recall", _recall),
     Good("POST", "/v1/context", lambda r, t, i: _some(r, {
         "namespace": "fuzz", "query": f"note {t}", "token_budget": r.randrange(1, 500), "order": "time",
@@ -186,6 +196,8 @@ GOOD = (
     Good("GET", "/v1/erasures", query=lambda r, t, c: _some(r, {"limit": "3", "cursor": c})),
     Good("GET", "/v1/erasures/{id}"),
     Good("POST", "/v1/erasures:verify", lambda r, t, i: {"receipt": {"erasure_id": i, "counts": {}, "signature": t}}),
+    Good("POST", "/v1/exports", lambda r, t, i: {"namespace": "fuzz"}),
+    Good("POST", "/v1/imports", lambda r, t, i: {}, query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("GET", "/v1/namespaces", query=lambda r, t, c: _some(r, {"prefix": "f", "limit": "3", "cursor": c})),
     Good("GET", "/v1/stats", query=lambda r, t, c: {"namespace": "fuzz"}),
     Good("POST", "/v1/keys", lambda r, t, i: _some(
@@ -199,6 +211,9 @@ GOOD = (
     Good("GET", "/v1/audit/anchor"),
     Good("POST", "/v1/audit:verify", lambda r, t, i: {
         "anchor": {"seq": 1, "digest": "0" * 64, "signature": "1" * 64}}),
+    Good("PUT", "/v1/keys/{id}/limits", lambda r, t, i: _some(
+        r, {"requests_per_s": 1000.0, "requests_burst": 5000, "tokens_per_day": None})),
+    Good("GET", "/v1/limits", query=lambda r, t, c: _some(r, {"namespace": "fuzz"})),
     Good("GET", "/v1/version"),
     Good("GET", "/metrics"),
     Good("GET", "/livez"),

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -95,11 +95,20 @@ class Report:
 
 
 class Crew:
-    """The processes: each that ends by accident is started again."""
+    """The processes: each that ends by accident is started again.
 
-    def __init__(self, orders: Callable[[int], Orders], count: int) -> None:
+    Args:
+        orders: by place.
+        work: what each does.
+        also: modules that are imported before the first is forked.
+    """
+
+    def __init__(
+        self, orders: Callable[[int], Any], count: int, work: Callable[[Any], None] = work, *also: str
+    ) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["benchmarks._scheduler_process"])
+        self._context.set_forkserver_preload([work.__module__, *also])
+        self._work = work
         self._orders = orders
         self._count = count
         self._processes: dict[int, BaseProcess] = {}
@@ -113,7 +122,7 @@ class Crew:
                 continue
             if process is not None and process.exitcode != -signal.SIGKILL:
                 self.failed += 1
-            begun = self._context.Process(target=work, args=(self._orders(place),), daemon=True)
+            begun = self._context.Process(target=self._work, args=(self._orders(place),), daemon=True)
             begun.start()
             self._processes[place] = begun
 
@@ -273,7 +282,8 @@ def ended(engine: Engine) -> int:
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Any:
+def new_database(kind: str, folder: Path) -> Iterator[str]:
+    """URL of an empty database of a kind (`sqlite`, `postgres`), as long as it is open."""
     with ExitStack() as stack:
         yield (
             f"sqlite:///{folder / 'memsvc.db'}"
@@ -293,7 +303,7 @@ def main() -> None:
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="memsvc-schedulers-"))
-    with _database(given.database, folder) as url:
+    with new_database(given.database, folder) as url:
         report = run(url, given.periods, given.seed, folder, processes=given.processes, most_s=given.most_s)
     command = (
         f"python -m benchmarks.kill_schedulers --database {given.database} --periods {given.periods} "

@@ -51,7 +51,7 @@ from memsvc.memories.write import Author
 from memsvc.models.tables import MEMORY
 from memsvc.namespaces import repository as namespaces
 from memsvc.recall.descent import below_hits
-from memsvc.recall.service import Question
+from memsvc.recall.question import Question
 from memsvc.wiring import Container
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.types import Profile

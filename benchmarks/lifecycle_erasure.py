@@ -4,14 +4,15 @@ Sweep: memories with a unique word each in text, external id, place, tags, metad
 recalled, judged, in contexts and in reports of jobs. A thousand are erased by ids, by a filter, by user and one by one,
 while others are written. Before, each word must be found in at least three places; afterwards every answer of the API,
 the log, and every byte of the database's files (words and vectors) is looked through, and again after a restart.
-PostgreSQL is looked at with `MEMSVC_VACUUM=full` and (a fifth as many) `plain`, after a CHECKPOINT, its log apart.
+PostgreSQL is looked at with `MEMSVC_VACUUM=full` and (a fifth as many) `plain`, after a CHECKPOINT, its log apart. With
+`--encrypted` memories are (`MEMSVC_ROOT_KEY`), the words must never be in the files, and the keys not afterwards.
 
 Subject: a user with 10,000 memories in conversations is erased while others write.
 
 Twins: two namespaces, one of which once held more; answers are compared, and whether the time of an answer tells which
 it is (area under the curve; 0.5 is chance).
 
-Run: OMP_NUM_THREADS=1 python -m benchmarks.lifecycle_erasure [--database sqlite|postgresql] [--erased 1000]
+Run: python -m benchmarks.lifecycle_erasure [--database sqlite|postgresql] [--erased 1000] [--encrypted]
 Each database has a result of its own.
 """
 
@@ -39,7 +40,9 @@ from sqlalchemy import create_engine, make_url, select
 from benchmarks._residue import found_in, in_files, surfaces
 from benchmarks._results import save
 from benchmarks._server import scratch, serve
-from memsvc.models.tables import EMBEDDING
+from memsvc.models.sealed import give_keyring
+from memsvc.models.tables import EMBEDDING, MEMORY_KEY
+from memsvc.sealing.keyring import Keyring
 
 SECRET = "erasure-benchmark-" + "0" * 16
 NAMESPACE = "user/ada"
@@ -75,7 +78,7 @@ class Run:
             "vacuum_every_s": 1,
             **settings,
         }
-        self.uri = None if uri is None else _new_database(uri)
+        self.uri = None if uri is None else new_database(uri)
         self.url = f"sqlite:///{self.folder / 'memsvc.db'}" if self.uri is None else self.uri
         self.files = files
         if self.uri is not None:
@@ -90,18 +93,26 @@ class Run:
                 yield client
 
     def vectors(self, ids: list[str]) -> list[bytes]:
-        """The stored vectors of memories."""
+        """The vectors of memories."""
+        return self._read(select(EMBEDDING.c.memory_id, EMBEDDING.c.vector), ids)
+
+    def keys(self, ids: list[str]) -> list[bytes]:
+        """The stored keys of memories; none where nothing is encrypted."""
+        return self._read(select(MEMORY_KEY.c.memory_id, MEMORY_KEY.c.wrapped), ids)
+
+    def _read(self, query: Any, ids: list[str]) -> list[bytes]:
         driver = "sqlite+pysqlite" if self.uri is None else "postgresql+psycopg"
         engine = create_engine(make_url(self.url).set(drivername=driver))
+        if "root_key" in self.settings:
+            give_keyring(engine, Keyring(str(self.settings["root_key"]).encode()))
+        wanted = {UUID(one) for one in ids}
         with engine.connect() as connection:
-            wanted = {UUID(one) for one in ids}
-            rows = connection.execute(select(EMBEDDING.c.memory_id, EMBEDDING.c.vector))
-            found = [bytes(row.vector) for row in rows if row.memory_id in wanted]
+            rows = [value for memory_id, value in connection.execute(query) if memory_id in wanted]
         engine.dispose()
-        return found
+        return [value.encode() if isinstance(value, str) else bytes(value) for value in rows]
 
     def bytes_left(self, words: set[str], vectors: list[bytes]) -> dict[str, Any]:
-        """What of words and vectors stands in the files, by where."""
+        """What of words and vectors (or keys) stands in the files, by where."""
         found = {"log of the server": in_files_of(self.log, words)}
         if self.files is None or self.uri is None:
             return found | {"database": in_files(self.folder, words, vectors)}
@@ -128,15 +139,17 @@ def sweep(run: Run, erased: int) -> dict[str, Any]:
         gone = rng.sample(memories, erased)
         words = {one["word"] for one in gone}
         ids = [one["id"] for one in gone]
-        vectors = run.vectors(ids)
+        vectors, keys = run.vectors(ids), run.keys(ids)
         seen = found_in(surfaces(client, NAMESPACE, sorted(words), ids[:100], before), words)
         files = run.bytes_left(words, vectors)
+        keyed = run.bytes_left(set(), keys)
         places = [1 + sum(word in found for found in seen.values()) for word in words]
         _erased(client, gone, rng)
         _until_overwritten(client)
         left = found_in(surfaces(client, NAMESPACE, sorted(words), ids, before), words)
         kept = _kept(client, [one for one in memories if one["word"] not in words])
     after = run.bytes_left(words, vectors)
+    keys_after = run.bytes_left(set(), keys)
     with run.serving() as client:
         again = found_in(surfaces(client, NAMESPACE, sorted(words)[:200], ids[:100], before), words)
         holds = _verified(client)
@@ -149,6 +162,7 @@ def sweep(run: Run, erased: int) -> dict[str, Any]:
         "residue in answers after a restart": sum(len(found) for found in again.values()),
         "answers looked through": sorted(left),
         "bytes after": after,
+        **({"control: keys before": keyed, "keys after": keys_after} if keys else {}),
         "others still there": kept,
         "receipts genuine and holding": holds,
     }
@@ -333,7 +347,8 @@ def twins(client: httpx.Client) -> dict[str, Any]:
     }
 
 
-def _new_database(uri: str) -> str:
+def new_database(uri: str) -> str:
+    """URL of a new database of a server."""
     name = f"erasure_{uuid4().hex}"
     _say_sql(uri, f"CREATE DATABASE {name}")
     return make_url(uri).set(database=name).render_as_string(hide_password=False)
@@ -350,20 +365,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), action="append")
     parser.add_argument("--erased", type=int, default=1_000)
+    parser.add_argument("--encrypted", action="store_true")
     parser.add_argument("--subject", type=int, default=SUBJECT)
     given = parser.parse_args()
     command = f"python -m benchmarks.lifecycle_erasure --erased {given.erased} --subject {given.subject}"
+    more: dict[str, str] = {"root_key": SECRET} if given.encrypted else {}
+    command += " --encrypted" if given.encrypted else ""
     for database in given.database or ("sqlite", "postgresql"):
         figures: dict[str, Any] = {}
         with scratch() as folder:
             if database == "sqlite":
-                figures = measured(folder, None, None, given.erased, given.subject)
-            for vacuum in ("plain", "full") if database == "postgresql" else ():
+                figures = measured(folder, None, None, given.erased, given.subject, **more)
+            for vacuum in ("plain", "full")[: 1 if more else 2] if database == "postgresql" else ():
                 with postgres() as (uri, files):
                     is_plain = vacuum == "plain"
                     erased, size = (given.erased // 5, given.subject) if is_plain else (given.erased, 0)
-                    figures[f"vacuum {vacuum}"] = measured(folder, uri, files, erased, size, vacuum=vacuum)
-        print(save(f"lifecycle_erasure_{database}", figures, command=command, seed=SEED))
+                    figures[f"vacuum {vacuum}"] = measured(folder, uri, files, erased, size, vacuum=vacuum, **more)
+        print(save(f"lifecycle_erasure_{database}{'_encrypted' if more else ''}", figures, command=command, seed=SEED))
 
 
 def measured(

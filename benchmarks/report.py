@@ -182,7 +182,24 @@ def _latency(figures: Figures) -> Lines:
         yield what, f"{large['ratio_of_p50']} of the p50: {_spread(large['all'])}"
 
 
+def _poisoning(figures: Figures) -> Lines:
+    for half, name in (("held_out", "held out"), ("made_with", "that rules were made with")):
+        found, wrong = figures["attacks"][half], figures["harmless"][half]
+        yield f"made attacks found, patterns {name} ({found['texts']})", f"{found['flagged']:.1%}"
+        yield f"harmless look-alikes flagged, patterns {name} ({wrong['texts']})", f"{wrong['flagged']:.1%}"
+    for name, one in figures["memories"].items():
+        yield f"memories of {name} flagged ({one['memories']})", f"{one['flagged']:.2%}"
+
+
+def _revocation(figures: Figures) -> Lines:
+    for name, step in figures["steps"].items():
+        yield f"{name} of {figures['memories']} memories", f"{step['s']} s ({step['processor_s']} s of processor)"
+    yield "with them went, derived", str(figures["revoked"]["derived"])
+
+
 LINES: dict[str, Callable[[Figures], Lines]] = {
+    "poisoning": _poisoning,
+    "revocation": _revocation,
     "retrieval_sets": _sets,
     "namespace_100k": _large,
     "filtered_recall": _filtered,

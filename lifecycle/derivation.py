@@ -4,7 +4,9 @@ Each derivation knows a digest of all that it follows from: of its sources' text
 it is worded; of a roll-up of roll-ups, of their digests (Merkle 1987, doi:10.1007/3-540-48184-2_32). A source that is
 corrected changes the digest of everything above it, and of nothing else.
 
-What is derived is no more trusted than its least trusted source, and ends with the first of its sources that ends.
+Nothing is derived from sources of different tiers of trust: what is trusted less neither lends support to what is
+trusted more, nor draws it down, nor gets into its gists. What is derived is no more trusted than its least trusted
+source, and ends with the first of its sources that ends.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from lifecycle.policy import Derived, Gists
 from lifecycle.procedures import Action, procedures
 from lifecycle.repeats import Statement, repeated
 from lifecycle.rollup import Episode, Node, rollup
+from lifecycle.trust import Trust, tier
 
 DIGEST_BYTES = 16
 ROLLUPS = (Derived.SESSION, Derived.DAY, Derived.WEEK, Derived.MONTH)
@@ -114,6 +117,14 @@ def derivations(sources: Sequence[Source], gists: Gists, now: datetime, wording:
         now: what is not over by then is not rolled up.
         wording: the name of what words gists.
     """
+    of_tier: dict[Trust, list[Source]] = {}
+    for source in sources:
+        of_tier.setdefault(tier(source.trust), []).append(source)
+    return [one for each in Trust if each in of_tier for one in _of_tier(of_tier[each], gists, now, wording)]
+
+
+def _of_tier(sources: Sequence[Source], gists: Gists, now: datetime, wording: str) -> list[Derivation]:
+    """What should be there of sources that are trusted alike."""
     episodes = [source for source in sources if source.is_episode]
     by_id = {source.id: source for source in sources}
     made: list[Derivation] = []

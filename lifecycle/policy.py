@@ -35,6 +35,17 @@ class Derived(StrEnum):
     """What was done the same way several times."""
 
 
+class Quarantine(StrEnum):
+    """What becomes of memories that look like instructions, or whose author nobody knows."""
+
+    OFF = "off"
+    """Nothing; they are not even flagged."""
+    FLAG = "flag"
+    """They are flagged, and shown as quotations."""
+    STRICT = "strict"
+    """They wait, hidden from recalls, until an admin releases them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gists:
     """What is made out of episodes.
@@ -96,6 +107,7 @@ class Policy:
         forgotten_for_s: how long after a memory was forgotten by fading it is erased; None: never.
         quota_memories: how many memories may be active; None: any number.
         quota_bytes: how many bytes the active memories may take in the bank; None: any number.
+        quarantine: what becomes of new memories that nobody should follow.
     """
 
     below: Mapping[Level, float | None] = field(
@@ -123,6 +135,7 @@ class Policy:
     forgotten_for_s: int | None = None
     quota_memories: int | None = None
     quota_bytes: int | None = None
+    quarantine: Quarantine = Quarantine.FLAG
 
     def __post_init__(self) -> None:
         """Refuses what makes no sense.

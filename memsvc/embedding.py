@@ -5,7 +5,7 @@ from __future__ import annotations
 from memsvc.core.errors import StartupRefused
 from memsvc.core.settings import Settings
 from retrieval.embedders import packaged
-from retrieval.embedders.batching import BatchingEmbedder
+from retrieval.embedders.batching import BatchingEmbedder, OnRun
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.embedders.openai import OpenAIEmbedder
 from retrieval.embedders.sentence_transformer import SentenceTransformerEmbedder
@@ -13,8 +13,8 @@ from retrieval.errors import EmbedderError
 from retrieval.ports import Embedder
 
 
-def build_embedder(settings: Settings) -> BatchingEmbedder:
-    """The embedder in force, shared by all requests.
+def build_embedder(settings: Settings, on_run: OnRun = lambda lane, texts, seconds: None) -> BatchingEmbedder:
+    """The embedder in force, shared by all requests; `on_run` is told of each run of its model.
 
     Raises:
         StartupRefused: the setting names nothing known, or its model cannot be loaded.
@@ -26,6 +26,7 @@ def build_embedder(settings: Settings) -> BatchingEmbedder:
             document_workers=settings.embedder_threads,
             query_workers=settings.embedder_threads,
             texts_per_run=64 if source == "openai" else 1,
+            on_run=on_run,
         )
     except EmbedderError as error:
         raise StartupRefused(f"MEMSVC_EMBEDDER={settings.embedder}: {error}") from error

@@ -19,6 +19,7 @@ from memsvc.auth.endpoints import router as keys_router
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
 from memsvc.erasures.endpoints import router as erasures_router
+from memsvc.exports.endpoints import router as exports_router
 from memsvc.feedback.endpoints import router as feedback_router
 from memsvc.health.endpoints import ReadinessProbe, probes
 from memsvc.health.endpoints import router as version_router
@@ -28,13 +29,16 @@ from memsvc.http.middleware import BoundRequests, ObserveRequests
 from memsvc.http.openapi import add_schemas, add_security
 from memsvc.http.problem import install_problems
 from memsvc.http.routes import templates_by_route
+from memsvc.http.streams import Streams
 from memsvc.http.work import WorkPool
 from memsvc.jobs.endpoints import router as jobs_router
+from memsvc.limits.endpoints import router as limits_router
 from memsvc.mcp.mounting import mcp_routes
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
 from memsvc.rehearsal.endpoints import router as rehearsal_router
+from memsvc.revocations.endpoints import router as revocations_router
 
 log = structlog.get_logger("memsvc")
 
@@ -66,8 +70,11 @@ ROUTES = mounted(
         rehearsal_router,
         holds_router,
         erasures_router,
+        exports_router,
+        revocations_router,
         keys_router,
         audit_router,
+        limits_router,
         version_router,
     )
 )
@@ -101,6 +108,8 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     app.state.is_started = is_started
     app.state.readiness = ReadinessProbe(container)
     app.state.pool = WorkPool(settings.request_threads)
+    app.state.streams = Streams(settings.streams_max)
+    container.metrics.requests_waiting.set_function(lambda: app.state.pool.waiting)
     app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)

@@ -1,4 +1,4 @@
-"""Chooses how namespaces find the memories nearest to a question: by comparing all, with an index, on a device."""
+"""Chooses how namespaces find memories: by comparing and scanning all, with an index, on a device."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from gpu import faiss_library as library
+from gpu.bank.layouts import Tier
+from gpu.bank.lists import Lists
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import EXACT, Nearest
-from gpu.device.found import NoDeviceError, open_device
-from gpu.device.nearest import DeviceNearest, Searches
-from gpu.device.rules import DeviceRules
+from gpu.device.asking import Searches
+from gpu.device.found import Device, NoDeviceError, open_device
+from gpu.device.lists import DeviceLists
+from gpu.device.nearest import DeviceNearest
+from gpu.device.rules import CodeRules, DeviceRules
 from gpu.large.namespace import LargeNamespace
 from gpu.large.rules import LargeRules
 from memsvc.core.errors import StartupRefused
@@ -36,20 +40,43 @@ def build_searches(settings: Settings, metrics: Metrics, closing: ExitStack, say
     if settings.gpu == "off":
         return None
     if settings.gpu_socket is not None:
-        say(f"device: that of the process at {settings.gpu_socket}")
+        say(f"device: that of the process at {settings.gpu_socket}, {_asked_for(settings)}")
         return _remote(settings.gpu_socket, closing)
     try:
-        device = open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes)
+        device = device_of(settings)
     except NoDeviceError as error:
         if settings.gpu == "on":
             raise StartupRefused(f"MEMSVC_GPU=on, but {error}") from None
         say(f"device: none, {error}; memories are compared on the processor")
         return None
-    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; paged search runs on it")
+    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; {operations(settings)}")
+    say(f"device: {_asked_for(settings)}")
     metrics.watch_device(lambda: device.bank.residency)
     searches = device.searches()
     closing.callback(searches.close)
     return searches
+
+
+def device_of(settings: Settings) -> Device:
+    """Takes memory of the devices as the settings say.
+
+    Raises:
+        NoDeviceError: there is none to be had.
+    """
+    codes = CodeRules(Tier(settings.gpu_codes), settings.gpu_codes_from) if settings.gpu_codes_from else None
+    return open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes, codes)
+
+
+def operations(settings: Settings) -> str:
+    """Which operations run on a device of this process, for whoever starts it."""
+    by_codes = f", coarse_search ({settings.gpu_codes}) from {settings.gpu_codes_from} vectors on"
+    return f"on it run paged_search, channel_pass{by_codes if settings.gpu_codes_from else ''}"
+
+
+def _asked_for(settings: Settings) -> str:
+    """What recalls ask a device for."""
+    lists = f"; words, entities and places from {settings.gpu_lists_from} on" if settings.gpu_lists_from else ""
+    return f"asked for the nearest of {settings.gpu_from} memories and more{lists}"
 
 
 def _remote(endpoint: str, closing: ExitStack) -> Searches:
@@ -68,11 +95,30 @@ def way_to_nearest(settings: Settings, searches: Searches | None, say: Say) -> C
     has_index = settings.large_from > 0 and library.is_installed()
     if settings.large_from and not has_index:
         say("large namespaces: every memory is compared; for an index install faiss (memsvc[cpu])")
-    of_index, of_device = LargeRules(large_from=settings.large_from), DeviceRules(device_from=settings.gpu_from)
+    of_index = LargeRules(large_from=settings.large_from)
 
     def here(bank: NamespaceBank) -> Nearest:
         return LargeNamespace(bank, of_index) if has_index else EXACT
 
     if searches is None:
         return here
-    return lambda bank: DeviceNearest(bank, searches, here(bank), of_device)
+    return lambda bank: DeviceNearest(bank, searches, here(bank), _rules(settings))
+
+
+def way_to_lists(
+    settings: Settings, searches: Searches | None, count: Callable[[bool], None]
+) -> Callable[[NamespaceBank], Lists | None]:
+    """Makes, for a namespace, what makes the lists of its channels, if anything does beside their scans.
+
+    Args:
+        settings: from how many memories on.
+        searches: what searches on a device, if anything does.
+        count: told of each question whether it was answered.
+    """
+    if searches is None or not settings.gpu_lists_from:
+        return lambda bank: None
+    return lambda bank: DeviceLists(bank, searches, _rules(settings), count)
+
+
+def _rules(settings: Settings) -> DeviceRules:
+    return DeviceRules(device_from=settings.gpu_from, lists_from=settings.gpu_lists_from)

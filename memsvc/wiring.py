@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 import structlog
@@ -14,12 +16,19 @@ from numpy.typing import NDArray
 from sqlalchemy.exc import SQLAlchemyError
 from threadpoolctl import threadpool_limits
 
+import memsvc
 from gpu.bank.bank import Bank
 from gpu.cores import usable_cores
 from gpu.warm_up import warm_up
 from memsvc.audit.notes import Notes
 from memsvc.audit.service import Trails
 from memsvc.auth.keys import KeyService
+from memsvc.bell.bell import Bell
+from memsvc.bell.lines import build_line
+from memsvc.caches.layered import Layered
+from memsvc.caches.questions import KEPT as QUESTIONS_KEPT
+from memsvc.caches.questions import Questions
+from memsvc.caches.recalls import HotRecalls
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
@@ -36,6 +45,8 @@ from memsvc.entities.tables import NameTables
 from memsvc.erasures.eraser import Eraser
 from memsvc.erasures.runner import ErasureRunner
 from memsvc.erasures.service import Erasures
+from memsvc.exports.exporting import Exporting
+from memsvc.exports.importing import Importing
 from memsvc.feedback.service import Feedback
 from memsvc.filters.pairs import MADE
 from memsvc.holds.service import Holds
@@ -47,6 +58,7 @@ from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
+from memsvc.limits.limiter import Limiter
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
@@ -54,11 +66,17 @@ from memsvc.memories.read import Reading
 from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
 from memsvc.namespaces import repository as namespaces
-from memsvc.nearest import build_searches, way_to_nearest
-from memsvc.recall.service import Answer, RecallService
+from memsvc.nearest import build_searches, way_to_lists, way_to_nearest
+from memsvc.recall.hot import HotAnswers
+from memsvc.recall.service import RecallService
 from memsvc.recall.traces import Traces
+from memsvc.recall.watching import RecallWatch
+from memsvc.redis.connection import build_redis
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
+from memsvc.revocations.service import Revocations
+from memsvc.sealing import keys as sealing
+from memsvc.sealing.keyring import load_keyring
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.channels.associative import AssociativeChannel
@@ -122,9 +140,12 @@ class Container:
         self.database = Database(
             settings.url,
             limits=Limits.of(settings, "memsvc serve"),
+            keyring=load_keyring(settings),
             commit_group_max=settings.commit_group_max,
             on_group=self.metrics.commit_group.observe,
+            on_transaction=self.metrics.count_transaction,
         )
+        self.metrics.database_connections.set_function(lambda: self.database.connections)
         try:
             self._assemble(embedder)
         except BaseException:
@@ -135,7 +156,14 @@ class Container:
     def _assemble(self, embedder: BatchingEmbedder | None) -> None:
         settings = self.settings
         self.embedder = self._prepare(embedder)
+        self.redis = build_redis(settings, self.secrets, self.metrics)
+        if self.redis is not None:
+            self._closing.callback(self.redis.close)
+        for lane in self.embedder.waiting:
+            self.metrics.texts_waiting.labels(lane).set_function(partial(_waiting_in, self.embedder, lane))
         self.keys = KeyService(self.database, self.secrets, self.clock)
+        self.limiter = Limiter(self.database, settings, self.metrics, self.redis)
+        self._closing.callback(self.limiter.close)
         self.keys.prepare(settings)
         self.notes = Notes(self.database, self.clock)
         self.trails = Trails(self.database, self.secrets, self.clock)
@@ -146,17 +174,32 @@ class Container:
         )
         analyser = TextAnalyser()
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
-        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE)
+        lists = way_to_lists(settings, self.searches, self.metrics.count_lists)
+        self.bank = bank = Bank(way_to_nearest(settings, self.searches, self._say), MADE, lists)
         names = NameTables(self.clock)
-        self.keeper = Keeper(self.database, bank, self.metrics.change_lag.set, names.drop, _tiers(settings))
+        self.keeper = Keeper(
+            self.database,
+            bank,
+            self.metrics.change_lag.set,
+            names.drop,
+            _tiers(settings),
+            budget_bytes=settings.bank_bytes,
+            on_dropped=self._left_the_bank,
+        )
+        self.bell = Bell(build_line(self.database, self.redis), self.keeper, self.secrets, self.metrics)
+        self.keeper.ring = self.bell.ring
         self.entities = Entities(self.database, self.clock, self.cursors, names)
         self.metrics.watch_bank(bank, self.keeper.memories)
         self.metrics.watch_archives(self.keeper.archives)
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
+        if self.reranker is not None:
+            self.metrics.pairs_waiting.set_function(partial(getattr, self.reranker, "waiting"))
         self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
         preparer = Preparer(analyser, self.embedder, settings.screening)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
-        self.remember = Remember(once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes)
+        self.remember = Remember(
+            once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes, self.limiter
+        )
         eraser = Eraser(self.database, self.clock, preparer, self.secrets)
         self.changer = Changer(
             self.database,
@@ -165,9 +208,13 @@ class Container:
             preparer,
             self.keeper,
             eraser,
+            self.secrets,
             self.space_id,
             self.metrics.count_writes,
+            self.limiter,
         )
+        self.exporting = Exporting(self.database, self.clock, self.secrets)
+        self.importing = Importing(self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id)
         self.holds = Holds(self.database, once, self.clock, self.secrets)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.reading = Reading(self.database, self.clock, self.cursors)
@@ -175,7 +222,7 @@ class Container:
         self._closing.callback(tools.summariser.close)
         works = every_kind(lambda: tools, lambda: eraser)
         self.recalls = Recalls(self.database, self.clock)
-        runner = Runner(self.database, self.clock, works)
+        runner = Runner(self.database, self.clock, works, ring=self.bell.ring, on_run=self.metrics.count_run)
         self.erasing = ErasureRunner(
             self.database,
             self.clock,
@@ -185,7 +232,13 @@ class Container:
             vacuum_every_s=settings.vacuum_every_s,
         )
         self.scheduler = Scheduler(
-            self.database, self.clock, runner, settings.jobs_every_s, self._tidy, urgent=self.erasing.round
+            self.database,
+            self.clock,
+            runner,
+            settings.jobs_every_s,
+            self._tidy,
+            urgent=self.erasing.round,
+            on_waiting=self.metrics.job_runs_waiting.set,
         )
         self.erasures = Erasures(
             self.database,
@@ -196,6 +249,9 @@ class Container:
             eraser,
             self.erasing,
             self.scheduler.wake,
+        )
+        self.revocations = Revocations(
+            self.database, once, self.clock, self.secrets, self.keeper, self.metrics.count_writes
         )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake, settings.screening)
         self.traces = Traces(self.clock)
@@ -208,7 +264,30 @@ class Container:
             self.space_id,
             self.feedback.factors,
             self.entities.resolve,
+            embed=self._questions(),
+            hot=self._hot_answers(),
         )
+        self.recall_watch = RecallWatch(self.metrics, self.recaller.channels, settings.slow_recall_ms)
+
+    def _questions(self) -> Questions | None:
+        """The cache of questions that processes share; each has one of its own in its embedder."""
+        if self.redis is None or not self.settings.question_cache_s:
+            return None
+        ttl_s = self.settings.question_cache_s
+        kept = Layered("question", self.redis, self.metrics, ttl_s=ttl_s, most=QUESTIONS_KEPT)
+        return Questions(self.recaller.embed, self.embedder.space, self.secrets, kept)
+
+    def _hot_answers(self) -> HotAnswers | None:
+        settings = self.settings
+        if not settings.hot_recall_s:
+            return None
+        kept = Layered("recall", self.redis, self.metrics, ttl_s=settings.hot_recall_s, most=settings.recall_cache_max)
+        ways = (
+            memsvc.__version__, settings.embedder, settings.reranker, sorted(settings.channels_off), settings.tiers,
+            settings.fusion_weights, settings.rerank_weights, settings.confidence_weights,
+        )  # fmt: skip
+        hot = HotRecalls(kept, self.secrets, holds_s=settings.hot_recall_s, variant=repr(ways).encode())
+        return HotAnswers(hot, self.feedback.factors)
 
     def _stages(self) -> Stages:
         """The way of a recall: what finds memories, and what puts them in order."""
@@ -253,9 +332,10 @@ class Container:
         )
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as beside:
             warm = beside.submit(warm_up)
-            model = beside.submit(lambda: embedder or build_embedder(self.settings))
+            model = beside.submit(lambda: embedder or build_embedder(self.settings, self.metrics.count_embedded))
             try:
                 applied = upgrade(self.settings, self.database)
+                sealing.require(self.database)
                 durability.require(self.settings, self.database)
             except BaseException:
                 if model.exception() is None:
@@ -273,12 +353,14 @@ class Container:
         memories = self.keeper.load_all()
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
+        self.bell.start()
         self.scheduler.start(with_runs=self.settings.jobs == "on")
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
         self.erasing.close()
         self.scheduler.close()
+        self.bell.close()
         self._last_notes()
         self.recaller.close()
         self.bank.close()
@@ -304,16 +386,18 @@ class Container:
             except (ServiceError, SQLAlchemyError) as error:
                 log.warning("not_written", what=write.__qualname__, error=type(error).__name__)
 
+    def _left_the_bank(self, key: tuple[UUID, UUID]) -> None:
+        self.metrics.bank_dropped.inc()
+
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name. Raises what the database raises if it cannot be reached."""
         with self.database.read(SERVICE) as connection:
             at_head = migrate.at_head(connection)
         return {"database": True, "schema": at_head, "bank_loaded": self._loaded}
 
-    def observe_recall(self, answer: Answer) -> None:
-        """Count a recall's phases."""
-        for phase, ms in answer.timings_ms.items():
-            self.metrics.recall_phase_seconds.labels(phase).observe(ms / 1e3)
+    def degraded(self) -> list[str]:
+        """What is lost without anybody failing for it. Does not wait."""
+        return ["redis"] if self.redis is not None and self.redis.is_lost else []
 
 
 class Follower:
@@ -332,11 +416,15 @@ class Follower:
         threadpool_limits(limits=1, user_api="blas")  # type: ignore[no-untyped-call]  # as in a container
         self._say = say
         self.database = Database(
-            settings.url, limits=Limits.of(settings, "memsvc gpu"), commit_group_max=settings.commit_group_max
+            settings.url,
+            limits=Limits.of(settings, "memsvc gpu"),
+            keyring=load_keyring(settings),
+            commit_group_max=settings.commit_group_max,
         )
         try:
             say("preparing: database, compiled scans (longer the first time)")
             applied = upgrade(settings, self.database)
+            sealing.require(self.database)
             warm_up()
         except BaseException:
             self.database.close()
@@ -345,16 +433,27 @@ class Follower:
         self.bank = Bank(repeating=MADE)
         self.keeper = Keeper(self.database, self.bank, self.metrics.change_lag.set, tiers=_tiers(settings))
         self.metrics.watch_bank(self.bank, self.keeper.memories)
+        secrets = load_secrets(settings)
+        self.redis = build_redis(settings, secrets, self.metrics)
+        self.bell = Bell(build_line(self.database, self.redis), self.keeper, secrets, self.metrics, rings=False)
 
     def start(self) -> None:
         """Load every namespace from the database."""
         self._say("memory bank: loading memories")
         self._say(f"memory bank: {self.keeper.load_all()} memories loaded")
+        self.bell.start()
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        self.bell.close()
+        if self.redis is not None:
+            self.redis.close()
         self.bank.close()
         self.database.close()
+
+
+def _waiting_in(embedder: BatchingEmbedder, lane: str) -> int:
+    return embedder.waiting[lane]
 
 
 def _tiers(settings: Settings) -> NDArray[np.uint8]:

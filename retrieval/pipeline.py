@@ -10,17 +10,19 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu import tracing
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.analysis.mentions import mention_ids
 from retrieval.analysis.terms import stems, term_id
 from retrieval.channels.keyword import idf
+from retrieval.channels.listed import Listing
 from retrieval.channels.running import ChannelRunner, Outcome, ViewSource
 from retrieval.confidence import Confidence
 from retrieval.embedders.batching import BatchingEmbedder
@@ -98,6 +100,9 @@ class Recaller:
 
     It reads no clock but the monotonic one, for deadlines and timings: the same question over the same memories gives
     the same ranking.
+
+    Attributes:
+        channels: names of its channels.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class Recaller:
         self._embedder = embedder
         self._runner = ChannelRunner(workers=workers, inline_slots=inline_slots)
         self._embed_pool = ThreadPoolExecutor(_EMBED_WORKERS, thread_name_prefix="embed-in-time")
+        self.channels = frozenset(names)
 
     def embed(self, text: str) -> Future[Encoded]:
         """Has the embedder begin with a question; what goes wrong is in the future."""
@@ -161,9 +167,10 @@ class Recaller:
         begun_s = time.monotonic()
         begun = time.perf_counter()
         coming = coming or self.embed(query.text)
-        question = self._analyser.question(query.text, query.asked_at)
-        terms = self._analyser.query_terms(query.text)
-        names = () if resolve is None else tuple(resolve(question.names))
+        with tracing.step("analysis"):
+            question = self._analyser.question(query.text, query.asked_at)
+            terms = self._analyser.query_terms(query.text)
+            names = () if resolve is None else tuple(resolve(question.names))
         ends_at_s = None if query.deadline_s is None else begun_s + query.deadline_s
         until_s = None if query.deadline_s is None else begun_s + query.deadline_s * _EMBED_SHARE
         return AnalysedQuery(
@@ -198,6 +205,7 @@ class Recaller:
         limit = max(FEWEST_CANDIDATES, _CANDIDATES_PER_HIT * query.top_k)
         weighing = Weighing(analysed.question.type, factors or {})
         with self._runner.open(analysed, bank, limit) as searching:
+            analysed = searching.query = self._with_lists(analysed, searching.view)
             searching.begin(self._stages.worded)
             waiting = time.perf_counter()
             analysed = searching.query = analysed.read()
@@ -209,14 +217,17 @@ class Recaller:
             view, outcome = searching.view, searching.outcome
             timings = {"embed": analysed.embed_ms, "embed_wait": waited_ms, **outcome.timings_ms}
             begun = time.perf_counter()
-            first = self._fusion.fuse(outcome.results, view.n_slots, weighing)
+            with tracing.step("fusion"):
+                first = self._fusion.fuse(outcome.results, view.n_slots, weighing)
             timings["fuse"] = (time.perf_counter() - begun) * 1e3
             first = _settled(view, first)
             trail: list[str] = []
             led_to: frozenset[int] = frozenset()
             if query.profile is Profile.THOROUGH and self._stages.hopper is not None:
-                first, trail, led_to = self._hop(analysed, view, first, outcome, timings)
-            reranked = self._rerank(analysed, view, first)
+                with tracing.step("hops"):
+                    first, trail, led_to = self._hop(analysed, view, first, outcome, timings)
+            with tracing.step(RERANK):
+                reranked = self._rerank(analysed, view, first)
             ranking = first
             if reranked is not None:
                 timings[RERANK] = reranked.took_ms
@@ -235,6 +246,13 @@ class Recaller:
             eligible=eligible,
             trail=tuple(trail),
         )
+
+    def _with_lists(self, analysed: AnalysedQuery, view: BankView) -> AnalysedQuery:
+        """The question with the lists that its channels may want, if anybody makes them here."""
+        if view.lists is None:
+            return analysed
+        channels = (*self._stages.worded, *self._stages.channels)
+        return replace(analysed, listing=Listing(channels, analysed, view, view.lists))
 
     def _hop(
         self,
@@ -337,9 +355,12 @@ def _asked_again(results: Mapping[str, ChannelResult], slots: NDArray[np.int64])
     """What the channels think of any memories: the sum of their scores in deviations from the namespace's mean."""
     total = np.zeros(slots.size)
     for name in ("keyword", "semantic"):
-        if (result := results.get(name)) is not None and result.std > 0.0:
+        if (result := results.get(name)) is None:
+            continue
+        mean, std = result.moments()
+        if std > 0.0:
             scores = result.score_of(slots).astype(np.float64)
-            total += np.where(np.isfinite(scores), (scores - result.mean) / result.std, 0.0)
+            total += np.where(np.isfinite(scores), (scores - mean) / std, 0.0)
     return total
 
 
@@ -366,7 +387,9 @@ class _Reading:
             logger.warning("the question was not embedded in time")
         except EmbedderError as error:
             logger.warning("the question could not be embedded: %s", error)
-        return encoded, ((self._ended or time.perf_counter()) - self._begun) * 1e3
+        ended = self._ended or time.perf_counter()
+        tracing.past("embedding", self._begun, ended)
+        return encoded, (ended - self._begun) * 1e3
 
 
 def _degraded(analysed: AnalysedQuery, outcome: Outcome, reranked: Reranked | None) -> tuple[str, ...]:

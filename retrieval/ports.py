@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.ops.channel_pass.questions import Groups, Listed, Terms
 from retrieval.types import AnalysedQuery, ChannelResult, EmbeddingSpace, Encoded, Passage
 
 if TYPE_CHECKING:
@@ -95,6 +96,20 @@ class Channel(Protocol):
 
     def search(self, query: AnalysedQuery, view: BankView, limit: int) -> ChannelResult | None:
         """Best `limit` distinct memories, or None when the query gives this channel nothing to go on."""
+        ...
+
+
+@runtime_checkable
+class ListedChannel(Protocol):
+    """A channel that finds the same from a list of its best memories as by scanning (`AnalysedQuery.listed`)."""
+
+    @property
+    def listed(self) -> Listed:
+        """The list that it goes on from."""
+        ...
+
+    def asks(self, query: AnalysedQuery, view: BankView) -> Terms | Groups | None:
+        """What the memories of the list are to hold; None where a list would not help."""
         ...
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.filters import ScanFilter
+from gpu.bank.lists import ListedBest
 from gpu.bank.records import Kind
+from gpu.ops.channel_pass.questions import Listed
 
 
 class Profile(StrEnum):
@@ -175,6 +177,8 @@ class OtherNames(NamedTuple):
 
 Reading = Callable[[], tuple[Encoded | None, float]]
 """Waits for what the embedder makes of a question (None: it failed, or is late), and the milliseconds it took."""
+Listing = Callable[[Listed], ListedBest | None]
+"""Gives a list that was made elsewhere than in a channel's own scan; waits for it. None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ class AnalysedQuery:
     float32 `[q, dim]`, unit rows, or None. `entity_groups` are the entities that it mentions, each as the ids of all
     mentions that stand for it in the namespace, uint64 `[a]`; empty where nobody resolved aliases: then each of
     `mention_ids` is an entity of its own. `other_names` are the terms of names that stand for one of the question's
-    without having its words.
+    without having its words. `listing` has the lists that channels go on from, where somebody makes them.
     """
 
     query: Query
@@ -203,6 +207,11 @@ class AnalysedQuery:
     entity_groups: tuple[NDArray[np.uint64], ...] = ()
     other_names: tuple[OtherNames, ...] = ()
     reading: Reading | None = None
+    listing: Listing | None = None
+
+    def listed(self, which: Listed) -> ListedBest | None:
+        """A list that was made elsewhere; None where the channel has to scan."""
+        return None if self.listing is None else self.listing(which)
 
     def read(self) -> AnalysedQuery:
         """The same with its vector and the states of its tokens, for which this waits; they may be missing then."""
@@ -226,6 +235,8 @@ class ChannelResult:
         evidence: how much speaks for an answer being among them, in [0, 1]; None from a channel that cannot tell.
         force: by how much more than usual its word counts for this question; more than 1 where the question asks for
             the very thing that the channel alone knows (what came right after something).
+        scan: looks at every memory for the moments, where finding the best ones took no look at all: `mean` and `std`
+            are NaN then.
     """
 
     slots: NDArray[np.int64]
@@ -235,6 +246,11 @@ class ChannelResult:
     score_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
     evidence: float | None = None
     force: float = 1.0
+    scan: Callable[[], tuple[float, float]] | None = None
+
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation, whatever it takes to know them."""
+        return (self.mean, self.std) if self.scan is None else self.scan()
 
 
 @dataclass(frozen=True, slots=True)

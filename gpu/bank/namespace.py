@@ -16,6 +16,7 @@ from gpu.bank.corpus import Corpus, CorpusCounts, Frequency
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
 from gpu.bank.layouts import LIVE_EPOCH, TIERS, Tier, token_bytes
+from gpu.bank.lists import Lists
 from gpu.bank.nearest import EXACT, Nearest
 from gpu.bank.pages import PagePool
 from gpu.bank.records import NEVER_US, RecordBatch, no_links
@@ -62,6 +63,7 @@ class NamespaceBank:
         dim: dimension of the vectors.
         applied_seq: the last change of the log that is in here; kept by the caller.
         nearest: how views find the nearest memories to a vector.
+        lists: who makes lists for views, if anybody does.
         key: what its `Bank` knows it by, if it is of one.
     """
 
@@ -71,6 +73,7 @@ class NamespaceBank:
         self.dim = dim
         self.applied_seq = 0
         self.nearest: Nearest = EXACT
+        self.lists: Lists | None = None
         self.key: Hashable = None
         self._pool = pool
         self._write_lock = threading.RLock()
@@ -241,7 +244,10 @@ class NamespaceBank:
             closed = self._rows_of(self._history, unique) if len(self._versions) else np.empty(0, np.int64)
             if closed.size:
                 ids, versions = self._history.column("memory_id", closed), self._history.column("versions", closed)
-                self._versions.remove(self._versions.hashes(ids, versions), closed)
+                hashes = self._versions.hashes(ids, versions)
+                # A row that made room for another is in no table any more, and has its bytes still.
+                entered = self._versions.find(self._history.attributes.table, hashes, ids, versions) == closed
+                self._versions.remove(hashes[entered], closed[entered])
                 self._history.erase(closed)
             # Rows that were replaced and not compacted away yet still hold what they held.
             self._current.erase(self._rows_of(self._current, unique) if self._replaced else slots[known])
@@ -399,7 +405,7 @@ class NamespaceBank:
         """The same of what was pinned before."""
         segments = (seen.current_rows,) if scan.as_of_us is None else (seen.current_rows, seen.history_rows)
         locate = partial(self._locate, seen.current) if scan.as_of_us is None else None
-        view = BankView(segments, scan, *self.corpus_of(seen, scan), self.nearest, locate)
+        view = BankView(segments, scan, *self.corpus_of(seen, scan), self.nearest, locate, self.lists)
         try:
             yield view
         finally:

@@ -66,7 +66,7 @@ class RecordBatch:
         expires_us: int64 `[n]`, end of its time to live, or `NEVER_US`.
         importances: float32 `[n]` in [0, 1].
         stabilities: float32 `[n]`, seconds.
-        trusts: float32 `[n]` in [0, 1].
+        trusts: float32 `[n]`, ranks: the higher, the more trusted.
         last_recalled_us: int64 `[n]`, or `UNKNOWN_US`.
         lengths: uint32 `[n]`, number of term tokens (the document length of BM25).
         pairs, pair_offsets: uint64 / int64 `[n + 1]`, hashes of equal-able (field, value) pairs, see

@@ -42,6 +42,54 @@ def ordered(slots: NDArray[np.int64], sequences: NDArray[np.uint64]) -> Ordered:
     return Ordered(slots, starts)
 
 
+def places_of(
+    order: Ordered,
+    sequences: NDArray[np.uint64],
+    ids: NDArray[np.uint8],
+    slots: NDArray[np.int64],
+    segment: SegmentSnapshot | None,
+) -> NDArray[np.int64]:
+    """Where a few slots stand in an order.
+
+    Args:
+        order: of a view.
+        sequences, ids: of the slots, uint64 `[m]` and uint8 `[m, 16]`.
+        slots: int64 `[m]`.
+        segment: that all of them lie in; None for a view of several.
+
+    Returns:
+        int64 `[m]`, -1 for what belongs to no conversation.
+    """
+    if not order.slots.size:
+        return np.full(slots.shape[0], -1)
+    keys = np.empty((slots.shape[0], 3), np.uint64)
+    keys[:, 0], keys[:, 1:] = sequences, np.ascontiguousarray(ids).view(">u8").reshape(-1, 2)
+    places = np.empty(slots.shape[0], np.int64)
+    if segment is None or not kernel.places(order.slots, segment.attributes.entries, _PREFIXES, keys, places):
+        every = np.full(int(max(order.slots.max(), slots.max(initial=0))) + 1, -1)
+        every[order.slots] = np.arange(order.slots.size)
+        return np.asarray(every[slots])
+    found = order.slots[np.minimum(places, order.slots.size - 1)]
+    return np.where(found == slots, places, -1)
+
+
+def around(
+    order: Ordered, places: NDArray[np.int64], steps: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """The parts of an order around some places.
+
+    Returns:
+        The places that are so many steps from one of them, int64 `[n]`, distinct, ascending; and uint8 `[n]`, 1 where a
+        sequence begins, or a part.
+    """
+    near = np.sort((places[:, None] + np.array(steps)).ravel())  # numpy's unique hashes first, and takes twice as long
+    near = near[(near >= 0) & (near < order.slots.size)]
+    near = near[np.append(True, near[1:] != near[:-1])[: near.size]]
+    starts = order.starts[near]
+    starts[1:] |= np.diff(near) != 1
+    return near, starts
+
+
 class SequenceOrder:
     """Slots of a segment's sequenced rows by (sequence, memory id). Thread-safe.
 

@@ -17,11 +17,12 @@ from gpu.bank.corpus import Corpus
 from gpu.bank.errors import SnapshotClosedError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.layouts import ARENAS, ERASED_EPOCH, TIERS, Arena, row_words
+from gpu.bank.lists import Lists
 from gpu.bank.nearest import EXACT, DenseBest, Nearest
 from gpu.bank.segment import SegmentSnapshot, gather, read_ranges
-from gpu.bank.sequences import Ordered, by_sequence, ordered
+from gpu.bank.sequences import Ordered, around, by_sequence, ordered, places_of
 from gpu.bank.tables import rows_of
-from gpu.ops.bm25_scan.op import bm25_scan
+from gpu.ops.bm25_scan.op import bm25_of, bm25_scan
 from gpu.ops.coded_scan.op import coded_of, coded_scan
 from gpu.ops.context_scores.op import context_scores
 from gpu.ops.dense_scan.op import dense_of, dense_scan
@@ -41,6 +42,7 @@ class BankView:
         n_documents: current memories of the namespace (the corpus of BM25), whatever the filter; without those that
             repeat others if the filter leaves all of them out.
         mean_length: their mean number of term tokens.
+        lists: who makes lists of the namespace beside the scans of this view, if anybody does.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class BankView:
         document_frequency: Callable[[NDArray[np.uint32]], NDArray[np.int64]],
         nearest: Nearest = EXACT,
         locate: Callable[[NDArray[np.uint8]], NDArray[np.int64]] | None = None,
+        lists: Lists | None = None,
     ) -> None:
         self.scan = scan
         self.n_documents = corpus.n_memories
@@ -58,6 +61,7 @@ class BankView:
         self._document_frequency = document_frequency
         self._nearest = nearest
         self._locate = locate
+        self.lists = lists
         self._parts: list[tuple[SegmentSnapshot, slice]] = []
         at = 0
         for segment in segments:
@@ -172,7 +176,6 @@ class BankView:
         query_weights: NDArray[np.float32],
         k1: float,
         b: float,
-        among: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
         """BM25 of each memory.
 
@@ -181,17 +184,12 @@ class BankView:
             query_weights: float32 `[q]`, idf times what the query gives the term.
             k1: saturation, >= 0.
             b: length normalisation, 0 to 1.
-            among: score these slots alone, int64 `[m]`.
 
         Returns:
-            float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible or not asked for. What
-            was scored for all is kept for as long as the view: not to be written to.
+            float32 `[n_slots]`; 0 where no term matches, -inf for memories that are not eligible. Kept for as long as
+            the view: not to be written to.
         """
         mask = self.mask()
-        if among is not None:
-            asked = np.zeros_like(mask)
-            asked[among] = mask[among]
-            mask = asked
 
         def scan() -> NDArray[np.float32]:
             out = np.empty(self._n_slots, np.float32)
@@ -199,9 +197,38 @@ class BankView:
                 bm25_scan(segment, term_ids, query_weights, k1, b, self.mean_length, mask[part], out[part])
             return out
 
-        if among is not None:
-            return scan()
         return self._once(("bm25", term_ids.tobytes(), query_weights.tobytes(), k1, b), scan)
+
+    def bm25_of(
+        self,
+        term_ids: NDArray[np.uint32],
+        query_weights: NDArray[np.float32],
+        k1: float,
+        b: float,
+        slots: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """The same score of chosen memories alone, whether or not all have been scored.
+
+        Args:
+            term_ids, query_weights, k1, b: see `bm25`.
+            slots: int64 `[m]`, in any order, repeated ones too.
+
+        Returns:
+            float32 `[m]`; -inf for memories that are not eligible.
+        """
+        with self._lock:
+            all_of_them = self._scores.get(("bm25", term_ids.tobytes(), query_weights.tobytes(), k1, b))
+        if all_of_them is not None:
+            return np.asarray(all_of_them.result()[slots])
+        slots = np.asarray(slots, np.int64)
+        wanted = np.asarray(self.mask()[slots] != 0)
+        scores = np.full(slots.shape[0], -np.inf, np.float32)
+        for segment, part in self._parts:
+            own = np.flatnonzero(wanted & (slots >= part.start) & (slots < part.stop))
+            if own.shape[0]:
+                local = slots[own] - part.start
+                scores[own] = bm25_of(segment, term_ids, query_weights, k1, b, self.mean_length, local)
+        return scores
 
     def _once(self, key: tuple[Any, ...], scan: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         """Scores that several channels ask for, scanned once; who asks meanwhile waits for them."""
@@ -376,6 +403,57 @@ class BankView:
         """
         order = self._ordered()
         return context_scores(scores, order.slots, order.starts, weights)
+
+    def context_scores_of(
+        self,
+        score_of: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+        slots: NDArray[np.int64],
+        weights: tuple[float, float, float],
+        places: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float32]:
+        """The same of chosen memories, to the last bit.
+
+        Args:
+            score_of: scores of any slots, int64 `[k]` -> float32 `[k]`; -inf for memories that are not eligible.
+            slots: int64 `[m]`, in any order, repeated ones too.
+            weights: see `context_scores`.
+            places: where they stand, see `beside`; None: it is looked for.
+        """
+        order = self._ordered()
+        at = self._places(slots) if places is None else places
+        near, starts = around(order, at[at >= 0], (-2, -1, 0, 1))
+        if not near.size:
+            return score_of(slots)
+        told = context_scores(score_of(order.slots[near]), np.arange(near.size), starts, weights)
+        scores = told[np.minimum(np.searchsorted(near, at), near.size - 1)]
+        alone = np.flatnonzero(at < 0)
+        scores[alone] = score_of(slots[alone])
+        return np.asarray(scores)
+
+    def beside(self, slots: NDArray[np.int64], steps: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Memories with those that are so many steps after them in the order of all conversations.
+
+        Args:
+            slots: int64 `[m]`, distinct.
+            steps: forward, or backward below 0; a step may lead into the next conversation.
+
+        Returns:
+            Slots, int64 `[n]`, distinct, ascending, and where they stand in the order, -1 for what is in none.
+        """
+        order, at = self._ordered(), self._places(slots)
+        near, _ = around(order, at[at >= 0], (0, *steps))
+        alone = slots[at < 0]
+        found = np.concatenate([order.slots[near], alone])
+        places = np.concatenate([near, np.full(alone.size, -1)])
+        ascending = np.argsort(found)
+        return found[ascending], places[ascending]
+
+    def _places(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where memories stand in `sequence_order`; -1 for what belongs to no conversation."""
+        order = self._ordered()
+        sequences = self.column("sequences", slots).astype(np.uint64, copy=False)
+        (segment, _), *more = self._parts
+        return places_of(order, sequences, self.memory_id(slots), slots, None if more else segment)
 
     def _ordered(self) -> Ordered:
         self._check_open()

@@ -26,6 +26,7 @@ from gpu.device.pinned import PinnedCopies
 from gpu.device.pool import DevicePool
 from gpu.device.query import ChannelQuery, Query
 from gpu.device.residency import Residency
+from gpu.device.rules import CodeRules
 from gpu.device.segment_copy import SegmentCopy
 from gpu.device.spread import Spread, parts_of
 from gpu.device.warm_up import warm_up
@@ -47,15 +48,16 @@ class DeviceBank:
     are searched at the same time. Answers are the same wherever they are from.
     """
 
-    def __init__(self, *pools: DevicePool, pinned: DevicePool | None = None) -> None:
+    def __init__(self, *pools: DevicePool, pinned: DevicePool | None = None, codes: CodeRules | None = None) -> None:
         """Begins empty.
 
         Args:
             pools: memory that nobody else uses, of one device each; at least one.
             pinned: pinned memory of the host for what makes room on a device, or none.
+            codes: which namespaces are searched by codes, of whose best one may be missing; None: none is.
         """
         self._pinned = None if pinned is None else PinnedCopies(pinned)
-        self._devices = [DeviceCopies(pool, self._pinned) for pool in pools]
+        self._devices = [DeviceCopies(pool, self._pinned, codes) for pool in pools]
         self._spread = Spread(self._devices)
         self._threads = ThreadPoolExecutor(max(1, len(pools) - 1), thread_name_prefix="device")
         self._lock = threading.RLock()

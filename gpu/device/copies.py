@@ -16,9 +16,11 @@ from gpu.device.masks import DeviceMasks
 from gpu.device.pinned import PinnedCopies, Place
 from gpu.device.pool import DeviceMemoryFullError, DevicePool
 from gpu.device.query import ChannelQuery, Query
+from gpu.device.rules import CodeRules
 from gpu.device.segment_copy import SegmentCopy
 from gpu.ops.channel_pass import op as channel_pass
 from gpu.ops.channel_pass.questions import Listed
+from gpu.ops.coarse_search import op as coarse_search
 from gpu.ops.paged_search.op import Found, searched
 
 _FULL = (DeviceMemoryFullError, torch.OutOfMemoryError)
@@ -77,18 +79,20 @@ class DeviceCopies:
         returned: how often one came back from pinned memory.
     """
 
-    def __init__(self, pool: DevicePool, pinned: PinnedCopies | None) -> None:
+    def __init__(self, pool: DevicePool, pinned: PinnedCopies | None, codes: CodeRules | None = None) -> None:
         """Begins empty.
 
         Args:
             pool: memory that nobody else uses.
             pinned: where copies go that make room; None: they are made anew from the host's pages.
+            codes: which namespaces are searched by codes; None: none is.
         """
         self.pool = pool
         self.is_lost = False
         self.evicted = 0
         self.returned = 0
         self._pinned = pinned
+        self._codes = codes
         self._here: OrderedDict[Place, SegmentCopy] = OrderedDict()  # asked longest ago first
         self._masks = DeviceMasks(pool.device)
         self._plan = KeptPlan()
@@ -154,11 +158,31 @@ class DeviceCopies:
         return hits, unfit
 
     def _launch(self, tasks: Sequence[Task[Query]]) -> list[Hits]:
-        masks = [self._masks.mask(task.query.namespace, task.seen, task.query.scan) for task in tasks]
-        batch = self._plan.plan([self._here[task.place].rows.rows for task in tasks], masks)
+        exact = [task for task in tasks if self._here[task.place].codes is None]
+        by_codes = [task for task in tasks if self._here[task.place].codes is not None]
+        return [
+            Hits([task.number for task in some], *search(some))
+            for search, some in ((self._exact, exact), (self._by_codes, by_codes))
+            if some
+        ]
+
+    def _exact(self, tasks: Sequence[Task[Query]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        rows = [self._here[task.place].rows.rows for task in tasks]
+        batch = self._plan.plan(rows, self._all_masks(tasks))
         vectors = self._sent([task.query.vector for task in tasks])
+        return searched(vectors, batch, max(task.query.limit for task in tasks))
+
+    def _by_codes(self, tasks: Sequence[Task[Query]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """What codes propose, scored exactly."""
+        copies = [self._here[task.place] for task in tasks]
+        coded = [copy.codes.coded for copy in copies if copy.codes is not None]
         limit = max(task.query.limit for task in tasks)
-        return [Hits([task.number for task in tasks], *searched(vectors, batch, limit))]
+        batch = coarse_search.plan(coded, [copy.rows.rows for copy in copies], limit, self._all_masks(tasks))
+        found = coarse_search.coarse_search(self._sent([task.query.vector for task in tasks]), batch, limit)
+        return _read(Found(found.slots, found.scores))
+
+    def _all_masks(self, tasks: Sequence[Task[Query]]) -> list[torch.Tensor | None]:
+        return [self._masks.mask(task.query.namespace, task.seen, task.query.scan) for task in tasks]
 
     def _launch_channels(self, tasks: Sequence[Task[ChannelQuery]]) -> list[Hits]:
         copies = [self._here[task.place] for task in tasks]
@@ -213,12 +237,14 @@ class DeviceCopies:
             try:
                 if copy is None:
                     copy = self._here[place] = self._returned(place, seen) or SegmentCopy(
-                        self.pool, seen.current, task.start
+                        self.pool, seen.current, task.start, self._codes
                     )
                 self._here.move_to_end(place)
                 copy.follow(seen.current_rows, task.end, attributes=attributes)
             except _FULL:
                 if self._evict(place, wanted):
+                    continue
+                if copy is not None and copy.drop_codes():
                     continue
                 if copy is None or not copy.drop_attributes():
                     self.drop(place)

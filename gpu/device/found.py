@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gpu.device.bank import DeviceBank
+    from gpu.device.rules import CodeRules
     from gpu.device.searches import DeviceSearches
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,9 @@ class Device:
         return DeviceSearches(self.bank)
 
 
-def open_device(share_of_free: float, most_devices: int = 0, pinned_bytes: int = 0) -> Device:
+def open_device(
+    share_of_free: float, most_devices: int = 0, pinned_bytes: int = 0, codes: CodeRules | None = None
+) -> Device:
     """Takes memory of the devices for a bank.
 
     torch is imported only where there is a driver: a machine without a device does not pay seconds for it.
@@ -52,6 +55,7 @@ def open_device(share_of_free: float, most_devices: int = 0, pinned_bytes: int =
         most_devices: how many are used, the first of those that CUDA_VISIBLE_DEVICES leaves; 0: all. One that gives no
             memory is left out.
         pinned_bytes: memory of the host for what makes room on a device; 0: none.
+        codes: which namespaces are searched by codes; None: none is.
 
     Raises:
         NoDeviceError: there is no driver or no device, torch or triton is not installed, or no memory is to be had.
@@ -87,4 +91,4 @@ def open_device(share_of_free: float, most_devices: int = 0, pinned_bytes: int =
         raise NoDeviceError(f"there are no {pinned_bytes} bytes to be pinned: {error}") from error
     names = [torch.cuda.get_device_name(pool.device) for pool in pools]
     name = names[0] if len(names) == 1 else f"{len(names)} devices ({', '.join(dict.fromkeys(names))})"
-    return Device(DeviceBank(*pools, pinned=pinned), name, sum(pool.bytes.numel() for pool in pools))
+    return Device(DeviceBank(*pools, pinned=pinned, codes=codes), name, sum(pool.bytes.numel() for pool in pools))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,10 @@ from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
+from gpu.device.channel_bests import ChannelBests
 from gpu.device.errors import DeviceLostError
-from gpu.device.query import Query
+from gpu.device.query import ChannelQuery, Query
+from gpu.ops.channel_pass.questions import Listed, Question
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +33,10 @@ _MOST = 256
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """One that waits."""
+    """One that waits; its answer is a `Best`, or the `ChannelBests` of lists."""
 
-    query: Query
-    answer: Future[Best] = field(default_factory=Future)
+    query: Query | ChannelQuery
+    answer: Future[Any] = field(default_factory=Future)
 
 
 class DeviceSearches:
@@ -60,17 +64,21 @@ class DeviceSearches:
             return self._is_lost
 
     def search(self, namespace: NamespaceBank, scan: ScanFilter, vector: NDArray[np.float32], limit: int) -> Best:
-        """See `gpu.device.nearest.Searches`."""
+        """See `gpu.device.asking.Searches`."""
         search = _Search(Query(namespace, scan, vector, limit))
-        with self._changed:
-            if self._is_lost:
-                raise DeviceLostError
-            self._waiting.append(search)
-            self._changed.notify()
-        return search.answer.result()
+        self._wait_in_line(search)
+        best: Best = search.answer.result()
+        return best
+
+    def lists(self, namespace: NamespaceBank, question: Question, limit: int) -> Mapping[Listed, Best]:
+        """See `gpu.device.asking.Searches`."""
+        search = _Search(ChannelQuery(namespace, question, None, limit))
+        self._wait_in_line(search)
+        found: ChannelBests = search.answer.result()
+        return found.lists
 
     def drop(self, namespace: NamespaceBank) -> None:
-        """See `gpu.device.nearest.Searches`; takes it off the device."""
+        """See `gpu.device.asking.Searches`; takes it off the device."""
         if not self.is_lost:
             self.bank.drop(namespace)
 
@@ -79,6 +87,13 @@ class DeviceSearches:
         self._lose()
         self._thread.join()
         self.bank.close()
+
+    def _wait_in_line(self, search: _Search) -> None:
+        with self._changed:
+            if self._is_lost:
+                raise DeviceLostError
+            self._waiting.append(search)
+            self._changed.notify()
 
     def _lose(self) -> None:
         with self._changed:
@@ -107,5 +122,16 @@ class DeviceSearches:
             return searches
 
     def _answer(self, searches: list[_Search]) -> None:
-        for search, best in zip(searches, self.bank.search([search.query for search in searches]), strict=True):
-            search.answer.set_result(best)
+        """Answers all: the nearest memories in one launch, then the lists in another."""
+        nearest = [one.query for one in searches if isinstance(one.query, Query)]
+        lists = [one.query for one in searches if isinstance(one.query, ChannelQuery)]
+        if nearest:
+            for search, best in zip(_of(searches, Query), self.bank.search(nearest), strict=True):
+                search.answer.set_result(best)
+        if lists:
+            for search, found in zip(_of(searches, ChannelQuery), self.bank.channels(lists), strict=True):
+                search.answer.set_result(found)
+
+
+def _of(searches: list[_Search], kind: type[Query | ChannelQuery]) -> list[_Search]:
+    return [one for one in searches if isinstance(one.query, kind)]

@@ -22,6 +22,7 @@ class Staging:
     def __init__(self, device: torch.device, size: int = _BYTES) -> None:
         self._device = device
         self._room = torch.empty(size if device.type == "cuda" else 0, dtype=torch.uint8, pin_memory=_is_cuda(device))
+        self._bytes = self._room.numpy()  # the same memory: a small copy should not cost more than its bytes
         self._used = 0
         self._dirty = 0
 
@@ -32,9 +33,10 @@ class Staging:
             target: on the device or the host, contiguous, with as many bytes as the values.
             values: in any shape.
         """
-        target = target.view(torch.uint8).reshape(-1)
+        if target.dtype is not torch.uint8 or target.ndim != 1:
+            target = target.view(torch.uint8).reshape(-1)
         if not _is_cuda(target.device):
-            _fill(target, values)
+            _fill(target.numpy(), values)
             return
         size = target.numel()
         if size > self._room.numel():  # waits for the device
@@ -43,9 +45,9 @@ class Staging:
         if self._used + size > self._room.numel():
             torch.cuda.current_stream(self._device).synchronize()
             self._used = 0
-        part = self._room[self._used : self._used + size]
-        _fill(part, values)
-        target.copy_(part, non_blocking=True)
+        end = self._used + size
+        _fill(self._bytes[self._used : end], values)
+        target.copy_(self._room[self._used : end], non_blocking=True)
         self._used += -(-size // 16) * 16
         self._dirty = max(self._dirty, self._used)
 
@@ -65,8 +67,8 @@ def _raw(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values).view(np.uint8).reshape(-1)
 
 
-def _fill(target: torch.Tensor, values: Sequence[NDArray[np.generic]]) -> None:
-    room, at = target.numpy(), 0
+def _fill(room: NDArray[np.uint8], values: Sequence[NDArray[np.generic]]) -> None:
+    at = 0
     for one in values:
         room[at : at + one.nbytes] = _raw(one)
         at += one.nbytes

@@ -12,9 +12,21 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from gpu import tracing
 from gpu.bank.filters import ScanFilter
 from gpu.device.errors import DeviceLostError
-from gpu.process.messages import ID_BYTES, Asked, MalformedMessageError, Scan, Told, read_told, written
+from gpu.ops.channel_pass.questions import Listed, Question
+from gpu.process.messages import (
+    ID_BYTES,
+    Asked,
+    MalformedMessageError,
+    Scan,
+    Told,
+    ToldList,
+    Wanted,
+    read_told,
+    written,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -74,24 +86,42 @@ class GpuClient:
         Raises:
             DeviceLostError: no answer came, or the process has none; whoever asked searches here.
         """
-        if time.monotonic() < self._not_before_s:
-            raise DeviceLostError
-        number = next(self._numbers)
         said = b"" if vector is None else np.ascontiguousarray(vector, np.float32).tobytes()
-        told = self._answer(Asked(number, namespace, seq, limit, Scan.of(scan), said, text))
-        if told.error:
-            logger.warning("the process of the device has no answer: %s", told.error)
-            raise DeviceLostError
-        return Found(
-            np.frombuffer(told.memory_ids, np.uint8).reshape(-1, ID_BYTES),
-            np.frombuffer(told.versions, np.int32),
-            np.frombuffer(told.scores, np.float32),
-        )
+        with tracing.step("gpu.search"):
+            asked = Asked(next(self._numbers), namespace, seq, limit, Scan.of(scan), said, text, trace=tracing.told())
+            return _found(self._told(asked))
+
+    def lists(self, namespace: bytes, seq: int, question: Question, limit: int) -> dict[Listed, Found]:
+        """The best memories of every list that a question asks for.
+
+        Args:
+            namespace, seq: see `search`.
+            question: what is asked, with its filter.
+            limit: how many of each list at most, at least 1.
+
+        Raises:
+            DeviceLostError: no answer came, or the process has none; whoever asked scans here.
+        """
+        wanted = Wanted.of(question)
+        with tracing.step("gpu.lists"):
+            asked = Asked(
+                next(self._numbers), namespace, seq, limit, Scan.of(question.scan), wanted=wanted, trace=tracing.told()
+            )
+            return {Listed(one.which): _found(one) for one in self._told(asked).lists}
 
     def close(self) -> None:
         """Ends the connections; nobody may ask any more."""
         self._not_before_s = float("inf")
         self._context.destroy(linger=0)
+
+    def _told(self, asked: Asked) -> Told:
+        if time.monotonic() < self._not_before_s:
+            raise DeviceLostError
+        told = self._answer(asked)
+        if told.error:
+            logger.warning("the process of the device has no answer: %s", told.error)
+            raise DeviceLostError
+        return told
 
     def _answer(self, asked: Asked) -> Told:
         socket = None
@@ -123,3 +153,11 @@ class GpuClient:
         socket.linger = 0
         socket.connect(self._endpoint)
         return socket
+
+
+def _found(told: Told | ToldList) -> Found:
+    return Found(
+        np.frombuffer(told.memory_ids, np.uint8).reshape(-1, ID_BYTES),
+        np.frombuffer(told.versions, np.int32),
+        np.frombuffer(told.scores, np.float32),
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.records import Kind, State
+from gpu.ops.channel_pass.questions import Groups, Question, Terms
 
 ID_BYTES = 16
 
@@ -68,6 +71,65 @@ class Scan(msgspec.Struct, array_like=True, frozen=True):
         )
 
 
+class Wanted(msgspec.Struct, array_like=True, frozen=True):
+    """What a `Question` asks for beside its filter, in plain values; None where it asks nothing.
+
+    Attributes:
+        terms: ids (uint32), weights (float32), k1, b and the mean length.
+        entities, places: the ids of each group (uint64), and the weights (float32).
+        spans: starts and ends, int64.
+        now_us: for the retention list.
+    """
+
+    terms: tuple[bytes, bytes, float, float, float] | None = None
+    entities: tuple[tuple[bytes, ...], bytes] | None = None
+    places: tuple[tuple[bytes, ...], bytes] | None = None
+    spans: bytes | None = None
+    now_us: int | None = None
+
+    @classmethod
+    def of(cls, question: Question) -> Wanted:
+        """What is asked, as it is sent."""
+        terms, spans = question.terms, question.spans
+        return cls(
+            None if terms is None else (_bytes(terms.ids, np.uint32), _bytes(terms.weights, np.float32), terms.k1,
+                                        terms.b, terms.mean_length),
+            _sent(question.entities),
+            _sent(question.places),
+            None if spans is None else _bytes(spans, np.int64),
+            question.now_us,
+        )  # fmt: skip
+
+    def question(self, scan: ScanFilter) -> Question:
+        """The question that was sent.
+
+        Raises:
+            ValueError: numbers are cut off.
+        """
+        terms = None
+        if self.terms is not None:
+            ids, weights, *constants = self.terms
+            terms = Terms(np.frombuffer(ids, np.uint32), np.frombuffer(weights, np.float32), *constants)
+        spans = None if self.spans is None else np.frombuffer(self.spans, np.int64).reshape(-1, 2)
+        return Question(scan, terms, _groups(self.entities), _groups(self.places), spans, self.now_us)
+
+
+def _bytes(values: NDArray[Any], dtype: DTypeLike) -> bytes:
+    return np.ascontiguousarray(values, dtype).tobytes()
+
+
+def _sent(groups: Groups | None) -> tuple[tuple[bytes, ...], bytes] | None:
+    if groups is None:
+        return None
+    return tuple(_bytes(group, np.uint64) for group in groups.ids), _bytes(groups.weights, np.float32)
+
+
+def _groups(sent: tuple[tuple[bytes, ...], bytes] | None) -> Groups | None:
+    if sent is None:
+        return None
+    return Groups([np.frombuffer(group, np.uint64) for group in sent[0]], np.frombuffer(sent[1], np.float32))
+
+
 @lru_cache(maxsize=1_024)
 def _said(kinds: tuple[int, ...], states: tuple[int, ...], ranges: tuple[tuple[str, float, float], ...]) -> ScanFilter:
     """The part of a filter that few requests say differently.
@@ -96,6 +158,8 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
         scan: which of them.
         vector: float32, the question as a vector; or empty, and
         text: the question itself, to be embedded by the process.
+        wanted: lists that are asked for; then neither a vector nor a text is needed.
+        trace: the span that it belongs to, see `gpu.tracing.told`.
     """
 
     number: int
@@ -105,6 +169,17 @@ class Asked(msgspec.Struct, array_like=True, frozen=True):
     scan: Scan
     vector: bytes = b""
     text: str = ""
+    wanted: Wanted | None = None
+    trace: str = ""
+
+
+class ToldList(msgspec.Struct, array_like=True, frozen=True):
+    """One list: which (`Listed`), and its memories as in `Told`."""
+
+    which: int
+    memory_ids: bytes
+    versions: bytes
+    scores: bytes
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True):
@@ -116,6 +191,7 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
         versions: int32.
         scores: float32.
         error: why there is no answer, for a log; "" if there is one.
+        lists: that were asked for.
     """
 
     number: int
@@ -123,6 +199,7 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
     versions: bytes = b""
     scores: bytes = b""
     error: str = ""
+    lists: tuple[ToldList, ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -145,8 +222,10 @@ def read_asked(data: bytes) -> Asked:
         asked = _asked.decode(data)
     except msgspec.DecodeError as error:
         raise MalformedMessageError(str(error)) from None
-    if asked.limit < 1 or len(asked.vector) % 4 or bool(asked.vector) == bool(asked.text):
-        raise MalformedMessageError("a search has a limit of at least 1, and either a vector or a text")
+    is_one_too_many = bool(asked.vector) and bool(asked.text)
+    is_none = not (asked.vector or asked.text or asked.wanted)
+    if asked.limit < 1 or len(asked.vector) % 4 or is_one_too_many or is_none:
+        raise MalformedMessageError("a search has a limit of at least 1, and wants lists or has a vector or a text")
     return asked
 
 

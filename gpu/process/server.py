@@ -8,29 +8,35 @@ beside, for the others go on.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from socket import socketpair
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from gpu import tracing
+from gpu.bank.errors import DimensionError
 from gpu.bank.filters import ScanFilter
 from gpu.bank.namespace import NamespaceBank
 from gpu.device.bank import DeviceBank
 from gpu.device.best import Best
-from gpu.device.query import Query
-from gpu.process.messages import Asked, MalformedMessageError, Told, read_asked, written
+from gpu.device.query import ChannelQuery, Query
+from gpu.ops.channel_pass.questions import Listed
+from gpu.process.messages import Asked, MalformedMessageError, Told, ToldList, read_asked, written
 from gpu.process.served import Served
 
 logger = logging.getLogger(__name__)
 
 _MOST = 256
 """Searches in one launch."""
+_NO_LISTS: Mapping[Listed, Best] = MappingProxyType({})
 _CATCHING_UP = 4
 """Namespaces that are brought up to date side by side."""
 
@@ -216,20 +222,32 @@ class GpuServer:
 
     def _answers(self, batch: _Batch) -> Iterator[tuple[_Waiting, Told]]:
         """Answers to a batch, in one search."""
-        asked: list[_Waiting] = []
-        queries: list[Query] = []
+        nearest: list[tuple[_Waiting, Query]] = []
+        lists: list[tuple[_Waiting, ChannelQuery]] = []
         for waiting, vector in zip(batch.searches, batch.vectors.result(), strict=True):
-            dim = waiting.namespace.dim
-            if vector is None or vector.shape != (dim,):
-                yield waiting, Told(waiting.asked.number, error=f"no vector of the namespace's dimension {dim}")
+            try:
+                query = _query(waiting, vector)
+            except (DimensionError, ValueError) as error:
+                yield waiting, Told(waiting.asked.number, error=str(error))
+                continue
+            if isinstance(query, Query):
+                nearest.append((waiting, query))
             else:
-                asked.append(waiting)
-                queries.append(Query(waiting.namespace, waiting.scan, vector, waiting.asked.limit))
-        if queries:
-            self.served.launches += 1
-            self.served.searches += len(queries)
-            for waiting, best in zip(asked, self._bank.search(queries), strict=True):
+                lists.append((waiting, query))
+        if nearest:
+            self._count(len(nearest))
+            begun_ns = time.time_ns()
+            for (waiting, _), best in zip(nearest, self._bank.search([one for _, one in nearest]), strict=True):
+                tracing.heard("gpu.launch", waiting.asked.trace, begun_ns, searches=len(nearest))
                 yield waiting, _told(waiting.asked, best)
+        if lists:
+            self._count(len(lists))
+            for (waiting, _), bests in zip(lists, self._bank.channels([one for _, one in lists]), strict=True):
+                yield waiting, _told(waiting.asked, bests.dense, bests.lists)
+
+    def _count(self, searches: int) -> None:
+        self.served.launches += 1
+        self.served.searches += searches
 
     def _vectors(self, batch: Sequence[_Waiting]) -> list[NDArray[np.float32] | None]:
         """The question of each search as a vector; None where there is nothing to embed it with."""
@@ -260,8 +278,29 @@ def _arrived(socket: zmq.Socket[bytes], most: int) -> Iterator[tuple[bytes, byte
         yield client.bytes, data.bytes
 
 
-def _told(asked: Asked, best: Best) -> Told:
-    return Told(asked.number, best.memory_ids.tobytes(), best.versions.tobytes(), best.scores.tobytes())
+def _query(waiting: _Waiting, vector: NDArray[np.float32] | None) -> Query | ChannelQuery:
+    """What the device is asked.
+
+    Raises:
+        DimensionError: the vector is none of the namespace.
+        ValueError: there is none, or the parts of the question do not fit together.
+    """
+    asked = waiting.asked
+    if asked.wanted is not None:
+        return ChannelQuery(waiting.namespace, asked.wanted.question(waiting.scan), vector, asked.limit)
+    if vector is None:
+        raise ValueError("there is no vector of the question")
+    return Query(waiting.namespace, waiting.scan, vector, asked.limit)
+
+
+def _told(asked: Asked, best: Best | None, lists: Mapping[Listed, Best] = _NO_LISTS) -> Told:
+    told = tuple(ToldList(int(which), *_as_bytes(one)) for which, one in lists.items())
+    nearest = (b"", b"", b"") if best is None else _as_bytes(best)
+    return Told(asked.number, *nearest, lists=told)
+
+
+def _as_bytes(best: Best) -> tuple[bytes, bytes, bytes]:
+    return best.memory_ids.tobytes(), best.versions.tobytes(), best.scores.tobytes()
 
 
 def _tell(socket: zmq.Socket[bytes], client: bytes, told: Told) -> None:

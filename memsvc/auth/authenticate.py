@@ -13,6 +13,7 @@ from memsvc.auth.principal import Principal, Role
 from memsvc.core.errors import Forbidden, MalformedRequest, Unauthenticated
 from memsvc.http.routes import route_template
 from memsvc.http.work import run_blocking
+from memsvc.limits.admission import admit
 
 _EVERYDAY = frozenset({"read", "write"})
 _POLLED = frozenset({"/metrics"})  # every few seconds, and nothing of anybody
@@ -87,8 +88,9 @@ class RequireRole:
         self.role = role
 
     async def __call__(self, request: Request) -> Principal:
-        """The principal; see `authenticate` and `Principal.require` for what it raises."""
+        """The principal; see `authenticate`, `admit` and `Principal.require` for what it raises."""
         principal = await authenticate(request)
+        await admit(request, principal)
         try:
             principal.require(self.role)
         except Forbidden:

@@ -10,8 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
+from lifecycle.trust import Trust
 from memsvc.auth.authenticate import Admin
-from memsvc.auth.principal import TRUSTS, Principal, Trust, pattern_matches
+from memsvc.auth.principal import Principal, pattern_matches
 from memsvc.auth.record import KeyRecord, NewKey
 from memsvc.auth.schemas import KeyCreate, KeyCreated, KeyPage, KeyQuery, KeyRead, KeyRotate
 from memsvc.core.errors import Forbidden, InvalidInput
@@ -130,7 +131,7 @@ def _check_grant(
     for pattern in namespaces:
         if not any(pattern_matches(own, pattern) for own in principal.namespaces):
             raise Forbidden("this key cannot give namespaces that it does not reach itself")
-    if TRUSTS.index(trust) < TRUSTS.index(principal.trust):
+    if trust.rank > principal.trust.rank:
         raise Forbidden(f"this key cannot give the trust '{trust}', which is more than its own")
     if principal.networks is not None:
         within = [ipaddress.ip_network(own) for own in principal.networks]

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
+from lifecycle.trust import Trust
 from memsvc.audit import trail
 from memsvc.auth.principal import EVERYWHERE, ROLES, Principal
 from memsvc.auth.record import COLUMNS, KeyRecord, NewKey, record, record_of
@@ -71,7 +72,7 @@ class KeyService:
         """
         if settings.auth_mode == "open":
             tenant_id = ensure_default_tenant(self._database, self._clock)
-            self.anonymous = Principal(tenant_id, None, "local", ROLES, EVERYWHERE, "trusted")
+            self.anonymous = Principal(tenant_id, None, "local", ROLES, EVERYWHERE)
         elif not settings.is_loopback and not self.any_key():
             raise StartupRefused(
                 f"refusing to serve on {settings.host}: nobody holds a key yet; make one with `memsvc admin-key`"
@@ -116,7 +117,7 @@ class KeyService:
 
         def unit(connection: Connection) -> None:
             connection.execute(insert(ApiKey).values(**values))
-            self._tell(connection, "key.create", record_of(values), by, roles=sorted(key.roles), trust=key.trust)
+            self._tell(connection, "key.create", record_of(values), by, roles=sorted(key.roles), trust=key.trust.value)
 
         self._database.write(key.tenant_id, unit)
         self._forget()
@@ -221,7 +222,7 @@ class KeyService:
             "roles": list(key.roles),
             "namespaces": list(key.namespaces),
             "networks": None if key.networks is None else list(key.networks),
-            "trust": key.trust,
+            "trust": key.trust.value,
             "client_id": client_id,
             "created_at": now,
             "expires_at": key.expires_at,
@@ -274,5 +275,5 @@ def create_tenant_with_admin_key(
         The key and its secret.
     """
     tenant_id = ensure_tenant(database, clock, tenant)
-    key = NewKey(tenant_id, key_name, roles=tuple(sorted(ROLES)), trust="trusted")
+    key = NewKey(tenant_id, key_name, roles=tuple(sorted(ROLES)), trust=Trust.TRUSTED)
     return KeyService(database, secrets, clock).create(key)

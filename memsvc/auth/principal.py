@@ -9,14 +9,12 @@ from functools import lru_cache
 from typing import Literal, get_args
 from uuid import UUID
 
+from lifecycle.trust import Trust
 from memsvc.core.errors import Forbidden
 
 Role = Literal["read", "write", "erase", "export", "admin"]
 ROLES: frozenset[Role] = frozenset(get_args(Role))
 EVERYWHERE = ("**",)
-Trust = Literal["trusted", "agent", "external"]
-"""How far what a key's holder says is to be believed, from the most on."""
-TRUSTS: tuple[Trust, ...] = get_args(Trust)
 
 _SEGMENT = re.compile(r"[^/\x00*]+")
 
@@ -26,6 +24,7 @@ class Principal:
     """A tenant, and what its key may do.
 
     `namespaces` are patterns over path segments: `*` stands for one segment, a last `**` for any rest (also none).
+    `trust` is the most that what it writes may be trusted.
     """
 
     tenant_id: UUID
@@ -33,7 +32,7 @@ class Principal:
     name: str
     roles: frozenset[str]
     namespaces: tuple[str, ...]
-    trust: Trust = "agent"
+    trust: Trust = Trust.AGENT
     networks: tuple[str, ...] | None = None
 
     def may_come_from(self, address: str | None) -> bool:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from memsvc.auth.principal import EVERYWHERE, Principal, Trust
+from lifecycle.trust import Trust
+from memsvc.auth.principal import EVERYWHERE, Principal
 from memsvc.models import ApiKey
 
 
@@ -62,7 +63,7 @@ class NewKey:
     namespaces: tuple[str, ...] = EVERYWHERE
     expires_at: datetime | None = None
     networks: tuple[str, ...] | None = None
-    trust: Trust = "agent"
+    trust: Trust = Trust.AGENT
 
 
 COLUMNS = tuple(getattr(ApiKey, name) for name in KeyRecord.__slots__)
@@ -78,4 +79,4 @@ def record_of(values: dict[str, Any]) -> KeyRecord:
     """The key of such values by column."""
     fields = {name: values[name] for name in KeyRecord.__slots__}
     lists = {name: None if fields[name] is None else tuple(fields[name]) for name in _TUPLES}
-    return KeyRecord(**fields | lists)
+    return KeyRecord(**fields | lists | {"trust": Trust(values["trust"])})

@@ -9,8 +9,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
+from lifecycle.trust import Trust
 from memsvc.auth.keys import OVERLAP_S
-from memsvc.auth.principal import Role, Trust, is_pattern
+from memsvc.auth.principal import Role, is_pattern
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.memories.lineage import BY_JOBS
@@ -65,9 +66,9 @@ class KeyCreate(ApiModel):
         "is bound to some.",
     )
     trust: Trust = Field(
-        default="agent",
-        description="How far what its holder says is to be believed: `trusted`, `agent` or `external`; at most that "
-        "of the asking key.",
+        default=Trust.AGENT,
+        strict=False,
+        description="The most that what it writes may be trusted, at most that of the asking key; docs/trust.md.",
     )
 
 

@@ -14,13 +14,13 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from memsvc.commands import doctor_encryption as encryption
 from memsvc.commands import doctor_postgres as postgres
 from memsvc.commands.finding import Finding
 from memsvc.core.errors import StartupRefused
 from memsvc.core.secrets import SECRET_FILE, secret_file_problem
 from memsvc.core.settings import Settings
 from memsvc.db import migrate
-from retrieval.embedders.packaged import MODELS
 
 _MIN_PYTHON = (3, 11)
 _LITTLE_DISK_BYTES = 1 << 30
@@ -64,6 +64,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if engine.dialect.name == "postgresql":
             with engine.connect() as connection:
                 yield from postgres.examine(connection, settings, is_at_head=state is migrate.SchemaState.AT_HEAD)
+        if state is migrate.SchemaState.AT_HEAD:
+            with engine.connect() as connection:
+                yield from encryption.examine(connection, settings)
     except StartupRefused as refused:
         yield Finding("database", "fail", str(refused))
     except (SQLAlchemyError, ImportError) as error:
@@ -103,6 +106,9 @@ def _model(settings: Settings) -> Iterator[Finding]:
     if kind != "packaged":
         yield Finding("model", "ok", f"{settings.embedder} is loaded when the server starts")
         return
+    # Not at the top: with it come compilers and runtimes that no other check needs, and that may not be there.
+    from retrieval.embedders.packaged import MODELS
+
     known = [model for key, model in MODELS.items() if key == name or key.removesuffix("-int8") == name]
     if not known:
         yield Finding("model", "fail", f"there is no packaged model of this name; there are: {', '.join(MODELS)}")

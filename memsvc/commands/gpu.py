@@ -13,14 +13,16 @@ from prometheus_client import start_http_server
 from sqlalchemy.engine import make_url
 
 from gpu.bank.namespace import NamespaceBank
-from gpu.device.found import Device, NoDeviceError, open_device
+from gpu.device.found import Device, NoDeviceError
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
 from memsvc.core.settings import Settings
+from memsvc.core.telemetry import begin_tracing
 from memsvc.embedding import build_embedder
 from memsvc.index.keeper import Keeper
 from memsvc.index.names import namespace_key
+from memsvc.nearest import device_of, operations
 from memsvc.wiring import Follower
 from retrieval.embedders import packaged
 from retrieval.embedders.batched_questions import BatchedQuestions
@@ -115,15 +117,16 @@ def run_gpu(settings: Settings, say: Say) -> None:
     # embedder on the processor. Nothing shows that searches here gain by it: 10,091 a second with it, 11,276 without,
     # in one run of each (docs/decisions/0015-gpu-process.md).
     configure_logging(settings)
+    begin_tracing(settings, "memsvc gpu")
     if settings.gpu_socket is None:
         raise StartupRefused("memsvc gpu needs MEMSVC_GPU_SOCKET, as ipc:///run/memsvc/gpu.sock")
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which uses the device itself; this needs PostgreSQL")
     try:
-        device = open_device(settings.gpu_memory_share, settings.gpu_devices, settings.gpu_pinned_bytes)
+        device = device_of(settings)
     except NoDeviceError as error:
         raise StartupRefused(f"memsvc gpu needs a device, but {error}") from None
-    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank")
+    say(f"device: {device.name}, {device.memory_bytes / 2**30:.1f} GiB for the bank; {operations(settings)}")
     with ExitStack() as closing:
         closing.callback(device.bank.close)
         _answer(settings, device, settings.gpu_socket, closing, say)

@@ -10,12 +10,16 @@ from functools import cache, partial
 
 from sqlalchemy.engine import make_url
 
+from memsvc.bell.bell import Bell
+from memsvc.bell.lines import build_line
 from memsvc.commands.server import Say
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
+from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
+from memsvc.core.telemetry import begin_tracing
 from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
@@ -28,6 +32,9 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.memories.prepare import Preparer
 from memsvc.namespaces import repository as namespaces
+from memsvc.redis.connection import build_redis
+from memsvc.sealing import keys
+from memsvc.sealing.keyring import load_keyring
 from memsvc.summarising import build_summariser
 from retrieval.analysis.analyser import TextAnalyser
 
@@ -39,23 +46,35 @@ def run_worker(settings: Settings, say: Say) -> None:
         StartupRefused: the database is SQLite, which one process owns, or cannot be used.
     """
     configure_logging(settings)
+    begin_tracing(settings, "memsvc worker")
     if make_url(settings.url).get_backend_name() == "sqlite":
         raise StartupRefused("SQLite has one owning process, which does the work itself; a worker needs PostgreSQL")
-    database = Database(settings.url, limits=Limits.of(settings, "memsvc worker", pool=2))
+    database = Database(
+        settings.url, limits=Limits.of(settings, "memsvc worker", pool=2), keyring=load_keyring(settings)
+    )
     try:
         upgrade(settings, database)
+        keys.require(database)
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
         works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
-        scheduler = Scheduler(database, clock, Runner(database, clock, works), settings.jobs_every_s, beat(settings))
+        metrics, secrets = Metrics(), load_secrets(settings)
+        redis = build_redis(settings, secrets, metrics)
+        bell = Bell(build_line(database, redis), None, secrets, metrics)
+        runner = Runner(database, clock, works, ring=bell.ring)
+        scheduler = Scheduler(database, clock, runner, settings.jobs_every_s, beat(settings))
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        bell.start()
         scheduler.start()
         say("working (stop with Ctrl+C)")
         stop.wait()
         say("stopping: finishing the run that is under way")
         scheduler.close()
+        bell.close()
+        if redis is not None:
+            redis.close()
         if tools.cache_info().currsize:
             tools().summariser.close()
             tools().preparer.embedder.close()

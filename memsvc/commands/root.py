@@ -170,6 +170,29 @@ def verify_audit(
         raise typer.Exit(REFUSED)
 
 
+@app.command()
+def encrypt(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Encrypt what was written before MEMSVC_ROOT_KEY was given; there is no way back.
+
+    Stopped, it goes on where it was. On PostgreSQL it runs beside servers, which all need the key; at the end it writes
+    the tables anew, and they wait.
+    """
+    with _refusals():
+        count, is_overwritten = store.encrypt(_settings(data_dir, database_url), _say)
+    _say(f"{count} memories encrypted; all are now")
+    if not is_overwritten:
+        _say("what they were in the clear is still in free space of the files: run this again when fewer are reading")
+        raise typer.Exit(REFUSED)
+
+
+@app.command("rotate-root")
+def rotate_root(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Have MEMSVC_ROOT_KEY take the place of MEMSVC_ROOT_KEY_FORMER: tenants' keys are wrapped anew, nothing else."""
+    with _refusals():
+        count = store.rotate_root(_settings(data_dir, database_url))
+    _say(f"{count} keys wrapped anew; MEMSVC_ROOT_KEY_FORMER is needed by this database no more")
+
+
 tombstones = typer.Typer(no_args_is_help=True, help="What was erased, for a backup that knows nothing of it.")
 app.add_typer(tombstones, name="tombstones")
 
@@ -191,6 +214,34 @@ def load_tombstones(file: File, *, data_dir: DataDir = None, database_url: Datab
     _say(f"{new} tombstones were new" + ("; start the server to erase what bears them" if new else ""))
 
 
+@app.command("tenant-limits")
+def tenant_limits(
+    *,
+    tenant: Annotated[str, typer.Option(help="Whose.")] = "default",
+    wanted: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="JSON object with requests_per_s, requests_burst, tokens_per_day, memories, bytes, "
+            "namespace_memories, namespace_bytes, in the place of what was set; null: no limit; what is not named is "
+            "as the settings have it.",
+            metavar="JSON",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show or set the limits of a tenant, from this machine. Servers follow within two seconds."""
+    with _refusals():
+        limits, used = store.tenant_limits(_settings(data_dir, database_url), tenant, wanted)
+    if as_json:
+        typer.echo(json.dumps({"tenant": tenant, "limits": limits, "used": used}))
+    else:
+        for name, value in limits.items():
+            typer.echo(f"{name}: {'no limit' if value is None else value}{_of(used.get(name))}")
+
+
 @app.command()
 def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Check that the server can run here. Changes nothing; exits with 1 if something must be put right."""
@@ -207,6 +258,10 @@ def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_jso
 
 def _settings(data_dir: Path | None, database_url: str | None, **others: object) -> Settings:
     return load_settings(data_dir=data_dir, database_url=database_url, **others)
+
+
+def _of(used: int | None) -> str:
+    return "" if used is None else f" ({used} used)"
 
 
 def _say(message: str) -> None:

@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging, log_config
 from memsvc.core.settings import PREFIX, Settings
+from memsvc.core.telemetry import begin_tracing
 from memsvc.http.protocol import BoundedHttpProtocol
 from memsvc.main import create_app
 from memsvc.wiring import Container
@@ -85,6 +86,7 @@ class Server(uvicorn.Server):
 
 def _serve_here(settings: Settings, listener: socket.socket, say: Say) -> None:
     take_turns()
+    begin_tracing(settings, "memsvc serve")
     container = Container(settings, say=say)
     try:
         container.start()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -26,7 +28,14 @@ from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
 from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import carried
+from memsvc.limits import repository as limits
+from memsvc.limits.limits import of_tenant
+from memsvc.memories.residue import TOUCHED
 from memsvc.models import Tenant
+from memsvc.models.tables import TENANT_KEY
+from memsvc.sealing import keys
+from memsvc.sealing.conversion import encrypt_all
+from memsvc.sealing.keyring import Keyring, load_keyring
 
 
 def migrate(settings: Settings) -> list[str]:
@@ -105,6 +114,38 @@ def verify_audit(settings: Settings, tenant: str | None) -> dict[str, dict[str, 
     return found
 
 
+def encrypt(settings: Settings, say: Callable[[str], None]) -> tuple[int, bool]:
+    """Encrypt what is not yet. Returns how many memories, and whether what they were in the clear has left the files.
+
+    Raises:
+        StartupRefused: see `migrate`; or there is no root key, or another one than before.
+    """
+    with _opened(settings) as database:
+        _require_keyring(settings, database)
+        count = encrypt_all(database, SystemClock(), lambda done: say(f"{done} memories encrypted"))
+        return count, database.overwrite([table.name for table in TOUCHED], full=True) is not None
+
+
+def rotate_root(settings: Settings) -> int:
+    """Have MEMSVC_ROOT_KEY wrap what MEMSVC_ROOT_KEY_FORMER has wrapped. Returns the keys of how many tenants.
+
+    Raises:
+        StartupRefused: see `encrypt`.
+    """
+    with _opened(settings) as database:
+        count = keys.rewrap(database, _require_keyring(settings, database))
+        database.overwrite([TENANT_KEY.name], full=True)
+        return count
+
+
+def _require_keyring(settings: Settings, database: Database) -> Keyring:
+    upgrade(settings, database)
+    keys.require(database)
+    if database.keyring is None:
+        raise StartupRefused("MEMSVC_ROOT_KEY is not given; make one (32 characters or more) and keep it safe")
+    return database.keyring
+
+
 @contextmanager
 def _refused_files() -> Iterator[None]:
     try:
@@ -113,10 +154,41 @@ def _refused_files() -> Iterator[None]:
         raise StartupRefused(f"the file cannot be used: {error.strerror or type(error).__name__}") from None
 
 
+def tenant_limits(settings: Settings, tenant: str, wanted: str | None) -> tuple[dict[str, Any], dict[str, int]]:
+    """The limits of a tenant that are in force, and what it uses.
+
+    Args:
+        wanted: JSON of those to set in the place of what was set before; None: change nothing.
+
+    Raises:
+        StartupRefused: see `migrate`; or there is no such tenant, or these are no limits.
+    """
+    # Not at the top: what requests look like brings half of the server along, which the other commands do without.
+    from memsvc.limits.schemas import TenantLimitsIn
+
+    try:
+        stored = None if wanted is None else TenantLimitsIn.model_validate_json(wanted).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
+        raise StartupRefused(f"these are no limits: {wrong}") from None
+    with _opened(settings) as database:
+        upgrade(settings, database)
+        with database.read(SERVICE) as connection:
+            tenant_id = limits.tenant_named(connection, tenant)
+        if tenant_id is None:
+            raise StartupRefused("there is no tenant of this name")
+        if stored is not None:
+            database.write(tenant_id, partial(limits.store_of_tenant, tenant_id=tenant_id, limits=stored))
+        with database.read(tenant_id) as connection:
+            of_database, _ = limits.stored(connection, tenant_id, None)
+            used = limits.used(connection, tenant_id)
+    return asdict(of_tenant(settings, of_database)), asdict(used)
+
+
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
     try:
-        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1))
+        database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1), keyring=load_keyring(settings))
         try:
             yield database
         finally:

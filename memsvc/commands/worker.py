@@ -12,6 +12,7 @@ from memsvc.commands.server import take_turns
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.settings import load_settings
+from memsvc.core.telemetry import begin_tracing
 from memsvc.main import create_app
 from memsvc.wiring import Container
 
@@ -24,6 +25,7 @@ def make_app() -> FastAPI:
         settings = load_settings()
         configure_logging(settings)
         take_turns()
+        begin_tracing(settings, "memsvc serve")
         container = Container(settings, say=log.info)
         container.start()
         return create_app(container, is_started=True)

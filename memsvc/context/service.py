@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from gpu.bank.records import State
+from lifecycle.trust import Trust
+from memsvc.memories.vetting import doubts
 from memsvc.recall.several import Located
 from retrieval.packing.pack import BlockOrder, Candidate, Packed, pack
 from retrieval.packing.rendering import Remembered
@@ -31,5 +34,6 @@ def _candidate(hit: Located) -> Candidate:
         occurred_at=memory.occurred_at,
         speaker=memory.speaker,
         place=memory.place,
+        quoted=bool(doubts(memory.flags)) or memory.trust < Trust.AGENT.rank or memory.state_now == State.QUARANTINED,
     )
     return Candidate(shown, hit.score, hit.found.vector)

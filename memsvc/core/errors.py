@@ -7,11 +7,14 @@ ServiceError
 ├── Forbidden (403)
 ├── NotFound (404)              unknown, foreign, forgotten and erased look alike
 ├── Conflict (409)
+├── Damaged (409)
 ├── PreconditionFailed (412)
 ├── TooLarge (413)
 ├── UnsupportedMedia (415)
 ├── KeyReused (422)             an idempotency key with another body
 ├── TooManyRequests (429)
+│   ├── RateLimited             for now
+│   └── QuotaExceeded           until something is erased
 └── Unavailable (503)
     ├── EmbedderUnavailable
     └── StorageFull (507)
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,18 @@ class Conflict(ServiceError):
     status, code, title = 409, "conflict", "The state of the resource does not allow this"
 
 
+class Damaged(ServiceError):
+    """What is encrypted does not open: it, or its key, is not what was written. Whoever has its id can erase it."""
+
+    status, code, title = 409, "unreadable", "What is stored cannot be read"
+
+    def __init__(self, memory_id: UUID) -> None:
+        super().__init__(
+            f"the memory {memory_id} is encrypted and does not open; restore it from a backup, or erase it by its id"
+        )
+        self.memory_id = memory_id
+
+
 class PreconditionFailed(ServiceError):
     status, code, title = 412, "precondition_failed", "The memory has changed since you read it"
 
@@ -106,6 +122,18 @@ class KeyReused(ServiceError):
 
 class TooManyRequests(ServiceError):
     status, code, title = 429, "too_many_requests", "Too many requests"
+
+
+class RateLimited(TooManyRequests):
+    code, title = "rate_limited", "The limit is used up for now"
+
+
+class QuotaExceeded(TooManyRequests):
+    code, title = "quota_exceeded", "There is no room left in the quota"
+
+    def __init__(self, detail: str, *, limit: str, retry_after_s: int) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.limit = limit
 
 
 class HeadersTooLarge(ServiceError):

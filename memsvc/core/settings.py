@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from gpu.cores import usable_cores
-from gpu.device.rules import DEVICE_FROM
+from gpu.device.rules import DEVICE_FROM, LISTS_FROM
 from gpu.large.rules import LARGE_FROM
 from memsvc.core.errors import StartupRefused
 from memsvc.core.secret_files import SecretFiles
@@ -22,6 +22,7 @@ Family = Literal["credential", "card", "iban", "email", "phone"]
 """What screening looks for, see `memsvc.screening`."""
 Action = Literal["off", "flag", "redact", "reject"]
 """What is done about it."""
+_HOT_RECALL_S = 5.0
 # Read by the client, which shares the environment with the server on a laptop.
 CLIENT_NAMES = frozenset({"MEMSVC_URL", "MEMSVC_API_KEY", "MEMSVC_API_KEY_FILE", "MEMSVC_NAMESPACE"})
 
@@ -84,10 +85,47 @@ class Settings(BaseSettings):
         "Processes that share a database must share it.",
     )
 
+    root_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="Encrypts what memories say (docs/encryption.md): with it, all that is written from now on. Every "
+        "process on the same database needs it; without it, what is encrypted is lost. Keep it apart from the database "
+        "and its backups.",
+    )
+    root_key_former: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="The root key that `root_key` takes the place of, until `memsvc encryption rotate-root` is done.",
+    )
+
     secrets_dir: Path | None = Field(
         default=None,
         description="Folder of files that hold settings, one each, named like their variable in lower case: "
         "`memsvc_secret`, `memsvc_database_url`. The environment goes before them.",
+    )
+
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis or Valkey that processes share (the extra `redis`): `redis://`, `rediss://` or `unix://`. "
+        "A cache, shared limits and a bell; nothing is lost with it (docs/operations.md).",
+    )
+    redis_prefix: str = Field(
+        default="memsvc",
+        pattern="^[A-Za-z0-9_.-]{1,64}$",
+        description="Begins every key there: services that share a Redis have one each.",
+    )
+    recall_cache_s: float | None = Field(
+        default=None,
+        ge=0.0,
+        le=300.0,
+        description="How long what a recall found may be given again while its namespace does not change; 0: never. "
+        "Default: 5 with Redis, else 0.",
+    )
+    recall_cache_max: int = Field(
+        default=2_000, ge=0, le=1_000_000, description="Answers that a process keeps itself, before Redis."
+    )
+    question_cache_s: float = Field(
+        default=3_600.0, ge=0.0, le=604_800.0, description="How long the vector of a question is kept in Redis; 0: not."
     )
 
     embedder: str = Field(
@@ -148,6 +186,24 @@ class Settings(BaseSettings):
         default=DEVICE_FROM,
         ge=1,
         description="Memories that a filter must leave for a device to be asked; fewer are compared on the processor.",
+    )
+    gpu_lists_from: int = Field(
+        default=LISTS_FROM,
+        ge=0,
+        description="Memories that a filter must leave for a device to look for words, entities and places as well; "
+        "fewer are scanned on the processor. 0: never, which saves the room of these on the device.",
+    )
+    gpu_codes: Literal["int8", "int4", "bit1"] = Field(
+        default="int8",
+        description="How exactly the codes are that a device looks for the nearest memories of a large namespace with, "
+        "before it compares the best of them: in 8, 4 or 1 bits a dimension, beside the vectors. "
+        "docs/decisions/0014-large-namespaces.md says how many of the best each finds.",
+    )
+    gpu_codes_from: int = Field(
+        default=0,
+        ge=0,
+        description="Vectors from which a namespace on a device is searched by codes, so that one of the best may be "
+        "missing; 0: never, all are compared.",
     )
     gpu_socket: str | None = Field(
         default=None,
@@ -228,18 +284,85 @@ class Settings(BaseSettings):
     metadata_max_bytes: int = Field(default=16 * 1024, ge=2, description="Largest metadata of a memory, as JSON.")
     query_max_bytes: int = Field(default=8 * 1024, ge=1, description="Longest question.")
     body_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, description="Largest request body.")
+    import_max_bytes: int = Field(
+        default=4 << 30, ge=1024, description="Largest export of a namespace that is imported."
+    )
     batch_max: int = Field(default=1000, ge=1, le=10_000, description="Most memories in one call.")
     top_k_max: int = Field(default=200, ge=1, description="Most hits of one recall.")
     page_max: int = Field(default=200, ge=1, description="Most items of one page of a list.")
 
+    limit_tenant_requests_per_s: float | None = Field(
+        default=None, gt=0.0, le=1e6, description="Requests in a second that a tenant may make; none: no limit."
+    )
+    limit_tenant_requests_burst: int | None = Field(
+        default=None, ge=1, le=10**7, description="Of these at once; by default those of one second."
+    )
+    limit_tenant_tokens_per_day: int | None = Field(
+        default=None, ge=1, le=10**15, description="Tokens (bytes / 4) that a tenant may have embedded in a day."
+    )
+    limit_key_requests_per_s: float | None = Field(
+        default=None, gt=0.0, le=1e6, description="Requests in a second that a key may make; none: no limit."
+    )
+    limit_key_requests_burst: int | None = Field(
+        default=None, ge=1, le=10**7, description="Of these at once; by default those of one second."
+    )
+    limit_key_tokens_per_day: int | None = Field(
+        default=None, ge=1, le=10**15, description="Tokens (bytes / 4) that a key may have embedded in a day."
+    )
+    limit_tenant_memories: int | None = Field(
+        default=None, ge=0, description="Memories that a tenant may have, in whatever state; new ones are refused then."
+    )
+    limit_tenant_bytes: int | None = Field(
+        default=None, ge=0, description="Bytes of content that a tenant may have, of all versions."
+    )
+    limit_namespace_memories: int | None = Field(
+        default=None, ge=0, description="The same for each namespace: memories."
+    )
+    limit_namespace_bytes: int | None = Field(
+        default=None, ge=0, description="The same for each namespace: bytes of content."
+    )
+    bank_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Memory that the bank may take: beyond it, namespaces that nobody used for a while leave it and "
+        "are loaded again when somebody asks. None: all stay.",
+    )
+
     request_threads: int = Field(default=32, ge=1, description="Requests worked on at the same time.")
     request_queue: int = Field(default=512, ge=1, description="Requests in flight before new ones are refused (503).")
+    streams_max: int = Field(
+        default=64,
+        ge=0,
+        description="Streams of events open at the same time before new ones are refused (429); 0: none. Each counts "
+        "as a request in flight.",
+    )
+    stream_every_s: float = Field(
+        default=5.0, gt=0.0, le=600.0, description="How often an open stream looks what is new in its namespace."
+    )
     commit_group_max: int = Field(default=64, ge=1, description="Most writes that share one SQLite commit.")
     idempotency_ttl_s: int = Field(default=86_400, ge=1, description="How long an idempotency key is remembered.")
     shutdown_grace_s: int = Field(default=20, ge=0, description="Time that running requests get on shutdown.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="`auto`: text on a terminal, JSON lines elsewhere."
+    )
+
+    slow_recall_ms: float = Field(
+        default=1000.0,
+        ge=0.0,
+        description="From how many milliseconds on a recall is logged with the time of each channel (`slow_recall`); "
+        "0: none is.",
+    )
+    trace_endpoint: str | None = Field(
+        default=None,
+        description="Where an OpenTelemetry collector takes spans over HTTP: `http://host:4318/v1/traces` (it needs "
+        "the extra `otel`). Without it nothing is recorded.",
+    )
+    trace_share: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the requests that are traced; one with a `traceparent` follows what that says.",
     )
 
     @classmethod
@@ -262,6 +385,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'memsvc.db'}"
+
+    @property
+    def hot_recall_s(self) -> float:
+        """How long what a recall found may be given again, in force."""
+        return (_HOT_RECALL_S if self.redis_url else 0.0) if self.recall_cache_s is None else self.recall_cache_s
 
     @property
     def is_loopback(self) -> bool:

@@ -7,6 +7,7 @@ see the same two calls: `read()` and `write()`.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +23,16 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
+from gpu import tracing
 from memsvc.core.errors import StartupRefused
 from memsvc.db.analyse import analyse_grown
 from memsvc.db.limits import Limits
 from memsvc.db.tenancy import Whose, begin
 from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
+from memsvc.models.sealed import give_keyring
+from memsvc.models.tables import MEMORY_KEY
+from memsvc.sealing.keyring import Keyring
 
 T = TypeVar("T")
 
@@ -51,8 +56,10 @@ class Database:
     Args:
         url: SQLAlchemy URL (`sqlite:///...` or `postgresql://...`).
         limits: connections kept open, and how long anything on PostgreSQL may take.
+        keyring: opens what is encrypted, and has what is written encrypted; None: nothing is.
         commit_group_max: most writes that share one commit on SQLite.
         on_group: called with the size of each commit group.
+        on_transaction: called with `read` or `write` and the seconds that it took, waiting for its turn included.
 
     Raises:
         StartupRefused: another process owns the SQLite file, or the URL names another kind of database.
@@ -63,9 +70,12 @@ class Database:
         url: str,
         *,
         limits: Limits | None = None,
+        keyring: Keyring | None = None,
         commit_group_max: int = 64,
         on_group: Callable[[int], None] = lambda size: None,
+        on_transaction: Callable[[str, float], None] = lambda what, seconds: None,
     ) -> None:
+        self._on_transaction = on_transaction
         self._lock: FileLock | None = None
         limits = limits or Limits()
         parsed = make_url(url)
@@ -79,6 +89,10 @@ class Database:
             self.writer = PooledWriter(lambda whose: self._write_engine.connect().execution_options(**{_WHOSE: whose}))
         else:
             raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
+        self.keyring = keyring
+        if keyring is not None:
+            for engine in (self.engine, self._write_engine):
+                give_keyring(engine, keyring)
 
     @property
     def is_sqlite(self) -> bool:
@@ -95,7 +109,10 @@ class Database:
         Raises:
             sqlalchemy.exc.TimeoutError: no connection became free in time.
         """
-        with self.engine.connect().execution_options(**{_WHOSE: whose, _IS_READ: True}) as connection:
+        with (
+            self._timed("read"),
+            self.engine.connect().execution_options(**{_WHOSE: whose, _IS_READ: True}) as connection,
+        ):
             yield connection
 
     def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False) -> T:
@@ -111,7 +128,23 @@ class Database:
             Whatever `unit` raises; its statements are undone then.
             Unavailable: the database is being closed.
         """
-        return self.writer.write(whose, unit, scrub=scrub)
+        with self._timed("write"):
+            return self.writer.write(whose, unit, scrub=scrub)
+
+    @contextmanager
+    def _timed(self, what: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            with tracing.step(f"database {what}"):
+                yield
+        finally:
+            self._on_transaction(what, time.perf_counter() - begun)
+
+    @property
+    def connections(self) -> int:
+        """Connections of the pool that are in use now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def overwrite(self, tables: Sequence[str], *, full: bool = False) -> str | None:
         """Have the bytes of deleted rows leave the database's files.
@@ -130,6 +163,8 @@ class Database:
             return "checkpoint" if self.writer.empty_log() else None
         try:
             done = vacuum(self.engine, tables, full=full)
+            if done and not full and self.keyring is not None:  # whatever is left of rows is noise without their keys
+                done = vacuum(self.engine, [MEMORY_KEY.name], full=True)
         except (DBAPIError, PostgresError) as error:  # a lock did not come free, or the server went away
             log.warning("not_vacuumed", error=type(error).__name__)
             return None

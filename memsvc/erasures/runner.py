@@ -233,7 +233,7 @@ class ErasureRunner:
                 seq = self._database.write(namespace.tenant_id, unit)
             except ContextMoved:
                 continue
-            self._keeper.catch_up(namespace.key, seq)
+            self._keeper.written(namespace.key, seq)
             self._at("chunk")
             return
         raise Unavailable("conversations go on faster than they can be read again; it is tried again")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select
 
 from memsvc.filters.grammar import parse
-from memsvc.filters.sql import where
+from memsvc.filters.rows import asked
 from memsvc.models import Memory
 from memsvc.models.tables import ANALYSIS, MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
@@ -22,6 +23,8 @@ Selection = Mapping[str, Any]
 - `filter`: memories as they are now, in every state, expired ones too.
 - `user_id`: memories any version of which is about that user.
 - `writer`: memories whose first version that key wrote.
+- `written`: memories for which all that is named holds: `writer` (as above), `origin`, `session_id`, and recorded
+  `since` a time and before `until` one (ISO 8601).
 - `mention_ids`: memories any version of which mentions one of these names (ids of mentions).
 """
 _SCAN = 5_000  # memories whose mentions are looked at in one statement
@@ -35,6 +38,8 @@ def page(
         return _mentioning(connection, namespace, selection["mention_ids"], after, limit)
     if "memory_ids" in selection:
         return _those(connection, namespace, selection["memory_ids"], after, limit)
+    if "filter" in selection:
+        return _passing(connection, namespace, selection["filter"], after, limit)
     query = _ids(namespace, after).where(_condition(selection)).order_by(MEMORY.c.id).limit(limit)
     return list(connection.execute(query).scalars())
 
@@ -47,6 +52,33 @@ def every(connection: Connection, namespace: NamespaceRow, selection: Selection)
         found += part
         if len(part) < _SCAN:
             return found
+
+
+def held(connection: Connection, namespace: NamespaceRow, selection: Selection) -> int:
+    """How many memories a condition names that stay because they are held."""
+    query = select(func.count()).where(
+        MEMORY.c.tenant_id == namespace.tenant_id,
+        MEMORY.c.namespace_id == namespace.id,
+        MEMORY.c.legal_hold.is_(True),
+        _condition(selection),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def edited_by(connection: Connection, namespace: NamespaceRow, written: Mapping[str, Any]) -> list[UUID]:
+    """Memories that the named writer edited in the named time, and somebody else made; by id."""
+    if "writer" not in written:
+        return []
+    name = written["writer"]
+    during = [
+        *([VERSION.c.recorded_from >= datetime.fromisoformat(written["since"])] if "since" in written else []),
+        *([VERSION.c.recorded_from < datetime.fromisoformat(written["until"])] if "until" in written else []),
+    ]
+    query = _ids(namespace, None).where(
+        _version(VERSION.c.version > 1, VERSION.c.writer == name, VERSION.c.reason == "edited", *during),
+        not_(_written_by(name)),
+    )
+    return list(connection.execute(query.order_by(MEMORY.c.id)).scalars())
 
 
 def _ids(namespace: NamespaceRow, after: UUID | None) -> Any:
@@ -76,11 +108,35 @@ def _version(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(same, *conditions).correlate(MEMORY)
 
 
+def _written(said: Mapping[str, Any]) -> ColumnElement[bool]:
+    return and_(
+        *(_written_by(said[name]) for name in ("writer",) if name in said),
+        *(MEMORY.c[name] == said[name] for name in ("origin", "session_id") if name in said),
+        *(MEMORY.c.recorded_at >= datetime.fromisoformat(said[name]) for name in ("since",) if name in said),
+        *(MEMORY.c.recorded_at < datetime.fromisoformat(said[name]) for name in ("until",) if name in said),
+    )
+
+
 _CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
-    "filter": lambda raw: where(parse(raw, every_state=True), Memory),
     "user_id": _about,
     "writer": _written_by,
+    "written": _written,
 }
+
+
+def _passing(connection: Connection, namespace: NamespaceRow, raw: Any, after: UUID | None, limit: int) -> list[UUID]:
+    condition = asked(connection, namespace.tenant_id, parse(raw, every_state=True), Memory)
+    at_once = limit if condition.rest is None else max(limit, _SCAN)
+    found: list[UUID] = []
+    while True:
+        query = _ids(namespace, after).add_columns(*(MEMORY.c[name].label(f"of_{name}") for name in condition.fields))
+        rows = connection.execute(query.where(condition.where).order_by(MEMORY.c.id).limit(at_once)).all()
+        for row in rows:
+            if condition.passes({name: row._mapping[f"of_{name}"] for name in condition.fields}):
+                found.append(row[0])
+        if len(found) >= limit or len(rows) < at_once:
+            return found[:limit]
+        after = rows[-1][0]
 
 
 def _those(

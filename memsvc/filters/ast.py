@@ -33,6 +33,7 @@ class FieldType(StrEnum):
     TAGS = "tags"
     TIME = "time"
     NUMBER = "number"
+    TRUST = "trust"
     BOOL = "bool"
     JSON = "json"
 
@@ -47,7 +48,6 @@ FIELD_TYPES: dict[str, FieldType] = {
     "speaker": FieldType.STRING,
     "place": FieldType.STRING,
     "tags": FieldType.TAGS,
-    "flags": FieldType.TAGS,
     "outcome": FieldType.STRING,
     "language": FieldType.STRING,
     "occurred_at": FieldType.TIME,
@@ -56,7 +56,9 @@ FIELD_TYPES: dict[str, FieldType] = {
     "recorded_at": FieldType.TIME,
     "expires_at": FieldType.TIME,
     "importance": FieldType.NUMBER,
-    "trust": FieldType.NUMBER,
+    "trust": FieldType.TRUST,
+    "origin": FieldType.STRING,
+    "flags": FieldType.TAGS,
     "pinned": FieldType.BOOL,
     "derived": FieldType.STRING,
     "source": FieldType.JSON,
@@ -84,7 +86,8 @@ class Field:
 class Clause:
     """`field op value`. `in` and `nin` hold a tuple, `exists` a bool, every other comparison one scalar.
 
-    Kinds and states are their integer codes, times aware datetimes, metadata numbers ints wherever they are whole.
+    Kinds and states are their integer codes, tiers of trust their ranks, times aware datetimes, metadata numbers ints
+    wherever they are whole.
     """
 
     field: Field
@@ -122,6 +125,8 @@ Node = And | Or | Not | Clause
 
 ONLY_ACTIVE = Clause(Field("state"), Op.EQ, int(State.ACTIVE))
 """What a filter that names no state adds."""
+NOT_QUARANTINED = Clause(Field("state"), Op.NE, int(State.QUARANTINED))
+"""What only admins may leave out."""
 
 
 def conjoin(*nodes: Node | None) -> Node:
@@ -133,6 +138,18 @@ def conjoin(*nodes: Node | None) -> Node:
         elif node is not None:
             parts.append(node)
     return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def asks_for(node: Node, state: State) -> bool:
+    """Whether the filter names a state among those that are wanted."""
+    match node:
+        case Clause():
+            is_wanted = node.op in (Op.EQ, Op.IN) and int(state) in node.values
+            return node.field.type is FieldType.STATE and is_wanted
+        case Not():
+            return False  # to leave it out, or all others: it is left out anyway
+        case And() | Or():
+            return any(asks_for(part, state) for part in node.parts)
 
 
 def names(node: Node, field: str) -> bool:

@@ -39,6 +39,7 @@ OPS: dict[FieldType, frozenset[Op]] = {
     FieldType.TAGS: _EQUAL | {Op.CONTAINS},
     FieldType.TIME: _EQUAL | _ORDER,
     FieldType.NUMBER: _EQUAL | _ORDER,
+    FieldType.TRUST: _EQUAL | _ORDER,
     FieldType.BOOL: _EQUAL,
     FieldType.JSON: _EQUAL | _ORDER | {Op.CONTAINS},
 }

@@ -9,11 +9,12 @@ from enum import IntEnum
 from typing import Any
 
 from gpu.bank.records import Kind, State
+from lifecycle.trust import Trust
 from memsvc.filters.ast import FieldType, Op, Scalar
 
 MAX_STRING_CHARS = 1024
 DECIMALS = 6
-"""Importance and trust are kept and compared to so many places: enough for them, and exact in the bank's float32."""
+"""Importance is kept and compared to so many places: enough for it, and exact in the bank's float32."""
 _WHOLE = 2**53
 _INT64 = range(-(2**63), 2**63)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -40,9 +41,9 @@ def read_value(kind: FieldType, op: Op, value: Any) -> Scalar:
         case FieldType.TIME:
             return read_time(value)
         case FieldType.NUMBER:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _WHOLE:
-                raise BadValue("give a number between 0 and 1")
-            return round(float(value), DECIMALS)
+            return _share(value)
+        case FieldType.TRUST:
+            return _rank(value)
         case FieldType.BOOL:
             if not isinstance(value, bool):
                 raise BadValue("give true or false")
@@ -94,6 +95,18 @@ def _code(names: type[IntEnum], value: Any) -> int:
     if not isinstance(value, str) or value not in known:
         raise BadValue(f"give one of {', '.join(known)}")
     return known[value]
+
+
+def _share(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _WHOLE:
+        raise BadValue("give a number between 0 and 1")
+    return round(float(value), DECIMALS)
+
+
+def _rank(value: Any) -> float:
+    if not isinstance(value, str) or value not in list(Trust):
+        raise BadValue(f"give one of {', '.join(Trust)}")
+    return Trust(value).rank
 
 
 def _string(value: Any) -> str:

@@ -38,6 +38,7 @@ class Readiness(BaseModel):
 
     ready: bool
     checks: dict[str, bool] = Field(description="Each check by name, and whether it passes.")
+    degraded: list[str] = Field(description="What is lost without anybody failing for it: `redis`.")
 
 
 class Version(BaseModel):
@@ -94,7 +95,8 @@ async def readyz(request: Request) -> Response:
     probe: ReadinessProbe = request.app.state.readiness
     checks = await probe.checks()
     ready = all(checks.values())
-    return JSONResponse({"ready": ready, "checks": checks}, status_code=200 if ready else 503)
+    degraded = container_of(request).degraded()
+    return JSONResponse({"ready": ready, "checks": checks, "degraded": degraded}, status_code=200 if ready else 503)
 
 
 @router.get("/version", response_model=Version, responses=problems(400, 401, 403))

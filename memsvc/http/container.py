@@ -12,6 +12,7 @@ from memsvc.core.clock import Clock
 from memsvc.core.metrics import Metrics
 from memsvc.core.settings import Settings
 from memsvc.http.cursor import CursorCodec
+from memsvc.limits.limiter import Limiter
 
 
 class EdgeContainer(Protocol):
@@ -23,6 +24,7 @@ class EdgeContainer(Protocol):
     keys: KeyService
     notes: Notes
     cursors: CursorCodec
+    limiter: Limiter
 
     def start(self) -> None:
         """Load what serving needs. May take long; called once, off the event loop."""
@@ -34,6 +36,10 @@ class EdgeContainer(Protocol):
 
     def ready(self) -> dict[str, bool]:
         """Each readiness check by name, and whether it passes."""
+        ...
+
+    def degraded(self) -> list[str]:
+        """What is lost without anybody failing for it. Does not wait."""
         ...
 
 

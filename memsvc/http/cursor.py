@@ -26,7 +26,7 @@ class CursorCodec:
         self._secrets = secrets
         self._clock = clock
 
-    def encode(self, position: Any, *, tenant_id: UUID, route: str, digest: bytes = b"") -> str:
+    def encode(self, position: Any, *, tenant_id: UUID, route: str, digest: bytes = b"", ttl_us: int = _TTL_US) -> str:
         """A cursor that holds `position`.
 
         Args:
@@ -34,8 +34,9 @@ class CursorCodec:
             tenant_id: whose list it is.
             route: name of the list.
             digest: digest of the filter and order of the list.
+            ttl_us: microseconds for which it is good.
         """
-        payload = orjson.dumps([to_us(self._clock.now()) + _TTL_US, position])
+        payload = orjson.dumps([to_us(self._clock.now()) + ttl_us, position])
         mac = self._mac(payload, tenant_id, route, digest)
         return base64.urlsafe_b64encode(mac + payload).rstrip(b"=").decode()
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from time import perf_counter
 
 import structlog
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gpu import tracing
 from memsvc.core.errors import HeadersTooLarge, ServiceError, Unavailable, UriTooLong
 from memsvc.core.ids import new_id
 from memsvc.core.metrics import Metrics
@@ -49,7 +54,14 @@ class ObserveRequests:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         begin = perf_counter()
-        answer = _Answer(send, request_id.encode())
+        answer = _Answer(send, request_id.encode(), scope)
+        try:
+            with _traced(scope, answer):
+                await self._answered(scope, receive, answer)
+        finally:
+            self._record(scope, answer.status, perf_counter() - begin)
+
+    async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         try:
             await self._app(scope, receive, answer.send)
         except ClientDisconnect:
@@ -58,13 +70,11 @@ class ObserveRequests:
             log.exception("unexpected_error", route=route_template(scope), error=type(error).__name__)
             if answer.status:
                 raise  # half an answer is out: the server must cut the connection
-            await problem_response(unexpected(), request_id)(scope, receive, answer.send)
-        finally:
-            self._record(scope, answer.status, perf_counter() - begin)
+            await problem_response(unexpected(), scope["state"]["request_id"])(scope, receive, answer.send)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = route_template(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = _method(scope)
         self._metrics.requests.labels(route, method, str(status)).inc()
         self._metrics.request_seconds.labels(route, method).observe(seconds)
         if scope["path"] not in PROBES:
@@ -72,12 +82,17 @@ class ObserveRequests:
 
 
 class _Answer:
-    """Adds our headers to an answer and remembers its status (0: none yet)."""
+    """Adds our headers to an answer, with those that somebody left in the request's state, and remembers its status.
 
-    def __init__(self, send: Send, request_id: bytes) -> None:
+    0: none yet.
+    """
+
+    def __init__(self, send: Send, request_id: bytes, scope: Scope) -> None:
         self._send = send
         self._request_id = request_id
+        self._scope = scope
         self.status = 0
+        self.traceparent = ""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -85,9 +100,52 @@ class _Answer:
             headers = list(message.get("headers", ()))
             present = {name.lower() for name, _ in headers}
             headers.append((b"x-request-id", self._request_id))
+            headers.extend(self._scope["state"].get("headers", ()))
+            if self.traceparent:
+                headers.append((b"traceparent", self.traceparent.encode()))
             headers.extend(header for header in _SECURITY_HEADERS if header[0] not in present)
             message["headers"] = headers
         await self._send(message)
+
+
+@contextmanager
+def _traced(scope: Scope, answer: _Answer) -> Iterator[None]:
+    """A span around a request, named by its route. The answer says to which trace it belongs, if to any."""
+    if scope["path"] in PROBES:
+        yield
+        return
+    given = {name: _only(scope, name) for name in ("traceparent", "tracestate")}
+    carrier = {name: value for name, value in given.items() if value}
+    with tracing.root("request", SpanKind.SERVER, carrier) as span:
+        answer.traceparent = tracing.traceparent(span)
+        if answer.traceparent:
+            structlog.contextvars.bind_contextvars(trace_id=f"{span.get_span_context().trace_id:032x}")
+        try:
+            yield
+        finally:
+            if span.is_recording():
+                method, route = _method(scope), route_template(scope)
+                span.update_name(f"{method} {route}")
+                span.set_attributes(
+                    {
+                        "http.request.method": method,
+                        "http.route": route,
+                        "http.response.status_code": answer.status,
+                        "request_id": scope["state"]["request_id"],
+                    }
+                )
+                if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    span.set_status(Status(StatusCode.ERROR))
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
+def _only(scope: Scope, name: str) -> str:
+    """The header of that name, if there is exactly one, else ""."""
+    given = [value for key, value in scope["headers"] if key == name.encode()]
+    return given[0].decode("latin-1") if len(given) == 1 else ""
 
 
 def _request_id(scope: Scope) -> str:

@@ -65,7 +65,8 @@ def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that refuses with these statuses."""
+    """The `responses` of a route that refuses with these statuses; where a key is asked for, limits are, too."""
+    statuses = tuple(sorted({*statuses, 429} if 401 in statuses else statuses))
     schema = {"$ref": _REF.format(model=Problem.__name__)}
     return {status: {"description": _WORDS[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses}
 

@@ -25,6 +25,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from memsvc.core.clock import EPOCH
 from memsvc.core.errors import NotFound
+from memsvc.models.sealed import MARK
 
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:[0-5]\d)", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -120,6 +121,8 @@ FiniteFloat = Annotated[
 def _check_storable(text: str) -> None:
     if "\x00" in text:
         raise PydanticCustomError("text_nul", "the text holds a NUL character")
+    if text.startswith(MARK):
+        raise PydanticCustomError("text_mark", "the text begins like one that is encrypted")
 
 
 @dataclass(frozen=True, slots=True)

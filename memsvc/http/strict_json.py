@@ -12,6 +12,7 @@ import re
 from typing import Any, Never
 
 from memsvc.core.errors import InvalidInput, MalformedRequest, TooLarge
+from memsvc.models.sealed import MARK, MARK_BYTES
 
 MAX_DEPTH = 64
 MAX_VALUES = 500_000
@@ -49,7 +50,8 @@ def parse(body: bytes) -> Any:
     Raises:
         MalformedRequest: it is not one JSON document, has duplicate keys, or is nested too deep.
         TooLarge: it holds more than half a million values.
-        InvalidInput: it holds a lone surrogate, a NUL, or a number outside int64 or double.
+        InvalidInput: it holds a lone surrogate, a NUL, a text that begins with the mark of encrypted ones, or a number
+            outside int64 or double.
     """
     _bound_values(body)
     try:
@@ -61,7 +63,7 @@ def parse(body: bytes) -> Any:
     except ValueError:  # int() refuses thousands of digits
         raise InvalidInput("a number in the body has too many digits") from None
     try:
-        _walk(value, 0, b"\\u" in body)
+        _walk(value, 0, b"\\u" in body or MARK_BYTES in body)
     except _NotStorableError as found:
         raise InvalidInput.field(pointer(found.path), found.code, found.message) from None
     return value
@@ -139,6 +141,8 @@ def _check_text(text: str) -> None:
     if "\x00" in text:
         raise _NotStorableError("text_nul", "the text holds a NUL character")
     if not text.isascii():
+        if text.startswith(MARK):
+            raise _NotStorableError("text_mark", "the text begins like one that is encrypted")
         try:
             text.encode()
         except UnicodeEncodeError:

@@ -23,6 +23,13 @@ class WorkPool:
     def __init__(self, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="memsvc-request")
         self._closed = False
+        self._threads = threads
+        self._begun = 0
+
+    @property
+    def waiting(self) -> int:
+        """Calls for which no thread is free."""
+        return max(0, self._begun - self._threads)
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Result of a blocking function; it keeps the caller's context (request id in logs).
@@ -33,7 +40,11 @@ class WorkPool:
         if self._closed:
             raise Unavailable("the service is shutting down; try again", retry_after_s=2)
         call = partial(copy_context().run, function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        self._begun += 1  # counted in the event loop alone
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        finally:
+            self._begun -= 1
 
     def close(self) -> None:
         """Wait for what runs and end the threads."""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import cast
 from uuid import UUID
 
 import numpy as np
@@ -22,6 +23,7 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from gpu import tracing
 from gpu.bank.bank import Bank
 from gpu.bank.filters import ScanFilter
 from gpu.bank.fingerprints import Fingerprint, fingerprints
@@ -32,6 +34,7 @@ from memsvc.db.engine import Database
 from memsvc.db.tenancy import SERVICE
 from memsvc.index import changes
 from memsvc.index.loader import TIER_OF_LEVEL, load_namespace
+from memsvc.index.room import Room
 from memsvc.models.archive import ARCHIVE
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
@@ -72,6 +75,8 @@ class Keeper:
         on_lag: called with the number of changes that a namespace was behind when it was brought up.
         on_erased: called with the key of a namespace in which something was erased.
         tiers: how exactly vectors are kept, by the level of their memory: `TIER_OF_LEVEL` or `ALL_EXACT`.
+        budget_bytes: what the bank may take; beyond it idle namespaces leave. None: all stay.
+        on_dropped: called with the key of a namespace that left.
 
     Attributes:
         bank: of what recalls find.
@@ -85,6 +90,9 @@ class Keeper:
         on_lag: Callable[[int], None] = lambda lag: None,
         on_erased: Callable[[Key], None] = lambda key: None,
         tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
+        *,
+        budget_bytes: int | None = None,
+        on_dropped: Callable[[Key], None] = lambda key: None,
     ) -> None:
         self.bank = bank
         self.archives = Bank(repeating=bank.repeating)
@@ -96,31 +104,63 @@ class Keeper:
         self._locks: dict[Key, threading.Lock] = {}
         self._guard = threading.Lock()
         self._dims: dict[UUID, int] = {}
+        self.ring: Callable[[Key, int], None] = lambda key, seq: None
+        """Tells other processes of a commit; set by who has a bell."""
+        self._room = Room(bank, budget_bytes, on_dropped)
 
     def load_all(self) -> int:
         """Load every namespace that is not there yet; returns the number of memories in the bank.
 
-        A namespace that someone asks for meanwhile loads itself.
+        A namespace that someone asks for meanwhile loads itself; so do those that the budget leaves out.
         """
         with self._database.read(SERVICE) as connection:
             every = namespaces.every(connection)
         for namespace in every:
+            if self._room.is_full:
+                break
             self.catch_up(namespace.key, namespace.head_seq)
-        return sum(len(self.bank.namespace(namespace.key)) for namespace in every)
+        return self.memories()
 
     def catch_up(self, key: Key, seq: int) -> NamespaceBank:
         """The namespace's bank with every change up to at least `seq` applied."""
+        self._room.used(key)
         held = _held(self.bank, key)
         if held is not None and held.applied_seq >= seq:
             return held
-        with self._lock(key):
+        with tracing.step("bank.catch_up"), self._lock(key):
             held = _held(self.bank, key)
             if held is not None and held.applied_seq >= seq:
                 return held  # another thread brought it up while we waited
             if held is None or seq - held.applied_seq >= _MANY:
                 self._database.count_anew(_READ)
             with self._database.read(key[0]) as connection:
-                return self._brought_up(connection, key)
+                found = self._brought_up(connection, key)
+        self._room.take(key, found)
+        return found
+
+    def written(self, key: Key, seq: int) -> None:
+        """This process committed changes up to `seq`: apply them, and tell the others."""
+        self.ring(key, seq)
+        self.catch_up(key, seq)
+
+    def follow(self, key: Key) -> None:
+        """Apply what was committed meanwhile to a namespace that is in the bank; nobody asked for it just now."""
+        with self._lock(key):
+            held = _held(self.bank, key)
+            if held is not None:
+                with self._database.read(key[0]) as connection:
+                    self._brought_up(connection, key)
+        if held is not None:
+            self._room.take(key, held)
+
+    def applied(self, key: Key) -> int | None:
+        """The last change that a namespace's bank has applied; None if it is not in the bank."""
+        held = _held(self.bank, key)
+        return None if held is None else held.applied_seq
+
+    def keys(self) -> list[Key]:
+        """The namespaces in the bank."""
+        return [cast(Key, key) for key in self.bank.keys()]  # noqa: SIM118 - no dict
 
     @contextmanager
     def view(self, key: Key, scan: ScanFilter) -> Iterator[BankView]:
@@ -129,7 +169,11 @@ class Keeper:
         It has the archive in it where the filter asks for what is in there, or for what was known at some time.
         """
         if scan.as_of_us is None and scan.states and not scan.states & ARCHIVE:
-            with self.bank.namespace(key).view(scan) as view:
+            held = _held(self.bank, key)
+            if held is None:  # it left meanwhile, to make room
+                with self._lock(key), self._database.read(key[0]) as connection:
+                    held = self._brought_up(connection, key)
+            with held.view(scan) as view:
                 yield view
             return
         with self._lock(key), self._database.read(key[0]) as connection:
@@ -150,9 +194,14 @@ class Keeper:
                     del self._asked[key]
                     self.archives.drop(key)
 
+    def applied_seq(self, key: Key) -> int:
+        """The last change of a namespace that its bank has applied; 0 for one that is not here."""
+        held = _held(self.bank, key)
+        return 0 if held is None else held.applied_seq
+
     def memories(self) -> int:
         """Current memories in the bank, all namespaces together."""
-        held = [_held(self.bank, key) for key in list(self.bank.keys())]
+        held = [_held(self.bank, key) for key in self.keys()]
         return sum(len(bank) for bank in held if bank is not None)
 
     def verify(self) -> Iterator[Verdict]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from gpu.bank.coding import coded
 from gpu.bank.layouts import TIERS, Tier, token_bytes
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation, no_codes
+from memsvc.core.errors import Damaged
 from memsvc.models.archive import IN_ARCHIVE
 from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.embedding import MERGED_VIEW
@@ -35,7 +37,10 @@ from memsvc.namespaces.repository import NamespaceRow
 from retrieval.analysis.folding import folded_text
 from retrieval.analysis.mentions import spoken
 
+log = structlog.get_logger()
+
 _CHUNK = 400  # keys of one statement
+_MOST_DAMAGED = 20  # memories of a piece that may be left out
 _STREAM = 20_000  # versions loaded at a time: bounds what a large namespace needs while it loads
 _OUTCOMES = {"success": 1.0, "partial": 0.5, "failure": 0.0}
 _RELATIONS = {relation.name.lower(): relation.value for relation in Relation}
@@ -179,7 +184,21 @@ def load_versions(
     keys: Sequence[tuple[UUID, int]],
     tiers: NDArray[np.uint8] = TIER_OF_LEVEL,
 ) -> RecordBatch:
-    """Certain versions of the namespace's memories. Those that are gone are left out."""
+    """Certain versions of the namespace's memories. Those that are gone, or do not open, are left out."""
+
+    def read(damaged: frozenset[UUID]) -> RecordBatch:
+        return _versions(connection, namespace, dim, [key for key in keys if key[0] not in damaged], tiers)
+
+    return _whole(read)
+
+
+def _versions(
+    connection: Connection,
+    namespace: NamespaceRow,
+    dim: int,
+    keys: Sequence[tuple[UUID, int]],
+    tiers: NDArray[np.uint8],
+) -> RecordBatch:
     rows: list[Any] = []
     views: list[Any] = []
     links: list[Any] = []
@@ -251,22 +270,58 @@ def load_namespace(
         ends = select(*place.clauses).where(*own, *after).order_by(*place.clauses).offset(_STREAM - 1).limit(1)
         end = connection.execute(ends).one_or_none()
         piece = (*own, *after) if end is None else (*own, *after, place <= tuple(end))
-        space = {"space_id": namespace.space_id}
-        with _collector_resting():
-            rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE), space).all()
-            wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
-            views = _standing(connection.execute(wanted, space).all())
-            links = _present(connection.execute(_LINKS.where(*piece).order_by(*place.clauses, *_BY_LINK)).all())
-            texts = _by_version(connection.execute(_TEXTS.where(*piece)).all())
-            coded = _CODES.select_from(_MEMORIES_CODES).where(*piece)
-            codes = _by_version(connection.execute(coded, space).all())
-            batch = to_batch(rows, views, links, texts, codes, dim, tiers)
-            del rows, views, links, texts, codes
+
+        def read(damaged: frozenset[UUID], piece: tuple[ColumnElement[bool], ...] = piece) -> RecordBatch:
+            sound = (MEMORY.c.id.not_in(damaged),) if damaged else ()
+            return _piece(connection, namespace, dim, (*piece, *sound), tiers)
+
+        batch = _whole(read)
         if len(batch):
             yield batch
         if end is None:
             return
         after = (place > tuple(end),)
+
+
+def _piece(
+    connection: Connection,
+    namespace: NamespaceRow,
+    dim: int,
+    piece: tuple[ColumnElement[bool], ...],
+    tiers: NDArray[np.uint8],
+) -> RecordBatch:
+    """Every version of the memories for which conditions hold, by when they were first recorded."""
+    space = {"space_id": namespace.space_id}
+    with _collector_resting():
+        rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE), space).all()
+        wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
+        views = _standing(connection.execute(wanted, space).all())
+        linked = _LINKS.where(*piece).order_by(MEMORY.c.recorded_at, MEMORY.c.id, *_BY_LINK)
+        links = _present(connection.execute(linked).all())
+        texts = _by_version(connection.execute(_TEXTS.where(*piece)).all())
+        coded = _CODES.select_from(_MEMORIES_CODES).where(*piece)
+        codes = _by_version(connection.execute(coded, space).all())
+        return to_batch(rows, views, links, texts, codes, dim, tiers)
+
+
+def _whole(read: Callable[[frozenset[UUID]], RecordBatch]) -> RecordBatch:
+    """What can be read, without memories that are encrypted and do not open.
+
+    Args:
+        read: reads without some memories.
+
+    Raises:
+        Damaged: so many do not that it is no accident of one row: a bank that is nearly empty must not be served.
+    """
+    damaged: frozenset[UUID] = frozenset()
+    while True:
+        try:
+            return read(damaged)
+        except Damaged as found:
+            if len(damaged) >= _MOST_DAMAGED or found.memory_id in damaged:
+                raise
+            log.warning("memory_unreadable", memory=str(found.memory_id))
+            damaged |= {found.memory_id}
 
 
 @contextmanager

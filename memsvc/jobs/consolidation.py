@@ -36,6 +36,7 @@ from memsvc.memories.draft import Circumstances, Draft, LinkDraft, Prepared, des
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.residue import tombstone
+from memsvc.memories.vetting import doubts
 from memsvc.memories.write import check_space, pair_bytes
 from memsvc.models import Relation
 from memsvc.namespaces.repository import NamespaceRow
@@ -193,6 +194,7 @@ def _values(one: Derivation, members: Sequence[Member]) -> dict[str, Any]:
             "importance": round(one.importance, DECIMALS),
             "trust": one.trust,
             "derived": one.level.value,
+            "origin": f"job:{KIND}",
             "source": {
                 "job": KIND,
                 "sources": len(members),
@@ -216,13 +218,21 @@ def _stands(
     return derived.is_source(stored, now) and derived.source(stored).digest == member.digest
 
 
+def _flags(ledger: Ledger, step: Making, worded: Worded, stored: Stored | None) -> list[str]:
+    """What its sources are flagged for, and what was noticed in its own words, or is of those that stay."""
+    sources = derived.flags_of(ledger.connection, ledger.namespace.tenant_id, [one.id for one in step.members])
+    if worded.prepared is not None:
+        return sorted({*sources, *worded.prepared.findings})
+    return sorted({*sources, *(() if stored is None else doubts(stored.row["flags"]))})
+
+
 def _write(ledger: Ledger, step: Making, stored: Stored | None) -> bool:
     """Makes or revises a memory; False without a text, or if what is there cannot be revised to it."""
     one, worded = step.derivation, step.worded
     if worded is None:
         return False
     values = _values(one, step.members)
-    values["flags"] = derived.flags_of(ledger.connection, ledger.namespace.tenant_id, [one.id for one in step.members])
+    values["flags"] = _flags(ledger, step, worded, stored)
     pairs = pair_bytes(values, None)
     if stored is None:
         if worded.prepared is None:

@@ -18,6 +18,7 @@ from memsvc.http.query import read_query
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.jobs.schemas import (
+    STATE_NAMES,
     CareIn,
     CareOut,
     CareQuery,
@@ -30,12 +31,10 @@ from memsvc.jobs.schemas import (
     RunOut,
     RunPage,
     RunsQuery,
-    RunStateName,
     ScheduledOut,
 )
 from memsvc.jobs.service import Care, Jobs, Seen
 from memsvc.memories.write import Author
-from memsvc.models import RunState
 from memsvc.namespaces import policies
 from memsvc.screening.rules import whole
 
@@ -47,13 +46,6 @@ _ACT = problems(400, 401, 403, 404, 409, 414, 431, 503, 507)
 _ASK = problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 422, 429, 431, 503, 507)
 _UNDO = problems(400, 401, 403, 404, 409, 414, 429, 431, 503, 507)
 _RUNS, _EFFECTS = "job-runs", "job-run-effects"
-_STATES: dict[RunState, RunStateName] = {
-    RunState.QUEUED: "queued",
-    RunState.RUNNING: "running",
-    RunState.SUCCEEDED: "succeeded",
-    RunState.FAILED: "failed",
-    RunState.CANCELLED: "cancelled",
-}
 
 
 class JobsContainer(Protocol):
@@ -230,7 +222,7 @@ def _run(seen: Seen) -> RunOut:
         id=run.id,
         namespace=seen.path,
         kind=run.kind,
-        state=_STATES[run.state],
+        state=STATE_NAMES[run.state],
         dry_run=run.is_dry,
         as_of=run.as_of,
         undoes=run.undoes,

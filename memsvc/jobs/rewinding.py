@@ -117,6 +117,8 @@ class Rewind:
 
 def _step(row: RowMapping) -> Step | None:
     """What has to be done to a memory; None for one that is as it was."""
+    if row["now_state"] == State.QUARANTINED:
+        return None  # only an admin lets it out
     if row["then_version"] is None:
         if row["now_state"] == State.FORGOTTEN:
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +21,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy import Connection
 
+from gpu import tracing
 from lifecycle.policy import Policy
 from lifecycle.steps import ERASE, Aim, Step
 from memsvc.core.clock import Clock
@@ -75,6 +78,9 @@ class Runner:
         at: called with the name of each point (`POINTS`) that a test may end the process at.
         chunk: memories of one transaction.
         keep_every_s: seconds between two extensions of the lease while a run is planned.
+        ring: told of each commit: the namespace's key and head `seq`.
+        on_run: called when a run ended here, with its kind, how (`succeeded`, `failed`, `cancelled`, `lost`) and the
+            seconds that it took.
     """
 
     def __init__(
@@ -85,7 +91,11 @@ class Runner:
         at: Callable[[str], None] = lambda point: None,
         chunk: int = CHUNK,
         keep_every_s: float = LEASE_S / 4,
+        ring: Callable[[tuple[UUID, UUID], int], None] = lambda key, seq: None,
+        on_run: Callable[[str, str, float], None] = lambda kind, outcome, seconds: None,
     ) -> None:
+        self._ring = ring
+        self._on_run = on_run
         self._database = database
         self._clock = clock
         self._works = works
@@ -100,18 +110,27 @@ class Runner:
         if taken is None:
             return False
         self._at("taken")
-        try:
-            self._carry_out(taken)
-        except LostError:
-            log.info("run_lost", run=str(run_id))
-        except CancelledError:
-            self._end(taken, RunState.CANCELLED, None)
-        except Exception as error:
-            log.exception("run_failed", run=str(run_id), kind=taken.run.kind)
-            self._end(taken, RunState.FAILED, type(error).__name__)
-        else:
-            self._end(taken, RunState.SUCCEEDED, None)
+        begun = time.perf_counter()
+        state, problem = self._outcome(taken)
+        if state is not None:
+            self._end(taken, state, problem)
+        self._on_run(taken.run.kind, "lost" if state is None else state.name.lower(), time.perf_counter() - begun)
         return True
+
+    def _outcome(self, taken: _Taken) -> tuple[RunState | None, str | None]:
+        """How it went, with what was wrong; no state where somebody else has it by now."""
+        try:
+            with tracing.root(f"job {taken.run.kind}", SpanKind.INTERNAL):
+                self._carry_out(taken)
+        except LostError:
+            log.info("run_lost", run=str(taken.run.id))
+            return None, None
+        except CancelledError:
+            return RunState.CANCELLED, None
+        except Exception as error:
+            log.exception("run_failed", run=str(taken.run.id), kind=taken.run.kind)
+            return RunState.FAILED, type(error).__name__
+        return RunState.SUCCEEDED, None
 
     def _carry_out(self, taken: _Taken) -> None:
         run = taken.run
@@ -149,7 +168,9 @@ class Runner:
                 self._at("prepared")
             chunk = partial(self._chunk, taken=taken, task=task, steps=part, policy=policy)
             scrub = not run.is_dry and any(step.action == ERASE for step in part)
-            skipped += self._database.write(run.tenant_id, chunk, scrub=scrub)
+            left_out, seq = self._database.write(run.tenant_id, chunk, scrub=scrub)
+            self._ring(taken.namespace.key, seq)
+            skipped += left_out
             self._at("chunk")
         return isinstance(plan, Aim) and skipped > 0
 
@@ -185,24 +206,27 @@ class Runner:
         _, run = self._still_ours(connection, taken)
         repository.change(connection, run, report=dict(report))
 
-    def _chunk(self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy) -> int:
-        """Does steps, and writes that they are done; how many were left."""
+    def _chunk(
+        self, connection: Connection, taken: _Taken, task: Task, steps: Sequence[Step], policy: Policy
+    ) -> tuple[int, int]:
+        """Does steps, and writes that they are done; how many were left, and the namespace's head `seq` after it."""
         namespace, run = self._still_ours(connection, taken)
         self._at("renewed")
         now = self._clock.now()
         if run.is_dry:
             done: Sequence[Step] = steps
+            seq = namespace.head_seq
         else:
             ledger = Ledger(connection, namespace, now, f"job {run.kind}")
             done = task.apply(ledger, steps, policy, run.started_at or now)
-            ledger.flush()
+            seq = ledger.flush()
         repository.record(connection, run, [step for step in done if run.is_dry or step.action != ERASE])
         counts = Counter(dict(run.counts))
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
         repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
         self._at("applied")
-        return len(steps) - len(done)
+        return len(steps) - len(done), seq
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.

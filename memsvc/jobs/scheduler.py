@@ -35,6 +35,7 @@ class Scheduler:
         first: done at the beginning of each round.
         at: called with the name of each point (`POINTS`) that a test may end the process at.
         urgent: work that goes before all runs; returns how much of it was done.
+        on_waiting: called in each round with the number of runs that wait, as far as it looks.
 
     A round that fails is logged and the next one tries again: whatever was begun is in the database.
     """
@@ -48,7 +49,9 @@ class Scheduler:
         first: Callable[[], None] = lambda: None,
         at: Callable[[str], None] = lambda point: None,
         urgent: Callable[[], int] = lambda: 0,
+        on_waiting: Callable[[int], None] = lambda number: None,
     ) -> None:
+        self._on_waiting = on_waiting
         self._at = at
         self._first = first
         self._urgent = urgent
@@ -90,6 +93,7 @@ class Scheduler:
             self._queue(namespace, job)
         with self._database.read(SERVICE) as connection:
             waiting = repository.waiting(connection, _AT_ONCE)
+        self._on_waiting(len(waiting))
         # Several processes that begin with the same one would stand in each other's way.
         turns = sorted(waiting, key=lambda one: (one[0], random.random()))  # noqa: S311 - no secret
         return done + sum(self._run(tenant_id, run_id) for _, tenant_id, run_id in turns)

@@ -12,10 +12,19 @@ from memsvc.core.settings import Action, Family
 from memsvc.http.query import QueryInt
 from memsvc.http.schemas import ApiModel, Bytes, FiniteFloat, Instant
 from memsvc.memories.schemas import DerivedName, KindName, NamespacePath
+from memsvc.models import RunState
 
 FallName = Literal["warm", "cold", "archived", "forgotten"]
 StandName = Literal["active", "warm", "cold", "archived", "forgotten"]
+QuarantineName = Literal["off", "flag", "strict"]
 RunStateName = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+STATE_NAMES: dict[RunState, RunStateName] = {
+    RunState.QUEUED: "queued",
+    RunState.RUNNING: "running",
+    RunState.SUCCEEDED: "succeeded",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "cancelled",
+}
 Bound = Annotated[FiniteFloat, Field(gt=0.0, lt=1.0)]
 _AGE = 100 * 366 * 86_400  # seconds
 Schedule = Annotated[str, Bytes(100)]
@@ -96,6 +105,12 @@ class PolicyIn(ApiModel):
         None, description="How many bytes of the bank the active memories may take after a run of `evict`."
     )
 
+    quarantine: QuarantineName = Field(
+        DEFAULT.quarantine.value,
+        description="What becomes of new memories that look like instructions or come from outside: flagged, or "
+        "(`strict`) hidden until an admin releases them.",
+    )
+
     def named(self) -> dict[str, Any]:
         """What was named, as it is stored."""
         return self.model_dump(exclude_unset=True, mode="json")
@@ -154,6 +169,7 @@ class PolicyOut(ApiModel):
     forgotten_for_s: int | None
     quota_memories: int | None
     quota_bytes: int | None
+    quarantine: QuarantineName
 
 
 class ScheduledOut(ApiModel):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -14,23 +15,30 @@ from lifecycle.policy import Level
 from lifecycle.retention import Grade
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound, PreconditionFailed, ServiceError
+from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.erasures.eraser import Eraser
 from memsvc.index.keeper import Keeper
-from memsvc.memories import merged, recalls, repository, superseded
+from memsvc.limits.limiter import Limiter
+from memsvc.memories import merged, recalls, repository, superseded, withdrawal
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
-from memsvc.memories.draft import Draft, Encoding
+from memsvc.memories.draft import Circumstances, Draft, Encoding
 from memsvc.memories.ledger import OUT_OF_RECALLS, Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
+from memsvc.memories.vetting import vetted_again
 from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise, says_other
+from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.screening.rules import Rules, in_force
 from memsvc.screening.screen import flags_after, screened
 
 _SHOWN = frozenset({State.ACTIVE, State.MERGED})
 _HIDDEN = frozenset({State.FORGOTTEN}) | OUT_OF_RECALLS
+_QUARANTINED = frozenset({State.QUARANTINED})
+QUARANTINED, RELEASED = "quarantined", "unquarantined"
+"""What the reasons of versions begin with that an admin put into quarantine, or let out of it."""
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
 Allowed = Callable[[str], bool]
@@ -73,9 +81,16 @@ def _check_hold(stored: Stored) -> None:
 def _refusal(stored: Stored, states: frozenset[State], now: datetime) -> ServiceError:
     """Why a memory in another than the wanted states cannot be changed, to whoever may know that it is there."""
     state = State(stored.row["state"])
-    if not stored.is_known(now) or states == _HIDDEN:
+    if not stored.is_known(now) or states in (_HIDDEN, _QUARANTINED):
         return NotFound("there is no such memory")
     return Conflict(f"the memory is {state.name.lower()}; restore it first")
+
+
+def _vetted(
+    ledger: Ledger, stored: Stored, values: dict[str, Any], author: Author, findings: Sequence[str] | None
+) -> dict[str, Any]:
+    policy = policies.of(ledger.namespace)
+    return vetted_again(stored.described, values, author.name, author.trust, findings, policy)
 
 
 class Changer:
@@ -89,8 +104,10 @@ class Changer:
         preparer: Preparer,
         keeper: Keeper,
         eraser: Eraser,
+        secrets: Secrets,
         space_id: UUID,
         count: Count,
+        limiter: Limiter,
     ) -> None:
         self._database = database
         self._once = once
@@ -98,8 +115,10 @@ class Changer:
         self._preparer = preparer
         self._keeper = keeper
         self._eraser = eraser
+        self._secrets = secrets
         self._space_id = space_id
         self._count = count
+        self._limiter = limiter
         self._readers = Readers(preparer)
 
     def edit(
@@ -111,6 +130,7 @@ class Changer:
             InvalidInput: what is named does not go with what is there.
             NotFound: there is no such active memory.
             PreconditionFailed: `if_match` is not its version.
+            RateLimited, QuotaExceeded: the new text is more than the tenant or the key may write.
         """
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
@@ -121,6 +141,8 @@ class Changer:
             self._preparer.check_vector(draft)
             rules = self._rules(author.tenant_id, seen)
             said = screened(draft, rules)
+            if number == 1 and said.content is not None and said.vector is None:
+                self._limiter.embed(author.tenant_id, author.key_id, [said.content])
             read = self._read(author.tenant_id, seen, said, in_context=number < ATTEMPTS)
 
             def change(ledger: Ledger, stored: Stored) -> int:
@@ -128,8 +150,12 @@ class Changer:
                     values = {**stored.described, **said.named(ledger.now)}
                     check_interval(values)
                     values["flags"] = flags_after(stored, said, rules)
+                    findings = None
+                    if says_other(stored, None, values):
+                        findings = self._preparer.noticed(stored.content, Circumstances.of(values))
+                    values = _vetted(ledger, stored, values, author, findings)
                     return revise(ledger, stored, values, None, self._preparer, "edited")
-                return self._rewrite(ledger, stored, said, read, rules, is_last=number == ATTEMPTS)
+                return self._rewrite(ledger, author, stored, said, read, rules, is_last=number == ATTEMPTS)
 
             def parts(stored: Stored) -> bool:
                 return says_other(stored, said.content, said.named(self._clock.now()))
@@ -160,7 +186,15 @@ class Changer:
         return _Read(text, before, self._readers.encode(readings))
 
     def _rewrite(
-        self, ledger: Ledger, stored: Stored, draft: Draft, read: _Read, rules: Rules, *, is_last: bool
+        self,
+        ledger: Ledger,
+        author: Author,
+        stored: Stored,
+        draft: Draft,
+        read: _Read,
+        rules: Rules,
+        *,
+        is_last: bool,
     ) -> int:
         """The edit of a memory's text, and the new vectors of what was read after it."""
         check_space(ledger.namespace, self._space_id)
@@ -169,6 +203,8 @@ class Changer:
         values["flags"] = flags_after(stored, draft, rules)
         tenant = ledger.namespace.tenant_id
         check(ledger.connection, tenant, [read.before])
+        is_other = says_other(stored, read.text.content, values)
+        values = _vetted(ledger, stored, values, author, read.text.prepared.findings if is_other else None)
         version = revise(ledger, stored, values, read.text, self._preparer, "edited")
         if stored.content != read.text.content:
             readings = self._readers.of_edited(ledger.connection, tenant, {stored.id: read.text.content})
@@ -216,6 +252,42 @@ class Changer:
             return self._put(ledger, stored, State.ACTIVE, "restore")
 
         return self._apply(author, memory_id, allowed, _HIDDEN, change, if_match, claim, "restore")
+
+    def quarantine(
+        self, author: Author, memory_id: UUID, allowed: Allowed, reason: str, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
+        """Hide a memory until `unquarantine`; what jobs derived from it is withdrawn with it.
+
+        Raises:
+            NotFound: there is no such memory.
+            PreconditionFailed: `if_match` is not its version.
+        """
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            withdrawal.withdraw(ledger, self._secrets, [memory_id], f"{QUARANTINED}: {reason}")
+            values = {**stored.described, "state": int(State.QUARANTINED)}
+            if stored.row["state"] == State.SUPERSEDED:
+                values = {**superseded.brought_back(ledger, stored), "state": int(State.QUARANTINED)}
+            return revise(ledger, stored, values, None, self._preparer, f"{QUARANTINED}: {reason}")
+
+        states = frozenset({State.ACTIVE, State.MERGED}) | OUT_OF_RECALLS
+        return self._apply(author, memory_id, allowed, states, change, if_match, claim, "quarantine", lambda _: True)
+
+    def unquarantine(
+        self, author: Author, memory_id: UUID, allowed: Allowed, reason: str, if_match: int | None, claim: Claim | None
+    ) -> Outcome:
+        """Let a memory out of quarantine; what was noticed in it stays noted.
+
+        Raises:
+            NotFound: there is no such memory in quarantine.
+            PreconditionFailed: `if_match` is not its version.
+        """
+
+        def change(ledger: Ledger, stored: Stored) -> int:
+            values = {**stored.described, "state": int(State.ACTIVE)}
+            return revise(ledger, stored, values, None, self._preparer, f"{RELEASED}: {reason}")
+
+        return self._apply(author, memory_id, allowed, _QUARANTINED, change, if_match, claim, "unquarantine")
 
     def unmerge(
         self, author: Author, memory_id: UUID, allowed: Allowed, if_match: int | None, claim: Claim | None
@@ -307,6 +379,7 @@ class Changer:
             parts: whether the change parts a memory from those that are merged into it.
         """
         tenant = author.tenant_id
+        quota = self._limiter.quota(tenant)
 
         def unit(connection: Connection) -> Outcome:
             found = repository.located(connection, tenant, memory_id, lock=True)
@@ -323,11 +396,12 @@ class Changer:
             if is_apart and merged.stand_alone(ledger, [stored]):
                 stored = repository.by_ids(connection, *namespace.key, [memory_id])[memory_id]
             version = change(ledger, stored)
+            quota.check(connection, namespace, ledger.growth)
             item = {"status": 200, "id": str(memory_id), "version": version}
             return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
 
         outcome, replayed = self._once.write(tenant, claim, unit, scrub=scrub)
         if not replayed:
             self._count(op, 1)
-        self._keeper.catch_up((tenant, UUID(outcome["namespace_id"])), outcome["seq"])
+        self._keeper.written((tenant, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome

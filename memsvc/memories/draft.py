@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu.bank.records import Kind, State
+from lifecycle.trust import Trust
 from memsvc.filters.pairs import row_pairs
 from memsvc.models import Relation
 from retrieval.types import TextAnalysis
@@ -19,7 +20,7 @@ from retrieval.types import TextAnalysis
 DESCRIBED = (
     "kind", "state", "user_id", "agent_id", "session_id", "speaker", "place", "tags", "outcome", "language",
     "occurred_at", "valid_from", "valid_to", "expires_at", "importance", "trust", "pinned", "source", "metadata",
-    "derived", "flags",
+    "derived", "origin", "flags",
 )  # fmt: skip
 """Columns that a memory and each of its versions share."""
 
@@ -28,7 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
     "state": int(State.ACTIVE),
     "tags": [],
     "importance": 0.5,
-    "trust": 1.0,
+    "trust": Trust.AGENT.rank,
     "pinned": False,
     "metadata": {},
     "flags": [],
@@ -111,11 +112,16 @@ class Circumstances(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What analysis and embedding made of a text in its circumstances."""
+    """What analysis and embedding made of a text in its circumstances.
+
+    Attributes:
+        findings: what screening noticed, see `retrieval.screening`.
+    """
 
     circumstances: Circumstances
     analysis: TextAnalysis
     encoding: Encoding
+    findings: tuple[str, ...] = ()
 
 
 def described(named: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from memsvc.auth.authenticate import Eraser, Reader, Writer
+from memsvc.auth.authenticate import Admin, Eraser, Reader, Writer
 from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput, ServiceError, TooLarge
 from memsvc.filters.ast import Node
@@ -42,6 +42,7 @@ from memsvc.memories.schemas import (
     MemoryOut,
     MemoryPage,
     TurnIn,
+    WhyIn,
     memory_fields,
     to_draft,
     version_fields,
@@ -77,7 +78,7 @@ def _container(request: Request) -> Container:
 
 
 def _author(principal: Principal) -> Author:
-    return Author(principal.tenant_id, principal.name, principal.key_id)
+    return Author(principal.tenant_id, principal.name, principal.key_id, principal.trust)
 
 
 def parse_filter(text: str | None) -> tuple[Node | None, Any]:
@@ -177,6 +178,7 @@ async def list_memories(request: Request, principal: Reader) -> Response:
         newest_first=query.order == "newest",
         limit=query.limit,
         cursor=query.cursor,
+        reviews="admin" in principal.roles,
     )
     items = [fields_of(found) for found in page.memories]
     return json_answer({"items": items, "next_cursor": page.next_cursor})
@@ -184,9 +186,16 @@ async def list_memories(request: Request, principal: Reader) -> Response:
 
 @router.get("/memories/{memory_id}", response_model=MemoryOut, responses=_READ)
 async def get_memory(request: Request, principal: Reader, memory_id: str) -> Response:
-    """One memory."""
+    """One memory. What is in quarantine is shown to admins alone."""
     container = _container(request)
-    found = await run_blocking(request, container.reading.one, principal.tenant_id, path_id(memory_id), principal.may)
+    found = await run_blocking(
+        request,
+        container.reading.one,
+        principal.tenant_id,
+        path_id(memory_id),
+        principal.may,
+        reviews="admin" in principal.roles,
+    )
     return json_answer(fields_of(found), headers={"ETag": etag(found.stored.row["version"])})
 
 
@@ -263,6 +272,37 @@ async def unmerge_memory(request: Request, principal: Writer, memory_id: str) ->
     return await _answer(request, principal, outcome)
 
 
+@router.post(
+    "/memories/{memory_id}:quarantine", response_model=MemoryAnswer, responses=_WRITE,
+    openapi_extra=json_body(WhyIn) | {"parameters": _CHANGE},
+)  # fmt: skip
+async def quarantine_memory(request: Request, principal: Admin, memory_id: str) -> Response:
+    """Hide a memory from everyone but admins, with what was derived from it, until `:unquarantine`."""
+    return await _held(request, principal, memory_id, "quarantine", _container(request).changer.quarantine)
+
+
+@router.post(
+    "/memories/{memory_id}:unquarantine", response_model=MemoryAnswer, responses=_WRITE,
+    openapi_extra=json_body(WhyIn) | {"parameters": _CHANGE},
+)  # fmt: skip
+async def unquarantine_memory(request: Request, principal: Admin, memory_id: str) -> Response:
+    """Let a memory out of quarantine. What was noticed in it stays flagged."""
+    return await _held(request, principal, memory_id, "unquarantine", _container(request).changer.unquarantine)
+
+
+async def _held(
+    request: Request, principal: Principal, memory_id: str, op: str, change: Callable[..., Outcome]
+) -> Response:
+    container = _container(request)
+    body = await read_json(request, WhyIn, container.settings)
+    identifier = path_id(memory_id)
+    token = claim(request, principal, container.secrets, f"{op} {identifier}", body)
+    outcome = await run_blocking(
+        request, change, _author(principal), identifier, principal.may, body.reason, if_match(request), token
+    )
+    return await _answer(request, principal, outcome)
+
+
 @router.delete(
     "/memories/{memory_id}", status_code=204, response_class=Response, responses=_WRITE,
     openapi_extra={"parameters": _CHANGE},
@@ -283,7 +323,12 @@ async def memory_history(request: Request, principal: Reader, memory_id: str) ->
     """Every version of a memory, oldest first."""
     container = _container(request)
     rows = await run_blocking(
-        request, container.reading.history, principal.tenant_id, path_id(memory_id), principal.may
+        request,
+        container.reading.history,
+        principal.tenant_id,
+        path_id(memory_id),
+        principal.may,
+        reviews="admin" in principal.roles,
     )
     return json_answer({"items": [version_fields(row._mapping) for row in rows]})
 

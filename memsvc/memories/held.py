@@ -13,11 +13,12 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Row, Select, Table, and_, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, select
 
 from gpu.bank.layouts import ATTRIBUTES
 from gpu.bank.records import State
 from memsvc.memories.repository import unexpired
+from memsvc.models.conditions import byte_length
 from memsvc.models.tables import ANALYSIS, EMBEDDING, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -56,7 +57,8 @@ def sizes(
         (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.codes,)),
     ):
         total = sum(
-            (func.coalesce(_bytes(connection, column), 0) for column in columns[1:]), _bytes(connection, columns[0])
+            (func.coalesce(byte_length(connection, column), 0) for column in columns[1:]),
+            byte_length(connection, columns[0]),
         )
         query = _beside(table, namespace, now, func.coalesce(func.sum(total), 0)).group_by(MEMORY.c.id)
         for memory_id, taken in connection.execute(query):
@@ -114,10 +116,3 @@ def _beside(table: Table, namespace: NamespaceRow, now: datetime, shown: ColumnE
         on.append(table.c.space_id == namespace.space_id)
     # An outer join for the order of the tables alone, see `memsvc.index.loader`.
     return select(MEMORY.c.id, shown).select_from(MEMORY.outerjoin(table, and_(*on))).where(*_active(namespace, now))
-
-
-def _bytes(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
-    """How many bytes a text or binary column holds."""
-    if connection.dialect.name == "postgresql":
-        return func.octet_length(column)
-    return func.length(cast(column, LargeBinary))

@@ -19,9 +19,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gpu.bank.records import State
 from lifecycle.policy import Level
+from lifecycle.trust import Trust
+from memsvc.limits.repository import NOTHING as NOTHING_USED
+from memsvc.limits.repository import Usage
 from memsvc.memories import merged_vectors
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
-from memsvc.memories.residue import take_out
+from memsvc.memories.residue import content_bytes, take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.embedding import MERGED_VIEW
@@ -38,6 +41,7 @@ from memsvc.models.tables import (
 )
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.sealing.rows import SEALED, Sealing
 
 OUT_OF_RECALLS = frozenset({State.ARCHIVED, State.SUPERSEDED})
 """States in which a job took a memory out of recalls: it is read by its id, and changed once it is restored."""
@@ -103,6 +107,9 @@ class Ledger:
     _remerged: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
+    _erased: Usage = NOTHING_USED
+    _sealing: Sealing = field(init=False)
+    _is_external: bool = False
 
     def create(
         self,
@@ -128,7 +135,6 @@ class Ledger:
                 "stability_s": stability_s or INITIAL_STABILITY_S[values["kind"]],
                 "last_recalled_at": None,
                 "recall_count": 0,
-                "data_key": None,
             }
         )
         self._version(memory_id, 1, 1, values, content, self.now, "created", pairs)
@@ -280,7 +286,9 @@ class Ledger:
             How many rows of each table are gone.
         """
         tenant = self.namespace.tenant_id
+        size = content_bytes(self.connection, tenant, list(digests))
         counts = take_out(self.connection, self.namespace, list(digests))
+        self._erased = Usage(self._erased.memories + counts[MEMORY.name], self._erased.bytes + size)
         into = (
             postgresql.insert(TOMBSTONE) if self.connection.dialect.name == "postgresql" else sqlite.insert(TOMBSTONE)
         )
@@ -296,9 +304,17 @@ class Ledger:
             self._change(ChangeOp.ERASE, memory_id, None)
         return counts
 
+    @property
+    def growth(self) -> Usage:
+        """What the namespace will hold more once everything so far is written."""
+        size = sum(len(version["content"].encode()) for version in self._versions if version["content"] is not None)
+        return Usage(len(self._memories) - self._erased.memories, size - self._erased.bytes)
+
     def flush(self) -> int:
         """Write everything; returns the namespace's head `seq` after it."""
+        self._sealing = self._sealed()
         self._insert(MEMORY, self._memories)
+        self._sealing.store()
         self._apply_updates()
         self._insert(VERSION, self._versions)
         self._insert(ANALYSIS, self._analyses)
@@ -311,7 +327,10 @@ class Ledger:
         self._unsettle(self._anew)
         if not self._changes:
             return self.namespace.head_seq
-        head = namespaces.advance(self.connection, self.namespace, len(self._changes))
+        growth = self.growth
+        head = namespaces.advance(
+            self.connection, self.namespace, len(self._changes), memories=growth.memories, size=growth.bytes
+        )
         first = head - len(self._changes) + 1
         self._insert(CHANGE, [{**change, "seq": first + i} for i, change in enumerate(self._changes)])
         return head
@@ -330,6 +349,9 @@ class Ledger:
         reason: str,
         pairs: bytes,
     ) -> None:
+        if values["trust"] < Trust.AGENT.rank and not (self.namespace.has_external or self._is_external):
+            namespaces.mark_external(self.connection, self.namespace)
+            self._is_external = True
         self._versions.append(
             {
                 **self._ids(memory_id=memory_id),
@@ -384,7 +406,13 @@ class Ledger:
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
-            self.connection.execute(insert(table), rows)
+            self.connection.execute(insert(table), self._sealing.rows(table, rows) if table in SEALED else rows)
+
+    def _sealed(self) -> Sealing:
+        """What encrypts the rows that wait, where that is on."""
+        made = [row["id"] for row in self._memories]
+        written = [row["memory_id"] for row in (*self._versions, *self._embeddings, *self._tokens)]
+        return Sealing.of(self.connection, self.namespace.tenant_id, made, written, self.now)
 
     def _insert_links(self) -> None:
         """Links that are there already stay as they are; a memory that gets one must reach the bank again."""
@@ -461,7 +489,7 @@ class Ledger:
             update(MEMORY)
             .where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == bindparam("b_id"))
             .values({name: bindparam(f"b_{name}") for name in columns}),
-            self._updates,
+            self._sealing.rows(MEMORY, self._updates, "b_"),
         )
         self.connection.execute(
             update(VERSION)

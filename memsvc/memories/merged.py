@@ -20,6 +20,7 @@ from memsvc.memories import repository
 from memsvc.memories.draft import pair_bytes
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.models.tables import MEMORY
+from memsvc.sealing.rows import Sealing
 
 SPLIT = "unmerged"
 """The reason of a version in which a memory was taken out of a merge for good: until its text changes."""
@@ -95,10 +96,13 @@ def _settled(
     own = _standing(pivot.row) if kept is None else _read(kept)
     was = together(own, [_standing(member.row) for member in before])
     becomes = moved(_standing(pivot.row), was, together(own, [_standing(member.row) for member in after]))
+    tenant = ledger.namespace.tenant_id
+    row = {"id": pivot.id, "before_merge": _written(own) if after else None}
+    (stored,) = Sealing.as_they_are(ledger.connection, tenant, [pivot.id]).rows(MEMORY, [row])
     ledger.connection.execute(
         update(MEMORY)
-        .where(MEMORY.c.tenant_id == ledger.namespace.tenant_id, MEMORY.c.id == pivot.id)
-        .values({name: getattr(becomes, name) for name in _USES} | {"before_merge": _written(own) if after else None})
+        .where(MEMORY.c.tenant_id == tenant, MEMORY.c.id == pivot.id)
+        .values({name: getattr(becomes, name) for name in _USES} | {"before_merge": stored["before_merge"]})
     )
     ledger.remerge(pivot.id)
     return {"importance": becomes.importance, "tags": list(becomes.tags)}

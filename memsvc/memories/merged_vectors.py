@@ -17,6 +17,7 @@ from lifecycle.merging import merged_vector
 from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.tables import EMBEDDING, MEMORY
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.sealing.rows import Sealing
 
 _CHUNK = 400
 
@@ -88,7 +89,9 @@ def _remake(connection: Connection, namespace: NamespaceRow, pivot_id: UUID, con
     if len(own) != 1 or not members:
         return
     vector = merged_vector(np.stack([own[0], *members]))
-    connection.execute(insert(EMBEDDING), {**key, "version": content_version, "vector": vector.astype("<f2").tobytes()})
+    row = {**key, "version": content_version, "vector": vector.astype("<f2").tobytes()}
+    sealing = Sealing.as_they_are(connection, namespace.tenant_id, [pivot_id])
+    connection.execute(insert(EMBEDDING), sealing.rows(EMBEDDING, [row]))
 
 
 def _parts(ids: Iterable[UUID]) -> Iterable[list[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gpu import tracing
 from memsvc.core.errors import EmbedderUnavailable, InvalidInput
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared
 from memsvc.screening.rules import Rules
@@ -13,6 +14,7 @@ from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.late.codec import TokenCodec
+from retrieval.screening import screen
 from retrieval.types import Encoded, Passage
 
 
@@ -65,7 +67,8 @@ class Preparer:
         made = dict(
             zip(wanted, self.encode([Passage(drafts[i].content or "", befores[i]) for i in wanted]), strict=True)
         )
-        return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
+        with tracing.step("analysis", texts=len(drafts)):
+            return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
 
     def encode(self, passages: Sequence[Passage]) -> list[Encoding]:
         """What the model makes of each text.
@@ -74,7 +77,8 @@ class Preparer:
             EmbedderUnavailable: the model gave no answer.
         """
         try:
-            made = self.embedder.encode_documents(passages) if passages else []
+            with tracing.step("embedding", texts=len(passages)):
+                made = self.embedder.encode_documents(passages) if passages else []
         except EmbedderError as error:
             raise EmbedderUnavailable(
                 "the embedding model does not answer; nothing was written", retry_after_s=5
@@ -96,7 +100,14 @@ class Preparer:
 
     def analysed(self, content: str, circumstances: Circumstances, encoding: Encoding) -> Prepared:
         """A text that the model has read, analysed."""
-        return Prepared(circumstances, self.analyser.analyse(content, **circumstances._asdict()), encoding)
+        analysis = self.analyser.analyse(content, **circumstances._asdict())
+        return Prepared(circumstances, analysis, encoding, self.noticed(content, circumstances))
+
+    @staticmethod
+    def noticed(content: str, circumstances: Circumstances) -> tuple[str, ...]:
+        """What screening notices in a text, and in what stands beside it wherever it is shown."""
+        said = (content, circumstances.speaker, circumstances.place)
+        return screen("\n".join(part for part in said if part))
 
     def said_in(self, prepared: Prepared, content: str, circumstances: Circumstances) -> Prepared:
         """The same in the circumstances that the memory has in the end: an edit need not name who spoke, or when."""

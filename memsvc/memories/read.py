@@ -12,11 +12,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
+from gpu.bank.records import State
 from memsvc.core.clock import Clock, from_us, to_us
-from memsvc.core.errors import BadCursor, NotFound
+from memsvc.core.errors import BadCursor, Forbidden, NotFound
 from memsvc.db.engine import Database
-from memsvc.filters.ast import ONLY_ACTIVE, Node
-from memsvc.filters.sql import where
+from memsvc.filters.ast import NOT_QUARANTINED, ONLY_ACTIVE, And, Node, asks_for
+from memsvc.filters.rows import asked
 from memsvc.http.cursor import CursorCodec
 from memsvc.memories import repository
 from memsvc.memories.change import Allowed
@@ -47,6 +48,16 @@ class Page:
     next_cursor: str | None
 
 
+def require_no_quarantined(condition: Node | None) -> None:
+    """Refuses a filter that asks for what only admins may see; one that merely lets it through does not find it.
+
+    Raises:
+        Forbidden: it does.
+    """
+    if condition is not None and asks_for(condition, State.QUARANTINED):
+        raise Forbidden("what is in quarantine is for keys with the role 'admin'")
+
+
 class Reading:
     """Reads memories of one tenant. What is unknown, foreign, out of reach or forgotten raises the same `NotFound`.
 
@@ -59,14 +70,17 @@ class Reading:
         self._clock = clock
         self._cursors = cursors
 
-    def one(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
+    def one(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed, *, reviews: bool = False) -> Located:
         """A memory.
+
+        Args:
+            reviews: whether the caller may see what is in quarantine.
 
         Raises:
             NotFound: there is no such memory.
         """
         with self._database.read(tenant_id) as connection:
-            return self._known(connection, tenant_id, memory_id, allowed)
+            return self._known(connection, tenant_id, memory_id, allowed, reviews=reviews)
 
     def written(self, tenant_id: UUID, memory_id: UUID) -> Located | None:
         """The memory that a write of this tenant made or changed, in whatever state, or None if it is gone."""
@@ -74,14 +88,17 @@ class Reading:
             found = repository.located(connection, tenant_id, memory_id)
         return None if found is None else self._located(*found)
 
-    def history(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[Any]:
+    def history(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed, *, reviews: bool = False) -> list[Any]:
         """Every version of a memory, oldest first.
+
+        Args:
+            reviews: see `one`.
 
         Raises:
             NotFound: there is no such memory.
         """
         with self._database.read(tenant_id) as connection:
-            self._known(connection, tenant_id, memory_id, allowed)
+            self._known(connection, tenant_id, memory_id, allowed, reviews=reviews)
             return repository.history(connection, tenant_id, memory_id)
 
     def links(self, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> list[tuple[str, UUID, bool]]:
@@ -104,24 +121,33 @@ class Reading:
         newest_first: bool,
         limit: int,
         cursor: str | None,
+        reviews: bool = False,
     ) -> Page:
         """One page of a namespace's memories; those active unless the filter names `state`, and none expired.
 
+        Args:
+            reviews: see `one`.
+
         Raises:
             BadCursor: the cursor belongs to another list.
+            Forbidden: the filter asks for what is in quarantine.
         """
+        if not reviews:
+            require_no_quarantined(condition)
         about = orjson.dumps([path, raw_condition, newest_first], option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(about).digest()
         after = None if cursor is None else self._place(cursor, tenant_id, digest)
         condition = condition or ONLY_ACTIVE
-        conditions = [where(condition, Memory), repository.unexpired(self._clock.now())]
+        if not reviews:
+            condition = And((condition, NOT_QUARANTINED))
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return Page([], None)
             found = repository.page(
-                connection, tenant_id, namespace.id, conditions, after=after, newest_first=newest_first, limit=limit + 1
-            )
+                connection, tenant_id, namespace.id, asked(connection, tenant_id, condition, Memory), self._clock.now(),
+                after=after, newest_first=newest_first, limit=limit + 1,
+            )  # fmt: skip
         more = len(found) > limit
         found = found[:limit]
         shown = [self._located(one, namespace) for one in found]
@@ -146,8 +172,12 @@ class Reading:
         fading = shown_fading(stored.row, policies.of(namespace), self._clock.now())
         return Located(stored, namespace.path, fading)
 
-    def _known(self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed) -> Located:
+    def _known(
+        self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed, *, reviews: bool = False
+    ) -> Located:
         found = repository.located(connection, tenant_id, memory_id)
-        if found is None or not allowed(found[1].path) or not found[0].is_known(self._clock.now()):
+        if found is None or not allowed(found[1].path):
+            raise NotFound("there is no such memory")
+        if not (found[0].is_known(self._clock.now()) or (reviews and found[0].row["state"] == State.QUARANTINED)):
             raise NotFound("there is no such memory")
         return self._located(*found)

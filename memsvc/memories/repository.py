@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, not_, or_, select, tuple_
 
 from gpu.bank.records import State
+from memsvc.filters.rows import Asked
 from memsvc.memories.draft import DESCRIBED
 from memsvc.memories.ledger import Stored
 from memsvc.models import Relation
@@ -19,6 +20,7 @@ from memsvc.models.ids import one_of
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.sealing.rows import names
 
 _CHUNK = 400  # bound parameters of one statement stay far below SQLite's limit
 _PAGE = 1_000  # memories whose texts are read at once
@@ -81,7 +83,7 @@ def by_external_ids(
 ) -> dict[str, Stored]:
     """The namespace's memories of those external ids, in whatever state."""
     found: dict[str, Stored] = {}
-    for part in _chunks(external_ids):
+    for part in _chunks(names(connection, tenant_id, external_ids) if external_ids else ()):
         query = _stored().where(
             MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, MEMORY.c.external_id.in_(part)
         )
@@ -266,22 +268,36 @@ def page(
     connection: Connection,
     tenant_id: UUID,
     namespace_id: UUID,
-    where: Sequence[ColumnElement[bool]],
+    condition: Asked,
+    now: datetime,
     *,
     after: tuple[datetime, UUID] | None,
     newest_first: bool,
     limit: int,
 ) -> list[Stored]:
-    """One page of a list, ordered by (recorded_at, id), strictly after a place in that order."""
+    """One page of what has not expired, ordered by (recorded_at, id), strictly after a place in that order."""
     place = tuple_(MEMORY.c.recorded_at, MEMORY.c.id)
-    query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, *where)
-    if after is not None:
-        at, last = after
-        beyond = MEMORY.c.recorded_at < at if newest_first else MEMORY.c.recorded_at > at
-        within = MEMORY.c.id < last if newest_first else MEMORY.c.id > last
-        query = query.where(or_(beyond, and_(MEMORY.c.recorded_at == at, within)))
     order = [c.desc() if newest_first else c.asc() for c in place.clauses]
-    return [_to_stored(row) for row in connection.execute(query.order_by(*order).limit(limit))]
+    query = _stored().where(
+        MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, condition.where, unexpired(now)
+    )
+    at_once = limit if condition.rest is None else max(limit, _PAGE)
+    query = query.order_by(*order).limit(at_once)
+    found: list[Stored] = []
+    while True:
+        here = query if after is None else _beyond(query, after, newest_first)
+        rows = [_to_stored(row) for row in connection.execute(here)]
+        found += [one for one in rows if condition.passes(one.row)]
+        if len(found) >= limit or len(rows) < at_once:
+            return found[:limit]
+        after = rows[-1].row["recorded_at"], rows[-1].id
+
+
+def _beyond(query: Select[Any], after: tuple[datetime, UUID], newest_first: bool) -> Select[Any]:
+    at, last = after
+    beyond = MEMORY.c.recorded_at < at if newest_first else MEMORY.c.recorded_at > at
+    within = MEMORY.c.id < last if newest_first else MEMORY.c.id > last
+    return query.where(or_(beyond, and_(MEMORY.c.recorded_at == at, within)))
 
 
 _STATEMENTS = ("id", "state", "speaker", "occurred_at", "valid_from", "valid_to", "recorded_at", "pinned", "legal_hold")
@@ -367,6 +383,19 @@ def superseders(
     for older, newer in connection.execute(query):
         found.setdefault(older, set()).add(newer)
     return found
+
+
+def superseded_by(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
+    """Memories that jobs say any of these supersede."""
+    of_a_job = exists().where(
+        JOB_EFFECT.c.tenant_id == LINK.c.tenant_id,
+        JOB_EFFECT.c.memory_id == LINK.c.to_id,
+        JOB_EFFECT.c.because_of == LINK.c.from_id,
+    )
+    query = select(LINK.c.to_id).where(
+        one_of(LINK.c.from_id, tenant_id, memory_ids), LINK.c.relation == Relation.SUPERSEDES.value, of_a_job
+    )
+    return set(connection.execute(query).scalars())
 
 
 def before_superseded(
@@ -517,44 +546,46 @@ def lock(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) ->
     connection.execute(query.order_by(MEMORY.c.id).with_for_update()).all()
 
 
-def matching(connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool]) -> list[UUID]:
+def matching(connection: Connection, tenant_id: UUID, namespace_id: UUID, condition: Asked) -> list[UUID]:
     """Ids of the namespace's memories for which a condition holds, ascending."""
-    query = select(MEMORY.c.id).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, where)
-    return sorted(connection.execute(query).scalars(), key=lambda i: i.bytes)
+    columns = (MEMORY.c[name] for name in condition.fields)
+    query = select(MEMORY.c.id.label("memory"), *columns).where(
+        MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, condition.where
+    )
+    return _passing(connection, query, condition)
 
 
 def matching_versions(
-    connection: Connection, tenant_id: UUID, namespace_id: UUID, where: ColumnElement[bool], as_of: datetime
+    connection: Connection, tenant_id: UUID, namespace_id: UUID, condition: Asked, as_of: datetime
 ) -> list[UUID]:
     """Ids of the namespace's memories for whose version at `as_of` a condition holds, ascending."""
-    query = (
-        select(VERSION.c.memory_id)
-        .where(
-            VERSION.c.tenant_id == tenant_id,
-            VERSION.c.namespace_id == namespace_id,
-            VERSION.c.recorded_from <= as_of,
-            or_(VERSION.c.recorded_to.is_(None), VERSION.c.recorded_to > as_of),
-            where,
-        )
-        .distinct()
+    columns = ((VERSION if name in VERSION.c else MEMORY).c[name] for name in condition.fields)
+    query = select(VERSION.c.memory_id.label("memory"), *columns).where(
+        VERSION.c.tenant_id == tenant_id,
+        VERSION.c.namespace_id == namespace_id,
+        VERSION.c.recorded_from <= as_of,
+        or_(VERSION.c.recorded_to.is_(None), VERSION.c.recorded_to > as_of),
+        condition.where,
     )
-    return sorted(connection.execute(query).scalars(), key=lambda i: i.bytes)
+    if any(name not in VERSION.c for name in condition.fields):
+        same = and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id)
+        query = query.select_from(VERSION.join(MEMORY, same))
+    return _passing(connection, query, condition)
+
+
+def _passing(connection: Connection, query: Select[Any], condition: Asked) -> list[UUID]:
+    if condition.rest is None:
+        found = set(connection.execute(query).scalars())
+    else:  # texts and all: not many at once
+        rows = connection.execution_options(yield_per=_PAGE).execute(query)
+        found = {row.memory for row in rows if condition.passes(row._asdict())}
+    return sorted(found, key=lambda i: i.bytes)
 
 
 def count(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> int:
     """Memories of a namespace, in whatever state."""
     query = select(func.count()).where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id)
     return int(connection.execute(query).scalar_one())
-
-
-def counts(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> list[tuple[int, int, int]]:
-    """(kind, state, number of memories) of a namespace."""
-    query = (
-        select(MEMORY.c.kind, MEMORY.c.state, func.count())
-        .where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id)
-        .group_by(MEMORY.c.kind, MEMORY.c.state)
-    )
-    return [(kind, state, number) for kind, state, number in connection.execute(query)]
 
 
 def has_archived(connection: Connection, tenant_id: UUID, namespace_id: UUID) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from memsvc.core.secrets import Secrets
 from memsvc.models import ChangeOp
+from memsvc.models.conditions import byte_length
 from memsvc.models.ids import one_of
 from memsvc.models.tables import (
     ANALYSIS,
@@ -25,6 +26,7 @@ from memsvc.models.tables import (
     LEGAL_HOLD,
     LINK,
     MEMORY,
+    MEMORY_KEY,
     TOKEN_EMBEDDING,
     VERSION,
 )
@@ -32,7 +34,7 @@ from memsvc.namespaces.repository import NamespaceRow
 
 TOUCHED: tuple[Table, ...] = (
     MEMORY, VERSION, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, LINK, FEEDBACK, JOB_EFFECT, LEGAL_HOLD, CHANGE, ENTITY,
-    ENTITY_ALIAS, IDEMPOTENCY, ERASURE,
+    ENTITY_ALIAS, IDEMPOTENCY, ERASURE, MEMORY_KEY,
 )  # fmt: skip
 """Tables in which an erasure leaves dead rows."""
 _WORD = "<u8"
@@ -41,6 +43,12 @@ _WORD = "<u8"
 def tombstone(secrets: Secrets, memory_id: UUID) -> bytes:
     """What is kept of the id of an erased memory: a keyed digest."""
     return secrets.sign("tombstone", memory_id.bytes)
+
+
+def content_bytes(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> int:
+    """Bytes of the contents of some memories, all versions."""
+    size = func.coalesce(func.sum(byte_length(connection, VERSION.c.content)), 0)
+    return int(connection.execute(select(size).where(one_of(VERSION.c.memory_id, tenant_id, memory_ids))).scalar_one())
 
 
 def take_out(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> Counter[str]:
@@ -68,7 +76,7 @@ def _take_out(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID
     delete(LINK, "from_id", "to_id")
     delete(FEEDBACK, "memory_id")
     delete(JOB_EFFECT, "memory_id", "because_of")
-    for table in (LEGAL_HOLD, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
+    for table in (MEMORY_KEY, LEGAL_HOLD, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
         delete(table, "memory_id")
     delete(MEMORY, "id")
     named = one_of(CHANGE.c.memory_id, tenant_id, memory_ids)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from gpu.bank.records import Kind, State
-from memsvc.core.settings import Family
+from lifecycle.trust import Trust, tier
 from memsvc.filters.values import DECIMALS
 from memsvc.http.openapi import items_of
 from memsvc.http.query import QueryInt
@@ -89,6 +89,23 @@ def _metadata(value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 
 
+def _source(value: dict[str, Any]) -> dict[str, Any]:
+    if "trust" in value and value["trust"] not in list(Trust):
+        raise PydanticCustomError(
+            "source_trust", "names in `trust` no tier; give one of {tiers}", {"tiers": ", ".join(Trust)}
+        )
+    return value
+
+
+Source = Annotated[Metadata, AfterValidator(_source)]
+
+
+class WhyIn(ApiModel):
+    """Why something is done, for the history."""
+
+    reason: Annotated[str, Bytes(48), Field(min_length=1)]
+
+
 class LinkIn(ApiModel):
     """A link to a memory of the same namespace."""
 
@@ -119,7 +136,11 @@ class Describes(ApiModel):
     )
     importance: Share | None = Field(None, description="0 to 1; default 0.5.")
     pinned: bool | None = Field(None, description="Never moved by anything automatic.")
-    source: Metadata | None = Field(None, description="Who or what it comes from.")
+    source: Source | None = Field(
+        None,
+        description="Who or what it comes from. Its `type` (`user`, `web`, ...) and `trust` say how far it is trusted, "
+        "at most as far as the key is; see docs/trust.md.",
+    )
     metadata: Metadata | None = None
     embedding: Annotated[list[FiniteFloat], Field(min_length=1, max_length=8192)] | None = Field(
         None, description="A vector from the namespace's own model, instead of having the content embedded."
@@ -224,7 +245,11 @@ class MemoryOut(ApiModel):
     updated_at: Instant
     expires_at: Instant | None
     importance: float
-    trust: float
+    trust: Trust = Field(description="Its tier; see docs/trust.md.")
+    origin: str | None = Field(description="Whose words it holds: a source, or the key that wrote it.")
+    flags: list[str] = Field(
+        description="What was noticed in it: `instruction_like`, or a `card`, which may be blackened by now."
+    )
     pinned: bool
     derived: DerivedName | None = Field(
         description="What the job `consolidate` made it as, of the memories that its `derived_from` links lead to; "
@@ -241,9 +266,6 @@ class MemoryOut(ApiModel):
     version: int
     source: dict[str, Any] | None
     metadata: dict[str, Any]
-    flags: list[Family] = Field(
-        description="Kinds of secrets and personal data that were found in it; also of what is blackened by now."
-    )
 
 
 class MemoryAnswer(ApiModel):
@@ -299,6 +321,8 @@ class VersionOut(ApiModel):
     valid_from: Instant | None
     valid_to: Instant | None
     importance: float
+    trust: Trust
+    flags: list[str]
     recorded_from: Instant
     recorded_to: Instant | None
     reason: str
@@ -362,11 +386,11 @@ def to_draft(said: Describes, *, follows: int | None = None, **more: Any) -> Dra
 _KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
 _STATE_NAMES = {int(state): state.name.lower() for state in State}
 _MEMORY = (
-    *_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "trust", "derived", "version",
-    "legal_hold", "flags",
+    *_PLAIN, "merged_into", "external_id", "recorded_at", "updated_at", "expires_at", "derived", "origin", "flags",
+    "version", "legal_hold",
 )  # fmt: skip
 _VERSION = (
-    "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "recorded_from",
+    "version", "tags", "metadata", "occurred_at", "valid_from", "valid_to", "importance", "flags", "recorded_from",
     "recorded_to", "reason", "writer",
 )  # fmt: skip
 
@@ -385,6 +409,7 @@ def memory_fields(
         "kind": _KIND_NAMES[row["kind"]],
         "content": content,
         "state": _STATE_NAMES[row["state"]],
+        "trust": tier(row["trust"]).value,
         **{name: row[name] for name in _MEMORY},
         **fading,
     }
@@ -396,5 +421,6 @@ def version_fields(row: Mapping[str, Any]) -> dict[str, Any]:
         "content": row["text"],
         "kind": _KIND_NAMES[row["kind"]],
         "state": _STATE_NAMES[row["state"]],
+        "trust": tier(row["trust"]).value,
         **{name: row[name] for name in _VERSION},
     }

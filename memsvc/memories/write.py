@@ -11,10 +11,12 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from gpu.bank.records import State
+from lifecycle.trust import Trust
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, FieldError, InvalidInput, ServiceError
 from memsvc.core.ids import new_id
 from memsvc.index.keeper import Keeper
+from memsvc.limits.limiter import Limiter
 from memsvc.memories import merged, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
 from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
@@ -23,6 +25,7 @@ from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
+from memsvc.memories.vetting import vetted, vetted_again
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -30,23 +33,35 @@ from memsvc.screening.rules import Rules, in_force
 from memsvc.screening.screen import flags_after, screened
 
 Count = Callable[[str, int], None]
-"""Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `erase`) to how many memories."""
+"""Told what was done (`create`, `edit`, `forget`, `restore`, `unmerge`, `quarantine`, `unquarantine`, `erase`,
+`revoke`) to how many memories."""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """On whose behalf something is written: the tenant that the key belongs to, a name for the history, and the key."""
+    """On whose behalf something is written: the tenant that the key belongs to, a name for the history, and the key.
+
+    `trust` is the most that what it writes may be trusted.
+    """
 
     tenant_id: UUID
     name: str
     key_id: UUID | None = None
+    trust: Trust = Trust.AGENT
 
 
 class Remember:
     """Writes drafts into a namespace."""
 
     def __init__(
-        self, once: Once, clock: Clock, preparer: Preparer, keeper: Keeper, space_id: UUID, count: Count
+        self,
+        once: Once,
+        clock: Clock,
+        preparer: Preparer,
+        keeper: Keeper,
+        space_id: UUID,
+        count: Count,
+        limiter: Limiter,
     ) -> None:
         self._once = once
         self._clock = clock
@@ -54,6 +69,7 @@ class Remember:
         self._keeper = keeper
         self._space_id = space_id
         self._count = count
+        self._limiter = limiter
         self._readers = Readers(preparer)
 
     def __call__(
@@ -78,6 +94,7 @@ class Remember:
         Raises:
             EmbedderUnavailable: nothing was written.
             Conflict: the namespace's vectors come from another model.
+            RateLimited, QuotaExceeded: this is more than the tenant or the key may write; nothing was written.
         """
         kept = self._once.replay(author.tenant_id, claim)
         if kept is not None:
@@ -86,13 +103,15 @@ class Remember:
             known = namespaces.find(connection, author.tenant_id, path)
         rules = in_force(self._preparer.screening, None if known is None else known.settings)
         checked = [self._check(draft, rules) for draft in drafts]
+        texts = [draft.content for draft in checked if isinstance(draft, Draft) and draft.vector is None]
+        self._limiter.embed(author.tenant_id, author.key_id, [text for text in texts if text is not None])
         outcome, replayed = self._written(author, path, checked, session_id, claim)
         if not replayed:
             statuses = [item["status"] for item in outcome["items"]]
             self._count("create", statuses.count(201))
             self._count("edit", statuses.count(200))
         if outcome["seq"] > 0:
-            self._keeper.catch_up((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
+            self._keeper.written((author.tenant_id, UUID(outcome["namespace_id"])), outcome["seq"])
         return outcome
 
     def _written(
@@ -105,6 +124,7 @@ class Remember:
     ) -> tuple[Outcome, bool]:
         """Prepare and write; again if meanwhile a conversation became another one than was read."""
         refused: frozenset[int] = frozenset()
+        quota = self._limiter.quota(author.tenant_id)
         attempt = 1
         while True:
             made = self._prepare(author.tenant_id, path, drafts, refused, in_context=attempt < ATTEMPTS)
@@ -116,12 +136,13 @@ class Remember:
                 check_space(namespace, self._space_id)
                 check(connection, author.tenant_id, made.befores)
                 ledger = Ledger(connection, namespace, now, author.name)
-                call = _Call(ledger, drafts, self._preparer, made, session_id)
+                call = _Call(ledger, drafts, self._preparer, made, session_id, author.trust)
                 items = call.run()
                 readings = self._readers.of_edited(connection, author.tenant_id, call.edited)
                 if is_last:  # a reader keeps what it is until its next chance: what it was read after is still there
                     readings = [reading for reading in readings if reading in made.readings]
                 self._readers.store(ledger, readings, made.readings)
+                quota.check(connection, namespace, ledger.growth)
                 head = ledger.flush()
                 if head == 0:  # everything was refused: nothing is left behind
                     namespaces.remove_unused(connection, namespace)
@@ -241,6 +262,7 @@ class _Call:
         preparer: Preparer,
         made: _Made,
         session_id: str | None,
+        credential: Trust,
     ) -> None:
         self.edited: dict[UUID, str] = {}
         self._ledger = ledger
@@ -248,12 +270,13 @@ class _Call:
         self._preparer = preparer
         self._made = made
         self._session_id = session_id
+        self._credential = credential
         tenant, namespace = ledger.namespace.key
         valid = [d for d in drafts if isinstance(d, Draft)]
         named = [d.external_id for d in valid if d.external_id is not None]
         self._now = ledger.now
         self._rules = in_force(preparer.screening, ledger.namespace.settings)
-        self._ttl_s = policies.of(ledger.namespace).ttl_s
+        self._policy = policies.of(ledger.namespace)
         self._known = repository.by_external_ids(ledger.connection, tenant, namespace, named)
         parting = (self._parting(draft) for draft in valid)
         if merged.stand_alone(ledger, [stored for stored in parting if stored is not None]):
@@ -333,9 +356,11 @@ class _Call:
     def _create(self, draft: Draft, prepared: Prepared) -> dict[str, Any]:
         memory_id = new_id()
         named = draft.named(self._ledger.now)
-        if self._ttl_s is not None and "expires_at" not in named:
-            named["expires_at"] = self._ledger.now + timedelta(seconds=self._ttl_s)
+        if self._policy.ttl_s is not None and "expires_at" not in named:
+            named["expires_at"] = self._ledger.now + timedelta(seconds=self._policy.ttl_s)
+        most = named.get("trust", Trust.TRUSTED.rank)
         values = described(named | {"flags": list(draft.flags)})
+        values = vetted(values, self._ledger.writer, self._credential, prepared.findings, self._policy, most)
         pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
         return {"status": 201, "id": str(memory_id), "version": 1}
@@ -348,6 +373,8 @@ class _Call:
         check_interval(values)
         values["flags"] = flags_after(stored, draft, self._rules)
         text = NewText(draft.content or "", prepared)
+        findings = prepared.findings if says_other(stored, text.content, values) else None
+        values = vetted_again(stored.described, values, self._ledger.writer, self._credential, findings, self._policy)
         version = revise(self._ledger, stored, values, text, self._preparer, "edited")
         if text.content != stored.content:
             self.edited[stored.id] = text.content

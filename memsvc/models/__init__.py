@@ -9,6 +9,7 @@ from memsvc.models.erasure import Erasure
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease, RunState
+from memsvc.models.key import MemoryKey, TenantKey
 from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
 from memsvc.models.tenant import ApiKey, Namespace, Tenant
 
@@ -32,6 +33,7 @@ __all__ = [
     "Lease",
     "LegalHold",
     "Memory",
+    "MemoryKey",
     "MemoryLink",
     "MemoryVersion",
     "Namespace",
@@ -39,6 +41,7 @@ __all__ = [
     "Relation",
     "RunState",
     "Tenant",
+    "TenantKey",
     "TokenEmbedding",
     "Tombstone",
 ]

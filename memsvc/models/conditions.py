@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, tuple_
+from sqlalchemy import ColumnElement, Connection, LargeBinary, and_, bindparam, cast, func, tuple_
 
+from memsvc.models.sealed import plain_bytes
 from memsvc.models.tables import VERSION
 
 # The pairs say it all, but SQLite looks them up one by one in an index only if it is told of each column alone; with
@@ -27,3 +28,10 @@ def among(keys: Sequence[tuple[UUID, int]]) -> dict[str, Any]:
         "versions": sorted({version for _, version in keys}),
         "memory_versions": list(keys),
     }
+
+
+def byte_length(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many bytes a text or binary column holds; of one that is encrypted, once it is opened."""
+    if connection.dialect.name == "postgresql":
+        return plain_bytes(column, func.octet_length(column))
+    return plain_bytes(column, func.length(cast(column, LargeBinary)))

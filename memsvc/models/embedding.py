@@ -10,7 +10,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     SmallInteger,
     String,
     UniqueConstraint,
@@ -18,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
+from memsvc.models.sealed import SealedBytes
 
 MERGED_VIEW = -1
 """The view of a memory that others are merged into: it stands for all the others of its version."""
@@ -51,7 +51,7 @@ class Embedding(Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     space_id: Mapped[UUID] = mapped_column(ForeignKey("embedding_space.id"), primary_key=True)
     view: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    vector: Mapped[bytes] = mapped_column(SealedBytes("vector", ("version", "view")))
 
 
 class TokenEmbedding(Base):
@@ -78,4 +78,4 @@ class TokenEmbedding(Base):
     n_tokens: Mapped[int] = mapped_column(Integer)
     # The memory in whose light the text was read: something of its text is in the vectors and codes of this version.
     context_id: Mapped[UUID | None]
-    codes: Mapped[bytes] = mapped_column(LargeBinary)
+    codes: Mapped[bytes] = mapped_column(SealedBytes("codes", ("version",)))

@@ -23,7 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
+from memsvc.models.sealed import SealedBytes, SealedJson, SealedLabel, SealedName, SealedText
 
+_OF_VERSION = ("version",)
 _IN_ARCHIVE = text("state IN (1, 4)")  # forgotten, archived: see `memsvc.models.archive`
 
 
@@ -45,11 +47,9 @@ class Described:
     user_id: Mapped[str | None] = mapped_column(String(256))
     agent_id: Mapped[str | None] = mapped_column(String(256))
     session_id: Mapped[str | None] = mapped_column(String(256))
-    speaker: Mapped[str | None] = mapped_column(String(256))
-    place: Mapped[str | None] = mapped_column(String(256))
-    tags: Mapped[list[str]]
-    # Kinds of secrets and personal data that were found in it, see `memsvc.screening`. Nobody can set it.
-    flags: Mapped[list[str]] = mapped_column(server_default="[]")
+    speaker: Mapped[str | None] = mapped_column(SealedLabel("speaker", _OF_VERSION))
+    place: Mapped[str | None] = mapped_column(SealedLabel("place", _OF_VERSION))
+    tags: Mapped[list[str]] = mapped_column(SealedJson("tags", _OF_VERSION))
     outcome: Mapped[str | None] = mapped_column(String(32))
     language: Mapped[str | None] = mapped_column(String(35))
     occurred_at: Mapped[datetime | None]
@@ -57,10 +57,15 @@ class Described:
     valid_to: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     importance: Mapped[float]
+    # Rank of its tier, see `lifecycle.trust`.
     trust: Mapped[float]
+    # Whose words it holds, see `lifecycle.trust.origin`. NULL: written before anybody asked.
+    origin: Mapped[str | None] = mapped_column(String(256))
+    # What was noticed when it was written, see `memsvc.memories.vetting` and `memsvc.screening`. Nobody can set it.
+    flags: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     pinned: Mapped[bool]
-    source: Mapped[dict[str, Any] | None]
-    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata")
+    source: Mapped[dict[str, Any] | None] = mapped_column(SealedJson("source", _OF_VERSION))
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", SealedJson("metadata", _OF_VERSION))
     # What a job made it of others as, see `lifecycle.policy.Derived`; NULL: somebody wrote it. Nobody else can set it.
     derived: Mapped[str | None] = mapped_column(String(16))
     # Hash of the conversation that it belongs to (see `memsvc.memories.sequence`); follows from the fields above.
@@ -88,7 +93,9 @@ class Memory(Described, Base):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     namespace_id: Mapped[UUID]
-    external_id: Mapped[str | None] = mapped_column(String(512))
+    # Of an encrypted memory a keyed digest, by which it is looked up; what it stands for is sealed beside it.
+    external_id: Mapped[str | None] = mapped_column(SealedName("external_id"))
+    sealed_external_id: Mapped[str | None] = mapped_column(Text)
     version: Mapped[int] = mapped_column(Integer)
     content_version: Mapped[int] = mapped_column(Integer)
     recorded_at: Mapped[datetime]
@@ -104,7 +111,7 @@ class Memory(Described, Base):
     # The memory that says the same and stands for this one, whose state is `merged`.
     merged_into: Mapped[UUID | None]
     # What a memory that others are merged into was by itself, see `memsvc.memories.merged`.
-    before_merge: Mapped[dict[str, Any] | None]
+    before_merge: Mapped[dict[str, Any] | None] = mapped_column(SealedJson("before_merge"))
     # What that follows from: how far it was from the nearest memory before it, and which that is.
     novelty: Mapped[float | None]
     nearest_id: Mapped[UUID | None]
@@ -117,7 +124,7 @@ class Memory(Described, Base):
     # Rehearsals in a row that it was remembered in, and the last one, however that went.
     rehearsals: Mapped[int] = mapped_column(Integer, server_default="0")
     rehearsed_at: Mapped[datetime | None]
-    # Wrapped data key of this memory. NULL while encryption at rest is off: content and vectors are plain then.
+    # Never used: keys have tables of their own (`memsvc.models.key`).
     data_key: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
@@ -138,13 +145,13 @@ class MemoryVersion(Described, Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     namespace_id: Mapped[UUID]
     content_version: Mapped[int] = mapped_column(Integer)
-    content: Mapped[str | None] = mapped_column(Text)
+    content: Mapped[str | None] = mapped_column(SealedText("content", _OF_VERSION))
     recorded_from: Mapped[datetime]
     recorded_to: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(String(64))
     writer: Mapped[str] = mapped_column(String(200))
     # Hashes of its equal-able (field, value) pairs, uint64 little-endian: what the bank filters by.
-    pairs: Mapped[bytes] = mapped_column(LargeBinary)
+    pairs: Mapped[bytes] = mapped_column(SealedBytes("pairs", _OF_VERSION))
 
 
 class Analysis(Base):
@@ -163,18 +170,18 @@ class Analysis(Base):
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     analyser_version: Mapped[int] = mapped_column(Integer)
     length: Mapped[int] = mapped_column(Integer)
-    term_ids: Mapped[bytes] = mapped_column(LargeBinary)
-    term_freqs: Mapped[bytes] = mapped_column(LargeBinary)
-    mentions: Mapped[list[str]]
-    mention_ids: Mapped[bytes] = mapped_column(LargeBinary)
+    term_ids: Mapped[bytes] = mapped_column(SealedBytes("term_ids", _OF_VERSION))
+    term_freqs: Mapped[bytes] = mapped_column(SealedBytes("term_freqs", _OF_VERSION))
+    mentions: Mapped[list[str]] = mapped_column(SealedJson("mentions", _OF_VERSION))
+    mention_ids: Mapped[bytes] = mapped_column(SealedBytes("mention_ids", _OF_VERSION))
     # Hashed name of whoever said the text, as a signed number; None if nobody is named as its speaker.
     speaker_id: Mapped[int | None] = mapped_column(BigInteger)
     # What the text says of names: pairs of another name and the name that it belongs to. NULL: nothing.
-    told: Mapped[list[list[str]] | None]
+    told: Mapped[list[list[str]] | None] = mapped_column(SealedJson("told", _OF_VERSION))
     # Times that the text speaks of: pairs of int64, little-endian, `[start, end)` in microseconds.
-    spans: Mapped[bytes] = mapped_column(LargeBinary)
+    spans: Mapped[bytes] = mapped_column(SealedBytes("spans", _OF_VERSION))
     # Hashes of places, uint64 little-endian.
-    place_ids: Mapped[bytes] = mapped_column(LargeBinary)
+    place_ids: Mapped[bytes] = mapped_column(SealedBytes("place_ids", _OF_VERSION))
 
 
 class MemoryLink(Base):

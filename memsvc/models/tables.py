@@ -14,10 +14,12 @@ from memsvc.models.erasure import Erasure
 from memsvc.models.feedback import RecallFeedback
 from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease
+from memsvc.models.key import MemoryKey, TenantKey
 from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Tombstone
-from memsvc.models.tenant import Namespace
+from memsvc.models.tenant import ApiKey, Namespace, Tenant
 
 ANALYSIS = cast(Table, Analysis.__table__)
+API_KEY = cast(Table, ApiKey.__table__)
 AUDIT = cast(Table, Audit.__table__)
 AUDIT_HEAD = cast(Table, AuditHead.__table__)
 CHANGE = cast(Table, Change.__table__)
@@ -35,7 +37,10 @@ LEASE = cast(Table, Lease.__table__)
 LEGAL_HOLD = cast(Table, LegalHold.__table__)
 LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)
+MEMORY_KEY = cast(Table, MemoryKey.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)
+TENANT = cast(Table, Tenant.__table__)
+TENANT_KEY = cast(Table, TenantKey.__table__)
 TOKEN_EMBEDDING = cast(Table, TokenEmbedding.__table__)
 TOMBSTONE = cast(Table, Tombstone.__table__)
 VERSION = cast(Table, MemoryVersion.__table__)

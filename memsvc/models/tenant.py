@@ -20,6 +20,8 @@ class Tenant(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime]
+    # What the operator set over the settings' defaults (`memsvc.limits`).
+    limits: Mapped[dict[str, Any] | None]
 
 
 class ApiKey(Base):
@@ -34,15 +36,16 @@ class ApiKey(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     roles: Mapped[list[str]]
     namespaces: Mapped[list[str]]
+    # The most that what it writes may be trusted, see `lifecycle.trust.Trust`.
+    trust: Mapped[str] = mapped_column(String(16), server_default="agent")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    limits: Mapped[dict[str, Any] | None]
     # The first of the keys that came out of one another by rotation; NULL: it is that one itself.
     client_id: Mapped[UUID | None]
     # Where it may be used from; NULL: anywhere.
     networks: Mapped[list[str] | None]
-    # How far what its holder says is to be believed: trusted, agent or external.
-    trust: Mapped[str] = mapped_column(String(16), server_default="agent")
     # To the minute or so: uses are gathered, see `memsvc.auth.uses`.
     last_used_at: Mapped[datetime | None]
 
@@ -67,5 +70,10 @@ class Namespace(Base):
     epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     # Whether a job ever made memories of others here: recalls of all other namespaces need not look for them.
     has_derived: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Whether anything that came from outside was ever written here: other namespaces have nothing to keep out.
+    has_external: Mapped[bool] = mapped_column(default=False, server_default=false())
     settings: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+    # Its memories in whatever state, and the bytes of their contents in all versions: quotas must not count rows.
+    n_memories: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    n_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")

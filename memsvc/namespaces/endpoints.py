@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import Field
@@ -16,9 +17,10 @@ from memsvc.http.openapi import problems, query_parameters
 from memsvc.http.query import QueryInt, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.http.work import run_blocking
-from memsvc.memories import repository as memories
+from memsvc.jobs.schemas import STATE_NAMES, RunStateName
 from memsvc.memories.schemas import NamespacePath
-from memsvc.namespaces import repository
+from memsvc.models import RunState
+from memsvc.namespaces import repository, stats
 from memsvc.wiring import Container
 
 router = APIRouter()
@@ -57,20 +59,39 @@ class StatsQuery(ApiModel):
     namespace: NamespacePath
 
 
-class StatsOut(ApiModel):
-    """What a namespace holds: numbers of memories by kind and state, and its bank's memory in bytes.
+class LastRunOut(ApiModel):
+    """The newest run of a kind of work."""
 
-    `vector_bytes` is the part of it that vectors take, by how exactly they are kept: fp16 (active memories), int8
-    (warm) or int4 (cold).
+    id: UUID
+    state: RunStateName
+    asked_at: Instant
+    ended_at: Instant | None
+
+
+class StatsOut(ApiModel):
+    """What a namespace holds: numbers of memories by kind, state and level, and bytes.
+
+    `levels` counts the active ones. `oldest_at` and `newest_at` are when a memory was recorded. `applied_seq` is the
+    last change that the bank of the process that answers had applied when it was asked. `bank_bytes` is its bank's
+    memory; `vector_bytes` the part of it that vectors take, by how exactly they are kept: fp16 (active memories), int8
+    (warm) or int4 (cold). `database_bytes` is what contents, vectors, token codes and analysis take in the database,
+    every version included. `last_runs` has the newest run of each kind of work.
     """
 
     namespace: str
     memories: int
     kinds: dict[str, int]
     states: dict[str, int]
+    levels: dict[str, int]
+    oldest_at: Instant | None
+    newest_at: Instant | None
+    embedding_model: str | None
     head_seq: int
+    applied_seq: int
     bank_bytes: int
     vector_bytes: dict[str, int]
+    database_bytes: dict[str, int]
+    last_runs: dict[str, LastRunOut]
 
 
 @router.get(
@@ -132,19 +153,51 @@ async def namespace_stats(request: Request, principal: Reader) -> StatsOut:
 def _stats(container: Container, principal: Principal, path: str) -> StatsOut:
     with container.database.read(principal.tenant_id) as connection:
         namespace = repository.find(connection, principal.tenant_id, path)
-        counts = [] if namespace is None else memories.counts(connection, *namespace.key)
-    kinds: dict[str, int] = {kind.name.lower(): 0 for kind in Kind}
-    states: dict[str, int] = {state.name.lower(): 0 for state in State}
-    for kind, state, number in counts:
-        kinds[Kind(kind).name.lower()] += number
-        states[State(state).name.lower()] += number
-    bank = None if namespace is None else container.keeper.catch_up(namespace.key, namespace.head_seq)
+        if namespace is None:
+            return _shown(path, stats.Figures())
+        figures = stats.figures(connection, namespace)
+        model, _ = repository.space(connection, namespace.space_id)
+        taken = stats.stored_bytes(connection, namespace)
+        runs = stats.last_runs(connection, namespace)
+    applied_seq = container.keeper.applied_seq(namespace.key)
+    bank = container.keeper.catch_up(namespace.key, namespace.head_seq)
+    vectors = bank.vector_bytes()
+    return _shown(
+        path,
+        figures,
+        embedding_model=model,
+        head_seq=namespace.head_seq,
+        applied_seq=applied_seq,
+        bank_bytes=bank.memory_bytes(),
+        vector_bytes={tier.value: vectors[tier] for tier in TIERS},
+        database_bytes=taken,
+        last_runs={run.kind: _last_run(run) for run in runs},
+    )
+
+
+def _shown(path: str, figures: stats.Figures, **found: Any) -> StatsOut:
+    nothing = {
+        "embedding_model": None,
+        "head_seq": 0,
+        "applied_seq": 0,
+        "bank_bytes": 0,
+        "vector_bytes": {tier.value: 0 for tier in TIERS},
+        "database_bytes": dict.fromkeys(stats.PARTS, 0),
+        "last_runs": {},
+    }
     return StatsOut.model_construct(
         namespace=path,
-        memories=sum(kinds.values()),
-        kinds=kinds,
-        states=states,
-        head_seq=0 if namespace is None else namespace.head_seq,
-        bank_bytes=0 if bank is None else bank.memory_bytes(),
-        vector_bytes={tier.value: 0 if bank is None else bank.vector_bytes()[tier] for tier in TIERS},
+        memories=figures.kinds.total(),
+        kinds={kind.name.lower(): figures.kinds[kind.name.lower()] for kind in Kind},
+        states={state.name.lower(): figures.states[state.name.lower()] for state in State},
+        levels={level.name.lower(): figures.levels[level.name.lower()] for level in stats.LEVELS},
+        oldest_at=figures.oldest_at,
+        newest_at=figures.newest_at,
+        **nothing | found,
+    )
+
+
+def _last_run(run: stats.LastRun) -> LastRunOut:
+    return LastRunOut.model_construct(
+        id=run.id, state=STATE_NAMES[RunState(run.state)], asked_at=run.asked_at, ended_at=run.ended_at
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gpu.bank.records import Kind
 from lifecycle.merging import MergePolicy
-from lifecycle.policy import DEFAULT, Derived, Gists, Level, Policy
+from lifecycle.policy import DEFAULT, Derived, Gists, Level, Policy, Quarantine
 from memsvc.models.tables import NAMESPACE
 from memsvc.namespaces.repository import NamespaceRow
 
@@ -35,8 +35,11 @@ def to_policy(stored: Mapping[str, Any]) -> Policy:
     factors = {**DEFAULT.factors, **{Kind[kind.upper()]: float(by) for kind, by in stored.get("factors", {}).items()}}
     plain = {name: stored[name] for name in _PLAIN if name in stored}
     merge = MergePolicy(**stored.get("merge", {}))
+    quarantine = Quarantine(stored.get("quarantine", DEFAULT.quarantine))
     gists = _gists(stored.get("gists", {}))
-    return Policy(below=below, coldest=coldest, factors=factors, merge=merge, gists=gists, **plain)
+    return Policy(
+        below=below, coldest=coldest, factors=factors, merge=merge, gists=gists, quarantine=quarantine, **plain
+    )
 
 
 def _gists(stored: Mapping[str, Any]) -> Gists:
@@ -52,6 +55,7 @@ def shown(policy: Policy) -> dict[str, Any]:
         "factors": {kind.name.lower(): factor for kind, factor in policy.factors.items()},
         **{name: getattr(policy, name) for name in _PLAIN},
         "merge": asdict(policy.merge),
+        "quarantine": policy.quarantine.value,
         "gists": {
             "levels": [level.value for level in Derived if level in policy.gists.levels],
             **{name: getattr(policy.gists, name) for name in ("least", "ratio", "words", "support")},

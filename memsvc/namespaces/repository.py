@@ -18,7 +18,7 @@ _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
 COLUMNS = (
     _NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings,
-    _NS.c.epoch, _NS.c.has_derived,
+    _NS.c.epoch, _NS.c.has_derived, _NS.c.n_memories, _NS.c.n_bytes, _NS.c.has_external,
 )  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
@@ -38,6 +38,9 @@ class NamespaceRow:
     settings: Mapping[str, Any] = field(hash=False, compare=False)
     epoch: int = 0
     has_derived: bool = False
+    n_memories: int = 0
+    n_bytes: int = 0
+    has_external: bool = False
 
     @property
     def key(self) -> tuple[UUID, UUID]:
@@ -62,7 +65,7 @@ def to_row(row: Sequence[Any]) -> NamespaceRow:
 def find(connection: Connection, tenant_id: UUID, path: str) -> NamespaceRow | None:
     """The tenant's namespace of that path, or None."""
     row = connection.execute(_BY_PATH, {"tenant": tenant_id, "path": path}).one_or_none()
-    return None if row is None else NamespaceRow(*row)
+    return None if row is None else to_row(row)
 
 
 def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bool = False) -> NamespaceRow | None:
@@ -74,7 +77,7 @@ def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bo
     """
     query = select(*COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.id == namespace_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else NamespaceRow(*row)
+    return None if row is None else to_row(row)
 
 
 def ensure(connection: Connection, tenant_id: UUID, path: str, space_id: UUID, now: datetime) -> NamespaceRow:
@@ -101,6 +104,13 @@ def mark_derived(connection: Connection, namespace: NamespaceRow) -> None:
     )
 
 
+def mark_external(connection: Connection, namespace: NamespaceRow) -> None:
+    """Keep that something from outside was written into a locked namespace."""
+    connection.execute(
+        _NS.update().where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id).values(has_external=True)
+    )
+
+
 def remove_unused(connection: Connection, namespace: NamespaceRow) -> None:
     """Take back a namespace made by this transaction in which nothing was written."""
     connection.execute(
@@ -108,12 +118,17 @@ def remove_unused(connection: Connection, namespace: NamespaceRow) -> None:
     )
 
 
-def advance(connection: Connection, namespace: NamespaceRow, by: int) -> int:
-    """Take the next `by` numbers of the change log; returns the new head."""
+def advance(connection: Connection, namespace: NamespaceRow, by: int, *, memories: int = 0, size: int = 0) -> int:
+    """Take the next `by` numbers of the change log; returns the new head.
+
+    Args:
+        memories: how many more there are now.
+        size: how many more bytes of content.
+    """
     update = (
         _NS.update()
         .where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id)
-        .values(head_seq=_NS.c.head_seq + by)
+        .values(head_seq=_NS.c.head_seq + by, n_memories=_NS.c.n_memories + memories, n_bytes=_NS.c.n_bytes + size)
         .returning(_NS.c.head_seq)
     )
     return int(connection.execute(update).scalar_one())
@@ -130,7 +145,7 @@ def begin_epoch(connection: Connection, namespace: NamespaceRow) -> None:
 
 def every(connection: Connection) -> list[NamespaceRow]:
     """All namespaces of all tenants: for loading and verifying the bank, never for an answer."""
-    return [NamespaceRow(*row) for row in connection.execute(select(*COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
+    return [to_row(row) for row in connection.execute(select(*COLUMNS).order_by(_NS.c.tenant_id, _NS.c.id))]
 
 
 def of_tenant(connection: Connection, tenant_id: UUID) -> list[NamespaceRow]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request
 
 from gpu.bank.records import Kind
+from lifecycle.trust import LEAST, Trust, lesser
 from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput
 from memsvc.filters.grammar import parse
 from memsvc.http.work import run_blocking
+from memsvc.memories.read import require_no_quarantined
 from memsvc.recall import several
+from memsvc.recall.question import Question
 from memsvc.recall.schemas import Asked
-from memsvc.recall.service import Answer, Question
+from memsvc.recall.service import Answer
 from memsvc.recall.several import Gathered, Located
 from memsvc.wiring import Container
 from retrieval.types import Profile
@@ -30,6 +33,7 @@ class Outcome:
     """
 
     id: UUID
+    min_trust: Trust
     hits: Sequence[Located]
     nothing_relevant: bool
     gathered: Gathered
@@ -41,25 +45,34 @@ async def ask(
     """Asks the namespaces that the request names.
 
     Raises:
-        Forbidden: the key does not reach one that is named.
+        Forbidden: the key does not reach one that is named, or may not see what is in quarantine.
         InvalidInput: the request asks for more than there may be, or for what cannot be.
+        RateLimited: the key or the tenant had too much embedded.
     """
     container: Container = request.app.state.container
     if top_k > container.settings.top_k_max:
         raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
-    question = _question(body, top_k, with_vectors)
+    if body.include_quarantined:
+        principal.require("admin")
+    question = _question(principal, body, top_k, with_vectors)
+    if not body.include_quarantined:
+        require_no_quarantined(question.condition)
     paths = await _places(request, principal, body)
+    who = principal.tenant_id, principal.key_id
+    if container.limiter.counts_tokens(*who):
+        await run_blocking(request, container.limiter.embed, *who, [body.query])
 
     async def recall(tenant_id: UUID, asked: Question) -> Answer:
         return await run_blocking(request, container.recall, tenant_id, asked)
 
     gathered = await several.gather(recall, principal.tenant_id, question, paths)
-    for answer in gathered.answers:
-        container.observe_recall(answer)
+    if lost := container.degraded():
+        gathered = replace(gathered, degraded=sorted({*gathered.degraded, *lost}))
     is_unsure = body.min_confidence is not None and gathered.confidence < body.min_confidence
     hits: Sequence[Located] = () if is_unsure else gathered.hits
     recall_id = container.traces.record(principal.tenant_id, paths, hits)
-    return Outcome(recall_id, hits, not hits, gathered)
+    container.recall_watch.answered(principal.tenant_id, recall_id, question, gathered)
+    return Outcome(recall_id, question.min_trust, hits, not hits, gathered)
 
 
 def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
@@ -76,11 +89,18 @@ def answer_fields(body: Asked, outcome: Outcome) -> dict[str, Any]:
     if body.namespace is None:
         shown["seqs"] = gathered.seqs
     if body.explain:
-        shown["explanation"] = _explanation(gathered)
+        shown["explanation"] = _explanation(outcome)
     return shown
 
 
-def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
+def _least(principal: Principal, body: Asked) -> Trust:
+    """What can be found at the least: a key that is trusted no more than what is outside finds what it wrote."""
+    if body.min_trust is not None:
+        return body.min_trust
+    return LEAST if body.include_quarantined else lesser(Trust.AGENT, principal.trust)
+
+
+def _question(principal: Principal, body: Asked, top_k: int, with_vectors: bool) -> Question:
     return Question(
         path=body.namespace or "",
         text=body.query,
@@ -96,6 +116,9 @@ def _question(body: Asked, top_k: int, with_vectors: bool) -> Question:
         deadline_s=None if body.deadline_ms is None else body.deadline_ms / 1e3,
         with_vectors=with_vectors,
         descends=body.descend,
+        explains=body.explain,
+        min_trust=_least(principal, body),
+        sees_quarantined=body.include_quarantined,
     )
 
 
@@ -113,9 +136,11 @@ def _below(container: Container, principal: Principal, prefix: str) -> list[str]
         return several.below(connection, principal, prefix)
 
 
-def _explanation(gathered: Gathered) -> dict[str, Any]:
+def _explanation(outcome: Outcome) -> dict[str, Any]:
+    gathered = outcome.gathered
     timings = {name: round(ms, 3) for name, ms in gathered.timings_ms.items()}
-    shown: dict[str, Any] = {"eligible": gathered.eligible, "timings_ms": timings}
+    shown: dict[str, Any] = {"eligible": gathered.eligible, "timings_ms": timings, "capped": gathered.capped}
+    shown["min_trust"] = outcome.min_trust
     for answer in gathered.answers:
         shown = {**answer.explained, **shown}
     return shown

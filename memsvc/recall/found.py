@@ -73,7 +73,7 @@ def fetch(
     found = []
     for hit in hits:
         row = rows.get((hit.memory_id, hit.version))
-        if row is None or (as_of is None and State(row.state_now) not in states):
+        if row is None or _is_hidden(State(row.state_now), states, as_of):
             continue
         found.append(Found(hit, row, shown_fading(cast("Mapping[str, Any]", row._mapping), policy, now)))
     if as_of is not None:
@@ -81,6 +81,11 @@ def fetch(
     outdated = [row.memory_id for row in rows.values() if row.state_now == State.SUPERSEDED]
     newer = repository.superseders(connection, namespace.tenant_id, outdated) if outdated else {}
     return newer_first(_with_prior(found, policy), newer)
+
+
+def _is_hidden(state: State, states: frozenset[State], as_of: datetime | None) -> bool:
+    """Whether a memory in this state now is not to be found; what is in quarantine is not found as of then either."""
+    return state not in states and (as_of is None or state is State.QUARANTINED)
 
 
 def _with_prior(found: list[Found], policy: Policy) -> list[Found]:

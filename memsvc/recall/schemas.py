@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from lifecycle.trust import Trust
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.memories.schemas import KindName, MemoryOut, NamespacePath, Share
 from memsvc.recall.several import NAMESPACES_MAX
@@ -37,6 +38,15 @@ class Asked(ApiModel):
     descend: bool = Field(False, description="Also find archived memories that the hits were made of.")
     min_confidence: Share | None = Field(
         None, description="Below this confidence the answer has no hits, and says `nothing_relevant`."
+    )
+    min_trust: Trust | None = Field(
+        None,
+        strict=False,
+        description="The least trusted that may be found; default: `agent`, or `external` for a key that is trusted no "
+        "more. See docs/trust.md.",
+    )
+    include_quarantined: bool = Field(
+        False, description="Also find what is in quarantine; for keys with the role `admin` alone."
     )
     explain: bool = False
     min_seq: Annotated[int, Field(ge=0, le=2**62)] | None = Field(
@@ -88,6 +98,11 @@ class Explanation(ApiModel):
 
     eligible: int = Field(description="Memories that the filters let through.")
     timings_ms: dict[str, float]
+    min_trust: Trust | None = Field(None, description="The least trusted that could be found.")
+    capped: dict[str, int] = Field(
+        default_factory=dict,
+        description="By untrusted origin, how many of its memories gave way: one has a fifth of `top_k` at most.",
+    )
     question: dict[str, Any] | None = Field(None, description="What was read out of the question.")
     trail: list[str] | None = Field(None, description="What further retrieval was tried, and why it ended.")
 

@@ -13,11 +13,14 @@ the filter says something of `derived`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
+from gpu import tracing
 from gpu.bank.filters import ScanFilter
 from gpu.bank.records import Kind, State
 from memsvc.db.engine import Database
@@ -25,6 +28,7 @@ from memsvc.filters.pairs import MADE
 from memsvc.memories import derived
 from memsvc.memories import repository as memories
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.recall import share
 from memsvc.recall.descent import LEAST_HITS, below_hits, descending
 from memsvc.recall.found import Found, fetch
 from memsvc.recall.order import all_below, placed, sources_first
@@ -79,6 +83,29 @@ class Searching:
             deeper = placed(deeper, found, {one.id for one in found if one.is_made})[:top_k]
         return _both(recall, deep), deeper
 
+    def shared_out(self, found: list[Found], top_k: int, *, descends: bool) -> tuple[list[Found], Mapping[str, int]]:
+        """Hits of which no untrusted source has more than its share, and by origin how many were left out.
+
+        Their places are filled by searching again without such sources; what is found so comes behind the others.
+        """
+        kept, left_out = share.capped(found, top_k, _memory)
+        searching, without = self, Counter[str]()
+        for _ in range(share.ROUNDS):
+            if len(kept) >= top_k or not left_out.keys() - without.keys():
+                break
+            without = left_out
+            searching = self._without(left_out)
+            _, more = searching.find(top_k, descends=descends)
+            known = {one.id for one in kept}
+            kept, again = share.capped([*kept, *(one for one in more if one.id not in known)], top_k, _memory)
+            left_out = left_out + again
+        return kept, left_out
+
+    def _without(self, origins: Collection[str]) -> Searching:
+        query = self.analysed.query
+        scan = replace(query.scan, no_pairs=(*query.scan.no_pairs, *share.pairs_of(origins)))
+        return replace(self, analysed=replace(self.analysed, query=replace(query, scan=scan)))
+
     def _beside(self, scan: ScanFilter, top_k: int) -> tuple[Recall, list[Found]]:
         """What somebody wrote with what was made beside it, see the module."""
         if self.together:
@@ -109,10 +136,14 @@ class Searching:
         query = replace(self.analysed.query, scan=scan, top_k=top_k)
         recall = self.recaller.recall(replace(self.analysed, query=query), self.bank, self.factors)
         begun = time.perf_counter()
-        with self.database.read(self.namespace.tenant_id) as connection:
+        with tracing.step("fetch"), self.database.read(self.namespace.tenant_id) as connection:
             found = fetch(connection, self.namespace, recall.hits, scan.states, self.now, self.as_of)
         timings = {**recall.timings_ms, "fetch": (time.perf_counter() - begun) * 1e3}
         return replace(recall, timings_ms=timings), found
+
+
+def _memory(one: Found) -> Any:
+    return one.memory
 
 
 def _written(scan: ScanFilter) -> ScanFilter:

@@ -4,56 +4,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gpu.bank.records import Kind
+from gpu import tracing
 from lifecycle.asked_for import asks_for_past
 from lifecycle.policy import Policy
 from lifecycle.telling_order import LOOKED_AT
 from memsvc.core.clock import Clock, from_us
 from memsvc.core.errors import InvalidInput
 from memsvc.db.engine import Database
-from memsvc.filters.ast import Node, names
+from memsvc.filters.ast import names
 from memsvc.index.keeper import Held, Keeper
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.recall.found import Found, newer_first
+from memsvc.recall.hot import HotAnswers, is_cacheable, is_timeless
+from memsvc.recall.question import Question
 from memsvc.recall.scope import Scopes
 from memsvc.recall.searching import Searching
 from memsvc.recall.tellings import asks_for_now, later_tellings
 from retrieval.pipeline import Recaller
-from retrieval.types import Profile, Query, Resolved
+from retrieval.types import Encoded, Query, Resolved
 from retrieval.types import Question as ReadQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A recall as it was asked, checked and in the service's own terms."""
-
-    path: str
-    text: str
-    top_k: int
-    kinds: frozenset[Kind]
-    condition: Node | None
-    raw_condition: Any
-    as_of: datetime | None
-    valid_at: datetime | None
-    asked_at: datetime | None
-    profile: Profile
-    min_seq: int | None
-    deadline_s: float | None
-    with_vectors: bool = False
-    descends: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found, and how. `explained` says what was read out of the question, and which further hops were made."""
+    """What was found, and how.
+
+    `explained` says what was read out of the question, and which further hops were made; `capped` by origin how many
+    memories of an untrusted source gave way to others.
+    """
 
     found: Sequence[Found]
     confidence: float
@@ -62,6 +48,12 @@ class Answer:
     timings_ms: dict[str, float]
     eligible: int
     explained: dict[str, Any] = field(default_factory=dict)
+    namespace_id: UUID | None = None
+    capped: Mapping[str, int] = field(default_factory=dict)
+
+
+Embed = Callable[[UUID, str], Future[Encoded]]
+"""Starts to encode a tenant's question."""
 
 
 Factors = Callable[[NamespaceRow], Mapping[str, float]]
@@ -84,7 +76,12 @@ class RecallService:
         space_id: UUID,
         factors: Factors = lambda namespace: {},
         resolve: Resolve = lambda namespace, names: (),
+        *,
+        embed: Embed | None = None,
+        hot: HotAnswers | None = None,
     ) -> None:
+        self._embed = embed or (lambda tenant_id, text: recaller.embed(text))
+        self._hot = hot
         self._factors = factors
         self._resolve = resolve
         self._database = database
@@ -100,11 +97,17 @@ class RecallService:
         Raises:
             InvalidInput: `min_seq` is ahead of the namespace, or `as_of` in the future.
         """
+        with tracing.step("recall", profile=question.profile.value, top_k=question.top_k):
+            return self._answer(tenant_id, question)
+
+    def _answer(self, tenant_id: UUID, question: Question) -> Answer:
         begun = time.perf_counter()
         now = self._clock.now()
         if question.as_of is not None and question.as_of > now:
             raise InvalidInput.field("/as_of", "in_the_future", "lies in the future")
-        coming = self._recaller.embed(question.text)  # the longest part: the rest goes on beside it
+        may_be_hot = self._hot is not None and is_cacheable(question)
+        # The longest part: the rest goes on beside it. Where it may not be needed it waits for that.
+        coming = None if may_be_hot else self._embed(tenant_id, question.text)
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, question.path)
             head = 0 if namespace is None else namespace.head_seq
@@ -112,6 +115,12 @@ class RecallService:
                 raise InvalidInput.field("/min_seq", "not_reached", "is ahead of the namespace's last change")
             if namespace is None:
                 return Answer((), 0.0, 0, (), {"total": _ms_since(begun)}, 0)
+            place = self._hot.place(connection, namespace, question) if self._hot and may_be_hot else None
+            kept = self._hot.find(connection, namespace, place, now) if self._hot and place else None
+            if kept is not None:
+                found, hot = kept
+                timings = {"total": _ms_since(begun)}
+                return Answer(found, hot.confidence, namespace.head_seq, (), timings, hot.eligible)
             scan = self._scopes.scan(
                 connection,
                 namespace,
@@ -121,7 +130,10 @@ class RecallService:
                 now=now,
                 as_of=question.as_of,
                 valid_at=question.valid_at,
+                min_trust=question.min_trust,
+                sees_quarantined=question.sees_quarantined,
             )
+        coming = coming or self._embed(tenant_id, question.text)
         policy = policies.of(namespace)
         is_of_now = _is_of_now(question, policy)
         self._keeper.catch_up(namespace.key, namespace.head_seq)
@@ -155,20 +167,28 @@ class RecallService:
         if is_of_now and asks_for_now(analysed.question):
             later = later_tellings(hits, question.text, analysed.question.names, policy.later_first)
             hits = newer_first(hits, later)
+        capped: Mapping[str, int] = {}
+        if namespace.has_external:
+            hits, capped = searches.shared_out(hits, question.top_k, descends=question.descends)
         timings = {
             **recall.timings_ms,
             "locate": (located - begun) * 1e3,
             "search": _ms_since(searching) - recall.timings_ms["embed_wait"] - recall.timings_ms["fetch"],
             "total": _ms_since(begun),
         }
+        hits = hits[: question.top_k]
+        if self._hot and place and not recall.degraded and is_timeless(question, analysed.question):
+            self._hot.keep(namespace, place, now, hits, recall)
         return Answer(
-            hits[: question.top_k],
+            hits,
             recall.confidence,
             namespace.head_seq,
             recall.degraded,
             timings,
             recall.eligible,
             explained(analysed.question, recall.trail),
+            namespace.id,
+            capped,
         )
 
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -24,8 +25,10 @@ from sqlalchemy import Connection
 from memsvc.auth.principal import Principal
 from memsvc.core.errors import InvalidInput
 from memsvc.namespaces import repository as namespaces
+from memsvc.recall import share
 from memsvc.recall.found import Found
-from memsvc.recall.service import Answer, Question
+from memsvc.recall.question import Question
+from memsvc.recall.service import Answer
 
 NAMESPACES_MAX = 32
 
@@ -49,6 +52,7 @@ class Located:
 class Gathered:
     """One answer over the namespaces `seqs` names, each with its head `seq`.
 
+    `capped` says by origin how many memories of an untrusted source gave way to others (`memsvc.recall.share`);
     `timings_ms` has for each phase the time of the slowest namespace, and as `total` that of all together.
     """
 
@@ -59,6 +63,7 @@ class Gathered:
     timings_ms: dict[str, float]
     eligible: int
     answers: Sequence[Answer]
+    capped: Mapping[str, int] = field(default_factory=dict)
 
 
 async def gather(recall: Recall, tenant_id: UUID, question: Question, paths: Sequence[str]) -> Gathered:
@@ -106,10 +111,14 @@ def merge(paths: Sequence[str], answers: Sequence[Answer], top_k: int, total_ms:
         places = [place for answer in answers for place in range(len(answer.found))]
         ids = [hit.found.hit.memory_id.bytes for hit in hits]
         hits = [hits[at] for at in sorted(range(len(hits)), key=lambda at: (-hits[at].score, places[at], ids[at]))]
+    kept, left_out = (hits[:top_k], Counter[str]()) if single else share.capped(hits, top_k, lambda h: h.found.memory)
+    for answer in answers:
+        left_out.update(answer.capped)
     phases = {phase for answer in answers for phase in answer.timings_ms}
     timings = {phase: max(a.timings_ms.get(phase, 0.0) for a in answers) for phase in sorted(phases)}
     return Gathered(
-        hits=hits[:top_k],
+        hits=kept,
+        capped=dict(left_out),
         confidence=max((answer.confidence for answer in answers), default=0.0),
         seqs={path: answer.seq for path, answer in pairs},
         degraded=sorted({name for answer in answers for name in answer.degraded}),

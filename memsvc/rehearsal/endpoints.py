@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
+from starlette.responses import StreamingResponse
 
 from memsvc.auth.authenticate import Reader, Writer
 from memsvc.core.clock import from_us, to_us
@@ -17,17 +18,24 @@ from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import QueryInt, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant, path_id
+from memsvc.http.streams import MEDIA_TYPE, Event, answer
 from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import KEYED, claim
 from memsvc.memories.endpoints import fields_of
 from memsvc.memories.schemas import MemoryOut, NamespacePath
 from memsvc.memories.write import Author
-from memsvc.rehearsal.service import Due
+from memsvc.rehearsal.service import Announced, Due
 from memsvc.wiring import Container
 
 router = APIRouter()
 
 _ROUTE = "memories-due"
+_STREAM = "memories-due-stream"
+_LAST_EVENT_ID = "last-event-id"
+_AT_ONCE = 50
+_MARK_US = 10 * 366 * 86_400 * 1_000_000  # a namespace in which nothing is due for months is still followed
+LONGEST_S = 600
+"""Seconds after which a stream ends by itself at the latest."""
 
 
 class DueQuery(ApiModel):
@@ -37,6 +45,19 @@ class DueQuery(ApiModel):
     horizon_s: QueryInt = Field(0, ge=0, le=100 * 366 * 86_400, description="Also those that will be due so soon.")
     limit: QueryInt = Field(50, ge=1)
     cursor: Annotated[str, Bytes(4096)] | None = None
+
+
+class DueStreamQuery(ApiModel):
+    """Whose memories, how far ahead, and for how long."""
+
+    namespace: NamespacePath
+    horizon_s: QueryInt = Field(0, ge=0, le=100 * 366 * 86_400, description="Also those that will be due so soon.")
+    for_s: QueryInt = Field(
+        LONGEST_S, ge=0, le=LONGEST_S, description="The stream ends after so many seconds; 0: after what is due now."
+    )
+    after: Annotated[str, Bytes(4096)] | None = Field(
+        None, description="Go on after the event of this id; the header `Last-Event-ID` goes before it."
+    )
 
 
 class DueOut(ApiModel):
@@ -59,6 +80,13 @@ class RehearsedIn(ApiModel):
     """How it went."""
 
     outcome: Literal["remembered", "failed"]
+
+
+def _described() -> dict[str, Any]:
+    described = query_parameters(DueStreamQuery)
+    header = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}
+    described["parameters"].append({**header, "description": "Go on after the event of this id."})
+    return described
 
 
 @router.get(
@@ -92,6 +120,47 @@ async def due_memories(request: Request, principal: Reader) -> Response:
     return json_answer({"items": [_fields(one) for one in page], "next_cursor": cursor})
 
 
+@router.get(
+    "/memories:due/stream", response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "Events `due`, each with a `DueOut` as data."},
+               **problems(400, 401, 403, 414, 422, 429, 431, 503)},
+    openapi_extra=_described(),
+)  # fmt: skip
+async def due_memories_stream(request: Request, principal: Reader) -> Response:
+    """Important memories as they come to be due, and first those that are: Server-Sent Events. Changes nothing."""
+    container: Container = request.app.state.container
+    query = read_query(request, DueStreamQuery, container.settings)
+    principal.require_namespace(query.namespace)
+    digest = f"{query.namespace} {query.horizon_s}".encode()
+    given = request.headers.get(_LAST_EVENT_ID) or query.after
+    place = None if given is None else _place(container, given, principal.tenant_id, digest, _STREAM)
+
+    async def look() -> list[Event]:
+        nonlocal place
+        found = await run_blocking(
+            request,
+            container.rehearsals.announced,
+            principal.tenant_id,
+            query.namespace,
+            query.horizon_s,
+            place,
+            _AT_ONCE,
+        )
+        if found:
+            place = found[-1].place
+        return [event(one) for one in found]
+
+    def event(one: Announced) -> Event:
+        since, last = one.place
+        position = [to_us(since), str(last)]
+        mark = container.cursors.encode(
+            position, tenant_id=principal.tenant_id, route=_STREAM, digest=digest, ttl_us=_MARK_US
+        )
+        return Event(mark, "due", bytes(json_answer(_fields(one.due)).body))
+
+    return answer(request, look, every_s=container.settings.stream_every_s, for_s=query.for_s)
+
+
 @router.post(
     "/memories/{memory_id}:rehearsed", response_model=DueOut,
     responses=problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 422, 431, 503, 507),
@@ -118,8 +187,10 @@ def _fields(due: Due) -> dict[str, Any]:
     return {"memory": fields_of(due.memory), "due_at": due.due_at, **rehearsed}
 
 
-def _place(container: Container, cursor: str, tenant_id: UUID, digest: bytes) -> tuple[datetime, UUID]:
-    position = container.cursors.decode(cursor, tenant_id=tenant_id, route=_ROUTE, digest=digest)
+def _place(
+    container: Container, cursor: str, tenant_id: UUID, digest: bytes, route: str = _ROUTE
+) -> tuple[datetime, UUID]:
+    position = container.cursors.decode(cursor, tenant_id=tenant_id, route=route, digest=digest)
     try:
         due_us, last = position
         return from_us(due_us), UUID(last)

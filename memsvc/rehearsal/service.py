@@ -41,6 +41,27 @@ class Due:
         return self.due_at, self.memory.stored.id
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A memory that is due, and since when it is among those that are.
+
+    Attributes:
+        since: its due moment less the horizon, or its last change, if that made it due after that moment.
+    """
+
+    due: Due
+    since: datetime
+
+    @property
+    def place(self) -> tuple[datetime, UUID]:
+        """Where it stands in the order in which memories came to be due."""
+        return self.since, self.due.memory.stored.id
+
+
+SETTLED_S = 2.0
+"""What came to be due is announced so many seconds later: a change that is being committed has its place before it."""
+
+
 class Rehearsals:
     """Rehearsals of all tenants."""
 
@@ -70,6 +91,36 @@ class Rehearsals:
         return [
             Due(Located(stored[one], path, shown_fading(stored[one].row, policy, now)), due_at)
             for due_at, one in chosen
+            if one in stored
+        ]
+
+    def announced(
+        self, tenant_id: UUID, path: str, horizon_s: float, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Announced]:
+        """The same memories in the order in which they came to be due: a later look finds what is new behind them.
+
+        One that somebody changes while it is due comes once more.
+
+        Args:
+            after: strictly after this place in that order.
+        """
+        now, ahead = self._clock.now(), timedelta(seconds=horizon_s)
+        with self._database.read(tenant_id) as connection:
+            namespace = namespaces.find(connection, tenant_id, path)
+            if namespace is None:
+                return []
+            policy = policies.of(namespace)
+            important = MEMORY.c.importance >= policy.rehearse_importance
+            rows = held.active(connection, namespace, (*FADING_SINCE, "updated_at"), now, important)
+            updated = {row.id: row.updated_at for row in rows}
+            due = _first(rows, policy, now + ahead, None, None)
+            places = ((max(due_at - ahead, updated[one]), one, due_at) for due_at, one in due)
+            settled = now - timedelta(seconds=SETTLED_S)
+            chosen = sorted(p for p in places if p[0] <= settled and (after is None or p[:2] > after))[:limit]
+            stored = repository.by_ids(connection, *namespace.key, [one for _, one, _ in chosen])
+        return [
+            Announced(Due(Located(stored[one], path, shown_fading(stored[one].row, policy, now)), due_at), since)
+            for since, one, due_at in chosen
             if one in stored
         ]
 
@@ -121,7 +172,7 @@ class Rehearsals:
 
 
 def _first(
-    rows: Sequence[Any], policy: Policy, by: datetime, after: tuple[datetime, UUID] | None, limit: int
+    rows: Sequence[Any], policy: Policy, by: datetime, after: tuple[datetime, UUID] | None, limit: int | None
 ) -> list[tuple[datetime, UUID]]:
     """The first memories that are due by a moment: when, and which."""
     if not rows:

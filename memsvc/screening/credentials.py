@@ -2,7 +2,7 @@
 
 The forms are those that the issuers document; detect-secrets 1.5 has most of them. Every repetition is bounded, and no
 match begins inside of a run of its own characters, so that the work is linear in the text: anybody may write 256 KiB
-that are made to be slow (docs/decisions/0029-screening.md).
+that are made to be slow (docs/decisions/0033-screening.md).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from memsvc.core.errors import InvalidInput
 from memsvc.core.settings import Family
 from memsvc.memories.draft import Draft
 from memsvc.memories.ledger import Stored
-from memsvc.screening.rules import FINDERS, Rules
+from memsvc.screening.rules import FAMILIES, FINDERS, Rules
 
 PARTS = ("tags", "metadata", "source")
 """Fields that are looked at beside the content."""
@@ -44,14 +44,14 @@ def screened(draft: Draft, rules: Rules) -> Draft:
 
 
 def flags_after(stored: Stored, draft: Draft, rules: Rules) -> list[str]:
-    """The flags of a memory after an edit: of what the draft says, and of what it leaves as it is.
+    """What screening flags a memory for after an edit: of what the draft says, and of what it leaves as it is.
 
     Args:
         draft: screened.
     """
     named = {name for name in PARTS if name in draft.fields}
     if draft.content is None and not named:
-        return list(stored.row["flags"])
+        return [flag for flag in stored.row["flags"] if flag in FAMILIES]
     left = [stored.row[name] for name in PARTS if name not in named]
     if draft.content is None:
         left.append(stored.content)

@@ -18,8 +18,8 @@ four words are looked up as names.
 Evidence: the largest `held`; entities that no memory mentions count against it.
 
 Parameters: the share of 30 % (a name that every third memory holds tells less than two bits) and W = 0.25; neither is
-fitted. Cost: a pass over the entity arena, a second one past 16,384 mentions; the scans of the semantic and the
-keyword channel, which a view makes once.
+fitted. Cost: a pass over the entity arena, a second one past 16,384 mentions, or none of them where a list of all
+memories that mention an asked entity was made on a device; cosine and BM25 of those that do.
 Abstains when the question names nothing, or nothing that is mentioned and telling.
 
 Sources: idf, Robertson and Zaragoza 2009 (doi:10.1561/1500000019); n-ary facts as hyperedges, Wen et al. 2016
@@ -34,6 +34,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
+from gpu.ops.channel_pass.questions import Groups, Listed
 from retrieval.analysis.mentions import mention_id
 from retrieval.analysis.stop_words import ENGLISH
 from retrieval.channels.incidence import Mentions, too_common
@@ -66,12 +67,23 @@ class EntityChannel:
         """See `retrieval.ports.Channel`."""
         return "entity"
 
+    @property
+    def listed(self) -> Listed:
+        """See `retrieval.ports.ListedChannel`."""
+        return Listed.ENTITY
+
+    def asks(self, query: AnalysedQuery, view: BankView) -> Groups | None:
+        """See `retrieval.ports.ListedChannel`."""
+        groups = _asked(query)
+        return Groups(groups, np.ones(len(groups), np.float32)) if groups else None
+
     def search(self, query: AnalysedQuery, view: BankView, limit: int) -> ChannelResult | None:
         """See `retrieval.ports.Channel`."""
         groups = _asked(query)
         if not groups:
             return None
-        mentions = Mentions.of_groups(view, groups)
+        known = query.listed(self.listed)
+        mentions = Mentions.of_groups(view, groups, known.slots if known is not None and known.is_complete else None)
         counts = mentions.counts
         telling = np.flatnonzero((counts > 0) & ~too_common(counts, view.eligible, self._most_share))
         if telling.size == 0:
@@ -123,8 +135,8 @@ def _topic(query: AnalysedQuery, view: BankView, slots: NDArray[np.int64]) -> ND
     frequency = view.document_frequency(query.terms.ids)
     known = np.flatnonzero(frequency)
     if known.size:
-        scores = view.bm25(query.terms.ids[known], idf(frequency, view.n_documents)[known], K1, B)
-        parts.append(_standardised(scores[slots]))
+        weights = idf(frequency, view.n_documents)[known]
+        parts.append(_standardised(view.bm25_of(query.terms.ids[known], weights, K1, B, slots)))
     if not parts:
         return np.full(slots.size, 0.5)
     return np.asarray(1.0 / (1.0 + np.exp(-np.mean(parts, axis=0))))

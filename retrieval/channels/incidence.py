@@ -31,7 +31,14 @@ class Mentions:
         counts: eligible memories that mention each entity, int64 `[g]`.
     """
 
-    def __init__(self, view: BankView, ids: NDArray[np.uint64], of: NDArray[np.int64], n_groups: int) -> None:
+    def __init__(
+        self,
+        view: BankView,
+        ids: NDArray[np.uint64],
+        of: NDArray[np.int64],
+        n_groups: int,
+        among: NDArray[np.int64] | None = None,
+    ) -> None:
         """Looks for them.
 
         Args:
@@ -39,17 +46,21 @@ class Mentions:
             ids: distinct mention ids, uint64 `[q]`.
             of: the entity that each stands for, int64 `[q]`.
             n_groups: number of entities.
+            among: all memories that mention one of them, eligible slots int64 `[m]`, ascending, if somebody knows.
         """
         self._view = view
         self._ids = ids
         self._of = of
+        self._among = among
         self.counts = np.zeros(n_groups, np.int64)
         self._pairs = self._listed(ids, of, self.counts, _ROOM)
 
     @classmethod
-    def of_groups(cls, view: BankView, groups: Sequence[NDArray[np.uint64]]) -> Mentions:
+    def of_groups(
+        cls, view: BankView, groups: Sequence[NDArray[np.uint64]], among: NDArray[np.int64] | None = None
+    ) -> Mentions:
         """Of entities with aliases, each a group of ids, uint64 `[a]`."""
-        return cls(view, *flat_groups(groups), len(groups))
+        return cls(view, *flat_groups(groups), len(groups), among)
 
     def of(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Memories that mention some of the entities.
@@ -62,7 +73,7 @@ class Mentions:
         """
         place = np.full(self.counts.shape[0], -1, np.int64)
         place[chosen] = np.arange(chosen.size)
-        if self.counts.sum() <= _ROOM:
+        if self._among is not None or self.counts.sum() <= _ROOM:
             slots, which = self._pairs
         else:
             kept = place[self._of] >= 0
@@ -74,11 +85,40 @@ class Mentions:
     def _listed(
         self, ids: NDArray[np.uint64], of: NDArray[np.int64], counts: NDArray[np.int64], room: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self._among is not None:
+            held, which = held_by(self._view, "entities", self._among, ids, of)
+            counts += np.bincount(which, minlength=counts.shape[0])
+            return held, which
         found = []
         for segment, part, mask in self._view.segments():
             slots, which = entity_scan(segment, ids, of, mask, counts, room)
             found.append((slots + part.start, which))
         return np.concatenate([slots for slots, _ in found]), np.concatenate([which for _, which in found])
+
+
+def held_by(
+    view: BankView, arena: str, slots: NDArray[np.int64], ids: NDArray[np.uint64], of: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of some memories hold which ids.
+
+    Args:
+        view: the namespace.
+        arena: where they hold them, `entities` or `places`.
+        slots: int64 `[m]`, ascending.
+        ids: distinct, uint64 `[q]`, q >= 1.
+        of: what each stands for, int64 `[q]`.
+
+    Returns:
+        Slots, int64 `[n]`, ascending, and what each holds, in the order in which it does; each pair once.
+    """
+    columns, offsets = view.ranges(arena, slots)
+    order = np.argsort(ids)
+    at = order[np.minimum(np.searchsorted(ids[order], columns["ids"]), ids.size - 1)]
+    is_asked = ids[at] == columns["ids"]
+    holders, which = np.repeat(slots, np.diff(offsets))[is_asked], of[at[is_asked]]
+    _, first = np.unique(np.stack([holders, which]), axis=1, return_index=True)
+    first.sort()
+    return holders[first], which[first]
 
 
 def surely_common(view: BankView, share: float) -> NDArray[np.uint64]:

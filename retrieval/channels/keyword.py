@@ -19,8 +19,9 @@ times the share of the question's names that it holds: a memory about somebody e
 
 Parameters: k1 = 0.9 and b = 0.4, the defaults of Anserini, which suit collections of short texts of uneven length; they
 were not fitted here. The shares of the neighbours fall with the distance, and what was said before counts more than
-what came after; they are not fitted either. Cost: one pass over the term arena of the eligible memories, a second
-one if the question has names, and some more if they have other names.
+what came after; they are not fitted either. Cost: one pass over the term arena of the eligible memories, and some
+more if names of the question have other names. Where a list of the best was made on a device, none if that is proved to
+hold whatever may come first in context.
 Abstains when no term of the question, or of another name of what it names, occurs in an eligible memory.
 
 Sources: Robertson and Zaragoza 2009 (doi:10.1561/1500000019); the forms compared in Kamphuis et al. 2020
@@ -29,11 +30,16 @@ Sources: Robertson and Zaragoza 2009 (doi:10.1561/1500000019); the forms compare
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.layouts import ERASED_EPOCH
+from gpu.bank.lists import ListedBest
+from gpu.ops.channel_pass.questions import Listed, Terms
 from retrieval.types import AnalysedQuery, ChannelResult, OtherNames
 
 if TYPE_CHECKING:
@@ -43,6 +49,11 @@ K1 = 0.9
 B = 0.4
 NEIGHBOURS = (0.3, 0.1, 0.2)
 """Shares of the turn before, the one before that, and the one after."""
+_RAISED = (1, 2, -1)
+"""Where those stand, seen from a turn, whose scores it raises."""
+_ROUNDING = 1.0 + 1e-4
+"""Sums of float32 of a device differ from those of a scan by less."""
+_Words = tuple[NDArray[np.uint32], NDArray[np.float32], float, float]
 
 
 def idf(document_frequency: NDArray[np.int64], n_documents: int) -> NDArray[np.float32]:
@@ -72,6 +83,20 @@ class KeywordChannel:
         """See `retrieval.ports.Channel`."""
         return "keyword"
 
+    @property
+    def listed(self) -> Listed:
+        """See `retrieval.ports.ListedChannel`."""
+        return Listed.KEYWORD
+
+    def asks(self, query: AnalysedQuery, view: BankView) -> Terms | None:
+        """See `retrieval.ports.ListedChannel`; a question with other names is scanned for these anyway."""
+        frequency = view.document_frequency(query.terms.ids)
+        known = np.flatnonzero(frequency)
+        if known.size == 0 or query.other_names:
+            return None
+        weights = idf(frequency[known], view.n_documents)
+        return Terms(query.terms.ids[known], weights, self._k1, self._b, view.mean_length)
+
     def search(self, query: AnalysedQuery, view: BankView, limit: int) -> ChannelResult | None:
         """See `retrieval.ports.Channel`."""
         frequency = view.document_frequency(query.terms.ids)
@@ -79,7 +104,13 @@ class KeywordChannel:
         if known.size == 0 and not query.other_names:
             return None
         weights = idf(frequency, view.n_documents)
-        scores = view.bm25(query.terms.ids[known], weights[known], self._k1, self._b)
+        words = (query.terms.ids[known], weights[known], self._k1, self._b)
+        ceiling = float(weights.sum())  # words that no memory holds count: they are often why an answer is missing
+        listed = None if query.other_names else query.listed(self.listed)
+        if listed is not None and (found := _of_list(listed, words, view, limit)) is not None:
+            bm25 = view.bm25_of(*words, found.slots)
+            return replace(found, evidence=_evidence(bm25, ceiling, query, view, found.slots))
+        scores = view.bm25(*words)
         for name in query.other_names:
             scores = scores + self._gained(name, view)
         in_context = view.context_scores(scores, NEIGHBOURS)
@@ -88,16 +119,14 @@ class KeywordChannel:
         if not matching.any():
             return None
         mean, std = view.moments(in_context)
-        listed, found = slots[matching], best[matching]
-        ceiling = float(weights.sum())  # words that no memory holds count: they are often why an answer is missing
-        share = float((scores[listed] / ceiling * _share_of_names(query, view, listed)).max())
+        slots = slots[matching]
         return ChannelResult(
-            slots=listed,
-            scores=found,
+            slots=slots,
+            scores=best[matching],
             mean=mean,
             std=std,
             score_of=lambda wanted: np.asarray(in_context[wanted]),
-            evidence=min(share, 1.0),
+            evidence=_evidence(scores[slots], ceiling, query, view, slots),
         )
 
     def _gained(self, name: OtherNames, view: BankView) -> NDArray[np.float32]:
@@ -109,6 +138,47 @@ class KeywordChannel:
             for other in name.others
         ]
         return _more(np.maximum.reduce(others), own)
+
+
+def _of_list(listed: ListedBest, words: _Words, view: BankView, limit: int) -> ChannelResult | None:
+    """What a scan would find, from the memories with the best scores of their own; None where that is not certain.
+
+    A memory that is neither among some nor beside one of them in its conversation has at most the best score of the
+    others, and so have its neighbours: in context it reaches that times one and all shares. Whatever scores more is
+    known (the threshold of Fagin, Lotem and Naor 2003, doi:10.1016/S0022-0000(03)00026-6). So those of the list that
+    are too far below the last one to be listed raise nobody into it, and are not looked at either.
+    """
+    bm25 = partial(view.bm25_of, *words)
+
+    def score_of(slots: NDArray[np.int64]) -> NDArray[np.float32]:
+        return view.context_scores_of(bm25, slots, NEIGHBOURS)
+
+    most = (1.0 + sum(NEIGHBOURS)) * _ROUNDING
+    own = bm25(listed.slots)
+    last = float(np.partition(own, -limit)[-limit]) if 0 < limit < own.size else 0.0
+    near, places = view.beside(listed.slots[own * most >= last], _RAISED)
+    alive = view.column("died", near) != ERASED_EPOCH
+    near, places = near[alive], places[alive]
+    scores = view.context_scores_of(bm25, near, NEIGHBOURS, places)
+    order = np.argsort(-scores, kind="stable")[:limit]  # stable: slots ascend, so equal scores stay in their order
+    order = order[scores[order] > 0.0]
+    is_certain = order.size == limit and scores[order[-1]] > listed.most_of_others * most
+    if order.size == 0 or not (listed.is_complete or is_certain):
+        return None
+    return ChannelResult(
+        slots=near[order],
+        scores=scores[order],
+        mean=float("nan"),
+        std=float("nan"),
+        score_of=score_of,
+        scan=lambda: view.moments(view.context_scores(view.bm25(*words), NEIGHBOURS)),
+    )
+
+
+def _evidence(
+    bm25: NDArray[np.float32], ceiling: float, query: AnalysedQuery, view: BankView, slots: NDArray[np.int64]
+) -> float:
+    return min(float((bm25 / ceiling * _share_of_names(query, view, slots)).max()), 1.0)
 
 
 def _scaled(weights: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -142,4 +212,4 @@ def _held(terms: NDArray[np.uint32], view: BankView, slots: NDArray[np.int64]) -
     """How many of some terms memories hold, as a share."""
     each = np.full(terms.size, 1.0 / terms.size, dtype=np.float32)
     # Without saturation a term that occurs counts its weight, however often.
-    return np.asarray(view.bm25(terms, each, 0.0, 0.0, among=slots)[slots])
+    return view.bm25_of(terms, each, 0.0, 0.0, slots)

@@ -11,9 +11,9 @@ names of the places (`retrieval.channels.topical`), 0 for what is below the mean
 the asked one above a memory of which it is only a part ("Paris" above "Café de Flore, Paris") or that names many
 places.
 
-Parameters: the weights above. Cost: two passes over the arena of places, and those of the semantic and the keyword
-channel. Abstains when the question names no place, no eligible memory holds one of them, or none that does has to do
-with the topic.
+Parameters: the weights above. Cost: two passes over the arena of places (none where a list of all memories that hold an
+asked one was made on a device), and those of the semantic and the keyword channel. Abstains when the question names no
+place, no eligible memory holds one of them, or none that does has to do with the topic.
 
 Sources: rarity as in Spärck Jones 1972 (doi:10.1108/eb026526); what, where and when as separate keys to an episode:
 Tulving 1972; Clayton and Dickinson 1998 (doi:10.1038/26216).
@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.ops.channel_pass.questions import Groups, Listed
 from gpu.ops.place_scan.op import place_scan
 from retrieval.analysis.places import place_id
 from retrieval.analysis.terms import hashed, stems
+from retrieval.channels.incidence import held_by
 from retrieval.channels.topical import result_of, topic_scores
 from retrieval.types import AnalysedQuery, ChannelResult
 
@@ -46,12 +48,26 @@ class PlaceChannel:
         """See `retrieval.ports.Channel`."""
         return "place"
 
+    @property
+    def listed(self) -> Listed:
+        """See `retrieval.ports.ListedChannel`."""
+        return Listed.PLACE
+
+    def asks(self, query: AnalysedQuery, view: BankView) -> Groups | None:
+        """See `retrieval.ports.ListedChannel`."""
+        asked = np.unique(query.question.place_ids)
+        return Groups(list(asked[:, None]), np.ones(asked.size, np.float32)) if asked.size else None
+
     def search(self, query: AnalysedQuery, view: BankView, limit: int) -> ChannelResult | None:
         """See `retrieval.ports.Channel`."""
         asked = np.unique(query.question.place_ids)
         if asked.size == 0:
             return None
-        slots, which = _holders(view, asked)
+        known = query.listed(self.listed)
+        if known is not None and known.is_complete:
+            slots, which = held_by(view, "places", known.slots, asked, np.arange(asked.size))
+        else:
+            slots, which = _holders(view, asked)
         if slots.size == 0:
             return None
         frequency = np.bincount(which, minlength=asked.size)

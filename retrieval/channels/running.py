@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from gpu import tracing
 from gpu.bank.bank import BankView
 from gpu.bank.filters import ScanFilter
 from gpu.cores import usable_cores
@@ -101,10 +102,13 @@ class Searching:
     def _begin(self, searches: Sequence[tuple[str, Search]]) -> None:
         if self._inline:
             for name, search in searches:
-                self._record(name, _here(search))
+                self._record(name, _here(name, search))
             return
         lanes = self._runner.lanes
-        self._begun += [_Task(name, search, lanes.submit(name, partial(_timed, search))) for name, search in searches]
+        self._begun += [
+            _Task(name, search, lanes.submit(name, tracing.bound(partial(_timed, name, search))))
+            for name, search in searches
+        ]
 
     def _finish(self, share: float) -> None:
         tasks, self._begun = self._begun, []
@@ -182,17 +186,18 @@ class ChannelRunner:
         self.lanes.close()
 
 
-def _timed(search: Search) -> _Timed:
+def _timed(name: str, search: Search) -> _Timed:
     begun = time.perf_counter()
-    result = search()
+    with tracing.step(f"channel {name}"):
+        result = search()
     return result, (time.perf_counter() - begun) * 1e3
 
 
-def _here(search: Search) -> Future[_Timed]:
+def _here(name: str, search: Search) -> Future[_Timed]:
     """Searches in this thread."""
     ended: Future[_Timed] = Future()
     try:
-        ended.set_result(_timed(search))
+        ended.set_result(_timed(name, search))
     except Exception as error:  # noqa: BLE001 - whatever a channel raises must not fail the recall
         ended.set_exception(error)
     return ended
@@ -200,7 +205,7 @@ def _here(search: Search) -> Future[_Timed]:
 
 def _stolen(task: _Task) -> Future[_Timed]:
     """The task's future, or that of a run in this thread if no other thread had begun it."""
-    return _here(task.search) if task.future.cancel() else task.future
+    return _here(task.name, task.search) if task.future.cancel() else task.future
 
 
 def _close_after(opened: ExitStack, futures: list[Future[_Timed]]) -> None:

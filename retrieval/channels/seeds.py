@@ -48,8 +48,9 @@ def deviation(seeds: Mapping[str, ChannelResult], slots: NDArray[np.int64]) -> N
     total = np.zeros(slots.size)
     for name in sorted(seeds):
         result = seeds[name]
-        if result.std > _SMALLEST_STD:
+        mean, std = result.moments()
+        if std > _SMALLEST_STD:
             scores = result.score_of(slots).astype(np.float64)
-            away = (np.where(np.isfinite(scores), scores, result.mean) - result.mean) / result.std
+            away = (np.where(np.isfinite(scores), scores, mean) - mean) / std
             total += np.clip(away, -_FARTHEST, _FARTHEST)
     return total / max(len(seeds), 1)

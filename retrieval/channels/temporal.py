@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu.bank.layouts import ERASED_EPOCH
 from gpu.bank.records import UNKNOWN_US, Kind
 from gpu.ops.interval_scan.op import interval_scan
 from retrieval.analysis.terms import hashed, stems
@@ -162,9 +163,9 @@ def _anchor(query: AnalysedQuery, terms: NDArray[np.uint32], view: BankView) -> 
         return None
     best = np.flatnonzero(held >= most * (1.0 - 1e-5))
     whole = query.terms.ids
-    scores = view.bm25(whole, idf(view.document_frequency(whole), view.n_documents), K1, B, among=best)
-    slots, _ = view.top(scores, 1)
-    return int(slots[0]) if slots.size else None
+    best = best[view.column("died", best) != ERASED_EPOCH]
+    scores = view.bm25_of(whole, idf(view.document_frequency(whole), view.n_documents), K1, B, best)
+    return int(best[np.argmax(scores)]) if best.size else None
 
 
 def _tells_the_same(
@@ -228,7 +229,7 @@ def _holding_names(slots: NDArray[np.int64], query: AnalysedQuery, view: BankVie
     names = query.name_terms
     if names.size == 0 or slots.size == 0:
         return slots
-    held = view.bm25(names, np.ones(names.size, np.float32), 0.0, 0.0, among=slots)[slots]
+    held = view.bm25_of(names, np.ones(names.size, np.float32), 0.0, 0.0, slots)
     return np.asarray(slots[held >= held.max() - _HALF_A_WORD])
 
 

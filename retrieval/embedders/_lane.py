@@ -30,6 +30,7 @@ class Lane(Generic[K, T]):
         batch_texts: int,
         linger_s: float,
         capacity_texts: int,
+        on_run: Callable[[int, float], None] = lambda texts, seconds: None,
     ) -> None:
         """Starts the worker threads.
 
@@ -40,8 +41,10 @@ class Lane(Generic[K, T]):
             batch_texts: most texts in one call of `embed`.
             linger_s: how long a worker waits for its batch to fill; only while another worker is busy.
             capacity_texts: most texts that may wait.
+            on_run: called after each call of `embed` with its texts and seconds.
         """
         self._embed = embed
+        self._on_run = on_run
         self._batch_texts = batch_texts
         self._linger_s = linger_s
         self._capacity_texts = capacity_texts
@@ -56,6 +59,11 @@ class Lane(Generic[K, T]):
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Texts that no worker has begun."""
+        return self._waiting
 
     def submit(self, texts: Sequence[K]) -> list[Future[T]]:
         """Queues texts; equal texts share one future.
@@ -93,7 +101,9 @@ class Lane(Generic[K, T]):
 
     def _work(self) -> None:
         while texts := self._next_batch():
+            begun = time.perf_counter()
             self._run(texts)
+            self._on_run(len(texts), time.perf_counter() - begun)
             with self._changed:
                 self._busy_workers -= 1
 

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -22,7 +23,13 @@ from retrieval.embedders._lane import Lane
 from retrieval.ports import Embedder, TokenEmbedder
 from retrieval.types import EmbeddingSpace, Encoded, Passage
 
+QUESTIONS, DOCUMENTS = "questions", "documents"
+"""Names of the lanes."""
+
 _MOST_WORKERS = 8
+
+OnRun = Callable[[str, int, float], None]
+"""Told of a run: `questions` or `documents`, how many texts, and the seconds that it took."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -50,6 +57,7 @@ class BatchingEmbedder:
         waiting_documents: int = 20_000,
         waiting_queries: int = 1_000,
         cached_queries: int = 1_024,
+        on_run: OnRun = lambda lane, texts, seconds: None,
     ) -> None:
         """Starts the worker threads.
 
@@ -62,6 +70,7 @@ class BatchingEmbedder:
             waiting_documents: most documents that may wait; more are refused.
             waiting_queries: most questions that may wait.
             cached_queries: encoded questions to keep.
+            on_run: called after each run of `inner`.
         """
         cores = min(usable_cores(), _MOST_WORKERS)
         self._inner = inner
@@ -75,6 +84,7 @@ class BatchingEmbedder:
             batch_texts=texts_per_run,
             linger_s=linger_s,
             capacity_texts=waiting_documents,
+            on_run=partial(on_run, DOCUMENTS),
         )
         self._queries: Lane[str, Encoded] = Lane(
             "embed-queries",
@@ -83,12 +93,18 @@ class BatchingEmbedder:
             batch_texts=1,
             linger_s=0.0,
             capacity_texts=waiting_queries,
+            on_run=partial(on_run, QUESTIONS),
         )
 
     @property
     def space(self) -> EmbeddingSpace:
         """The space of its vectors."""
         return self._inner.space
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Texts that wait, by lane."""
+        return {QUESTIONS: self._queries.waiting, DOCUMENTS: self._documents.waiting}
 
     @property
     def reads_context(self) -> bool:

@@ -170,7 +170,8 @@ def test_a_lost_embedder_is_named(edge: Edge) -> None:
 
 def test_probes(edge: Edge) -> None:
     assert edge.ask("GET", "/livez").json() == {"alive": True}
-    assert edge.ask("GET", "/readyz").json() == {"ready": True, "checks": {"database": True, "not_draining": True}}
+    checks = {"database": True, "not_draining": True}
+    assert edge.ask("GET", "/readyz").json() == {"ready": True, "checks": checks, "degraded": []}
     edge.app.state.readiness.draining = True
     answer = edge.ask("GET", "/readyz")
     assert answer.status_code == 503

@@ -74,6 +74,34 @@ def test_stats_count_by_kind_and_state(ada: Caller) -> None:
     assert stats["vector_bytes"]["int8"] == stats["vector_bytes"]["int4"] == 0
 
 
+def test_stats_say_when_how_much_and_what_was_done_last(ada: Caller) -> None:
+    first, last = ada.remember("tea"), ada.remember("tea is brewed at 80 degrees")
+    ada.edit(last["id"], content="é")
+    made = [ada.ask("POST", "/v1/job-runs", json={"namespace": ada.namespace, "kind": "fade"}) for _ in "ab"]
+    assert [one.status_code for one in made] == [202, 202]
+
+    stats = ada.stats()
+
+    assert (stats["oldest_at"], stats["newest_at"]) == (first["recorded_at"], last["recorded_at"])
+    assert stats["levels"] == {"active": 2, "warm": 0, "cold": 0}
+    assert stats["head_seq"] == stats["applied_seq"] == 3
+    assert stats["database_bytes"]["content"] == len("teatea is brewed at 80 degrees") + 2
+    assert stats["database_bytes"]["vectors"] == 3 * 2 * DIM
+    assert stats["database_bytes"]["analysis"] > 0
+    assert stats["last_runs"].keys() == {"fade"}
+    assert stats["last_runs"]["fade"]["id"] == made[-1].json()["id"]
+
+
+def test_stats_count_nothing_of_others(ada: Caller) -> None:
+    other = ada.service.tenant("other")
+    other.remember("a memory of somebody else")
+    ada.remember("tea")
+    elsewhere = Caller(ada.service, ada.secret, "user/elsewhere")
+    elsewhere.remember("and one next door")
+
+    assert ada.stats()["database_bytes"]["content"] == len("tea")
+
+
 def test_stats_of_an_unknown_namespace_are_zero(ada: Caller) -> None:
     stats = ada.stats()
 

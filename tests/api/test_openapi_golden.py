@@ -35,4 +35,4 @@ def test_interface_lists_every_route_with_its_refusals(shared: Service) -> None:
     for example in EXAMPLES:
         operation = paths[example.template][example.method.lower()]
         assert {"401", "403"} <= set(operation["responses"])
-        assert ("requestBody" in operation) == (example.json is not None)
+        assert ("requestBody" in operation) == (example.json is not None or example.takes_file)

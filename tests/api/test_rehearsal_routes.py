@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -125,3 +126,65 @@ def test_others_neither_see_nor_touch_it(ada: Caller, service: Service) -> None:
 )
 def test_a_question_without_sense_is_refused(ada: Caller, params: dict[str, str]) -> None:
     assert_problem(ada.ask("GET", "/v1/memories:due", params={"namespace": ada.namespace, **params}), 422)
+
+
+def events(caller: Caller, after: str | None = None, **params: Any) -> list[tuple[str, str]]:
+    """(id of the event, id of the memory) of a stream that ends after what is due now."""
+    headers = {"Last-Event-ID": after} if after else {}
+    asked = {"namespace": caller.namespace, "for_s": "0", **params}
+    answer = caller.ask("GET", "/v1/memories:due/stream", params=asked, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    blocks = [dict(line.split(": ", 1) for line in block.split("\n")) for block in answer.text.strip().split("\n\n")]
+    return [(block["id"], json.loads(block["data"])["memory"]["id"]) for block in blocks if "data" in block]
+
+
+def test_a_stream_that_is_taken_up_again_neither_misses_nor_repeats(ada: Caller, service: Service) -> None:
+    made = [ada.remember(f"code {n}", kind="episodic", importance=0.7 + n / 200)["id"] for n in range(55)]
+    service.clock.move(days=60)
+    found = events(ada)
+    assert [memory for _, memory in found] == made
+    for place in (0, 20, 54):
+        assert [memory for _, memory in events(ada, found[place][0])] == made[place + 1 :]
+    late = ada.remember("the door code is 4711", kind="episodic", importance=0.8)["id"]
+    plain = ada.remember("it rained", kind="episodic", importance=0.1)["id"]
+    assert events(ada, found[-1][0]) == []
+    service.clock.move(days=3)
+    assert [memory for _, memory in events(ada, found[-1][0])] == [late]
+    (last, _) = events(ada, found[-1][0])[-1]
+    service.clock.move(days=3)
+    ada.edit(plain, importance=0.8)  # it has been due for long, and becomes so now
+    service.clock.move(seconds=3)
+    assert [memory for _, memory in events(ada, last)] == [plain]
+    rehearsed(ada, made[0])
+    assert made[0] not in [memory for _, memory in events(ada)]
+
+
+def test_a_stream_is_refused_where_it_cannot_be(ada: Caller, service: Service) -> None:
+    asked = {"namespace": ada.namespace, "for_s": "0"}
+    for wrong in ({"for_s": "601"}, {"horizon_s": "-1"}, {"limit": "3"}):
+        assert_problem(ada.ask("GET", "/v1/memories:due/stream", params=asked | wrong), 422)
+    ada.remember("the door code is 4711", kind="episodic", importance=0.8)
+    service.clock.move(days=30)
+    ((mark, _),) = events(ada)
+    for given in ({"headers": {"Last-Event-ID": "x"}}, {"params": asked | {"after": "x"}}):
+        assert_problem(ada.ask("GET", "/v1/memories:due/stream", **{"params": asked, **given}), 400)
+    other = service.tenant("two")
+    assert events(other) == []
+    foreign = {"namespace": other.namespace, "for_s": "0"}
+    head = {"Last-Event-ID": mark}
+    assert_problem(other.ask("GET", "/v1/memories:due/stream", params=foreign, headers=head), 400)
+
+
+def test_as_many_streams_are_open_as_the_setting_says(ada: Caller, service: Service) -> None:
+    streams = service.app.state.streams
+    taken = service.container.settings.streams_max
+    for _ in range(taken):
+        streams.enter()
+    asked = {"namespace": ada.namespace, "for_s": "0"}
+    assert_problem(ada.ask("GET", "/v1/memories:due/stream", params=asked), 429)
+    streams.leave()
+    assert events(ada) == []
+    assert events(ada) == []
+    for _ in range(taken - 1):
+        streams.leave()

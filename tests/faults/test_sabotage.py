@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from memsvc.db import engine as database_module
 from memsvc.db.engine import Database
-from memsvc.db.tenancy import SERVICE
+from memsvc.db.tenancy import SERVICE, Whose
 from memsvc.db.writer import GroupCommitWriter, _Waiting
 from memsvc.index.keeper import Keeper
 from memsvc.memories.draft import Draft
@@ -28,7 +28,7 @@ from tests.fixtures.storage_service import Service, at_once, claim_of, looker, s
 
 
 def test_sabotage_acknowledged_before_the_commit(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_early(self: GroupCommitWriter, unit: Callable[[Connection], Any], *, scrub: bool) -> None:
+    def too_early(self: GroupCommitWriter, whose: Whose, unit: Callable[[Connection], Any], *, scrub: bool) -> None:
         self._queue.put(_Waiting(unit, scrub, Future()))
 
     database = Database(sqlite_url)

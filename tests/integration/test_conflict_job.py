@@ -20,7 +20,7 @@ from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft, LinkDraft
 from memsvc.models import Relation
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY
-from memsvc.recall.service import Question
+from memsvc.recall.question import Question
 from retrieval.types import Profile
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, service_on
 

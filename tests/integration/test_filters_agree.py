@@ -13,12 +13,13 @@ from sqlalchemy import Connection, create_engine, insert, select
 
 from memsvc.core.clock import EPOCH, from_us
 from memsvc.filters.grammar import parse
+from memsvc.filters.meaning import passes
 from memsvc.filters.scan import split
 from memsvc.filters.sql import where
 from memsvc.models import EmbeddingSpaceRow, Memory, MemoryVersion, Namespace, Tenant
 from tests.fixtures.extent import rounds
 from tests.fixtures.filter_cases import filters, memories
-from tests.fixtures.filter_meaning import passes, scan_passes
+from tests.fixtures.scan_meaning import scan_passes
 
 TENANT, NAMESPACE, SPACE = uuid4(), uuid4(), uuid4()
 _MEMORY = {

@@ -31,7 +31,9 @@ def test_a_write_is_found_through_the_process(postgres_url: str, tmp_path: Path)
     thread.start()
     assert listening.wait(30)
     try:
-        with service_on(postgres_url, tmp_path, gpu_socket=endpoint, gpu_from=1, large_from=0) as serving:
+        with service_on(
+            postgres_url, tmp_path, gpu_socket=endpoint, gpu_from=1, gpu_lists_from=1, large_from=0
+        ) as serving:
             searches: Any = serving.container.searches
             asked: list[str] = []
             through = searches.search
@@ -41,18 +43,27 @@ def test_a_write_is_found_through_the_process(postgres_url: str, tmp_path: Path)
                 asked.append(f"{namespace.key[1]} {best.scores.size}")
                 return best
 
-            searches.search = counted
+            def counted_lists(namespace: Any, *rest: Any) -> Any:
+                found = lists(namespace, *rest)
+                listed.append(len(found))
+                return found
+
+            lists, listed = searches.lists, list[int]()
+            searches.search, searches.lists = counted, counted_lists
             searches._client._timeout_ms = 30_000
             for number in range(6):
                 memory = serving.add(f"unique{number} token", f"user/u{number % 3}")
                 assert memory in serving.found(f"unique{number}", f"user/u{number % 3}")
             assert len(asked) == 6
+            assert len(listed) == 6
+            assert all(listed)
             assert b"memsvc_bank_memories 6.0" in follower.metrics.render()
             server.stop()
             thread.join(30)
             searches._client._timeout_ms = 100
             assert memory in serving.found("unique5", "user/u2")  # without the process, by comparing all
-            assert len(asked) == 6
+            assert (len(asked), len(listed)) == (6, 6)
+            assert b'memsvc_device_lists_total{answered="no"} 1.0' in serving.container.metrics.render()
     finally:
         server.stop()
         thread.join(30)

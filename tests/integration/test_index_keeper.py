@@ -445,8 +445,8 @@ def test_half_a_namespace_is_never_served(service: Service, monkeypatch: pytest.
     container = service.container
     keeper = Keeper(container.database, Bank())
 
-    def break_off(*args: Any) -> Iterator[Any]:
-        yield from load_namespace(*args)
+    def break_off(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        yield from load_namespace(*args, **kwargs)
         raise OSError("gone")
 
     with pytest.MonkeyPatch.context() as patch:

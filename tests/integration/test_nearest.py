@@ -20,6 +20,7 @@ from tests.fixtures.storage_service import Service, service_on
 
 TEXTS = [f"{who} {did} the {what} number {n}" for n in range(10) for who in ("Ada", "Bo", "Cy", "Di")
          for did in ("sold", "saw", "broke") for what in ("kayak", "piano", "lamp")]  # fmt: skip
+WHOLE = ("Who sold the kayak?", "What did Ada break in Oslo last spring?", "Did Bo or Cy see lamp number 7?")
 QUESTIONS = ("Who sold the kayak?", "broke lamp number 7", "piano")
 
 
@@ -74,7 +75,28 @@ def test_the_ways_find_the_same(
     assert indexed == exact
     assert on_device == exact
     assert "memsvc_device_namespaces 1.0" in by_device["metrics"]
-    assert "memsvc_device" not in by_comparing["metrics"]
+    assert "memsvc_device_namespaces" not in by_comparing["metrics"]
+
+
+def recalled(url: str, folder: Path, **given: Any) -> tuple[list[Any], str]:
+    """Whole recalls: hits with versions and scores, and the metrics."""
+    with service_on(url, folder, **given) as service:
+        if not service.container.keeper.memories():
+            service.remember([f"{text} in Oslo" if number % 3 else text for number, text in enumerate(TEXTS)])
+        answers = [service.recall(question, top_k=7) for question in WHOLE]
+        return answers, service.container.metrics.render().decode()
+
+
+def test_whole_recalls_are_the_same_with_lists_of_a_device(
+    sqlite_url: str, tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_scanning, before = recalled(sqlite_url, tmp_path, large_from=0)
+    monkeypatch.setattr(memsvc.nearest, "open_device", lambda *_: device)
+    by_lists, after = recalled(sqlite_url, tmp_path, large_from=0, gpu_from=10_000, gpu_lists_from=1)
+    assert all(by_scanning)
+    assert by_lists == by_scanning
+    assert f'memsvc_device_lists_total{{answered="yes"}} {len(WHOLE)}.0' in after
+    assert "memsvc_device_lists_total{" not in before
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a device")

@@ -21,7 +21,8 @@ def path(sqlite_url: str) -> Path:
     path = Path(sqlite_url.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path)) as connection:
         connection.executemany(
-            "INSERT INTO tenant VALUES (?, ?, 0)", [(f"{i:032x}", f"tenant {i} " + "x" * 150) for i in range(500)]
+            "INSERT INTO tenant (id, name, created_at) VALUES (?, ?, 0)",
+            [(f"{i:032x}", f"tenant {i} " + "x" * 150) for i in range(500)],
         )
         connection.commit()
     return path
@@ -104,7 +105,7 @@ def test_a_sound_file_passes_and_looking_leaves_nothing_beside_it(path: Path) ->
 def test_commits_that_only_the_log_has_are_seen(path: Path) -> None:
     """After a crash the log holds the newest commits; the check reads them and does not throw them away."""
     with closing(sqlite3.connect(path)) as writer:
-        writer.execute("INSERT INTO tenant VALUES ('ff', 'late', 0)")
+        writer.execute("INSERT INTO tenant (id, name, created_at) VALUES ('ff', 'late', 0)")
         writer.commit()
         copy = path.with_name("crashed.db")
         for suffix in ("", "-wal"):

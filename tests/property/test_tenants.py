@@ -537,7 +537,7 @@ def quiet_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Se
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("quiet_service", "examples", "steps"),
-    [("sqlite", rounds(4, 200), rounds(40, 100)), ("postgresql", rounds(2, 20), rounds(40, 100))],
+    [("sqlite", rounds(3, 200), rounds(30, 100)), ("postgresql", rounds(2, 20), rounds(25, 100))],
     indirect=["quiet_service"],
 )
 def test_tenants_learn_nothing_of_each_other(quiet_service: Service, examples: int, steps: int) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, BinaryIO, Self, Unpack
 
 import httpx
 
@@ -14,7 +14,9 @@ from memsvc_client.audit import Audit
 from memsvc_client.batching import BatchLimits, Ingest, OnProgress, encode_memory, encode_turn, ingest
 from memsvc_client.connection import Connection, RetryPolicy
 from memsvc_client.errors import MemsvcError
+from memsvc_client.events import Event
 from memsvc_client.inputs import (
+    Brought,
     ContextOptions,
     Erased,
     Filter,
@@ -42,8 +44,11 @@ from memsvc_client.types import (
     ErasurePreview,
     FusionState,
     Hold,
+    Imported,
     JobRun,
     Key,
+    KeyLimits,
+    Limits,
     Link,
     Memory,
     NamespaceInfo,
@@ -52,6 +57,8 @@ from memsvc_client.types import (
     Recall,
     ReceiptVerdict,
     Revision,
+    Revocation,
+    RevocationPreview,
     ServerVersion,
     Stats,
     Written,
@@ -115,6 +122,19 @@ class Keys:
             NotFound: There is no such key.
         """
         self._transport.send(self._protocol.revoke_key(key_id))
+
+    def set_limits(self, key_id: str, limits: Mapping[str, Any]) -> KeyLimits:
+        """Sets the limits of a key, in the place of those set before.
+
+        Args:
+            key_id: Whose.
+            limits: `requests_per_s`, `requests_burst`, `tokens_per_day`; None lifts one, what is not named is as the
+                server has it.
+
+        Raises:
+            NotFound: There is no such key.
+        """
+        return self._transport.send(self._protocol.set_key_limits(key_id, limits))
 
 
 class Jobs:
@@ -511,6 +531,51 @@ class MemoryClient:
         """Brings a forgotten memory back."""
         return self._transport.send(self._protocol.restore(memory_id, idempotency_key))
 
+    def quarantine(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Hides a memory from everyone but admins, with what was derived from it. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is no such memory.
+        """
+        return self._transport.send(self._protocol.quarantine(memory_id, reason, idempotency_key))
+
+    def unquarantine(self, memory_id: str, reason: str, *, idempotency_key: str | None = None) -> Written:
+        """Lets a memory out of quarantine. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is no such memory in quarantine.
+        """
+        return self._transport.send(self._protocol.unquarantine(memory_id, reason, idempotency_key))
+
+    def revocation_preview(
+        self, *, namespace: str | None = None, everywhere: bool = False, **of: Unpack[Brought]
+    ) -> RevocationPreview:
+        """What a revocation would take back; changes nothing. Needs the role `admin`."""
+        return self._transport.send(self._protocol.revocation_preview(namespace, everywhere, of))
+
+    def revoke(
+        self,
+        *,
+        namespace: str | None = None,
+        everywhere: bool = False,
+        erase: bool = False,
+        idempotency_key: str | None = None,
+        **of: Unpack[Brought],
+    ) -> Revocation:
+        """Takes back everything that a key, a source or a session brought in, with what was derived from it.
+
+        Needs the role `admin`; with `erase`, for good, `erase` too. `undo_revocation` brings back what is only hidden.
+        """
+        return self._transport.send(self._protocol.revocation(namespace, everywhere, erase, of, idempotency_key))
+
+    def undo_revocation(self, revocation_id: str) -> Revocation:
+        """Brings back what a revocation hid. Needs the role `admin`.
+
+        Raises:
+            NotFound: There is nothing that it hides.
+        """
+        return self._transport.send(self._protocol.undo_revocation(revocation_id))
+
     def unmerge(self, memory_id: str, *, idempotency_key: str | None = None) -> Written:
         """Takes a memory out of the one that stands for it, or out of one all that it stands for, for good.
 
@@ -555,6 +620,20 @@ class MemoryClient:
         """
         calls = self._protocol.due(namespace, horizon_s, page_size)
         return Pager(self._transport.send, calls, limit=limit, cursor=cursor)
+
+    def follow_due(
+        self, *, namespace: str | None = None, horizon_s: int | None = None, after: str | None = None
+    ) -> Iterator[Event[Due]]:
+        """Important memories as they come to be due, first those that are; without an end, over lost connections.
+
+        None is missed and none comes twice, unless somebody changes it while it is due.
+
+        Args:
+            namespace: Where; default the client's.
+            horizon_s: Also those that will be due within so many seconds.
+            after: Go on after the event of this `id`.
+        """
+        return self._transport.follow(self._protocol.follow_due(namespace, horizon_s), after)
 
     def rehearsed(self, memory_id: str, outcome: Rehearsed, *, idempotency_key: str | None = None) -> Due:
         """Says that a memory was looked at again, and whether it was remembered; the answer says when it is due next.
@@ -606,6 +685,35 @@ class MemoryClient:
     def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts and sizes of a namespace."""
         return self._transport.send(self._protocol.stats(namespace))
+
+    def limits(self, *, namespace: str | None = None) -> Limits:
+        """What the tenant and this key may ask for and keep, and what is used; also of a namespace, if one is named."""
+        return self._transport.send(self._protocol.limits(namespace))
+
+    def export(self, file: BinaryIO, *, namespace: str | None = None) -> int:
+        """Writes a namespace into a file, as one moment saw it; see docs/exports.md. Needs the role `export`.
+
+        Args:
+            file: Open for writing; what it holds after an error is no export.
+            namespace: Else the client's own.
+
+        Returns:
+            How many bytes it is.
+        """
+        return self._transport.download(self._protocol.export(namespace), file)
+
+    def import_(self, file: BinaryIO, *, namespace: str | None = None) -> Imported:
+        """Brings an export into a namespace without memories: all of it or nothing. Needs the role `admin`.
+
+        Args:
+            file: An export of this service, open for reading.
+            namespace: Where to; else the client's own.
+
+        Raises:
+            Conflict: The namespace has memories.
+            InvalidInput: It is no export of this service, or was changed.
+        """
+        return self._transport.send(self._protocol.import_(file, namespace))
 
     def version(self) -> ServerVersion:
         """What runs at the other end."""

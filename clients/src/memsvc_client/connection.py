@@ -17,6 +17,8 @@ from memsvc_client.wire import Call
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 CONNECT_TIMEOUT_S = 5.0
+HEARTBEAT_TIMEOUT_S = 60.0
+"""A stream that says nothing for so long is broken: the service sends a sign of life every 15 seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ Filter: TypeAlias = Mapping[str, Any]
 and `{"and": [...]}`, `{"or": [...]}`, `{"not": {...}}`. Operators: eq ne in nin gt gte lt lte contains exists."""
 
 Kind = Literal["episodic", "semantic", "procedural"]
+Trust = Literal["trusted", "agent", "external"]
 Outcome = Literal["success", "failure", "partial", "unknown"]
 Order = Literal["newest", "oldest"]
 Rehearsed = Literal["remembered", "failed"]
@@ -24,7 +25,6 @@ Profile = Literal["fast", "balanced", "thorough"]
 BlockOrder = Literal["time", "relevance"]
 Tokenizer = Literal["conservative", "wordpiece", "characters", "bytes"]
 Role = Literal["read", "write", "erase", "export", "admin"]
-Trust = Literal["trusted", "agent", "external"]
 
 
 class LinkTo(TypedDict):
@@ -104,13 +104,24 @@ class Erased(TypedDict, total=False):
     receipt: Mapping[str, Any]
 
 
+class Brought(TypedDict, total=False):
+    """What a revocation is of: the memories for which all that is named holds."""
+
+    writer: str
+    origin: str
+    session_id: str
+    since: When
+    until: When
+
+
 class AskOptions(TypedDict, total=False):
     """What a question may say. Left out, the service decides (the balanced profile, now).
 
     `namespaces` or `namespace_prefix` ask several namespaces at once, in place of the call's or the client's own.
     `as_of` asks what the service knew at a time, `valid_at` what was true at a time, `asked_at` is the "now" of the
     question, `descend` also finds archived memories that the hits were made of, `min_confidence` (0 to 1) how sure an
-    answer must be, `min_seq` a write that must be visible, `deadline_ms` the time after which slow channels are left
+    answer must be, `min_trust` the least trusted that may be found, `include_quarantined` finds what is in quarantine,
+    too (for admins), `min_seq` a write that must be visible, `deadline_ms` the time after which slow channels are left
     out.
     """
 
@@ -126,6 +137,8 @@ class AskOptions(TypedDict, total=False):
     profile: Profile | None
     descend: bool | None
     min_confidence: float | None
+    min_trust: Trust | None
+    include_quarantined: bool | None
     explain: bool | None
     min_seq: int | None
     deadline_ms: int | None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 from memsvc_client.errors import InvalidArgument, UnexpectedAnswer, api_error
 from memsvc_client.inputs import (
     AskOptions,
+    Brought,
     ContextOptions,
     Erased,
     Filter,
@@ -35,8 +36,11 @@ from memsvc_client.types import (
     ErasurePreview,
     FusionState,
     Hold,
+    Imported,
     JobRun,
     Key,
+    KeyLimits,
+    Limits,
     Link,
     Memory,
     Model,
@@ -48,6 +52,8 @@ from memsvc_client.types import (
     Recall,
     ReceiptVerdict,
     Revision,
+    Revocation,
+    RevocationPreview,
     ServerVersion,
     Stats,
     TrailVerdict,
@@ -58,6 +64,7 @@ from memsvc_client.wire import Call, Reply, encode, nothing, reader, timestamp
 T = TypeVar("T")
 
 JSON = {"Content-Type": "application/json"}
+TAR = "application/x-tar"
 
 
 class _MaybeWritten(Model):
@@ -100,14 +107,19 @@ _read_holds = reader(Page[Hold])
 _read_erasure = reader(Erasure)
 _read_erasures = reader(Page[Erasure])
 _read_preview = reader(ErasurePreview)
+_read_revocation = reader(Revocation)
+_read_revocation_preview = reader(RevocationPreview)
 _read_verdict = reader(ReceiptVerdict)
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
 _read_stats = reader(Stats)
+_read_imported = reader(Imported)
 _read_new_key = reader(NewKey)
 _read_audit = reader(Page[AuditEntry])
 _read_anchor = reader(_Anchored)
 _read_trail = reader(TrailVerdict)
+_read_limits = reader(Limits)
+_read_key_limits = reader(KeyLimits)
 _read_version = reader(ServerVersion)
 _read_ready = reader(Readiness)
 
@@ -278,6 +290,34 @@ class Protocol:
         """POST /v1/memories/{id}:restore."""
         return self._post(_memory_path(memory_id, ":restore"), None, _read_written, idempotency_key)
 
+    def quarantine(self, memory_id: str, reason: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:quarantine."""
+        return self._post(_memory_path(memory_id, ":quarantine"), {"reason": reason}, _read_written, idempotency_key)
+
+    def unquarantine(self, memory_id: str, reason: str, idempotency_key: str | None) -> Call[Written]:
+        """POST /v1/memories/{id}:unquarantine."""
+        return self._post(_memory_path(memory_id, ":unquarantine"), {"reason": reason}, _read_written, idempotency_key)
+
+    def revocation(
+        self, namespace: str | None, everywhere: bool, erase: bool, of: Brought, idempotency_key: str | None
+    ) -> Call[Revocation]:
+        """POST /v1/revocations."""
+        body = self._brought(namespace, everywhere, of) | {"erase": erase}
+        return self._post("/v1/revocations", body, _read_revocation, idempotency_key)
+
+    def revocation_preview(self, namespace: str | None, everywhere: bool, of: Brought) -> Call[RevocationPreview]:
+        """POST /v1/revocations that changes nothing, so it may be repeated."""
+        body = self._brought(namespace, everywhere, of) | {"dry_run": True}
+        return Call("POST", "/v1/revocations", _read_revocation_preview, body=encode(body), headers=JSON)
+
+    def undo_revocation(self, revocation_id: str) -> Call[Revocation]:
+        """POST /v1/revocations/{id}:undo."""
+        path = f"/v1/revocations/{quote(revocation_id, safe='')}:undo"
+        return Call("POST", path, _read_revocation, retry=False)
+
+    def _brought(self, namespace: str | None, everywhere: bool, of: Brought) -> dict[str, Any]:
+        return {"namespace": None if everywhere else self.resolve(namespace)} | _given(of)
+
     def unmerge(self, memory_id: str, idempotency_key: str | None) -> Call[Written]:
         """POST /v1/memories/{id}:unmerge."""
         return self._post(_memory_path(memory_id, ":unmerge"), None, _read_written, idempotency_key)
@@ -299,6 +339,11 @@ class Protocol:
         params = {"namespace": self.resolve(namespace)}
         params |= {name: str(value) for name, value in (("horizon_s", horizon_s), ("limit", page_size)) if value}
         return PageCall("/v1/memories:due", _read_all_due, params)
+
+    def follow_due(self, namespace: str | None, horizon_s: int | None) -> Call[Due]:
+        """GET /v1/memories:due/stream; each event is read by the call."""
+        params = {"namespace": self.resolve(namespace)} | ({"horizon_s": str(horizon_s)} if horizon_s else {})
+        return Call("GET", "/v1/memories:due/stream", _read_due, params=params)
 
     def rehearsed(self, memory_id: str, outcome: Rehearsed, idempotency_key: str | None) -> Call[Due]:
         """POST /v1/memories/{id}:rehearsed."""
@@ -325,6 +370,20 @@ class Protocol:
     def stats(self, namespace: str | None) -> Call[Stats]:
         """GET /v1/stats."""
         return Call("GET", "/v1/stats", _read_stats, {"namespace": self.resolve(namespace)})
+
+    def export(self, namespace: str | None) -> Call[None]:
+        """POST /v1/exports. Not repeated: part of an answer may be in the caller's file already."""
+        body = encode({"namespace": self.resolve(namespace)})
+        headers = JSON | {"Accept": TAR}
+        return Call("POST", "/v1/exports", nothing, body=body, headers=headers, retry=False, patient=True)
+
+    def import_(self, file: BinaryIO, namespace: str | None) -> Call[Imported]:
+        """POST /v1/imports. Not repeated: the file is read once."""
+        params = {"namespace": self.resolve(namespace)}
+        headers = {"Content-Type": TAR}
+        return Call(
+            "POST", "/v1/imports", _read_imported, params, file=file, headers=headers, retry=False, patient=True
+        )
 
     def create_key(
         self,
@@ -369,6 +428,14 @@ class Protocol:
     def revoke_key(self, key_id: str) -> Call[None]:
         """DELETE /v1/keys/{id}."""
         return Call("DELETE", _key_path(key_id), nothing, gone_is_done=True)
+
+    def set_key_limits(self, key_id: str, limits: Mapping[str, Any]) -> Call[KeyLimits]:
+        """PUT /v1/keys/{id}/limits. Setting them twice is setting them once, so it may be repeated."""
+        return Call("PUT", f"{_key_path(key_id)}/limits", _read_key_limits, body=encode({**limits}), headers=JSON)
+
+    def limits(self, namespace: str | None) -> Call[Limits]:
+        """GET /v1/limits; without a namespace, of none in particular."""
+        return Call("GET", "/v1/limits", _read_limits, {} if namespace is None else {"namespace": namespace})
 
     def care(self, namespace: str | None) -> Call[Care]:
         """GET /v1/policy."""

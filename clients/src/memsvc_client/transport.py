@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import uuid
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import httpx
 import tenacity
 
-from memsvc_client.connection import Connection
+from memsvc_client.connection import CONNECT_TIMEOUT_S, Connection
 from memsvc_client.errors import ConnectionFailed, MemsvcError, NotFound, ServiceUnavailable, TimedOut
+from memsvc_client.events import Event, Following
 from memsvc_client.wire import Call, Reply
 
 T = TypeVar("T")
+
+_PIECE_BYTES = 1 << 16
 
 
 class Exchange(Generic[T]):
@@ -27,7 +33,14 @@ class Exchange(Generic[T]):
         """The request, the same for every try."""
         call = self._call
         headers = dict(call.headers) | ({"Idempotency-Key": self._key} if self._key else {})
-        return client.build_request(call.method, call.path, params=call.params, content=call.body, headers=headers)
+        content: Any = call.body
+        if call.file is not None:
+            content = _pieces(call.file) if isinstance(client, httpx.AsyncClient) else call.file
+            headers |= _length(call.file)
+        timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S) if call.patient else client.timeout
+        return client.build_request(
+            call.method, call.path, params=call.params, content=content, headers=headers, timeout=timeout
+        )
 
     def settle(self, response: httpx.Response) -> T:
         """The result of an answer.
@@ -85,6 +98,55 @@ class Transport:
 
         return tenacity.Retrying(**self._connection.retrying(call))(attempt)
 
+    def follow(self, call: Call[T], after: str | None) -> Iterator[Event[T]]:
+        """Events of a stream, for ever: a connection that ends is made anew, after the last event.
+
+        Raises:
+            MemsvcError: The service said no, or cannot be reached any more; see `RetryPolicy`.
+        """
+        following = Following(call, after)
+
+        def attempt() -> httpx.Response:
+            try:
+                response = self._client.send(following.request(self._client), stream=True)
+                if not response.is_success:
+                    response.read()
+            except httpx.RequestError as error:
+                raise Exchange(call).failed(error) from error
+            if not response.is_success:
+                following.refused(response)
+            return response
+
+        while True:
+            response = tenacity.Retrying(**self._connection.retrying(call))(attempt)
+            try:
+                for line in response.iter_lines():
+                    if (found := following.line(line)) is not None:
+                        yield found
+            except httpx.RequestError:
+                pass  # the next connection says whether the service is there
+            finally:
+                response.close()
+
+    def download(self, call: Call[None], file: BinaryIO) -> int:
+        """Sends a call once and writes its answer into a file as it comes; returns how many bytes.
+
+        Raises:
+            MemsvcError: See `memsvc_client.errors`; what the file holds then is no answer.
+        """
+        exchange, size = Exchange(call), 0
+        try:
+            response = self._client.send(exchange.request(self._client), stream=True)
+            with closing(response):
+                if not response.is_success:
+                    response.read()
+                    exchange.settle(response)
+                for piece in response.iter_bytes():
+                    size += file.write(piece)
+        except httpx.RequestError as error:
+            raise exchange.failed(error) from error
+        return size
+
     def close(self) -> None:
         """Closes all connections."""
         self._client.close()
@@ -119,6 +181,67 @@ class AsyncTransport:
 
         return await tenacity.AsyncRetrying(**self._connection.retrying(call))(attempt)
 
+    async def follow(self, call: Call[T], after: str | None) -> AsyncIterator[Event[T]]:
+        """Events of a stream, for ever: a connection that ends is made anew, after the last event.
+
+        Raises:
+            MemsvcError: The service said no, or cannot be reached any more; see `RetryPolicy`.
+        """
+        following = Following(call, after)
+
+        async def attempt() -> httpx.Response:
+            try:
+                response = await self._client.send(following.request(self._client), stream=True)
+                if not response.is_success:
+                    await response.aread()
+            except httpx.RequestError as error:
+                raise Exchange(call).failed(error) from error
+            if not response.is_success:
+                following.refused(response)
+            return response
+
+        while True:
+            response: httpx.Response = await tenacity.AsyncRetrying(**self._connection.retrying(call))(attempt)
+            try:
+                async for line in response.aiter_lines():
+                    if (found := following.line(line)) is not None:
+                        yield found
+            except httpx.RequestError:
+                pass  # the next connection says whether the service is there
+            finally:
+                await response.aclose()
+
+    async def download(self, call: Call[None], file: BinaryIO) -> int:
+        """See `Transport.download`."""
+        exchange, size = Exchange(call), 0
+        try:
+            response = await self._client.send(exchange.request(self._client), stream=True)
+            async with aclosing(response):
+                if not response.is_success:
+                    await response.aread()
+                    exchange.settle(response)
+                async for piece in response.aiter_bytes():
+                    size += file.write(piece)
+        except httpx.RequestError as error:
+            raise exchange.failed(error) from error
+        return size
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._client.aclose()
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    """A file for an async client, which takes no file."""
+    while piece := file.read(_PIECE_BYTES):
+        yield piece
+
+
+def _length(file: BinaryIO) -> dict[str, str]:
+    """Says how much there is left to read, so that what is too large is refused unread; nothing of a pipe."""
+    if not file.seekable():
+        return {}
+    here = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(here)
+    return {"Content-Length": str(end - here)}

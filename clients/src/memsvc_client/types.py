@@ -41,7 +41,12 @@ class Memory(Model):
     updated_at: datetime | None = None
     expires_at: datetime | None = None
     importance: float | None = None
-    trust: float | None = None
+    trust: str | None = None
+    """How far it is to be believed: trusted, agent, external."""
+    origin: str | None = None
+    """Whose words it holds: a source, or the key that wrote it."""
+    flags: tuple[str, ...] = ()
+    """What was noticed in it: `instruction_like`, or a `card`, which may be blackened by now."""
     derived: str | None = None
     pinned: bool = False
     merged_into: str | None = None
@@ -57,8 +62,6 @@ class Memory(Model):
     last_recalled_at: datetime | None = None
     source: dict[str, Any] | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-    """Kinds of secrets and personal data that were found in it."""
 
 
 class Written(Model):
@@ -234,6 +237,31 @@ class Hold(Model):
     release_reason: str | None = None
 
 
+class RevocationPreview(Model):
+    """What a revocation would take back now; of each kind the first 1,000 ids are named.
+
+    `held` are under a legal hold and stay; so do those of others that the writer edited (`edited`).
+    """
+
+    memories: int
+    derived: int
+    held: int
+    edited: int
+    memory_ids: tuple[str, ...] = ()
+    derived_ids: tuple[str, ...] = ()
+    edited_ids: tuple[str, ...] = ()
+
+
+class Revocation(Model):
+    """A revocation that was carried out: how many memories it hid, and how many derived ones went with them."""
+
+    id: str
+    memories: int
+    derived: int = 0
+    erasure_id: str | None = None
+    """The erasure that it became, if that was asked for."""
+
+
 class FusionState(Model):
     """What the fusion of a namespace has learned from feedback; `adaptive` says whether recalls use it."""
 
@@ -397,6 +425,8 @@ class Revision(Model):
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     importance: float | None = None
+    trust: str | None = None
+    flags: tuple[str, ...] = ()
     recorded_from: datetime | None = None
     recorded_to: datetime | None = None
     reason: str | None = None
@@ -421,6 +451,34 @@ class NamespaceInfo(Model):
     embedding_model: str | None = None
 
 
+class Imported(Model):
+    """What came of an export.
+
+    Attributes:
+        memories: How many were written.
+        erased: How many were left out because they were erased, or derived from what was.
+        ids_kept: Whether they have the ids of the export.
+        reembedded: Texts that the service's model read again.
+        seq: The namespace's last change.
+    """
+
+    namespace: str
+    memories: int
+    erased: int = 0
+    ids_kept: bool
+    reembedded: int = 0
+    seq: int
+
+
+class LastRun(Model):
+    """The newest run of a kind of work."""
+
+    id: str
+    state: str
+    asked_at: datetime
+    ended_at: datetime | None = None
+
+
 class Stats(Model):
     """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
 
@@ -430,9 +488,56 @@ class Stats(Model):
     memories: int | None = None
     kinds: dict[str, int] = Field(default_factory=dict)
     states: dict[str, int] = Field(default_factory=dict)
+    levels: dict[str, int] = Field(default_factory=dict)
+    oldest_at: datetime | None = None
+    newest_at: datetime | None = None
+    embedding_model: str | None = None
     head_seq: int | None = None
+    applied_seq: int | None = None
     bank_bytes: int | None = None
     vector_bytes: dict[str, int] = Field(default_factory=dict)
+    database_bytes: dict[str, int] = Field(default_factory=dict)
+    last_runs: dict[str, LastRun] = Field(default_factory=dict)
+
+
+class Rates(Model):
+    """Limits over time; None: none. Tokens are bytes of text over 4."""
+
+    requests_per_s: float | None = None
+    requests_burst: int | None = None
+    tokens_per_day: int | None = None
+
+
+class TenantLimits(Rates):
+    """Limits of a tenant. `memories` and `bytes` are of all its namespaces together."""
+
+    memories: int | None = None
+    bytes: int | None = None
+    namespace_memories: int | None = None
+    namespace_bytes: int | None = None
+
+
+class Used(Model):
+    """What is kept: memories in whatever state, and bytes of their contents in all versions."""
+
+    memories: int = 0
+    bytes: int = 0
+
+
+class Limits(Model):
+    """The limits of the tenant and of the key that asks, and what is used."""
+
+    tenant: TenantLimits = TenantLimits()
+    key: Rates = Rates()
+    used: Used = Used()
+    namespace_used: Used | None = None
+
+
+class KeyLimits(Model):
+    """The limits of a key that are in force."""
+
+    key_id: str
+    limits: Rates
 
 
 class Key(Model):
@@ -508,6 +613,7 @@ class Readiness(Model):
 
     ready: bool
     checks: dict[str, bool] = Field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
 
 
 class Page(Model, Generic[T]):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -42,6 +42,8 @@ class Call(Generic[T]):
         read: Makes the result from a success.
         params: Query parameters.
         body: Encoded JSON, or None.
+        file: What is sent in place of a body, read while it is sent.
+        patient: Takes as long as it takes: only the connection is waited for with a limit.
         headers: Headers of this call alone.
         keyed: The call writes: it carries one idempotency key over all its tries.
         idempotency_key: The caller's own key, if there is one.
@@ -55,6 +57,8 @@ class Call(Generic[T]):
     read: Callable[[Reply], T]
     params: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    file: BinaryIO | None = None
+    patient: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     keyed: bool = False
     idempotency_key: str | None = None

@@ -23,6 +23,9 @@ kernel: Any = triton_kernel  # a launch takes more than the function's own argum
 _PROGRAMS = 4096
 """One warp each: so many keep a large device busy to the end; with more, a chunk has fewer groups to look into."""
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 32, 4
+_SELECTED = 128
+"""Memories of a list up to which one program chooses them, one after the other, out of a tile that it holds whole."""
+_MOST_SLOTS = (1 << 32) - 1
 _REGISTERS = 80
 """Of a thread, at most: more programs wait at the same time."""
 
@@ -287,6 +290,34 @@ def _choose(batch: Plan, out: _Room) -> None:
     A memory is one row, and rows lie in the order of their slots: the k best rows, equal ones by slot, lie in the k
     best groups, equal ones by place.
     """
-    if batch.lists:
+    if batch.lists and out.best.slots.shape[1] > _SELECTED:
+        _choose_many(batch, out)
+    elif batch.lists:
         cut = paged.Cut(tuple(batch.as_queries), batch.groups, batch.most_chunks)
         paged.select(batch.pool, cut, out.scored, out.best, out.certain, in_order=True)
+
+
+def _choose_many(batch: Plan, out: _Room) -> None:
+    """The same of long lists, one list after the other, by a choice among all scores.
+
+    Scores are above 0, so that their bits have their order; beside them in one number stands the slot, and equal scores
+    come by slot.
+    """
+    scores, of_groups, of_chunks = out.scored
+    n_groups, starts = batch.as_queries[1:].tolist()  # waits for nothing but the copy of the table
+    k = out.best.slots.shape[1]
+    out.best.slots.fill_(-1)
+    out.best.scores.fill_(-torch.inf)
+    for number in range(len(batch.lists)):
+        first, end = starts[number], starts[number + 1]
+        is_there = (of_groups[first:end] > -torch.inf) & (of_chunks[first:end, None] > -torch.inf)
+        is_there.view(-1)[n_groups[number] :] = False  # what lies there was never written
+        found = scores[first:end].reshape(-1, GROUP)
+        found = torch.where(is_there.view(-1, 1), found, -torch.inf).view(-1)
+        slots = torch.arange(found.numel(), device=found.device)
+        keys = (found.view(torch.int32).to(torch.int64) << 32) + (_MOST_SLOTS - slots)
+        best = torch.topk(torch.where(found > -torch.inf, keys, -1), min(k, found.numel())).values
+        n = best.numel()
+        chosen = _MOST_SLOTS - (best & _MOST_SLOTS)
+        out.best.slots[number, :n] = torch.where(best >= 0, chosen, -1).to(torch.int32)
+        out.best.scores[number, :n] = torch.where(best >= 0, found[chosen.clamp(max=found.numel() - 1)], -torch.inf)

@@ -43,7 +43,7 @@ class Seen:
 
     @property
     def body(self) -> Any:
-        return json.loads(self.raw) if self.raw else None
+        return json.loads(self.raw) if self.raw and "json" in self.headers.get("content-type", "") else None
 
 
 @dataclass(frozen=True)
@@ -283,6 +283,10 @@ def plausible(seen: Seen) -> Answer:
             },
         ),
         ("GET", "/v1/stats"): Answer(200, {"namespace": "user/ada", "head_seq": 9, "kinds": {"episodic": 3}}),
+        ("POST", "/v1/exports"): Answer(200, b"an export"),
+        ("POST", "/v1/imports"): Answer(
+            201, {"namespace": "user/ada", "memories": 3, "erased": 1, "ids_kept": True, "reembedded": 0, "seq": 3}
+        ),
         ("POST", "/v1/keys"): Answer(201, key | {"secret": "msk_secret"}),
         ("GET", "/v1/keys"): Answer(200, {"items": [key], "next_cursor": None}),
         ("DELETE", "/v1/keys/{key}"): Answer(204),
@@ -290,6 +294,8 @@ def plausible(seen: Seen) -> Answer:
         ("GET", "/v1/audit"): Answer(200, {"items": [AUDIT_ENTRY], "next_cursor": None}),
         ("GET", "/v1/audit/anchor"): Answer(200, {"anchor": ANCHOR}),
         ("POST", "/v1/audit:verify"): Answer(200, {"holds": True, "entries": 1, "broken_seq": None, "problem": None}),
+        ("PUT", "/v1/keys/{key}/limits"): Answer(200, {"key_id": KEY_ID, "limits": {"requests_per_s": 5.0}}),
+        ("GET", "/v1/limits"): Answer(200, {"tenant": {}, "key": {}, "used": {"memories": 7, "bytes": 70}}),
         ("GET", "/v1/version"): Answer(200, {"version": "1.2.3", "api": "v1"}),
         ("GET", "/readyz"): Answer(200, {"ready": True, "checks": {"database": True}}),
     }

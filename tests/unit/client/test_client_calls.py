@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from memsvc_client import ConnectionFailed, InvalidArgument, Memory, NotFound, UnexpectedAnswer
+from memsvc_client import ConnectionFailed, Forbidden, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from tests.unit.client.conftest import Connect
-from tests.unit.client.recorder import ANCHOR, ID, KEY_ID, RECALL_ID, Answer, Recorder, memory
+from tests.unit.client.recorder import ANCHOR, ID, KEY_ID, RECALL_ID, Answer, Recorder, memory, problem
 
 
 def test_remember_sends_only_what_was_given_and_times_in_utc(connect: Connect, plausible_service: Recorder) -> None:
@@ -152,6 +153,27 @@ def test_facts_about_the_service(connect: Connect, plausible_service: Recorder) 
     assert plausible_service.last.query == {"prefix": "user/", "limit": "100"}
 
 
+def test_a_namespace_as_one_file(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    file = io.BytesIO()
+    assert client.export(file) == len(b"an export")
+    assert plausible_service.last.body == {"namespace": "user/ada"}
+    assert file.getvalue() == b"an export"
+    file.seek(3)
+    assert client.import_(file, namespace="user/bo").memories == 3
+    seen = plausible_service.last
+    assert (seen.raw, seen.query) == (b"export", {"namespace": "user/bo"})
+    assert (seen.headers["content-type"], seen.headers["content-length"]) == ("application/x-tar", "6")
+
+
+def test_a_refused_export_leaves_the_file_empty(connect: Connect, plausible_service: Recorder) -> None:
+    plausible_service.default = lambda seen: Answer(403, problem(403, "forbidden"))
+    file = io.BytesIO()
+    with pytest.raises(Forbidden):
+        connect(plausible_service.url).export(file)
+    assert file.getvalue() == b""
+
+
 def test_keys(connect: Connect, plausible_service: Recorder) -> None:
     keys = connect(plausible_service.url).keys
     made = keys.create("ci", roles=["read"], namespaces=["user/**"], expires_at="2027-01-01T00:00:00Z")
@@ -164,6 +186,9 @@ def test_keys(connect: Connect, plausible_service: Recorder) -> None:
     assert made.secret == "msk_secret"
     assert "msk_secret" not in repr(made)
     assert [key.id for key in keys.list()] == [KEY_ID]
+    keys.set_limits(KEY_ID, {"requests_per_s": 5.0, "tokens_per_day": None})
+    assert plausible_service.last.path == f"/v1/keys/{KEY_ID}/limits"
+    assert plausible_service.last.body == {"requests_per_s": 5.0, "tokens_per_day": None}
     assert keys.rotate(KEY_ID, overlap_s=60).secret == "msk_next"
     assert plausible_service.last.path == f"/v1/keys/{KEY_ID}:rotate"
     assert plausible_service.last.body == {"overlap_s": 60}
@@ -228,6 +253,7 @@ def test_ids_cannot_leave_their_place_in_the_path(connect: Connect, service: Rec
         lambda c: c.remember("x", idempotency_key="é"),
         lambda c: c.get(""),
         lambda c: c.keys.revoke(""),
+        lambda c: c.keys.set_limits("", {}),
         lambda c: c.feedback("", used=[ID]),
         lambda c: c.remember_many(["x"], batch_items=1001),
     ],

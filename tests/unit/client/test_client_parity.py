@@ -23,7 +23,7 @@ from memsvc_client import (
     MemoryClient,
 )
 
-LAZY = {"list", "namespaces", "effects", "due"}  # they give a pager, which is awaited by iterating it
+LAZY = {"list", "namespaces", "effects", "due", "follow_due"}  # they give a pager, which is awaited by iterating it
 PAIRS = [
     (MemoryClient, AsyncMemoryClient),
     (Keys, AsyncKeys),
@@ -59,7 +59,9 @@ def test_same_names(blocking: type, awaited: type) -> None:
 def test_same_arguments_answers_and_words(one: Any, other: Any) -> None:
     assert arguments(one) == arguments(other)
     answer = inspect.signature(other).return_annotation
-    assert inspect.signature(one).return_annotation == answer.replace("AsyncPager", "Pager")
+    assert inspect.signature(one).return_annotation == answer.replace("AsyncPager", "Pager").replace(
+        "AsyncIterator", "Iterator"
+    )
     assert one.__doc__ == other.__doc__
     awaited = inspect.iscoroutinefunction(other)
     assert awaited == (one.__name__ not in LAZY | {"__init__"})

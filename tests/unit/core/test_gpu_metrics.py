@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,7 +16,6 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.metrics import Metrics
 from memsvc.core.settings import Settings
 
-DOCS = Path(__file__).parents[3] / "docs"
 HELD = Residency(
     resident=3, device_bytes=4, evicted=5, returned=6, pinned=7, pinned_bytes=8, searched_on_host=9, lost=10
 )
@@ -53,9 +51,3 @@ def test_without_a_port_there_are_none_and_one_in_use_is_refused() -> None:
         settings = Settings(gpu_metrics_port=taken.getsockname()[1])
         with pytest.raises(StartupRefused, match="cannot give metrics at"):
             serve_metrics(settings, Metrics(), closing, pytest.fail)
-
-
-def test_every_figure_of_a_device_is_documented() -> None:
-    text = (DOCS / "operations.md").read_text()
-    for family in watched().registry.collect():
-        assert family.name in text

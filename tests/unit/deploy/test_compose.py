@@ -93,7 +93,7 @@ def test_only_the_proxy_and_the_pictures_are_published_and_on_this_machine_alone
         "proxy": ["${PUBLISH:-127.0.0.1:8000}:8080"],
         "grafana": ["${PUBLISH_GRAFANA:-127.0.0.1:3000}:3000"],
     }
-    assert SERVICES["db"]["networks"] == ["data"]
+    assert SERVICES["db"]["networks"] == SERVICES["valkey"]["networks"] == ["data"]
     assert COMPOSE["networks"]["data"] == {"internal": True}
     assert "db" not in {name for name, service in SERVICES.items() if set(service["networks"]) - {"data"}}
 

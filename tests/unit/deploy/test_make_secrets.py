@@ -16,14 +16,16 @@ def test_what_is_made_fits_together_and_stays(tmp_path: Path) -> None:
         "grafana_password",
         "memsvc_database_url",
         "memsvc_migrate_database_url",
+        "memsvc_redis_url",
         "memsvc_secret",
         "postgres_password",
+        "redis_password",
     }
     assert set(make(folder)) == names
     before = {file.name: file.read_text() for file in folder.iterdir()}
     assert make(folder) == []
     assert {file.name: file.read_text() for file in folder.iterdir()} == before
-    assert len(set(before.values())) == 5
+    assert len(set(before.values())) == 7
     settings = Settings(secrets_dir=folder)
     assert settings.secret is not None
     owner = make_url(settings.migrate_database_url or "")
@@ -32,6 +34,8 @@ def test_what_is_made_fits_together_and_stays(tmp_path: Path) -> None:
     assert app.username == "memsvc_app"
     assert app.password not in (None, owner.password)
     assert app.set(username="one", password="") == owner.set(username="one", password="")
+    assert settings.redis_url is not None
+    assert before["redis_password"].strip() in settings.redis_url.get_secret_value()
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
 

@@ -114,10 +114,10 @@ def test_times_become_exact_inclusive_integers(op: str, low: int | None, high: i
 def test_numbers_become_bounds_between_the_floats_of_the_bank() -> None:
     held = np.float32(0.7)
     assert scanned({"importance": {"gte": 0.7}}).ranges == (Range(NumberColumn.IMPORTANCE, float(held), math.inf),)
-    (above,) = scanned({"trust": {"gt": 0.7}}).ranges
+    (above,) = scanned({"importance": {"gt": 0.7}}).ranges
     assert above.low > held
     assert np.float32(0.700001) >= above.low
-    (below,) = scanned({"trust": {"lt": 0.7}}).ranges
+    (below,) = scanned({"importance": {"lt": 0.7}}).ranges
     assert np.float32(0.699999) <= below.high < held
 
 

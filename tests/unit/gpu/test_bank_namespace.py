@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import fields, replace
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -202,6 +203,20 @@ def test_erase_corrects_the_document_frequencies(namespace: NamespaceBank) -> No
         assert view.document_frequency(terms).tolist() == expected
         assert view.n_documents == 20
         assert view.mean_length == pytest.approx(float(rest.lengths.mean()))
+
+
+def test_erase_takes_rows_out_that_made_room_for_others(namespace: NamespaceBank) -> None:
+    """A closed version that was put anew has a row in no table any more; looking for it there would never end."""
+    namespace.put(batch_of(list(range(2, 40))))
+    before = held(namespace)
+    namespace.put(batch_of([1], version=1, at_us=10))
+    namespace.put(batch_of([1], version=2, at_us=20))
+    namespace.put(batch_of([1], version=1, at_us=10, end_us=20), anew=True)
+    erasing = Thread(target=namespace.erase, args=(batch_of([1]).memory_ids,), daemon=True)
+    erasing.start()
+    erasing.join(30)
+    assert not erasing.is_alive()
+    assert held(namespace) == before
 
 
 def test_erase_of_nobody_changes_nothing(namespace: NamespaceBank) -> None:

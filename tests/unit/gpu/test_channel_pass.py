@@ -17,6 +17,7 @@ from gpu.bank.records import RecordBatch, State
 from gpu.device.attributes import DeviceAttributes
 from gpu.device.mirror import DeviceRows
 from gpu.device.pool import DevicePool
+from gpu.ops.channel_pass import op
 from gpu.ops.channel_pass.op import channel_pass, plan
 from gpu.ops.channel_pass.questions import Groups, Listed, Question, Terms, pack
 from gpu.ops.channel_pass.reference import best_rows, channel_rows
@@ -104,6 +105,13 @@ def test_equal_scores_come_by_slot_across_groups_and_chunks() -> None:
     # Each of the six groups has some: more than are looked into for so few.
     (found,) = lists([rows], [question], 2)
     assert found[Listed.ENTITY] == (sorted(holders)[:2], [1.0] * 2)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_long_lists_are_chosen_another_way_and_are_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(op, "_SELECTED", 0)
+    test_it_equals_the_reference(seed)
+    test_equal_scores_come_by_slot_across_groups_and_chunks()
 
 
 def test_more_ids_than_are_looked_up_at_a_time() -> None:

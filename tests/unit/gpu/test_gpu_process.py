@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,19 +16,25 @@ import numpy as np
 import pytest
 import torch
 import zmq
+from opentelemetry.trace import SpanKind
 
+from gpu import tracing
 from gpu.bank.filters import NumberColumn, Range, ScanFilter, TimeColumn
 from gpu.bank.namespace import NamespaceBank
 from gpu.bank.pages import PagePool
 from gpu.bank.records import Kind, State
+from gpu.device import host_channels
 from gpu.device.bank import DeviceBank
 from gpu.device.errors import DeviceLostError
 from gpu.device.pool import DevicePool
+from gpu.ops.channel_pass.questions import Listed, Question, pack
 from gpu.process.client import GpuClient
-from gpu.process.messages import Asked, MalformedMessageError, Scan, Told, read_asked, read_told, written
+from gpu.process.messages import Asked, MalformedMessageError, Scan, Told, Wanted, read_asked, read_told, written
 from gpu.process.served import Served
 from gpu.process.server import GpuServer
 from tests.fixtures.bank_records import random_batch
+from tests.fixtures.channel_questions import random_question
+from tests.fixtures.spans import recorded
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 DIM = 16
@@ -108,6 +114,66 @@ def test_it_answers_vectors_and_texts(stand: Stand, client: GpuClient) -> None:
     for name, bank in stand.namespaces.banks.items():
         assert found(client, name, 7, vector=query(3)) == best_of(bank, query(3), 7)
         assert found(client, name, 5, text="what was it?") == best_of(bank, query(len("what was it?")), 5)
+
+
+def question_of(seed: int) -> Question:
+    return replace(random_question(np.random.default_rng(seed), np.arange(1, 9, dtype=np.uint64)), scan=EVERYTHING)
+
+
+def test_it_makes_lists_in_the_launches_of_others(stand: Stand, client: GpuClient) -> None:
+    def ask(number: int) -> None:
+        name = b"ab"[number % 2 : number % 2 + 1]
+        if number % 3 == 0:
+            assert found(client, name, 4, vector=query(number)) == best_of(
+                stand.namespaces.banks[name], query(number), 4
+            )
+            return
+        question = question_of(number)
+        lists = client.lists(name, 0, question, 200)
+        with stand.namespaces.banks[name].view(EVERYTHING) as view:
+            true = host_channels.channels(view, question, 200)
+            assert lists.keys() == true.keys()
+            for which, (slots, scores) in true.items():
+                assert {row.tobytes() for row in lists[which].memory_ids} == {
+                    row.tobytes() for row in view.memory_id(slots)
+                }
+                np.testing.assert_allclose(lists[which].scores, scores, rtol=1e-5, atol=2e-6)
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(ask, number) for number in range(4)]:
+            done.result(120)
+    assert stand.server.served.searches == 4
+
+
+def test_a_question_arrives_as_it_was_sent_and_one_that_is_none_is_refused(stand: Stand, client: GpuClient) -> None:
+    for seed in range(8):
+        sent = question_of(seed)
+        asked = read_asked(written(Asked(1, b"a", 2, 3, Scan.of(EVERYTHING), wanted=Wanted.of(sent))))
+        assert asked.wanted is not None
+        assert pack(asked.wanted.question(EVERYTHING)).ids == pack(sent).ids
+        assert repr(pack(asked.wanted.question(EVERYTHING))) == repr(pack(sent))
+    for wrong in (
+        Wanted(terms=(b"1234", b"", 0.9, 0.4, 1.0)),
+        Wanted(terms=(b"123", b"1234", 0.9, 0.4, 1.0)),
+        Wanted(places=((b"12345678",), b"")),
+        Wanted(spans=b"\0" * 24),
+    ):
+        told = client._answer(Asked(5, b"a", 0, 3, Scan.of(EVERYTHING), wanted=wrong))
+        assert told.error
+    both = client._answer(Asked(6, b"a", 0, 3, Scan.of(EVERYTHING), query(1).tobytes(), wanted=Wanted(now_us=5)))
+    assert len(both.memory_ids) == 48
+    assert [one.which for one in both.lists] == [int(Listed.RETENTION)]
+
+
+def test_a_search_belongs_to_the_trace_of_whoever_asked(stand: Stand, client: GpuClient) -> None:
+    with recorded() as spans:
+        client.search(b"a", 0, EVERYTHING, 5, vector=query(1))
+        assert not spans.kept
+        with tracing.root("request", SpanKind.SERVER):
+            client.search(b"a", 0, EVERYTHING, 5, vector=query(1))
+
+    assert spans.below(spans.named("request")) == {"gpu.search", "gpu.launch"}
+    assert spans.named("gpu.launch").attributes == {"searches": 1}
 
 
 def test_it_counts_what_it_did(stand: Stand, client: GpuClient) -> None:

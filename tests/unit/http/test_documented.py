@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from memsvc.core import errors
-from memsvc.core.metrics import Metrics
 from memsvc.http.errors import RequestTimeout
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -17,12 +16,3 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     assert len(found) > 15
     for error in [*found, RequestTimeout]:
         assert f"| {error.status} | `{error.code}` |" in text
-
-
-def test_every_metric_is_documented() -> None:
-    text = (DOCS / "operations.md").read_text()
-    families = list(Metrics().registry.collect())
-    assert len(families) > 10
-    for family in families:
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        assert f"`{name}`" in text

@@ -41,7 +41,6 @@ def digests(given: list[Source], wording: str = "w", gists: Gists = ROLLUPS) -> 
         {"text": "other"},
         {"speaker": "Ben"},
         {"speaker": None},
-        {"trust": 0.5},
         {"importance": 0.6},
         {"expires_at": NEVER},
         {"occurred_at": None},
@@ -64,7 +63,7 @@ def test_another_wording_or_budget_changes_everything() -> None:
 
 
 def test_what_is_made_has_the_least_trust_and_the_first_end() -> None:
-    given = sources()
+    given = [replace(source, trust=0.9) for source in sources()]
     given[3] = replace(given[3], trust=0.2, expires_at=NEVER)
     given[5] = replace(given[5], trust=0.1)
     above = [one for one in derivations(given, ROLLUPS, NEVER, "w") if given[3] in one.leaves()]
@@ -72,6 +71,13 @@ def test_what_is_made_has_the_least_trust_and_the_first_end() -> None:
         (Derived.SESSION, 0.2, NEVER),
         (Derived.WEEK, 0.1, NEVER),
     ]
+
+
+def test_nothing_is_made_of_sources_of_different_tiers() -> None:
+    given = [replace(source, trust=trust) for source, trust in zip(sources(), [1.0, 0.0, 2.0] * 99, strict=False)]
+    made = derivations(given, replace(ROLLUPS, least=2), NEVER, "w")
+    assert {one.trust for one in made} == {0.0, 1.0, 2.0}
+    assert all({leaf.trust for leaf in one.leaves()} == {one.trust} for one in made)
 
 
 def test_only_episodes_are_rolled_up() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from memsvc_client.cli.options import parse_time
+from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
@@ -48,7 +47,7 @@ def policy(
         if set_ is None and not schedule and not screen:
             care = client.jobs.policy()
         else:
-            policy_ = None if set_ is None else _policy(set_)
+            policy_ = None if set_ is None else opt.json_object(set_, "--set")
             schedules = dict(map(_schedule, schedule)) if schedule else None
             screening = dict(map(_screen, screen)) if screen else None
             care = client.jobs.set_policy(policy_, schedules=schedules, screening=screening)
@@ -67,7 +66,7 @@ def run(
     wait_s: Annotated[float, typer.Option(help="Wait so long for its end.", min=0.0)] = 60.0,
 ) -> None:
     """Do work on a namespace now."""
-    moment = parse_time(as_of, "as_of")
+    moment = opt.parse_time(as_of, "as_of")
     with session.client() as client:
         done = client.jobs.run(kind, dry_run=dry_run, as_of=moment, wait_s=wait_s)
     _show(session, done)
@@ -125,16 +124,6 @@ def cancel(session: Session, run_id: RunId) -> None:
     """End a run; what it did stays until it is undone."""
     with session.client() as client:
         _show(session, client.jobs.cancel(run_id))
-
-
-def _policy(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidArgument(f"--set is no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise InvalidArgument("--set is a JSON object")
-    return found
 
 
 def _schedule(text: str) -> tuple[str, str | None]:

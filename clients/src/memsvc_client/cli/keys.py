@@ -9,6 +9,7 @@ import typer
 from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import clean, grid, table
 from memsvc_client.cli.session import Session, command
+from memsvc_client.errors import InvalidArgument
 from memsvc_client.types import NewKey
 
 _HEADS = ("id", "name", "prefix", "roles", "namespaces", "trust", "last used", "expires", "revoked")
@@ -32,7 +33,7 @@ def create(
         list[str] | None, typer.Option(help="Where it may be used from, such as 10.0.0.0/8; repeatable.")
     ] = None,
     trust: Annotated[opt.TrustChoice, typer.Option(help="How far its holder is to be believed.")] = (
-        opt.TrustChoice.agent
+        opt.TrustChoice.AGENT
     ),
 ) -> None:
     """Make a key and print its secret, this once."""
@@ -89,6 +90,38 @@ def list_(session: Session) -> None:
         {"items": [key.model_dump(mode="json") for key in keys]},
         lambda: table(_HEADS, rows),
     )
+
+
+@command(app)
+def limits(
+    session: Session,
+    key_id: Annotated[str | None, typer.Argument(help="Id of the key whose limits to set.", metavar="ID")] = None,
+    *,
+    set_: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="JSON object with requests_per_s, requests_burst, tokens_per_day, in the place of what was set; "
+            "null: no limit; what is not named is as the server has it.",
+            metavar="JSON",
+        ),
+    ] = None,
+) -> None:
+    """Set the limits of a key; without an ID, show those in force for this key and its tenant, and what is used."""
+    if (key_id is None) != (set_ is None):
+        raise InvalidArgument("setting limits takes both an ID and --set")
+    with session.client() as client:
+        if key_id is None or set_ is None:
+            found = client.limits()
+            shown = {
+                f"{who}.{name}": value
+                for who, part in found.model_dump().items()
+                for name, value in (part or {}).items()
+            }
+            session.output.show(found.model_dump(mode="json"), lambda: grid(shown))
+            return
+        made = client.keys.set_limits(key_id, opt.json_object(set_, "--set"))
+    session.output.show(made.model_dump(mode="json"), lambda: grid(made.limits.model_dump()))
 
 
 @command(app)

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from memsvc_client._version import __version__
-from memsvc_client.cli import audit, erasures, importing, jobs, keys, mcp, memories, recall, service, session
+from memsvc_client.cli import (
+    audit,
+    erasures,
+    exports,
+    importing,
+    jobs,
+    keys,
+    mcp,
+    memories,
+    recall,
+    service,
+    session,
+    trust,
+)
 from memsvc_client.cli.server import RootGroup
 
 EPILOG = "Exit codes: 0 done, 1 the service said no, 2 wrong usage, 3 the service cannot be reached."
@@ -25,6 +38,8 @@ app.add_typer(memories.app, name="memories")
 recall.register(app)
 app.add_typer(jobs.app, name="jobs")
 erasures.register(app)
+exports.register(app)
+trust.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 service.register(app)

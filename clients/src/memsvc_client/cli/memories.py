@@ -131,8 +131,16 @@ def due(
     *,
     horizon_s: Annotated[int, typer.Option(help="Also those that will be due so soon.", min=0)] = 0,
     limit: Annotated[int, typer.Option(help="Show at most so many.", min=1)] = 50,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with those that come to be due, one a line.")] = False,
 ) -> None:
     """List important memories that are about to fade, the most urgent first."""
+    if follow:
+        with session.client() as client:
+            for event in client.follow_due(horizon_s=horizon_s):
+                one = event.value
+                shown = f"{one.memory.id}  {one.due_at}  {one_line(one.memory.content)}"
+                session.output.show(one.model_dump(mode="json"), lambda shown=shown: clean(shown))  # type: ignore[misc]
+        return
     with session.client() as client:
         found = [*client.due(horizon_s=horizon_s, limit=limit)]
     rows = (

@@ -38,20 +38,20 @@ class OrderChoice(StrEnum):
     oldest = "oldest"
 
 
-class TrustChoice(StrEnum):
-    """How far what somebody says is to be believed."""
-
-    trusted = "trusted"
-    agent = "agent"
-    external = "external"
-
-
 class ProfileChoice(StrEnum):
     """How much work a recall may do."""
 
     fast = "fast"
     balanced = "balanced"
     thorough = "thorough"
+
+
+class TrustChoice(StrEnum):
+    """How far memories are to be believed."""
+
+    TRUSTED = "trusted"
+    AGENT = "agent"
+    EXTERNAL = "external"
 
 
 class BlockOrderChoice(StrEnum):
@@ -134,6 +134,8 @@ ASK_OPTIONS = (
     _option("profile", ProfileChoice, "How much work to do."),
     _option("descend", bool, "Also find archived memories that the hits were made of.", "--descend"),
     _option("min_confidence", float, "Say that there is nothing unless at least so sure (0 to 1).", least=0),
+    _option("min_trust", TrustChoice, "The least trusted that may be found; default agent."),
+    _option("include_quarantined", bool, "Also find what is in quarantine (admins).", "--include-quarantined"),
     _option("min_seq", int, "A write that must be visible.", least=0),
     _option("deadline_ms", int, "Leave out what is not done by then.", least=1),
     _option("explain", bool, "Show how the memories were found.", "--explain"),
@@ -217,3 +219,14 @@ def text_or_stdin(text: str) -> str:
         return sys.stdin.read().rstrip("\n")
     except UnicodeDecodeError as error:
         raise InvalidArgument("stdin is not UTF-8 text") from error
+
+
+def json_object(text: str, option: str) -> dict[str, Any]:
+    """The JSON object that an option holds; raises `InvalidArgument` if it is none."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidArgument(f"{option} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidArgument(f"{option} is a JSON object")
+    return found

@@ -1,10 +1,10 @@
-"""Keys that rotate, know where they may be used from and when they were; the audit trail; flags of memories.
+"""Keys that rotate, know where they may be used from and when they were; the audit trail.
 
 The audit trail is append-only by itself: triggers refuse to change or remove an entry, whoever asks. Keys with the role
 `admin` become `trusted`: they could give any role before, and could not give this one otherwise.
 
-Revision: 0016
-Revises: 0015
+Revision: 0019
+Revises: 0018
 Created: 2026-11-29 21:40:00.000000
 """
 
@@ -14,13 +14,12 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0016"
-down_revision = "0015"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-_FLAGGED = ("memory", "memory_version")
 _IS_SERVICE = "(SELECT current_setting('memsvc.service', true)) = 'on'"
 _REFUSAL = "the audit trail is append-only"
 
@@ -29,11 +28,8 @@ def upgrade() -> None:
     _limit_waiting()
     op.add_column("api_key", sa.Column("client_id", sa.Uuid(), nullable=True))
     op.add_column("api_key", sa.Column("networks", _JSON, nullable=True))
-    op.add_column("api_key", sa.Column("trust", sa.String(16), nullable=False, server_default="agent"))
     op.add_column("api_key", sa.Column("last_used_at", sa.BigInteger(), nullable=True))
     op.execute("""UPDATE api_key SET trust = 'trusted' WHERE CAST(roles AS TEXT) LIKE '%"admin"%'""")
-    for table in _FLAGGED:
-        op.add_column(table, sa.Column("flags", _JSON, nullable=False, server_default="[]"))
     op.create_table(
         "audit",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -81,9 +77,7 @@ def downgrade() -> None:
     op.drop_table("audit")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION memsvc_audit_is_append_only()")
-    for table in reversed(_FLAGGED):
-        op.drop_column(table, "flags")
-    for column in ("last_used_at", "trust", "networks", "client_id"):
+    for column in ("last_used_at", "networks", "client_id"):
         op.drop_column("api_key", column)
 
 

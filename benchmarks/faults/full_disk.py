@@ -1,0 +1,151 @@
+"""R-08: a full disk: writes are refused with 507, reads go on, and with room again it goes on as before.
+
+The server gets a file system of a few MiB to itself (a tmpfs in a mount namespace of its own), which is filled to
+another rest each time, while it is written to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import time
+from pathlib import Path
+
+from benchmarks._killable import ServerProcess
+from benchmarks.faults.asking import Caller, compare
+from benchmarks.faults.row import Findings, Row
+from benchmarks.faults.stage import Stage
+
+_MIB = 12
+_NEW_NAMESPACES = 0x00020000 | 0x10000000  # CLONE_NEWNS, CLONE_NEWUSER
+_REFUSED_S = 1.0
+_RECOVERED_S = 10.0
+
+
+def mount_small(folder: str, mib: int) -> None:
+    """In a server that has one thread yet: a file system of its own at a folder.
+
+    Raises:
+        OSError: the system does not allow it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(_NEW_NAMESPACES) != 0:
+        raise OSError(ctypes.get_errno(), "no namespaces of its own")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    if libc.mount(b"none", folder.encode(), b"tmpfs", 0, f"size={mib}m".encode()) != 0:
+        raise OSError(ctypes.get_errno(), "no file system of its own")
+
+
+def run(stage: Stage, n: int) -> Findings:
+    """Fill the disk so many times."""
+    findings, chance = Findings(), stage.chance("full disk")
+    server = stage.unstarted("full-disk", jobs="off")
+    server.data_dir.mkdir()
+    server._before, server._given = mount_small, (str(server.data_dir), _MIB)  # type: ignore[attr-defined]
+    server.start()
+    seen = Path(f"/proc/{server.pid}/root{server.data_dir}")  # the disk, as the server sees it
+    acknowledged: dict[str, str] = {}
+    slowest, back, erased = 0.0, 0.0, 0
+    with Caller(server.url) as caller:
+        for turn in range(n):
+            _fill(seen / "filler", chance.choice((0, 4096, 65_536, 400_000)))
+            slowest = max(slowest, _write_until_full(caller, turn, acknowledged, findings))
+            _read(caller, acknowledged, findings)
+            erased += _erase_one(caller, acknowledged)
+            (seen / "filler").unlink()
+            back = max(back, _until_written(caller, turn, acknowledged, findings))
+            for content in [c for c in acknowledged if "large" in c][:-1]:  # room for the next turn
+                caller.ask("DELETE", f"/v1/memories/{acknowledged.pop(content)}")
+        copy = _copied(seen, stage.place("copy"))
+    server.kill()
+    compare(f"sqlite:///{copy}", acknowledged, findings)
+    findings.figures |= {
+        "fills": n,
+        "slowest_refusal_s": round(slowest, 3),
+        "slowest_recovery_s": round(back, 3),
+        "erased_while_full": erased,
+    }
+    return findings
+
+
+def _fill(path: Path, rest: int) -> None:
+    """Take all the room but a rest."""
+    with contextlib.suppress(OSError), path.open("wb") as filler:
+        while True:
+            filler.write(bytes(4096))
+            filler.flush()
+    os.truncate(path, max(0, path.stat().st_size - rest))
+
+
+def _write_until_full(caller: Caller, turn: int, acknowledged: dict[str, str], findings: Findings) -> float:
+    slowest, refused = 0.0, 0
+    for n in range(400):
+        content = f"large {turn} number {n} " + "word " * 2000
+        answer = caller.add("user/ada", content)
+        if answer.status == 201:
+            acknowledged[content] = answer.body["memory"]["id"]
+            refused = 0
+            continue
+        refused += 1
+        slowest = max(slowest, answer.seconds)
+        findings.check(answer.status == 507, "an unexpected answer on a full disk", (answer.status, answer.body))
+        if answer.seconds > _REFUSED_S:
+            findings.broke("a refusal took more than a second", round(answer.seconds, 2))
+        if refused == 3:
+            return slowest
+    findings.broke("the disk was never full", turn)
+    return slowest
+
+
+def _read(caller: Caller, acknowledged: dict[str, str], findings: Findings) -> None:
+    for content, memory_id in list(acknowledged.items())[-5:]:
+        answer = caller.ask("GET", f"/v1/memories/{memory_id}")
+        findings.check(
+            answer.status == 200 and answer.body["content"] == content, "a read failed on a full disk", answer.status
+        )
+        found = caller.recalled("user/ada", content[:40])
+        findings.check(bool(found), "a recall found nothing on a full disk", content[:40])
+
+
+def _erase_one(caller: Caller, acknowledged: dict[str, str]) -> int:
+    """Whether an erasure goes through on a full disk; it may be refused, too."""
+    if not acknowledged:
+        return 0
+    content = next(iter(acknowledged))
+    answer = caller.ask("DELETE", f"/v1/memories/{acknowledged[content]}")
+    if answer.status == 204:
+        del acknowledged[content]
+    return int(answer.status == 204)
+
+
+def _until_written(caller: Caller, turn: int, acknowledged: dict[str, str], findings: Findings) -> float:
+    begun = time.monotonic()
+    while time.monotonic() < begun + _RECOVERED_S:
+        answer = caller.add("user/ada", f"room again {turn} {time.monotonic_ns()}")
+        if answer.status == 201:
+            acknowledged[answer.body["memory"]["content"]] = answer.body["memory"]["id"]
+            findings.tried()
+            return time.monotonic() - begun
+        time.sleep(0.05)
+    findings.check(False, "no write 10 s after there was room again", turn)
+    return _RECOVERED_S
+
+
+def _copied(seen: Path, place: Path) -> Path:
+    for path in seen.glob("memsvc.db*"):
+        if not path.name.endswith((".lock", "-shm")):
+            shutil.copyfile(path, place / path.name)
+    return place / "memsvc.db"
+
+
+def small_disks_are_allowed(server: ServerProcess) -> bool:
+    """Whether a server that could not start failed for another reason than the mount."""
+    return "of its own" not in server.said()
+
+
+ROW = Row("R-08", "a full disk: 507, reads go on, nothing lost", run, 2, 50, "answers")

@@ -1,0 +1,59 @@
+"""`memsvc export` and `memsvc import`: a namespace as one file, and back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memsvc_client.cli.output import clean, grid
+from memsvc_client.cli.session import Session, command
+from memsvc_client.errors import InvalidArgument
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the root."""
+    command(app, "export")(export)
+    command(app, "import")(import_)
+
+
+def export(
+    session: Session, file: Annotated[Path, typer.Argument(help="File to make; it must not be there.", metavar="FILE")]
+) -> None:
+    """Write a namespace into a file: memories with all versions, links, holds, entities, policy and vectors."""
+    if file.exists():
+        raise InvalidArgument("the file is there already; an export overwrites nothing")
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    except OSError as error:
+        raise InvalidArgument(f"cannot write the file: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as out, session.client() as client:
+            size = client.export(out)
+            out.flush()
+            os.fsync(out.fileno())
+        os.link(draft, file)  # whole or not at all, and never over another one
+    except OSError as error:
+        raise InvalidArgument(f"cannot write the file: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            Path(draft).unlink()
+    session.output.show({"file": str(file), "bytes": size}, lambda: clean(f"{size} bytes written"))
+
+
+def import_(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="An export of this service.", metavar="FILE", dir_okay=False)],
+) -> None:
+    """Bring an export into a namespace (-n) without memories: all of it or nothing."""
+    try:
+        handle = file.open("rb")
+    except OSError as error:
+        raise InvalidArgument(f"cannot read the file: {error.strerror}") from error
+    with handle, session.client() as client:
+        found = client.import_(handle).model_dump(mode="json")
+    session.output.show(found, lambda: grid(found))

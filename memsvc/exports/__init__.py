@@ -1,0 +1,1 @@
+"""A namespace as one signed file, and back."""

@@ -1,0 +1,1 @@
+"""How much a tenant or a key may ask for, write and have embedded."""

@@ -1,0 +1,1 @@
+"""Revocations: everything that a writer, source or session brought in, taken back at once, with what rests on it."""
