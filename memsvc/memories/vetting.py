@@ -4,7 +4,7 @@ Three columns follow, which nobody can set: `trust` and `origin` (see `lifecycle
 namespace's policy is strict, the state `quarantined`. An edit never raises trust, and never ends a quarantine.
 
 Flags are of two kinds in one column. What `memsvc.screening` found (a card, a phone number) is nothing against the
-memory and stays as it is given in; what makes a memory doubtful is judged here.
+memory, and is taken over; what makes a memory doubtful is judged here.
 """
 
 from __future__ import annotations

@@ -158,6 +158,24 @@ def test_an_anchor_shows_an_end_that_was_cut_off_together_with_its_head(service:
     assert_problem(stranger.ask("POST", "/v1/audit:verify", json={"anchor": kept}), 422)
 
 
+def test_it_tells_what_left_came_in_and_was_taken_back(ada: Caller) -> None:
+    memory = ada.key(name="mole").remember("The canary sings at dawn.")
+    assert_problem(ada.ask("POST", "/v1/exports", json={"namespace": "nowhere"}), 404)
+    file = ada.ask("POST", "/v1/exports", json={"namespace": ada.namespace}).content
+    tar = {"content-type": "application/x-tar"}
+    assert ada.ask("POST", "/v1/imports", params={"namespace": "copy"}, content=file, headers=tar).status_code == 201
+    ada.ask("POST", "/v1/revocations", json={"writer": "mole", "dry_run": True})
+    revoked = ada.ask("POST", "/v1/revocations", json={"writer": "mole"}).json()["id"]
+    ada.ask("POST", f"/v1/revocations/{revoked}:undo")
+    assert told(ada)[-5:] == ["key.create", "export", "import", "revocation.ask", "revocation.undo"]
+    said = {entry["kind"]: entry for entry in entries(ada)}
+    assert said["revocation.ask"]["subject"] == said["revocation.undo"]["subject"] == revoked
+    assert said["revocation.ask"]["facts"]["by"] == ["writer"]
+    for hidden in ("canary", memory["id"], ada.namespace):
+        assert hidden not in json.dumps(said)
+    assert verdict(ada)["holds"]
+
+
 def test_the_heads_that_moved_are_logged_once_an_hour(service: Service, ada: Caller) -> None:
     trails = service.container.trails
     service.clock.move(hours=2)

@@ -106,7 +106,7 @@ def test_a_namespace_says_whether_it_flags(shared: Service, mode: str, flags: li
 def test_untrusted_memories_are_found_when_asked_for(shared: Service) -> None:
     ada = shared.tenant(uuid4().hex)
     ada.remember("tea from the web", source={"type": "web"})
-    ada.remember("tea from an agent")
+    ada.key(name="agent", trust="agent").remember("tea from an agent")
     ada.key(trust="trusted").remember("tea from the operator")
     found = {tier: set(ada.found("tea", min_trust=tier)) for tier in ("trusted", "agent", "external")}
     assert {tier: len(texts) for tier, texts in found.items()} == {"trusted": 1, "agent": 2, "external": 3}
