@@ -219,6 +219,13 @@ class Settings(BaseSettings):
         default="off", description="Whether agents are offered tools that take memories away (forget)."
     )
 
+    mem0_namespace: str | None = Field(
+        default=None,
+        pattern=r"^[^\s/*]{1,128}(/[^\s/*]{1,128}){0,15}$",
+        description="Namespace of each tenant in which clients of mem0 read and write at `/compat/mem0` "
+        "(docs/compat.md). Without it, nothing is there.",
+    )
+
     jobs: Literal["on", "off"] = Field(
         default="on",
         description="Whether this process does the work on namespaces that is due (fading), or leaves it to others on "
