@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.fixtures.listening import listening
@@ -42,8 +43,14 @@ def host(service: Service) -> Iterator[str]:
 
 
 @pytest.fixture
-def client(mem0: Any, service: Service, host: str, request: pytest.FixtureRequest) -> Any:
-    return mem0.MemoryClient(api_key=service.tenant(request.node.name[:60]).secret, host=host)
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client() as connection:  # the client closes none of its own
+        yield connection
+
+
+@pytest.fixture
+def client(mem0: Any, service: Service, host: str, http: httpx.Client, request: pytest.FixtureRequest) -> Any:
+    return mem0.MemoryClient(api_key=service.tenant(request.node.name[:60]).secret, host=host, client=http)
 
 
 def test_the_quick_start(client: Any) -> None:
@@ -113,7 +120,7 @@ def test_pages_batches_and_entities(client: Any) -> None:
     assert client.get_all(filters={"agent_id": "*"})["count"] == 0
 
 
-def test_what_is_refused_comes_as_its_own_exceptions(client: Any, mem0: Any, host: str) -> None:
+def test_what_is_refused_comes_as_its_own_exceptions(client: Any, mem0: Any, host: str, http: httpx.Client) -> None:
     exceptions = importlib.import_module("mem0.exceptions")
     with pytest.raises(exceptions.ValidationError, match="user_id"):
         client.delete_all()
@@ -122,4 +129,4 @@ def test_what_is_refused_comes_as_its_own_exceptions(client: Any, mem0: Any, hos
     with pytest.raises(exceptions.MemoryNotFoundError, match="not offered"):
         client.get_profile("alex")
     with pytest.raises(ValueError, match="API key"):
-        mem0.MemoryClient(api_key="msk_wrong", host=host)
+        mem0.MemoryClient(api_key="msk_wrong", host=host, client=http)

@@ -86,9 +86,9 @@ class _Place:
 
 @router.get("/v1/ping/")
 async def ping(request: Request, principal: Reader) -> Response:
-    """Whether the key is good. No organisation and no project is named: a key leads to one tenant."""
-    _Place(request, principal)
-    return json_answer({"status": "ok", "org_id": None, "project_id": None, "user_email": None})
+    """Whether the key is good. The tenant stands for the organisation, the namespace for the project."""
+    place = _Place(request, principal)
+    return json_answer({"status": "ok", "org_id": place.tenant_id, "project_id": place.path, "user_email": None})
 
 
 @router.post("/v1/memories/")

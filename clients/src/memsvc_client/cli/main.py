@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from memsvc_client._version import __version__
-from memsvc_client.cli import erasures, importing, jobs, keys, mcp, memories, recall, service, session
+from memsvc_client.cli import erasures, importing, jobs, keys, mcp, memories, migrating, recall, service, session
 from memsvc_client.cli.server import RootGroup
 
 EPILOG = "Exit codes: 0 done, 1 the service said no, 2 wrong usage, 3 the service cannot be reached."
@@ -23,6 +23,7 @@ app = typer.Typer(
 importing.register(memories.app)
 app.add_typer(memories.app, name="memories")
 recall.register(app)
+migrating.register(app)
 app.add_typer(jobs.app, name="jobs")
 erasures.register(app)
 app.add_typer(keys.app, name="keys")
