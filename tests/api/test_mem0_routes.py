@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -101,6 +102,30 @@ def test_what_cannot_be_meant_is_refused(ada: Caller, method: str, path: str, bo
     assert refused.json()["detail"]
 
 
+def test_whose_memories_there_are(ada: Caller) -> None:
+    assert call(ada, "GET", "/v1/entities/").json()["results"] == []
+    add(ada, "one", user_id="ada", app_id="shop")
+    add(ada, "two", user_id="ada", run_id="r", agent_id="bot")
+    seen = call(ada, "GET", "/v1/entities/?page_size=3").json()
+    assert [(one["id"], one["total_memories"]) for one in seen["results"]] == [
+        ("agent:bot", 1),
+        ("app:shop", 1),
+        ("run:r", 1),
+    ]
+    assert seen["count"] == 4
+    assert [one["name"] for one in call(ada, "GET", "/v1/entities/?page=2&page_size=3").json()["results"]] == ["ada"]
+
+
+def test_deleting_by_scope_takes_what_fits_all_of_it(ada: Caller) -> None:
+    for run in ("r1", "r2"):
+        add(ada, f"in {run}", user_id="ada", run_id=run)
+    assert call(ada, "DELETE", "/v1/memories/?user_id=ada&run_id=r1").json()["message"]
+    assert listed(ada, {"user_id": "ada"}) == ["in r2"]
+    assert call(ada, "DELETE", "/v2/entities/nobody/ada/").status_code == 404
+    assert call(ada, "DELETE", "/v2/entities/run/r2/").status_code == 200
+    assert listed(ada, {"user_id": "*"}) == []
+
+
 def test_a_key_gets_no_further_than_elsewhere(ada: Caller) -> None:
     memory_id = add(ada, "mine", user_id="ada")
     ada.namespace = "team/other"
@@ -122,7 +147,7 @@ def test_a_key_gets_no_further_than_elsewhere(ada: Caller) -> None:
     assert listed(stranger, {"user_id": "ada"}) == []
 
 
-def test_tokens_open_nothing_else_and_nothing_is_there_unasked(ada: Caller, tmp_path: Any) -> None:
+def test_tokens_open_nothing_else_and_nothing_is_there_unasked(ada: Caller, tmp_path: Path) -> None:
     token = {"authorization": f"Token {ada.secret}"}
     assert ada.service.ask("GET", "/v1/version", headers=token).status_code == 401
     assert ada.service.ask("GET", f"{ROOT}/v1/ping/", headers={"authorization": "Token msk_no"}).status_code == 401
@@ -142,3 +167,16 @@ def test_tokens_open_nothing_else_and_nothing_is_there_unasked(ada: Caller, tmp_
 )
 def test_a_message_that_only_asks_holds_nothing(text: str, asks: bool) -> None:
     assert only_asks(text) is asks
+
+
+@pytest.mark.postgres
+def test_the_same_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    with serving(tmp_path, postgres_url, mem0_namespace="mem0") as service:
+        ada = service.tenant()
+        add(ada, "one", user_id="ada", app_id="shop", timestamp=1_700_000_000)
+        add(ada, "two", user_id="ada", run_id="r")
+        users = call(ada, "GET", "/v1/entities/").json()["results"]
+        assert [one["id"] for one in users] == ["app:shop", "run:r", "user:ada"]
+        assert listed(ada, {"app_id": "shop", "created_at": {"lt": "2024-01-01"}}) == ["one"]
+        call(ada, "DELETE", "/v1/memories/?app_id=shop")
+        assert listed(ada, {"user_id": "ada"}) == ["two"]

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from memsvc_client.importers import KINDS, Kind
 from tests.fixtures.listening import listening
 from tests.fixtures.service import Service, serving
 
@@ -130,3 +131,18 @@ def test_what_is_refused_comes_as_its_own_exceptions(client: Any, mem0: Any, hos
         client.get_profile("alex")
     with pytest.raises(ValueError, match="API key"):
         mem0.MemoryClient(api_key="msk_wrong", host=host, client=http)
+
+
+def test_its_history_can_be_imported(mem0: Any, tmp_path: Path) -> None:
+    storage = importlib.import_module("mem0.memory.storage").SQLiteManager(str(tmp_path / "history.db"))
+    storage.add_history("m1", None, "Likes tea", "ADD", created_at="2026-01-31T09:00:00+00:00")
+    storage.add_history("m1", "Likes tea", "Likes coffee", "UPDATE", created_at="2026-01-31T09:00:00+00:00")
+    storage.add_history("m2", None, "Sings", "ADD")
+    storage.add_history("m2", "Sings", None, "DELETE", is_deleted=1)
+    storage.close()
+
+    (item,) = KINDS[Kind.MEM0](tmp_path / "history.db")
+
+    assert item.memory is not None
+    assert (item.external_id, item.memory["content"]) == ("mem0:m1", "Likes coffee")
+    assert item.memory["occurred_at"] == "2026-01-31T09:00:00+00:00"

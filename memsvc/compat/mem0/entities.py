@@ -24,6 +24,8 @@ _COLUMNS: Mapping[str, ColumnElement[str | None]] = {
     "app": MEMORY.c.source["app_id"].as_string(),
 }
 
+_SHOWN = ("type", "name", "total_memories", "created_at", "updated_at")
+
 
 def listed(
     connection: Connection, namespace: NamespaceRow, now: datetime, *, offset: int, limit: int
@@ -33,7 +35,7 @@ def listed(
     count = connection.execute(select(func.count()).select_from(found)).scalar_one()
     query = select(found).order_by(found.c.type, found.c.name).offset(offset).limit(limit)
     rows = connection.execute(query).mappings()
-    return [{**row, "id": f"{row['type']}:{row['name']}"} for row in rows], count
+    return [{"id": f"{row['type']}:{row['name']}"} | {name: row[name] for name in _SHOWN} for row in rows], count
 
 
 def selection(scope: Mapping[str, str]) -> dict[str, Any]:
@@ -46,22 +48,25 @@ def selection(scope: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _of_kind(kind: str, namespace: NamespaceRow, now: datetime) -> Select[Any]:
-    name = _COLUMNS[kind]
     tenant_id, namespace_id = namespace.key
-    return (
-        select(
-            literal(kind).label("type"),
-            name.label("name"),
-            func.count().label("total_memories"),
-            func.min(MEMORY.c.recorded_at).label("created_at"),
-            func.max(MEMORY.c.updated_at).label("updated_at"),
-        )
+    own = (
+        select(_COLUMNS[kind].label("name"), MEMORY.c.recorded_at, MEMORY.c.updated_at)
         .where(
             MEMORY.c.tenant_id == tenant_id,
             MEMORY.c.namespace_id == namespace_id,
             MEMORY.c.state == int(State.ACTIVE),
             repository.unexpired(now),
-            name.is_not(None),
         )
-        .group_by(name)
+        .subquery()
+    )
+    return (
+        select(
+            literal(kind).label("type"),
+            own.c.name,
+            func.count().label("total_memories"),
+            func.min(own.c.recorded_at).label("created_at"),
+            func.max(own.c.updated_at).label("updated_at"),
+        )
+        .where(own.c.name.is_not(None))
+        .group_by(own.c.name)
     )

@@ -51,5 +51,5 @@ def _draft(message: Message, body: Add, occurred_at: datetime, expires_at: datet
         "session_id": whose.get("run_id"),
         "metadata": body.metadata or {},
     }
-    more = {} if expires_at is None else {"expires_at": expires_at}
+    more: dict[str, Any] = {} if expires_at is None else {"expires_at": expires_at}
     return to_draft(MemoryIn.model_construct(_fields_set=set(fields), **fields), **more)
