@@ -79,6 +79,19 @@ def test_what_hangs_on_nothing_is_refused_and_nothing_of_it_written(
     run(caller, monkeypatch, story)
 
 
+def test_many_and_long_names_are_all_found(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["é" * 255 + end for end in "ab\U0001f600"] + [f"node {n}" for n in range(60)]
+    entities = [{"name": name, "entityType": "thing", "observations": []} for name in names]
+
+    async def story(agent: Agent) -> None:
+        await agent.done("create_entities", entities=entities)
+        assert await agent.done("create_entities", entities=entities) == {"entities": []}
+        opened = (await agent.done("open_nodes", names=names))["entities"]
+        assert sorted(one["name"] for one in opened) == sorted(names)
+
+    run(shared.tenant("graph-names"), monkeypatch, story)
+
+
 def test_what_deletes_is_off_until_it_is_switched_on(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = shared.tenant("graph-off")
 

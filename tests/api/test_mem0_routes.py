@@ -89,6 +89,10 @@ def test_filters_mean_what_they_say(ada: Caller) -> None:
                                        "expiration_date": "2020-01-01"}),
         ("POST", "/v3/memories/add/", {"messages": [{"role": "user", "content": "x"}], "user_id": "a",
                                        "timestamp": 1e300}),
+        ("POST", "/v3/memories/add/", {"messages": [{"role": "user", "content": [{"type": "text", "text": "x" * 99_999}]
+                                       * 3}], "user_id": "a"}),
+        ("POST", "/v3/memories/", {"filters": {"OR": [{"user_id": "a"}] * 21}}),
+        ("POST", "/v3/memories/", {"filters": {"AND": [{"OR": [{"NOT": [{"AND": [{"user_id": "a"}]}]}]}]}}),
         ("DELETE", "/v1/memories/", None),
         ("DELETE", "/v1/memories/?user_id=*", None),
         ("DELETE", "/v1/memories/?user_id=a&filters=b", None),

@@ -101,7 +101,7 @@ async def add(request: Request, principal: Writer) -> Response:
         raise TooLarge(f"at most {place.container.settings.batch_max} messages in one call; send several calls")
     now = place.container.clock.now()
     at = now if body.timestamp is None else moment(body.timestamp, "/timestamp")
-    told = drafts(body, occurred_at=at, expires_at=_expiry(body.expiration_date, now))
+    told = drafts(body, place.container.settings, occurred_at=at, expires_at=_expiry(body.expiration_date, now))
     if not told:
         return json_answer({"results": []})
     outcome = await run_blocking(request, place.container.remember, place.author, place.path, told)

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from memsvc.core.errors import InvalidInput
+from memsvc.filters.grammar import MAX_CLAUSES, MAX_DEPTH
 from memsvc.http.schemas import format_instant
 
 SCOPE: Mapping[str, str] = {
@@ -29,19 +30,24 @@ _KNOWN = "AND, OR, NOT, user_id, agent_id, run_id, app_id, created_at, categorie
 Filter = dict[str, Any]
 
 
-def translated(value: Any, pointer: str = "/filters") -> Filter:
+def translated(value: Any, pointer: str = "/filters", depth: int = 0) -> Filter:
     """The filter as `memsvc.filters.grammar` reads it, which also judges values and depth.
 
     Raises:
-        InvalidInput: it is no object, or names what cannot be filtered by.
+        InvalidInput: it is no object, names what cannot be filtered by, or is larger than any filter may be.
     """
+    if depth > MAX_DEPTH:
+        raise _bad(pointer, f"AND, OR and NOT nest at most {MAX_DEPTH} deep")
     if not isinstance(value, Mapping):
         raise _bad(pointer, 'a filter is an object such as {"user_id": "ada"}')
+    _check_count(value, pointer)
     parts: list[Filter] = []
     for key, inner in value.items():
         if key.upper() in _GROUPS:
             items = inner if isinstance(inner, list) else [inner]
-            below = [translated(item, f"{pointer}/{key.upper()}/{index}") for index, item in enumerate(items)]
+            inside = f"{pointer}/{key.upper()}"
+            _check_count(items, inside)
+            below = [translated(item, f"{inside}/{index}", depth + 1) for index, item in enumerate(items)]
             parts.append({key.lower(): below})
         else:
             parts.extend(_clauses(key, inner, pointer))
@@ -106,6 +112,7 @@ def _clauses(key: str, value: Any, pointer: str) -> list[Filter]:
     if key == "categories":
         return [_categories(value, f"{pointer}/categories")]
     if key == "metadata" and isinstance(value, Mapping):
+        _check_count(value, f"{pointer}/metadata")
         return [{f"metadata.{_escaped(name)}": _comparison(of, f"{pointer}/metadata")} for name, of in value.items()]
     raise _bad(pointer, f"there is no such filter here; known are {_KNOWN}")
 
@@ -119,6 +126,7 @@ def _categories(value: Any, pointer: str) -> Filter:
     wanted = value if isinstance(value, list) else [value]
     if not wanted:
         raise _bad(pointer, "name at least one category")
+    _check_count(wanted, pointer)
     tags = [{"tags": {"contains": one}} for one in wanted]
     return tags[0] if len(tags) == 1 else {"or": tags}
 
@@ -130,6 +138,12 @@ def _comparison(value: Any, pointer: str) -> Any:
     if isinstance(value, Mapping) and (not value or not value.keys() <= _OPS):
         raise _bad(pointer, f"compare by {', '.join(sorted(_OPS))}")
     return value
+
+
+def _check_count(parts: Sized, pointer: str) -> None:
+    """Refuses early what the grammar would refuse in the end: the work on it would be for nothing."""
+    if len(parts) > MAX_CLAUSES:
+        raise _bad(pointer, f"a filter holds at most {MAX_CLAUSES} comparisons; use in for many values")
 
 
 def _escaped(key: str) -> str:

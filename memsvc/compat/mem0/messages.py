@@ -14,7 +14,11 @@ import re
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from memsvc.compat.mem0.schemas import Add, Message
+from memsvc.core.settings import Settings
+from memsvc.http.validation import invalid
 from memsvc.memories.draft import Draft
 from memsvc.memories.schemas import MemoryIn, to_draft
 
@@ -23,12 +27,16 @@ _ASKS = ("?", "？", "؟")
 _SAYS = ("user", "assistant")
 
 
-def drafts(body: Add, *, occurred_at: datetime, expires_at: datetime | None) -> list[Draft]:
-    """What of a conversation is to be remembered, in its order."""
+def drafts(body: Add, settings: Settings, *, occurred_at: datetime, expires_at: datetime | None) -> list[Draft]:
+    """What of a conversation is to be remembered, in its order.
+
+    Raises:
+        InvalidInput: the parts of a message are too long together.
+    """
     kept = [one for one in body.messages if one.role in _SAYS and one.text.strip()]
     if body.infer is not False:
         kept = [one for one in kept if not only_asks(one.text)]
-    return [_draft(one, body, occurred_at, expires_at) for one in kept]
+    return [_draft(one, body, settings, occurred_at, expires_at) for one in kept]
 
 
 def only_asks(text: str) -> bool:
@@ -37,7 +45,9 @@ def only_asks(text: str) -> bool:
     return all(one.endswith(_ASKS) for one in sentences if one)
 
 
-def _draft(message: Message, body: Add, occurred_at: datetime, expires_at: datetime | None) -> Draft:
+def _draft(
+    message: Message, body: Add, settings: Settings, occurred_at: datetime, expires_at: datetime | None
+) -> Draft:
     whose = body.whose
     own = whose.get("user_id") if message.role == "user" else whose.get("agent_id")
     source = {"client": "mem0", "role": message.role}
@@ -52,4 +62,8 @@ def _draft(message: Message, body: Add, occurred_at: datetime, expires_at: datet
         "metadata": body.metadata or {},
     }
     more: dict[str, Any] = {} if expires_at is None else {"expires_at": expires_at}
-    return to_draft(MemoryIn.model_construct(_fields_set=set(fields), **fields), **more)
+    try:
+        said = MemoryIn.model_validate(fields, context={"settings": settings})
+    except ValidationError as error:
+        raise invalid(error, fields, ("messages",)) from None
+    return to_draft(said, **more)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from memsvc_client.async_client import AsyncMemoryClient
 from memsvc_client.errors import InvalidArgument, api_error
@@ -15,6 +17,8 @@ MEMORIES_MAX = 20_000
 """Of a graph that is read as a whole; more is no answer that a model could read."""
 IS_PART: Mapping[str, Any] = {"metadata.graph": {"exists": True}}
 _PAGE = 200
+_NAMES_BYTES = 5_000
+"""Of names in one filter, as a URL spells them; the service takes 8 KiB of URL, and the longest name is 4 KiB."""
 
 
 class Known:
@@ -69,7 +73,12 @@ class Known:
 
 
 async def read(client: AsyncMemoryClient, namespace: str | None, condition: Mapping[str, Any]) -> Known:
-    """What fits a filter.
+    """The graph of what fits a filter; raises what `_listed` does."""
+    return Known(await _listed(client, namespace, condition))
+
+
+async def _listed(client: AsyncMemoryClient, namespace: str | None, condition: Mapping[str, Any]) -> list[Memory]:
+    """What fits a filter, oldest first.
 
     Raises:
         InvalidArgument: There is more of it than can be answered.
@@ -80,16 +89,31 @@ async def read(client: AsyncMemoryClient, namespace: str | None, condition: Mapp
         found.append(memory)
     if len(found) > MEMORIES_MAX:
         raise InvalidArgument(f"the graph has more than {MEMORIES_MAX} parts; ask for some with search_nodes")
-    return Known(found)
+    return found
 
 
 async def about(client: AsyncMemoryClient, namespace: str | None, names: Iterable[str]) -> Known:
     """Everything that names one of these entities."""
-    wanted = sorted(set(names))
-    if not wanted:
-        return Known(())
-    keys = ("entity", "of", "from", "to")
-    return await read(client, namespace, {"or": [{f"metadata.graph.{key}": {"in": wanted}} for key in keys]})
+    found: list[Memory] = []
+    for part in _parts(sorted(set(names))):
+        for key in ("entity", "of", "from", "to"):
+            found += await _listed(client, namespace, {f"metadata.graph.{key}": {"in": part}})
+    return Known(found)
+
+
+def _parts(names: Sequence[str]) -> Iterator[list[str]]:
+    """Names in parts, each of which fits into the filter of a URL."""
+    part: list[str] = []
+    size = 0
+    for name in names:
+        own = len(quote(json.dumps(name))) + len("%2C")
+        if part and size + own > _NAMES_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(name)
+        size += own
+    if part:
+        yield part
 
 
 async def write(client: AsyncMemoryClient, namespace: str | None, memories: Sequence[dict[str, Any]]) -> None:
