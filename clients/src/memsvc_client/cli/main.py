@@ -16,6 +16,7 @@ from memsvc_client.cli import (
     keys,
     mcp,
     memories,
+    migrating,
     recall,
     service,
     session,
@@ -35,6 +36,7 @@ app = typer.Typer(
 importing.register(memories.app)
 app.add_typer(memories.app, name="memories")
 recall.register(app)
+migrating.register(app)
 app.add_typer(jobs.app, name="jobs")
 erasures.register(app)
 exports.register(app)
