@@ -49,8 +49,8 @@ _Address = tuple[tuple[str, ...], str]
 class MemsvcStore(BaseStore):
     """A LangGraph store whose items are memories: kept, found by meaning, words, names and times, and by filters.
 
-    A namespace `("user", "ada")` is the service's namespace `<root>/user/ada`, so that a key can be held to it. Items are
-    pinned: no job merges or fades them.
+    A namespace `("user", "ada")` is the service's namespace `<root>/user/ada`, so that a key can be held to it.
+    Items are pinned: no job merges or fades them.
 
     Args:
         client: Speaks to the service; threads may share it. Its own namespace is not used. The caller closes it.
