@@ -1,10 +1,8 @@
-"""A LangChain chain with a history that outlives it, and a retriever over it: `python -m examples.langchain_history`."""
+"""A LangChain chat with a history that outlives it, and a retriever: `python -m examples.langchain_history`."""
 
 from __future__ import annotations
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langchain_core.runnables import RunnableLambda
-from langchain_core.runnables.history import RunnableWithMessageHistory
 
 from memsvc_client import MemoryClient
 from memsvc_client.integrations.langchain import MemsvcChatMessageHistory, MemsvcRetriever
@@ -18,11 +16,11 @@ def model(messages: list[BaseMessage]) -> AIMessage:
 def main() -> None:
     """Two turns of a chat, then a question over all chats."""
     with MemoryClient(namespace="examples/langchain") as client:
-        chain = RunnableWithMessageHistory(
-            RunnableLambda(model), lambda session_id: MemsvcChatMessageHistory(client, session_id)
-        )
         for said in ("I drink Assam in the morning.", "And in the evening rooibos."):
-            answer = chain.invoke([HumanMessage(said)], {"configurable": {"session_id": "chat-1"}})
+            history = MemsvcChatMessageHistory(client, "chat-1")
+            question = HumanMessage(said)
+            answer = model([*history.messages, question])
+            history.add_messages([question, answer])
             print(f"{said}\n  {answer.content}")
         retriever = MemsvcRetriever(client=client, options={"top_k": 1, "filter": {"speaker": "user"}})
         print(retriever.invoke("Which tea in the morning?")[0].page_content)

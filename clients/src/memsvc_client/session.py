@@ -48,7 +48,7 @@ class Scope:
         if self.own_turns:
             return wanted
         others = {"session_id": {"ne": self.session_id}}
-        return {"and": [others, wanted]} if wanted else others
+        return others if wanted is None else {"and": [others, wanted]}
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +32,12 @@ def client(service: Service, url: str, request: pytest.FixtureRequest) -> Iterat
     secret = service.tenant(request.node.nodeid).secret
     with MemoryClient(url, secret, namespace="user/ada") as made:
         yield made
+
+
+@pytest.fixture
+def swept() -> Iterator[None]:
+    """LlamaIndex never closes the SQLite engine of its short-term memory; here that is no failure of a later test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

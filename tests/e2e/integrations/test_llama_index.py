@@ -15,9 +15,10 @@ from llama_index.core.memory import Memory
 
 from memsvc_client.integrations.llama_index import MemsvcMemoryBlock, MemsvcRetriever
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::pydantic.warnings.PydanticDeprecatedSince20"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+    pytest.mark.usefixtures("swept"),
+]
 
 
 def said(role: str, content: str) -> ChatMessage:
