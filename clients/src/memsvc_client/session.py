@@ -48,7 +48,11 @@ class Scope:
         if self.own_turns:
             return wanted
         others = {"session_id": {"ne": self.session_id}}
-        return others if wanted is None else {"and": [others, wanted]}
+        if wanted is None or "session_id" not in wanted:
+            return others | dict(
+                wanted if wanted is not None else {}
+            )  # beside the rest, as the service bounds how deep a filter may go
+        return {"and": [others, wanted]}
 
 
 @dataclass(slots=True)

@@ -307,6 +307,17 @@ def test_a_time_to_live_ends_and_reading_prolongs_it(
     assert store.get(ADA, "default") is not None
 
 
+def test_an_item_past_its_time_can_be_put_again(
+    store: MemsvcStore, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.clock, "offset", service.clock.offset)
+    for ttl in (1.0, 1.0, None):
+        store.put(ADA, "tea", {"text": "green"}, ttl=ttl)
+        assert seen(store.get(ADA, "tea", refresh_ttl=False)) == (ADA, "tea", {"text": "green"})
+        service.clock.move(seconds=61)
+        assert (store.get(ADA, "tea", refresh_ttl=False) is None) == (ttl is not None)
+
+
 def test_deleting_hides_or_erases(client: MemoryClient) -> None:
     for on_delete, left in (("forget", 1), ("erase", 0)):
         store = MemsvcStore(client, root=on_delete, on_delete=on_delete)

@@ -137,6 +137,8 @@ def test_own_turns_and_filters(client: MemoryClient) -> None:
         session.flush()
         assert [hit.memory.content for hit in session.recall("Assam").hits] == ["Ada drinks Assam tea."]
         assert session.recall("Assam", filter=where.tags.contains("x")).hits == ()
+        assert len(session.recall("Assam", filter=(where.kind == "semantic") | where.tags.exists()).hits) == 1
+        assert session.recall("Assam", filter=where.session_id.exists()).hits == ()
         assert session.flush().items == ()
     with client.session("s", own_turns=True) as session:
         assert len(session.recall("Assam").hits) == 2
