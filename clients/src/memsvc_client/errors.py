@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from memsvc_client.types import BatchItem, BatchResult, Problem
+from memsvc_client.types import BatchItem, BatchResult, BatchResult, Problem
 
 
 class MemsvcError(Exception):
@@ -182,6 +182,16 @@ def item_error(item: BatchItem) -> ApiError | None:
     if item.ok:
         return None
     return api_error(item.problem or Problem(status=item.status, detail="no detail was given"))
+
+
+def raise_refused(result: BatchResult) -> None:
+    """Raises what kept the first refused item of a batch from being written; those beside it are written.
+
+    Raises:
+        ApiError: There is one.
+    """
+    for _, item in result.failed:
+        raise item_error(item) or UnexpectedAnswer("an item was refused without a reason")
 
 
 def describe(error: MemsvcError) -> dict[str, Any]:

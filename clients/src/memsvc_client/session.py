@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, Unpack
 
-from memsvc_client.errors import MemsvcError, item_error
+from memsvc_client.errors import MemsvcError, raise_refused
 from memsvc_client.inputs import ContextOptions, Filter, RecallOptions
 from memsvc_client.types import BatchResult, Context, Recall
 
@@ -75,8 +75,7 @@ class _Waiting:
             ApiError: It refused a turn, which would be refused again.
         """
         del self.turns[: len(result.items)]
-        for _, refused in result.failed:
-            raise item_error(refused)
+        raise_refused(result)
         return result
 
 

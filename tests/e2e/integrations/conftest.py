@@ -34,7 +34,7 @@ def client(service: Service, url: str, request: pytest.FixtureRequest) -> Iterat
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def swept() -> Iterator[None]:
     """LlamaIndex never closes the SQLite engine of its short-term memory; here that is no failure of a later test."""
     yield

@@ -172,6 +172,7 @@ def pages(store: BaseStore) -> Any:
 def a_question_finds_all_that_was_asked_for(store: BaseStore) -> Any:
     filled(store)
     store.put(ADA, "hidden", {"text": "Ada drinks green tea"}, index=False)
+    store.search(ADA, query=" ")
     best = store.search(ADA, query="Ada drinks green tea", limit=1)
     all_of_them = store.search(ADA, query="Ada drinks green tea", limit=50)
     return [seen(i) for i in best], sorted(map(seen, all_of_them), key=repr), seen(store.get(ADA, "hidden"))

@@ -67,9 +67,10 @@ class MemsvcChatMessageHistory(BaseChatMessageHistory):
         self._kept = Transcript(client, "langchain", session_id, namespace, user_id, agent_id, on_delete)
 
     @property
-    def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # LangChain has an attribute that it never sets
+    def messages(self) -> list[BaseMessage]:
         """All messages, oldest first."""
-        return messages_from_dict(self._kept.messages())
+        told: list[BaseMessage] = messages_from_dict(self._kept.messages())
+        return told
 
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Writes messages after those that are there."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from memsvc_client.client import MemoryClient
-from memsvc_client.errors import NotFound, item_error
+from memsvc_client.errors import NotFound, raise_refused
 from memsvc_client.types import Memory
 from memsvc_client.wire import encode
 
@@ -71,8 +71,7 @@ class Transcript:
             user_id=self.user_id,
             agent_id=self.agent_id,
         )
-        for _, refused in result.failed:
-            raise item_error(refused)
+        raise_refused(result)
 
     def messages(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The last messages, or all, oldest first. Also those that a job has merged, archived or superseded."""

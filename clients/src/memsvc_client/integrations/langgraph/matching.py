@@ -74,9 +74,9 @@ def _equals(value: Any, wanted: Any) -> bool:
 
 def _compares(value: Any, name: str, operand: Any) -> bool:
     if name in ("$eq", "$ne"):
-        return (value == operand) == (name == "$eq")
+        return bool(value == operand) == (name == "$eq")
     try:
-        return value is not None and _ORDERED[name](value, operand)
+        return value is not None and bool(_ORDERED[name](value, operand))
     except TypeError:
         return False  # a text is neither more nor less than a number
 

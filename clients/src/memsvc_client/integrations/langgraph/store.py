@@ -24,7 +24,7 @@ from langgraph.store.base import (
 )
 
 from memsvc_client.client import MemoryClient
-from memsvc_client.errors import NotFound, item_error
+from memsvc_client.errors import NotFound, raise_refused
 from memsvc_client.integrations.langgraph.matching import matches, to_filter
 from memsvc_client.integrations.langgraph.naming import meets, to_labels, to_path
 from memsvc_client.integrations.langgraph.values import STORE, to_fields, to_text, to_value
@@ -135,7 +135,7 @@ class MemsvcStore(BaseStore):
     def _search(self, op: SearchOp) -> list[SearchItem]:
         said, is_all = to_filter(op.filter)
         paths = self._paths(op.namespace_prefix)
-        ranked = self._ranked(op, paths, said, is_all) if op.query else []
+        ranked = self._ranked(op, paths, said, is_all) if op.query and op.query.strip() else []
         seen = {memory.id for _, memory in ranked}
         # As in LangGraph's own store, what no question finds follows what it finds, without a score.
         listed = (
@@ -188,9 +188,8 @@ class MemsvcStore(BaseStore):
             else:
                 puts[op.namespace].append(op)
         for labels, written in puts.items():
-            result = self._client.remember_many(map(self._memory, written), namespace=to_path(self._root, labels))
-            for _, refused in result.failed:
-                raise item_error(refused)
+            memories = map(self._memory, written)
+            raise_refused(self._client.remember_many(memories, namespace=to_path(self._root, labels)))
         for labels, keys in deletes.items():
             for memory in list(self._lying_at(labels, keys)):
                 self._delete(memory.id)
