@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from memsvc_client.types import BatchItem, BatchResult, BatchResult, Problem
+from memsvc_client.types import BatchItem, BatchResult, Problem
 
 
 class MemsvcError(Exception):

@@ -172,7 +172,6 @@ def pages(store: BaseStore) -> Any:
 def a_question_finds_all_that_was_asked_for(store: BaseStore) -> Any:
     filled(store)
     store.put(ADA, "hidden", {"text": "Ada drinks green tea"}, index=False)
-    store.search(ADA, query=" ")
     best = store.search(ADA, query="Ada drinks green tea", limit=1)
     all_of_them = store.search(ADA, query="Ada drinks green tea", limit=50)
     return [seen(i) for i in best], sorted(map(seen, all_of_them), key=repr), seen(store.get(ADA, "hidden"))
@@ -264,6 +263,15 @@ def test_what_the_service_cannot_keep_is_refused(store: MemsvcStore) -> None:
     with pytest.raises(ValueError, match=r"\$regex"):
         store.search(ADA, filter={"text": {"$regex": "."}})
     assert store.search(ADA) == []
+
+
+def test_a_question_reaches_more_namespaces_than_one_recall(store: MemsvcStore) -> None:
+    store.batch([PutOp(("many", str(n)), "k", {"text": f"cup {n} of tea"}) for n in range(34)])
+    found = store.search(("many",), query="cup 33 of tea", limit=40)
+    assert len(found) == 34
+    assert all(item.score is not None for item in found)
+    assert [item.score for item in found] == sorted((item.score or 0.0 for item in found), reverse=True)
+    assert len(store.search(("many",), query=" ", limit=40)) == 34  # no question
 
 
 def test_other_memories_are_no_items(store: MemsvcStore, client: MemoryClient) -> None:
