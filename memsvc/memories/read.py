@@ -165,16 +165,17 @@ class Reading:
     ) -> tuple[list[Located], int]:
         """Memories of a namespace that fit a condition and have not expired, the newest first, and how many there are.
 
-        For callers who count pages; `page` does not read what it passes over.
+        For callers who count pages; `page` does not read what it passes over. What is in quarantine is left out.
         """
-        conditions = [where(condition, Memory), repository.unexpired(self._clock.now())]
+        visible = And((condition, NOT_QUARANTINED))
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
             if namespace is None:
                 return [], 0
             found, count = repository.numbered_page(
-                connection, tenant_id, namespace.id, conditions, offset=offset, limit=limit
-            )
+                connection, tenant_id, namespace.id, asked(connection, tenant_id, visible, Memory), self._clock.now(),
+                offset=offset, limit=limit,
+            )  # fmt: skip
         return [self._located(one, namespace) for one in found], count
 
     def _place(self, cursor: str, tenant_id: UUID, digest: bytes) -> tuple[datetime, UUID]:

@@ -12,6 +12,7 @@ Example:
 from memsvc_client._version import __version__
 from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
 from memsvc_client.batching import OnProgress, Progress
+from memsvc_client.chat import with_memory
 from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
 from memsvc_client.connection import RetryPolicy
 from memsvc_client.errors import (
@@ -35,6 +36,7 @@ from memsvc_client.errors import (
     item_error,
 )
 from memsvc_client.events import Event
+from memsvc_client.filters import Condition, where
 from memsvc_client.inputs import (
     AskOptions,
     BlockOrder,
@@ -58,6 +60,7 @@ from memsvc_client.inputs import (
 )
 from memsvc_client.pagination import AsyncPager, Pager
 from memsvc_client.progress import progress_bar
+from memsvc_client.session import AsyncSession, Message, Session
 from memsvc_client.types import (
     Answer,
     BatchItem,
@@ -113,6 +116,7 @@ __all__ = [
     "AsyncKeys",
     "AsyncMemoryClient",
     "AsyncPager",
+    "AsyncSession",
     "BatchInterrupted",
     "BatchItem",
     "BatchResult",
@@ -120,6 +124,7 @@ __all__ = [
     "Care",
     "ChannelHit",
     "Citation",
+    "Condition",
     "Conflict",
     "ConnectionFailed",
     "Context",
@@ -157,6 +162,7 @@ __all__ = [
     "MemoryClient",
     "MemoryFields",
     "MemsvcError",
+    "Message",
     "NamespaceInfo",
     "NewKey",
     "NewMemory",
@@ -188,6 +194,7 @@ __all__ = [
     "ServerError",
     "ServerVersion",
     "ServiceUnavailable",
+    "Session",
     "Stats",
     "TenantLimits",
     "TimedOut",
@@ -201,4 +208,6 @@ __all__ = [
     "__version__",
     "item_error",
     "progress_bar",
+    "where",
+    "with_memory",
 ]
