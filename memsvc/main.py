@@ -16,6 +16,7 @@ import memsvc
 from memsvc.audit.endpoints import router as audit_router
 from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
+from memsvc.compat.mem0.mounting import PlainProblems, mem0_routes
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
 from memsvc.erasures.endpoints import router as erasures_router
@@ -102,7 +103,7 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
         redoc_url=None,
         openapi_url="/openapi.json" if settings.is_loopback else None,
         redirect_slashes=False,
-        routes=[*routes, *mcp_routes(settings.mcp)],
+        routes=[*routes, *mcp_routes(settings.mcp), *mem0_routes(settings.mem0_namespace)],
     )
     app.state.container = container
     app.state.is_started = is_started
@@ -114,6 +115,8 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)
     app.add_middleware(ObserveRequests, metrics=container.metrics)  # added last: outermost
+    if settings.mem0_namespace is not None:
+        app.add_middleware(PlainProblems)  # but for this one, which sees what all the others answer
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -20,8 +20,14 @@ _POLLED = frozenset({"/metrics"})  # every few seconds, and nothing of anybody
 _KEY_IN_URL = re.compile(rb"(?:^|&)(?:api[_-]?key|access[_-]?token|token|authorization|key)=|msk_", re.IGNORECASE)
 
 
-async def authenticate(request: Request) -> Principal:
+BEARER = frozenset({"bearer"})
+
+
+async def authenticate(request: Request, schemes: frozenset[str] = BEARER) -> Principal:
     """The principal of a request.
+
+    Args:
+        schemes: in lower case, those under which a key is taken.
 
     Raises:
         MalformedRequest: a key stands in the URL, or there are several.
@@ -39,7 +45,7 @@ async def authenticate(request: Request) -> Principal:
             raise _unauthenticated(request)
         return anonymous
     scheme, _, secret = given[0].partition(" ")
-    if scheme.lower() != "bearer":
+    if scheme.lower() not in schemes:
         raise _unauthenticated(request)
     principal: Principal | None = keys.recent(secret) or await run_blocking(request, keys.find, secret)
     if principal is None:
@@ -84,12 +90,13 @@ class RequireRole:
     may take; what changes something, tells it by itself.
     """
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, schemes: frozenset[str] = BEARER) -> None:
         self.role = role
+        self._schemes = schemes
 
     async def __call__(self, request: Request) -> Principal:
         """The principal; see `authenticate`, `admit` and `Principal.require` for what it raises."""
-        principal = await authenticate(request)
+        principal = await authenticate(request, self._schemes)
         await admit(request, principal)
         try:
             principal.require(self.role)

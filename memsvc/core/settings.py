@@ -238,7 +238,19 @@ class Settings(BaseSettings):
         "start without it. `off`: nothing there.",
     )
     mcp_destructive: Literal["on", "off"] = Field(
-        default="off", description="Whether agents are offered tools that take memories away (forget)."
+        default="off", description="Whether agents are offered tools that take memories away (forget, delete_...)."
+    )
+    mcp_tools: Literal["memory", "graph", "all"] = Field(
+        default="memory",
+        description="Which tools: memories as they are, the knowledge graph of the reference memory server of MCP, or "
+        "both.",
+    )
+
+    mem0_namespace: str | None = Field(
+        default=None,
+        pattern=r"^[^\s/*]{1,128}(/[^\s/*]{1,128}){0,15}$",
+        description="Namespace of each tenant in which clients of mem0 read and write at `/compat/mem0` "
+        "(docs/compat.md). Without it, nothing is there.",
     )
 
     jobs: Literal["on", "off"] = Field(

@@ -48,6 +48,7 @@ from memsvc.models.ids import one_of
 from memsvc.models.tables import CHANGE, EMBEDDING, MEMORY, NAMESPACE, TOKEN_EMBEDDING, TOMBSTONE
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.sealing.rows import Sealing
 from retrieval.types import Passage
 
 _CHUNK = 500
@@ -172,6 +173,7 @@ class _Writing:
             made = (own | row for row in self._taken(part, entities))
             _insert(connection, part.table, made)
         self._encode(connection, namespace)
+        Sealing.of(connection, namespace.tenant_id, (), list(self.ids.values()), now)
         changes = ((self.ids[one], version) for one, version in self._versions())
         head = _log(connection, namespace, now, list(changes))
         if not (self.is_other_space and self.plan.pivots):

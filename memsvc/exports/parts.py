@@ -14,9 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Row, Select, String, Table, Uuid, select
-from sqlalchemy.types import JSON
+from sqlalchemy.types import JSON, TypeEngine
 
 from memsvc.models.base import Instant
+from memsvc.models.sealed import Sealed
 from memsvc.models.tables import (
     ANALYSIS,
     EMBEDDING,
@@ -35,7 +36,7 @@ LINE_MAX_BYTES = 8 << 20
 """Longest line; the largest content, with every character escaped, is a quarter of it."""
 VECTORS = "vectors.safetensors"
 """The vectors themselves, in the order of the lines of `EMBEDDINGS`."""
-_LEFT_OUT = frozenset({"tenant_id", "namespace_id", "space_id", "vector", "data_key"})
+_LEFT_OUT = frozenset({"tenant_id", "namespace_id", "space_id", "vector", "data_key", "sealed_external_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ PARTS = (MEMORIES, VERSIONS, ANALYSES, LINKS, HOLDS, ENTITIES, ALIASES, SCHEDULE
 def _plain(column: Column[Any], value: Any) -> Any:
     if value is None:
         return None
-    match column.type:
+    match _kind(column):
         case LargeBinary():
             return base64.b64encode(value).decode()
         case Uuid():
@@ -120,11 +121,16 @@ def _plain(column: Column[Any], value: Any) -> Any:
     return value
 
 
+def _kind(column: Column[Any]) -> TypeEngine[Any]:
+    """What a column holds once it is opened: an export is never encrypted, and what it brings is sealed anew."""
+    return column.type.impl_instance if isinstance(column.type, Sealed) else column.type
+
+
 def _value(column: Column[Any], given: Any) -> Any:
     if given is None and column.nullable:
         return None
     for kind, read in _READ:
-        if isinstance(column.type, kind):
+        if isinstance(_kind(column), kind):
             try:
                 return read(given)
             except (ValueError, TypeError, AttributeError):

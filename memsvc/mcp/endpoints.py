@@ -115,7 +115,12 @@ class _Exchange(Response):
             retry=_ONCE,
             http_transport=_AsCaller(self._request),
         ) as client:
-            server = build_server(client, namespace=namespace, allow_destructive=settings.mcp_destructive == "on")
+            server = build_server(
+                client,
+                namespace=namespace,
+                allow_destructive=settings.mcp_destructive == "on",
+                tool_set=settings.mcp_tools,
+            )
             manager = StreamableHTTPSessionManager(
                 server, json_response=True, stateless=True, max_request_body_size=len(self._message)
             )

@@ -160,6 +160,24 @@ class Reading:
             self._cursors.encode(position, tenant_id=tenant_id, route=_ROUTE, digest=digest),
         )
 
+    def numbered(
+        self, tenant_id: UUID, path: str, condition: Node, *, offset: int, limit: int
+    ) -> tuple[list[Located], int]:
+        """Memories of a namespace that fit a condition and have not expired, the newest first, and how many there are.
+
+        For callers who count pages; `page` does not read what it passes over. What is in quarantine is left out.
+        """
+        visible = And((condition, NOT_QUARANTINED))
+        with self._database.read(tenant_id) as connection:
+            namespace = namespaces.find(connection, tenant_id, path)
+            if namespace is None:
+                return [], 0
+            found, count = repository.numbered_page(
+                connection, tenant_id, namespace.id, asked(connection, tenant_id, visible, Memory), self._clock.now(),
+                offset=offset, limit=limit,
+            )  # fmt: skip
+        return [self._located(one, namespace) for one in found], count
+
     def _place(self, cursor: str, tenant_id: UUID, digest: bytes) -> tuple[datetime, UUID]:
         position = self._cursors.decode(cursor, tenant_id=tenant_id, route=_ROUTE, digest=digest)
         try:

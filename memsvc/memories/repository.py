@@ -300,6 +300,27 @@ def _beyond(query: Select[Any], after: tuple[datetime, UUID], newest_first: bool
     return query.where(or_(beyond, and_(MEMORY.c.recorded_at == at, within)))
 
 
+def numbered_page(
+    connection: Connection,
+    tenant_id: UUID,
+    namespace_id: UUID,
+    condition: Asked,
+    now: datetime,
+    *,
+    offset: int,
+    limit: int,
+) -> tuple[list[Stored], int]:
+    """A page of a list by its number, the newest first, and how long the list is; the work grows with both."""
+    own = (MEMORY.c.tenant_id == tenant_id, MEMORY.c.namespace_id == namespace_id, condition.where, unexpired(now))
+    query = _stored().where(*own).order_by(MEMORY.c.recorded_at.desc(), MEMORY.c.id.desc())
+    if condition.rest is not None:  # only an opened row can tell: all of them are read
+        every = (_to_stored(row) for row in connection.execute(query))
+        passing = [one for one in every if condition.passes(one.row)]
+        return passing[offset : offset + limit], len(passing)
+    count = connection.execute(select(func.count()).select_from(MEMORY).where(*own)).scalar_one()
+    return [_to_stored(row) for row in connection.execute(query.offset(offset).limit(limit))], count
+
+
 _STATEMENTS = ("id", "state", "speaker", "occurred_at", "valid_from", "valid_to", "recorded_at", "pinned", "legal_hold")
 
 

@@ -15,7 +15,7 @@ from mcp import MCPError
 from memsvc.core.errors import StartupRefused
 from memsvc.main import create_app
 from memsvc.mcp import mounting
-from memsvc_client.mcp import tools
+from memsvc_client.mcp import server, tools
 from tests.fixtures.mcp_agent import Agent, Mode, live, over_http, tell_a_story
 from tests.fixtures.service import Caller, Service, assert_problem, serving, without_request_id
 
@@ -340,7 +340,8 @@ def test_what_fails_unforeseen_stays_in_the_log(ada: Caller, monkeypatch: pytest
     async def fail(client: Any, asked: Any) -> Any:
         raise RuntimeError(CANARY)
 
-    monkeypatch.setitem(tools.BY_NAME, "recall", replace(tools.BY_NAME["recall"], run=fail))
+    broken = tuple(replace(tool, run=fail) if tool.name == "recall" else tool for tool in tools.TOOLS)
+    monkeypatch.setitem(server.TOOL_SETS, "memory", broken)
 
     async def story(agent: Agent) -> None:
         with pytest.raises(MCPError) as caught:

@@ -59,16 +59,21 @@ async def _note(served: list[dict[str, Any]], given: dict[str, Any]) -> None:
     served.append(given)
 
 
-@pytest.mark.parametrize(("said", "is_allowed"), [("on", True), ("off", False), ("", False)])
-def test_the_setting_is_the_services(monkeypatch: pytest.MonkeyPatch, said: str, is_allowed: bool) -> None:
+@pytest.mark.parametrize(
+    ("said", "is_allowed", "tools"), [("on", True, "graph"), ("off", False, "all"), ("", False, "")]
+)
+def test_the_settings_are_the_services(
+    monkeypatch: pytest.MonkeyPatch, said: str, is_allowed: bool, tools: str
+) -> None:
     monkeypatch.setenv("MEMSVC_MCP_DESTRUCTIVE", said)
+    monkeypatch.setenv("MEMSVC_MCP_TOOLS", tools)
     served: list[dict[str, Any]] = []
     monkeypatch.setattr(stdio, "serve", lambda client, **given: _note(served, given))
 
     ran = CliRunner().invoke(memsvc, ["-n", "user/ada", "mcp"])
 
     assert ran.exit_code == 0
-    assert served == [{"namespace": "user/ada", "allow_destructive": is_allowed}]
+    assert served == [{"namespace": "user/ada", "allow_destructive": is_allowed, "tool_set": tools or "memory"}]
 
 
 def test_a_service_that_is_not_there_is_an_answer_too() -> None:

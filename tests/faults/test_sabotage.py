@@ -72,9 +72,9 @@ def test_sabotage_numbers_without_the_lock(postgres_url: str, tmp_path: Path, mo
 
         held, go_on = threading.Event(), threading.Event()
 
-        def outside(connection: Connection, namespace: NamespaceRow, by: int) -> int:
+        def outside(connection: Connection, namespace: NamespaceRow, by: int, **more: int) -> int:
             with other.begin() as aside:
-                head = real_advance(aside, namespace, by)
+                head = real_advance(aside, namespace, by, **more)
             if threading.current_thread().name == "late":
                 held.set()
                 assert go_on.wait(30)

@@ -13,6 +13,7 @@ from memsvc_client._version import __version__
 from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
 from memsvc_client.audit import AsyncAudit, Audit
 from memsvc_client.batching import OnProgress, Progress
+from memsvc_client.chat import with_memory
 from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
 from memsvc_client.connection import RetryPolicy
 from memsvc_client.errors import (
@@ -36,6 +37,7 @@ from memsvc_client.errors import (
     item_error,
 )
 from memsvc_client.events import Event
+from memsvc_client.filters import Condition, where
 from memsvc_client.inputs import (
     AskOptions,
     BlockOrder,
@@ -60,6 +62,7 @@ from memsvc_client.inputs import (
 )
 from memsvc_client.pagination import AsyncPager, Pager
 from memsvc_client.progress import progress_bar
+from memsvc_client.session import AsyncSession, Message, Session
 from memsvc_client.types import (
     Anchor,
     Answer,
@@ -120,6 +123,7 @@ __all__ = [
     "AsyncKeys",
     "AsyncMemoryClient",
     "AsyncPager",
+    "AsyncSession",
     "Audit",
     "AuditEntry",
     "BatchInterrupted",
@@ -129,6 +133,7 @@ __all__ = [
     "Care",
     "ChannelHit",
     "Citation",
+    "Condition",
     "Conflict",
     "ConnectionFailed",
     "Context",
@@ -166,6 +171,7 @@ __all__ = [
     "MemoryClient",
     "MemoryFields",
     "MemsvcError",
+    "Message",
     "NamespaceInfo",
     "NewKey",
     "NewMemory",
@@ -197,6 +203,7 @@ __all__ = [
     "ServerError",
     "ServerVersion",
     "ServiceUnavailable",
+    "Session",
     "Stats",
     "TenantLimits",
     "TimedOut",
@@ -212,4 +219,6 @@ __all__ = [
     "__version__",
     "item_error",
     "progress_bar",
+    "where",
+    "with_memory",
 ]

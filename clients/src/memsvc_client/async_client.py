@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Sized
 from datetime import datetime
 from types import TracebackType
 from typing import Any, BinaryIO, Self, Unpack
+from uuid import uuid4
 
 import httpx
 
@@ -34,6 +35,7 @@ from memsvc_client.inputs import (
 )
 from memsvc_client.pagination import AsyncPager
 from memsvc_client.protocol import Protocol
+from memsvc_client.session import AsyncSession, Scope
 from memsvc_client.transport import AsyncTransport
 from memsvc_client.types import (
     BatchResult,
@@ -727,6 +729,29 @@ class AsyncMemoryClient:
             ConnectionFailed: Nothing answers at this address.
         """
         return await self._transport.send(self._protocol.ready())
+
+    def session(
+        self,
+        session_id: str | None = None,
+        *,
+        namespace: str | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        own_turns: bool = False,
+        **options: Unpack[ContextOptions],
+    ) -> AsyncSession:
+        """A conversation: its turns are taken, what is remembered goes before them, and they are written after it.
+
+        Args:
+            session_id: The conversation; one that was there before goes on. Default: a new one.
+            namespace: Where its turns go and where is looked; default the client's.
+            user_id: User that the turns belong to.
+            agent_id: Agent that the turns belong to.
+            own_turns: Also find what was said in this conversation; left out, since the prompt has it already.
+            options: Of its contexts; see `ContextOptions`.
+        """
+        name = session_id or str(uuid4())
+        return AsyncSession(self, Scope(name, namespace, user_id, agent_id, own_turns, options))
 
     async def close(self) -> None:
         """Closes all connections."""

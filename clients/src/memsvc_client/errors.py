@@ -184,6 +184,16 @@ def item_error(item: BatchItem) -> ApiError | None:
     return api_error(item.problem or Problem(status=item.status, detail="no detail was given"))
 
 
+def raise_refused(result: BatchResult) -> None:
+    """Raises what kept the first refused item of a batch from being written; those beside it are written.
+
+    Raises:
+        ApiError: There is one.
+    """
+    for _, item in result.failed:
+        raise item_error(item) or UnexpectedAnswer("an item was refused without a reason")
+
+
 def describe(error: MemsvcError) -> dict[str, Any]:
     """An error as plain JSON values, for logs and `--json` output."""
     if isinstance(error, ApiError):

@@ -262,7 +262,7 @@ class Protocol:
     ) -> PageCall:
         """GET /v1/memories."""
         params = {"namespace": self.resolve(namespace), "order": order, "limit": page_size and str(page_size)}
-        encoded = encode(filter).decode() if filter else None
+        encoded = None if filter is None else encode(filter).decode()
         return PageCall("/v1/memories", _read_memories, _given(params | {"filter": encoded}))
 
     def edit(

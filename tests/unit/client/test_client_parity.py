@@ -16,20 +16,24 @@ from memsvc_client import (
     AsyncJobs,
     AsyncKeys,
     AsyncMemoryClient,
+    AsyncSession,
     Audit,
     Erasures,
     Jobs,
     Keys,
     MemoryClient,
+    Session,
 )
 
 LAZY = {"list", "namespaces", "effects", "due", "follow_due"}  # they give a pager, which is awaited by iterating it
+PLAIN = {"session", "turn"}  # they ask nothing
 PAIRS = [
     (MemoryClient, AsyncMemoryClient),
     (Keys, AsyncKeys),
     (Jobs, AsyncJobs),
     (Erasures, AsyncErasures),
     (Audit, AsyncAudit),
+    (Session, AsyncSession),
 ]
 
 
@@ -61,10 +65,10 @@ def test_same_arguments_answers_and_words(one: Any, other: Any) -> None:
     answer = inspect.signature(other).return_annotation
     assert inspect.signature(one).return_annotation == answer.replace("AsyncPager", "Pager").replace(
         "AsyncIterator", "Iterator"
-    )
+    ).replace("AsyncSession", "Session")
     assert one.__doc__ == other.__doc__
     awaited = inspect.iscoroutinefunction(other)
-    assert awaited == (one.__name__ not in LAZY | {"__init__"})
+    assert awaited == (one.__name__ not in LAZY | PLAIN | {"__init__"})
 
 
 def test_all_is_sorted_complete_and_true() -> None:

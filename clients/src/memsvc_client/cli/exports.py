@@ -1,4 +1,4 @@
-"""`memsvc export` and `memsvc import`: a namespace as one file, and back."""
+"""`memsvc export`: a namespace as one file; and how `memsvc import` brings it back."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from memsvc_client.errors import InvalidArgument
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the commands to the root."""
+    """Adds the command to the root."""
     command(app, "export")(export)
-    command(app, "import")(import_)
 
 
 def export(
@@ -45,11 +44,12 @@ def export(
     session.output.show({"file": str(file), "bytes": size}, lambda: clean(f"{size} bytes written"))
 
 
-def import_(
-    session: Session,
-    file: Annotated[Path, typer.Argument(help="An export of this service.", metavar="FILE", dir_okay=False)],
-) -> None:
-    """Bring an export into a namespace (-n) without memories: all of it or nothing."""
+def bring_back(session: Session, file: Path) -> None:
+    """Brings an export into a namespace without memories: all of it or nothing.
+
+    Raises:
+        InvalidArgument: The file cannot be read.
+    """
     try:
         handle = file.open("rb")
     except OSError as error:

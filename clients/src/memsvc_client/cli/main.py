@@ -17,6 +17,7 @@ from memsvc_client.cli import (
     keys,
     mcp,
     memories,
+    migrating,
     recall,
     service,
     session,
@@ -36,6 +37,7 @@ app = typer.Typer(
 importing.register(memories.app)
 app.add_typer(memories.app, name="memories")
 recall.register(app)
+migrating.register(app)
 app.add_typer(jobs.app, name="jobs")
 erasures.register(app)
 exports.register(app)

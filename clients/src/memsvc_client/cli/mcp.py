@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,9 +26,16 @@ def mcp(
         typer.Option(
             "--allow-destructive",
             envvar="MEMSVC_MCP_DESTRUCTIVE",
-            help="Also offer tools that take memories away (forget).",
+            help="Also offer tools that take memories away (forget, delete_...).",
         ),
     ] = False,
+    tools: Annotated[
+        Literal["memory", "graph", "all"],
+        typer.Option(
+            envvar="MEMSVC_MCP_TOOLS",
+            help="Memories as they are, the knowledge graph of the reference memory server, or both.",
+        ),
+    ] = "memory",
 ) -> None:
     """Serve the memory to an agent over stdin and stdout, as an MCP server. An MCP client starts it."""
     if find_spec("mcp") is None:
@@ -39,4 +46,6 @@ def mcp(
 
     from memsvc_client.mcp.stdio import serve
 
-    asyncio.run(serve(session.async_client(), namespace=session.namespace, allow_destructive=allow_destructive))
+    asyncio.run(
+        serve(session.async_client(), namespace=session.namespace, allow_destructive=allow_destructive, tool_set=tools)
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
@@ -28,11 +29,19 @@ from memsvc_client._version import __version__
 from memsvc_client.async_client import AsyncMemoryClient
 from memsvc_client.errors import MemsvcError, describe
 from memsvc_client.mcp import resources
-from memsvc_client.mcp.tools import BY_NAME, UNTRUSTED, MemoryTool, offered
+from memsvc_client.mcp.graph import GRAPH_TOOLS
+from memsvc_client.mcp.tools import TOOLS, UNTRUSTED, MemoryTool, offered
 
 log = logging.getLogger("memsvc.mcp")
 
 Asked = ServerRequestContext[Any]
+ToolSet = Literal["memory", "graph", "all"]
+TOOL_SETS: Mapping[ToolSet, tuple[MemoryTool, ...]] = {
+    "memory": TOOLS,
+    "graph": GRAPH_TOOLS,
+    "all": (*TOOLS, *GRAPH_TOOLS),
+}
+"""Memories as they are, the knowledge graph of the reference memory server, or both."""
 
 INSTRUCTIONS = (
     "A long-term memory. Recall before you answer what you may have been told earlier; remember what will matter in "
@@ -46,7 +55,11 @@ SWITCHED_OFF = {
 
 
 def build_server(
-    client: AsyncMemoryClient, *, namespace: str | None = None, allow_destructive: bool = False
+    client: AsyncMemoryClient,
+    *,
+    namespace: str | None = None,
+    allow_destructive: bool = False,
+    tool_set: ToolSet = "memory",
 ) -> Server[Any]:
     """A server that acts through a client, with its key and so with its rights.
 
@@ -54,15 +67,19 @@ def build_server(
         client: Stays open as long as the server is asked.
         namespace: Where calls go that name none; the client's own, said again for the description of the tools.
         allow_destructive: Offer tools that take memories away.
+        tool_set: Which tools.
     """
+    tools = TOOL_SETS[tool_set]
+    by_name = {tool.name: tool for tool in tools}
 
     async def list_tools(asked: Asked, params: PaginatedRequestParams | None) -> ListToolsResult:
         del asked, params
-        return ListToolsResult(tools=list(offered(has_namespace=bool(namespace), allow_destructive=allow_destructive)))
+        shown = offered(tools, has_namespace=bool(namespace), allow_destructive=allow_destructive)
+        return ListToolsResult(tools=list(shown))
 
     async def call_tool(asked: Asked, params: CallToolRequestParams) -> CallToolResult:
         del asked
-        tool = BY_NAME.get(params.name)
+        tool = by_name.get(params.name)
         if tool is None:
             raise MCPError(code=INVALID_PARAMS, message="there is no such tool; tools/list has those there are")
         if tool.destroys and not allow_destructive:
@@ -103,7 +120,7 @@ async def _called(client: AsyncMemoryClient, tool: MemoryTool, arguments: dict[s
         answer = await tool.run(client, tool.arguments.read(arguments))
     except MemsvcError as error:
         return _failed(describe(error))
-    given = answer.model_dump(mode="json", exclude_defaults=True)
+    given = answer.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return CallToolResult(content=[_text(given)], structured_content=given)
 
 

@@ -239,12 +239,11 @@ TOOLS = (
         repeats=True,
     ),
 )
-BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
 @cache
-def offered(*, has_namespace: bool, allow_destructive: bool) -> tuple[Tool, ...]:
-    """The tools that a server offers."""
+def offered(tools: tuple[MemoryTool, ...], *, has_namespace: bool, allow_destructive: bool) -> tuple[Tool, ...]:
+    """The tools that a server offers, of those that it has."""
     return tuple(
-        tool.described(has_namespace=has_namespace) for tool in TOOLS if allow_destructive or not tool.destroys
+        tool.described(has_namespace=has_namespace) for tool in tools if allow_destructive or not tool.destroys
     )

@@ -1,0 +1,1 @@
+"""Interfaces of other memory services, over the same services as `/v1`."""

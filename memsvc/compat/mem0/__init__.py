@@ -1,0 +1,1 @@
+"""The REST interface that the Python client of mem0 calls."""
