@@ -41,6 +41,8 @@ class World:
                 self.ada.forget(memory_id)
             if example.template.endswith(":unmerge"):
                 return self.ada.merged()
+            if example.template.endswith(":unquarantine"):
+                self.ada.ask("POST", f"/v1/memories/{memory_id}:quarantine", json={"reason": "doubtful"})
             if example.template.endswith(":release"):
                 self.ada.ask("POST", f"/v1/memories/{memory_id}:hold", json={"reason": "case 17"})
             return memory_id
