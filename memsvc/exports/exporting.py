@@ -15,7 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import IO
+from typing import IO, Self
+from weakref import finalize
 
 from sqlalchemy import Connection
 
@@ -81,8 +82,8 @@ class Exporting:
                 "space": {"model": model, "dim": dim},
             }
             self._database.write(tenant, partial(_tell, author=author, namespace=namespace, now=now))
-            closing.pop_all()  # the files are closed with the pieces
-        return Export(*pieces(manifest, parts, self._secrets))
+            size, made = pieces(manifest, parts, self._secrets)
+            return Export(size, _Pieces(made, closing.pop_all()))
 
     def _part(self, connection: Connection, namespace: NamespaceRow, part: Part, closing: ExitStack) -> Written:
         sink = _Sink(part.name, closing.enter_context(self._new_file()))
@@ -110,6 +111,27 @@ class Exporting:
             vectors.write(piece)
         rows.close()
         return lines.written(), vectors.written()
+
+
+class _Pieces:
+    """Pieces of an export, whose files are closed after the last one, or when nobody wants more.
+
+    A generator that was never begun, for whoever asked had left, would not close them.
+    """
+
+    def __init__(self, made: Iterator[bytes], files: ExitStack) -> None:
+        self._made = made
+        self._close = finalize(self, files.close)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._made)
+        except BaseException:
+            self._close()
+            raise
 
 
 def _tell(connection: Connection, author: Author, namespace: NamespaceRow, now: datetime) -> None:
