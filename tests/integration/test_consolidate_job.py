@@ -17,6 +17,7 @@ from gpu.bank.records import Kind, State
 from lifecycle.extract import Said
 from lifecycle.steps import Step
 from lifecycle.summariser import SummariserError
+from lifecycle.trust import Trust
 from memsvc.commands.jobs import writing_tools
 from memsvc.filters.grammar import parse
 from memsvc.jobs.kinds import every_kind
@@ -213,16 +214,13 @@ def test_what_is_not_over_is_not_rolled_up(service: Service, clock: HeldClock) -
 
 
 def test_what_several_sessions_say_becomes_a_fact(service: Service) -> None:
-    told = [
-        talk(service, day, ["I live in Oslo.", f"Some {TOPICS[day]} talk."], trust=0.9 - day / 10)[0]
-        for day in (0, 1, 2)
-    ]
+    told = [talk(service, day, ["I live in Oslo.", f"Some {TOPICS[day]} talk."])[0] for day in (0, 1, 2)]
     talk(service, 3, ["I live in Oslo, I think?"])
     consolidate(service, levels=["fact"])
     (fact,) = made(service).values()
     assert (fact.content, fact.kind, fact.speaker, fact.derived) == ("I live in Oslo", Kind.SEMANTIC, "Ada", "fact")
     assert fact.source["support"] == 3
-    assert fact.trust == pytest.approx(0.7)
+    assert fact.trust == Trust.AGENT.rank
     assert links(service) == {fact.id: set(told)}
     talk(service, 20, ["I moved to Bergen."])
     consolidate(service, levels=["fact"])
