@@ -35,6 +35,10 @@ class Outcome:
     told: str
 
 
+A_DAY = 2
+"""Faults that are planted in a run of the tests: each starts another pytest."""
+
+
 def main(seed: int) -> bool:
     """Every fault; saves how many were caught, and returns whether all were."""
     caught: list[str] = []
@@ -66,11 +70,11 @@ def main(seed: int) -> bool:
     return not missed and not broken_before
 
 
-def five(day: int) -> list[Plant]:
-    """Those of a day: five that follow each other, so that all come round. Tests only: a row takes too long there."""
+def of_the_day(day: int) -> list[Plant]:
+    """Those of a day, which follow each other, so that all come round. Tests only: a row takes too long there."""
     quick = [one for one in PLANTS.values() if one.caught_by not in ROWS]
-    first = day * 5 % len(quick)
-    return [quick[(first + n) % len(quick)] for n in range(5)]
+    first = day * A_DAY % len(quick)
+    return [quick[(first + n) % len(quick)] for n in range(A_DAY)]
 
 
 def detect(detector: str, planted: Sequence[str], seed: int) -> Outcome:

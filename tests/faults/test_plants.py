@@ -1,4 +1,4 @@
-"""Faults can be planted in the code as it is today, and five of them a day are: what is there for each one sees it."""
+"""Faults can be planted in the code as it is today, and two of them a day are: what is there for each one sees it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_what_must_see_a_fault_is_there() -> None:
 
 def test_every_quick_fault_comes_round() -> None:
     quick = {one.name for one in PLANTS.values() if one.caught_by not in ROWS}
-    assert {one.name for day in range(len(quick)) for one in sabotage.five(TODAY + day)} == quick
+    assert {one.name for day in range(len(quick)) for one in sabotage.of_the_day(TODAY + day)} == quick
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("place", range(sabotage.A_DAY))
 def test_the_faults_of_the_day_are_seen(place: int) -> None:
-    planted = sabotage.five(TODAY)[place]
+    planted = sabotage.of_the_day(TODAY)[place]
     assert sabotage.detect(planted.caught_by, (planted.name,), seed=7).has_failed, planted.name
