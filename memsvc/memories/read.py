@@ -194,8 +194,9 @@ class Reading:
         self, connection: Connection, tenant_id: UUID, memory_id: UUID, allowed: Allowed, *, reviews: bool = False
     ) -> Located:
         found = repository.located(connection, tenant_id, memory_id)
-        if found is None or not allowed(found[1].path):
-            raise NotFound("there is no such memory")
-        if not (found[0].is_known(self._clock.now()) or (reviews and found[0].row["state"] == State.QUARANTINED)):
+        if found is None or not allowed(found[1].path) or not self._is_shown(found[0], reviews=reviews):
             raise NotFound("there is no such memory")
         return self._located(*found)
+
+    def _is_shown(self, stored: Stored, *, reviews: bool) -> bool:
+        return stored.is_known(self._clock.now()) or (reviews and stored.row["state"] == State.QUARANTINED)
