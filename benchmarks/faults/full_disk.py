@@ -13,7 +13,6 @@ import shutil
 import time
 from pathlib import Path
 
-from benchmarks._killable import ServerProcess
 from benchmarks.faults.asking import Caller, compare
 from benchmarks.faults.row import Findings, Row
 from benchmarks.faults.stage import Stage
@@ -141,11 +140,6 @@ def _copied(seen: Path, place: Path) -> Path:
         if not path.name.endswith((".lock", "-shm")):
             shutil.copyfile(path, place / path.name)
     return place / "memsvc.db"
-
-
-def small_disks_are_allowed(server: ServerProcess) -> bool:
-    """Whether a server that could not start failed for another reason than the mount."""
-    return "of its own" not in server.said()
 
 
 ROW = Row("R-08", "a full disk: 507, reads go on, nothing lost", run, 2, 50, "answers")

@@ -137,15 +137,9 @@ class BankView:
             all_of_them = self._scores.get(("dense", vector.tobytes()))
         if all_of_them is not None:
             return np.asarray(all_of_them.result()[slots])
-        slots = np.asarray(slots, np.int64)
-        wanted = np.asarray(self.mask()[slots] != 0)
-        scores = np.full(slots.shape[0], -np.inf, np.float32)
-        for segment, part in self._parts:
-            own = np.flatnonzero(wanted & (slots >= part.start) & (slots < part.stop))
-            if own.shape[0]:
-                local = slots[own] - part.start
-                scores[own] = np.maximum(dense_of(segment, vector, local), coded_of(segment, vector, local))
-        return scores
+        return self._of_slots(
+            slots, lambda segment, local: np.maximum(dense_of(segment, vector, local), coded_of(segment, vector, local))
+        )
 
     def nearest(self, vector: NDArray[np.float32], limit: int) -> DenseBest:
         """The memories nearest to a vector, found the way the namespace has: by comparing all, or with an index.
@@ -220,14 +214,22 @@ class BankView:
             all_of_them = self._scores.get(("bm25", term_ids.tobytes(), query_weights.tobytes(), k1, b))
         if all_of_them is not None:
             return np.asarray(all_of_them.result()[slots])
+        return self._of_slots(
+            slots,
+            lambda segment, local: bm25_of(segment, term_ids, query_weights, k1, b, self.mean_length, local),
+        )
+
+    def _of_slots(
+        self, slots: NDArray[np.int64], score: Callable[[SegmentSnapshot, NDArray[np.int64]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Scores of some slots, segment by segment; -inf for what is not eligible."""
         slots = np.asarray(slots, np.int64)
         wanted = np.asarray(self.mask()[slots] != 0)
         scores = np.full(slots.shape[0], -np.inf, np.float32)
         for segment, part in self._parts:
             own = np.flatnonzero(wanted & (slots >= part.start) & (slots < part.stop))
             if own.shape[0]:
-                local = slots[own] - part.start
-                scores[own] = bm25_of(segment, term_ids, query_weights, k1, b, self.mean_length, local)
+                scores[own] = score(segment, slots[own] - part.start)
         return scores
 
     def _once(self, key: tuple[Any, ...], scan: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:

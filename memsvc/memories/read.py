@@ -155,10 +155,7 @@ class Reading:
             return Page(shown, None)
         last = found[-1]
         position = [to_us(last.row["recorded_at"]), str(last.id)]
-        return Page(
-            [self._located(one, namespace) for one in found],
-            self._cursors.encode(position, tenant_id=tenant_id, route=_ROUTE, digest=digest),
-        )
+        return Page(shown, self._cursors.encode(position, tenant_id=tenant_id, route=_ROUTE, digest=digest))
 
     def numbered(
         self, tenant_id: UUID, path: str, condition: Node, *, offset: int, limit: int
