@@ -78,8 +78,8 @@ quality: $(VENV)/.dev ## Quality of recall on all sets, every channel left out i
 	@$(BIN)/python -m benchmarks.quality report --write
 
 faults: $(VENV)/.dev ## Kill, starve, fill, race and mislead the server for hours and look for broken promises
-	@$(BIN)/python -m benchmarks.kill_server --database sqlite --kills 100
-	@$(BIN)/python -m benchmarks.kill_server --database postgres --kills 50
+	@$(BIN)/python -m benchmarks.kill_server --database sqlite --kills 500
+	@$(BIN)/python -m benchmarks.kill_server --database postgres --kills 500
 	@$(BIN)/python -m benchmarks.kill_schedulers --database postgres --periods 10000
 	@$(BIN)/python -m benchmarks.kill_schedulers --database sqlite --periods 2000
 	@$(BIN)/python -m benchmarks.faults --long

@@ -68,6 +68,7 @@ class Lookup:
         """Decide what each unanswered request did, all or nothing. Returns the identities of what it concerns."""
         doubted: set[int] = set()
         self._settled: list[Known] = []
+        repeated: list[Known] = []
         for client in self._clients:
             doubt, client.doubt = client.doubt, None
             if doubt is None:
@@ -82,28 +83,24 @@ class Lookup:
             if doubt.repeat is not None:
                 findings.repeated_with_key += 1
                 doubted |= {id(m) for m in doubt.after}  # looked up there, after the repetition
-                self._repeat(http, client, doubt.after, doubt.repeat, all(done), findings)
+                self._repeat(http, client, doubt.after, doubt.repeat, all(done))
+                repeated += doubt.after
             elif all(done):
                 self._take_over(client, doubt.before, doubt.after, there)
             self._settled += doubt.after
+        again = self._everything(http) if repeated else {}
+        findings.duplicated += sum(len(again.get(m.token, [])) != 1 for m in repeated)
         return doubted
 
+    @staticmethod
     def _repeat(
-        self,
-        http: httpx.Client,
-        client: Client,
-        made: list[Known],
-        repeat: tuple[str, dict[str, Any], str],
-        was_done: bool,
-        findings: Findings,
+        http: httpx.Client, client: Client, made: list[Known], repeat: tuple[str, dict[str, Any], str], was_done: bool
     ) -> None:
         """The same request with the same key: one effect in all, whether the first one had its own or not."""
         path, body, key = repeat
         answer = http.post(path, json=body, headers={"idempotency-key": key}).raise_for_status().json()
         client.learn(made, answer)
         client.acknowledged += not was_done
-        again = self._everything(http)
-        findings.duplicated += sum(len(again.get(m.token, [])) != 1 for m in made)
 
     @staticmethod
     def _take_over(
