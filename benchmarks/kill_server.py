@@ -17,6 +17,7 @@ Speaks of process crashes, not of power loss. PostgreSQL keeps running; only mem
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import shutil
 import sys
@@ -172,6 +173,7 @@ def run(
     *,
     settings: dict[str, str] | None = None,
     are_forked: bool = True,
+    minutes: float = math.inf,
     say: Any = print,
 ) -> Report:
     """Kill the server so many times, with a new database every twenty.
@@ -183,6 +185,7 @@ def run(
         folder: for everything that is written. The ledgers stay in it.
         settings: more of the server's environment.
         are_forked: servers begin as copies of a process with everything imported.
+        minutes: no new database is begun after so many.
         say: told how it goes.
     """
     report = Report(database, are_forked)
@@ -191,6 +194,8 @@ def run(
     with ExitStack() as stack:
         server_uri = stack.enter_context(_postgres(folder)) if database == "postgres" else None
         for first in range(0, kills, KILLS_PER_DATABASE):
+            if time.monotonic() > begun + minutes * 60:
+                break
             part = folder / f"part-{first}"
             part.mkdir(parents=True)
             storage = Storage(part, _new_database(server_uri) if server_uri else None, settings or {})
@@ -262,10 +267,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--folder", type=Path, help="kept afterwards; default: a temporary one, kept only if it fails")
     parser.add_argument("--fresh", action="store_true", help="start every server as a command of its own")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin nothing new after so many")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     folder = given.folder or Path(tempfile.mkdtemp(prefix="memsvc-kill-"))
-    report = run(given.database, given.kills, given.seed, folder, are_forked=not given.fresh)
+    report = run(given.database, given.kills, given.seed, folder, are_forked=not given.fresh, minutes=given.minutes)
     how = f"--database {given.database} --kills {given.kills} --seed {given.seed}" + " --fresh" * given.fresh
     command = f"python -m benchmarks.kill_server {how}"
     path = save(f"kill_{given.database}", report.figures(), command=command, seed=given.seed)
