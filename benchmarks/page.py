@@ -120,7 +120,7 @@ def _life(folder: Path) -> Iterator[str]:
             f"{before['current above outdated']:.1f} %, {after['current above outdated']:.1f} %",
         ),
         (
-            f"[erased texts and vectors]({_link('lifecycle_erasure_sqlite')}) whose bytes are left in the database's files",
+            f"[erased texts and vectors]({_link('lifecycle_erasure_sqlite')}) whose bytes are left in the database",
             f"{gone['canaries']} and {gone['vectors']} of {sweep['erased']:,}",
         ),
         (

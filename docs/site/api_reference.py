@@ -32,9 +32,15 @@ _BOUNDS = {
 Schema = Mapping[str, Any]
 
 
-def render(golden: Path = GOLDEN) -> str:
+def described() -> dict[str, Any]:
+    """What the service says of itself at `/openapi.json`."""
+    api: dict[str, Any] = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return api
+
+
+def render() -> str:
     """The page, as Markdown."""
-    api = json.loads(golden.read_text(encoding="utf-8"))
+    api = described()
     groups: dict[str, list[str]] = {}
     for path, methods in api["paths"].items():
         for method, route in methods.items():

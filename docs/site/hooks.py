@@ -43,11 +43,11 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     while waiting:
         page = waiting.pop()
         for path in sorted(_linked(page.content_string, _home(page.src_uri))):
-            uri = _uri(path)
-            if uri is None or files.get_file_from_path(uri) is not None:
+            place = _uri(path)
+            if files.get_file_from_path(place) is not None:
                 continue
-            text = _text(ROOT / path)
-            added = _add(files, config, uri, text, path) if text is not None else _copy(files, config, uri, path)
+            shown = _text(ROOT / path)
+            added = _copy(files, config, place, path) if shown is None else _add(files, config, place, shown, path)
             if added.is_documentation_page():
                 waiting.append(added)
     return files
@@ -58,12 +58,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     home = _home(page.file.src_uri)
 
     def led(link: re.Match[str]) -> str:
-        path = _resolved(home, link[2])
-        uri = None if path is None else _uri(path)
-        if uri is None:
+        if (path := _resolved(home, link[2])) is None:
             return link[0]
         here = posixpath.dirname(page.file.src_uri) or "."
-        return f"{link[1]}{posixpath.relpath(uri, here)}{link[3] or ''}{link[4]}"
+        return f"{link[1]}{posixpath.relpath(_uri(path), here)}{link[3] or ''}{link[4]}"
 
     return _LINK.sub(led, markdown)
 
@@ -83,7 +81,7 @@ def _resolved(home: str, target: str) -> str | None:
     return path if not path.startswith("..") and (ROOT / path).exists() else None
 
 
-def _uri(path: str) -> str | None:
+def _uri(path: str) -> str:
     """Where a file of the repository is in the site."""
     if path == "README.md":
         return "index.md"
