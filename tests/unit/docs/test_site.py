@@ -40,7 +40,7 @@ def test_the_site_builds_and_is_whole(tmp_path: Path) -> None:
     assert not [style.name for style in styles if LOADED_BY_STYLES.search(style.read_text(encoding="utf-8"))]
     home = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert 'href="tutorial.html"' in home  # the README's own links lead to pages of the site
-    assert (tmp_path / "site" / "source" / "examples" / "chat_with_memory.py.html").exists()
+    assert (tmp_path / "site" / "source" / "examples" / "chat_agent.py.html").exists()
 
 
 def test_the_reference_has_every_route_and_object() -> None:
