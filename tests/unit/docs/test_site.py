@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.site import api_reference
+from docs.site import api_reference, pictures
 
 ROOT = Path(__file__).parents[3]
 LOADED = re.compile(
@@ -59,3 +59,9 @@ def test_a_field_says_its_type_bounds_and_default() -> None:
     assert "| `importance` | number, ≥ 0, ≤ 1 or null | `null` | 0 to 1; default 0.5. |" in create
     assert "| `kind` | `episodic` · `semantic` · `procedural` or null |" in create
     assert re.search(r"\| `content` \| string, at least 1 characters \|\s+\|", create)
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_a_picture_is_what_its_program_draws(name: str) -> None:
+    saved = (pictures.FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+    assert saved == pictures.PICTURES[name]().svg(), "run: python -m docs.site.pictures"
