@@ -35,7 +35,8 @@ class Picture:
         """A box with centred lines of text, the first in bold."""
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         self.shapes.append(
-            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="8" fill="{fill}" stroke="{LINE}" stroke-width="1.3"{dash}/>'
+            f'<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="8" fill="{fill}" stroke="{LINE}" '
+            f'stroke-width="1.3"{dash}/>'
         )
         top = y + h / 2 - (len(lines) - 1) * _LINE_HEIGHT / 2 + 5
         for n, line in enumerate(lines):
@@ -102,7 +103,7 @@ def life() -> Picture:
     to.box(630, 300, 290, 64, "erased", "with every version, vector and what it became", fill=OUT)
     to.arrow((775, 246), (775, 298))
     to.text(790, 276, "asked for, or too old")
-    to.text(20, 388, "Dashed: still in the database, out of recalls, and every step can be undone. Erasing cannot.")
+    to.text(20, 388, "Dashed: still in the database, out of recalls, and can be brought back. What is erased cannot.")
     return to
 
 
@@ -129,23 +130,20 @@ def recall() -> Picture:
     to.text(500, 366, "one that has nothing to go on abstains", anchor="middle")
     to.arrow((330, 122), (368, 122))
     to.arrow((330, 302), (368, 302))
-    to.box(670, 90, 120, 64, "fusion", "one weight each", fill=STRONG)
-    to.arrow((630, 122), (668, 122))
-    to.box(670, 200, 120, 78, "cross-encoder", "reads the best", "not: fast")
-    to.arrow((730, 154), (730, 198))
-    to.box(670, 326, 120, 64, "hops", "thorough only", dashed=True)
-    to.arrow((710, 326), (710, 280), dashed=True)
-    to.arrow((750, 280), (750, 324), dashed=True)
-    to.box(826, 90, 100, 64, "hits", "with reasons", fill=STRONG)
-    to.box(826, 200, 100, 78, "context", "cited, within", "a budget", fill=STRONG)
-    to.arrow((790, 220), (808, 220), (808, 122), (824, 122))
-    to.arrow((790, 244), (824, 244))
-    to.box(826, 326, 100, 64, "confidence", "0 to 1")
-    to.arrow((790, 258), (808, 258), (808, 358), (824, 358))
+    to.box(670, 54, 120, 64, "fusion", "one weight each", fill=STRONG)
+    to.arrow((630, 86), (668, 86))
+    to.box(670, 150, 120, 64, "hops", "thorough only", dashed=True)
+    to.arrow((730, 118), (730, 148))
+    to.box(670, 246, 120, 78, "cross-encoder", "reads the best", "not: fast", dashed=True)
+    to.arrow((730, 214), (730, 244))
+    to.box(826, 150, 100, 64, "hits", "with reasons", fill=STRONG)
+    to.box(826, 246, 100, 78, "context", "cited, within", "a budget", fill=STRONG)
+    to.box(826, 356, 100, 54, "confidence", "0 to 1", fill=STRONG)
+    to.arrow((790, 266), (808, 266), (808, 182), (824, 182))
+    to.arrow((790, 285), (824, 285))
+    to.arrow((790, 304), (808, 304), (808, 383), (824, 383))
     to.text(
-        20,
-        428,
-        "Yellow: channels that go on from what others found. A hit shows the rank and score that each channel gave it.",
+        20, 428, "Yellow: these go on from what others found. A hit shows the rank and score that each channel gave it."
     )
     return to
 
