@@ -138,8 +138,22 @@ def _type(schema: Schema) -> str:
         return f"`{json.dumps(schema['const'])}`"
     if options := schema.get("enum"):
         return " · ".join(f"`{option}`" for option in options)
-    bounds = [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]
+    bounds = ["not empty"] if schema.get("minLength") == 1 or schema.get("minItems") == 1 else []
+    bounds += [
+        text.format(_number(schema[key]))
+        for key, text in _BOUNDS.items()
+        if key in schema and not _is_said(key, schema)
+    ]
     return ", ".join([_kind(schema), *bounds])
+
+
+def _is_said(key: str, schema: Schema) -> bool:
+    """A least length of one is called "not empty"."""
+    return key in ("minLength", "minItems") and schema[key] == 1
+
+
+def _number(bound: float) -> str:
+    return f"{bound:,.0f}" if bound == int(bound) else str(bound)
 
 
 def _kind(schema: Schema) -> str:

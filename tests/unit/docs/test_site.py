@@ -58,7 +58,7 @@ def test_a_field_says_its_type_bounds_and_default() -> None:
     create = page.partition("### MemoryCreate\n")[2].partition("\n### ")[0]
     assert "| `importance` | number, ≥ 0, ≤ 1 or null | `null` | 0 to 1; default 0.5. |" in create
     assert "| `kind` | `episodic` · `semantic` · `procedural` or null |" in create
-    assert re.search(r"\| `content` \| string, at least 1 characters \|\s+\|", create)
+    assert re.search(r"\| `content` \| string, not empty \|\s+\|", create)
 
 
 @pytest.mark.parametrize("name", pictures.PICTURES)
