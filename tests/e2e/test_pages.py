@@ -1,8 +1,8 @@
-"""A newcomer's way: every command and program of the README and the tutorial, run as it stands, in order.
+"""A newcomer's way: every command and program of the README, then of the tutorial, run as it stands, in order.
 
 What differs from a newcomer's terminal, all of it: the port is a free one, in place of 8000, in what is run and in what
-is shown; `make serve` does not install (`-o`: the environment of these tests is there already), and its data goes to a
-folder of the test. `.venv` and the current folder are as on the page. Blocks of other languages are not run.
+is shown; `make serve` is run once for both pages and does not install (`-o`: the environment of these tests is there
+already), and its data goes to a folder of the test. Blocks of other languages are not run.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVING = re.compile(r"serving on http://127\.0\.0\.1:(\d+)")
 SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 START = "make serve\n"
+PAGES = ("README.md", "docs/tutorial.md")
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Terminal:
     variables: Path = field(init=False)
 
     def __post_init__(self) -> None:
+        self.folder.mkdir()
         self.variables = self.folder / "variables"
         self.variables.touch()
         (self.folder / ".venv").symlink_to(sys.prefix)
@@ -79,7 +81,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, f"{step.text}\n{done.stdout}"
@@ -93,8 +95,8 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[tuple[int, Path]]:
-    """`make serve`: its port and its output. All that it started is ended afterwards."""
+def started(folder: Path) -> Iterator[tuple[int, str]]:
+    """`make serve`: its port, and what it says until it serves. All that it started is ended afterwards."""
     output = folder / "serve.log"
     settings = {"MEMSVC_PORT": "0", "MEMSVC_DATA_DIR": str(folder / "data")}
     with output.open("wb") as log:
@@ -107,36 +109,35 @@ def started(folder: Path) -> Iterator[tuple[int, Path]]:
             start_new_session=True,
         )
     try:
-        yield _port(process, output), output
+        yield _serving(process, output)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
 
 
-def _port(process: subprocess.Popen[bytes], output: Path) -> int:
-    until = time.monotonic() + 120
+def _serving(process: subprocess.Popen[bytes], output: Path) -> tuple[int, str]:
+    until = time.monotonic() + 240
     while time.monotonic() < until and process.poll() is None:
-        if found := SERVING.search(output.read_text(encoding="utf-8")):
-            return int(found[1])
+        said = output.read_text(encoding="utf-8")
+        if (found := SERVING.search(said)) and said.endswith("\n"):
+            return int(found[1]), said.replace(f":{found[1]}", ":8000")
         time.sleep(0.05)
     pytest.fail(f"make serve did not serve:\n{output.read_text(encoding='utf-8')}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
-def test_a_page_runs_word_for_word(page: str, tmp_path: Path) -> None:
-    steps = steps_of((ROOT / page).read_text(encoding="utf-8"))
-    first, *others = steps
-    assert first.text == START
-    with started(tmp_path) as (port, output):
-        said = output.read_text(encoding="utf-8").replace(f":{port}", ":8000")
-        show(first, said)
-        terminal = Terminal(tmp_path, port)
-        for step in others:
-            show(step, terminal.run(step))
+def test_the_pages_run_word_for_word(tmp_path: Path) -> None:
+    with started(tmp_path) as (port, said):
+        for page in PAGES:
+            first, *others = steps_of((ROOT / page).read_text(encoding="utf-8"))
+            assert first.text == START
+            compare(first, said)
+            terminal = Terminal(tmp_path / Path(page).stem, port)
+            for step in others:
+                compare(step, terminal.run(step))
 
 
-def show(step: Step, printed: str) -> None:
+def compare(step: Step, printed: str) -> None:
     """Hold what was printed against the page."""
     if step.shown is not None:
         is_same = doctest.OutputChecker().check_output(step.shown, printed, SAME)
@@ -144,7 +145,8 @@ def show(step: Step, printed: str) -> None:
 
 
 def test_the_pages_have_what_a_newcomer_does() -> None:
-    for page in ("README.md", "docs/tutorial.md"):
-        steps = steps_of((ROOT / page).read_text(encoding="utf-8"))
-        assert {step.language for step in steps} == {"sh", "python"}
-        assert sum(step.shown is not None for step in steps) >= 1
+    readme, tutorial = ((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    for page in (readme, tutorial):
+        assert {step.language for step in steps_of(page)} == {"sh", "python"}
+    assert all(word in readme for word in ("make serve", "curl ", "MemoryClient", ".venv/bin/memsvc", '"mcp"'))
+    assert sum(step.shown is None for step in steps_of(tutorial)) <= 2  # variables, and a write that says nothing new
