@@ -53,7 +53,7 @@ check: $(VENV)/.dev check-deploy ## Format, lint, types and import rules
 	@$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/.dev ## Build the documentation as a site in build/site; a link that leads nowhere is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 	@echo "==> open build/site/index.html"
 
 check-deploy: $(VENV)/.dev ## Dockerfile and Compose file, without an engine (the tests look at the rest)
