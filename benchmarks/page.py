@@ -70,9 +70,22 @@ def _found(one: Figures | None) -> str:
 
 
 def _speed(folder: Path) -> Iterator[str]:
+    saved = _saved(folder, "quality_latency_avx2")
+    of = saved["figures"]
+    yield "## How fast\n"
+    yield "What one client waits for, HTTP and the embedding of the question included; `balanced` is the default.\n"
+    yield f"| {of['memories']:,} memories as in | {' | '.join(PROFILES)} |"
+    yield "|---" * (len(PROFILES) + 1) + "|"
+    for name, one in of["sets"].items():
+        yield f"| {name} | {' | '.join(_spread(one['profiles'][profile]) for profile in PROFILES)} |"
+    large = of["large"]
+    yield (
+        f"\nThe search alone of {large['memories']:,} memories, by all channels: {_spread(large['all'])}. "
+        f"{_origin(saved, 'quality_latency_avx2')}\n"
+    )
     saved = _saved(folder, "namespace_100k")
     of = saved["figures"]
-    yield f"## How fast: one namespace of {of['memories']:,} memories\n"
+    yield f"One namespace of {of['memories']:,} memories:\n"
     yield from _table(
         ("recall, 1 client", f"{_spread(of['recall_1'])}, {of['recall_1']['recalls_per_s']:.0f} a second"),
         ("recall, 8 clients", f"{_spread(of['recall_8'])}, {of['recall_8']['recalls_per_s']:.0f} a second"),
@@ -82,7 +95,9 @@ def _speed(folder: Path) -> Iterator[str]:
         ("database", _mb(of["database_bytes"])),
         ("start to ready", " · ".join(f"{start['ready_s']} s" for start in of["starts"])),
     )
-    yield f"\n{_origin(saved, 'namespace_100k')}\n"
+    is_old = "rerank" not in of["recall_1"]["parts_p50_ms"]
+    caveat = " **Of an early revision**: its recalls had no cross-encoder and fewer channels, its rows fewer columns."
+    yield f"\n{_origin(saved, 'namespace_100k')}{caveat if is_old else ''}\n"
     saved = _saved(folder, "gpu_process")
     of = saved["figures"]
     yield (
