@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := memsvc lifecycle retrieval gpu clients/src
-CHECKED := $(SOURCES) migrations tests benchmarks deploy
+CHECKED := $(SOURCES) migrations tests benchmarks deploy docs examples
 # What Python compiles is kept, whatever the machine says: the tests start dozens of processes that import the same.
 export PYTHONDONTWRITEBYTECODE :=
 # One thread for BLAS and friends in every test process: the processes themselves run side by side.
@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZ
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test ready check check-deploy up-local format bench quality faults fuzz supply clean
+.PHONY: help serve test ready check check-deploy docs up-local format bench quality faults fuzz supply clean
 
 help: ## Show these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -25,7 +25,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.serve: pyproject.toml clients/pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	@echo "==> installing the server and the client (once, about a minute)"
-	@$(PIP) install --quiet -c constraints-cpu.txt -e clients -e .
+	@$(PIP) install --quiet -c constraints-cpu.txt -e clients -e '.[mcp]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml clients/pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
@@ -51,6 +51,10 @@ check: $(VENV)/.dev check-deploy ## Format, lint, types and import rules
 	@$(BIN)/ruff check $(CHECKED)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.dev ## Build the documentation as a site in build/site; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+	@echo "==> open build/site/index.html"
 
 check-deploy: $(VENV)/.dev ## Dockerfile and Compose file, without an engine (the tests look at the rest)
 	@$(BIN)/hadolint Dockerfile

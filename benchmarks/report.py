@@ -38,9 +38,11 @@ def main() -> None:
 
 
 def load(folder: Path = RESULTS) -> list[Figures]:
-    """Every saved result, by name."""
+    """Every saved result with the name of its file, in the order of names."""
     return [
-        orjson.loads(path.read_bytes()) for path in sorted(folder.glob("*.json")) if not path.name.startswith(HIDDEN)
+        {**orjson.loads(path.read_bytes()), "file": path.name}
+        for path in sorted(folder.glob("*.json"))
+        if not path.name.startswith(HIDDEN)
     ]
 
 
@@ -64,7 +66,7 @@ def table(results: list[Figures]) -> str:
     for result in results:
         name = result["benchmark"]
         if name not in LINES:
-            others.append(f"[{name}](results/{name}.json)")
+            others.append(f"[{result['file'].removesuffix('.json')}](results/{result['file']})")
             continue
         rows += [f"| {name} | {what} | {figure} |" for what, figure in LINES[name](result["figures"])]
         machines.append(f"- {name}: {_machine(result)}")

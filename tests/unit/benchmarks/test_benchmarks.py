@@ -88,6 +88,8 @@ def test_report_replaces_what_stands_between_the_markers(tmp_path: Path) -> None
     for name, figures in (("batch_ingest", ingest), ("other", {}), ("quick_batch_ingest", ingest)):
         saved = {"benchmark": name, "figures": figures, **shared}
         (tmp_path / f"{name}.json").write_bytes(orjson.dumps(saved))
+    again = {"benchmark": "other", "figures": {}, **shared}
+    (tmp_path / "other_again.json").write_bytes(orjson.dumps(again))
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
     report.write(readme, tmp_path)
@@ -96,5 +98,5 @@ def test_report_replaces_what_stands_between_the_markers(tmp_path: Path) -> None
     assert text.endswith("\nafter\n")
     assert "old" not in text
     assert "| batch_ingest | batch ingest, 1 client | 90.0 rows/s, 0.9 of the embedder alone |" in text
-    assert "[other](results/other.json)" in text
+    assert "[other](results/other.json), [other_again](results/other_again.json)" in text
     assert "quick_" not in text
