@@ -9,108 +9,113 @@ Example:
             print(hit.score, hit.memory.content)
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from memsvc_client._version import __version__
-from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
-from memsvc_client.audit import AsyncAudit, Audit
-from memsvc_client.batching import OnProgress, Progress
-from memsvc_client.chat import with_memory
-from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
-from memsvc_client.connection import RetryPolicy
-from memsvc_client.errors import (
-    ApiError,
-    BatchInterrupted,
-    Conflict,
-    ConnectionFailed,
-    Forbidden,
-    InvalidArgument,
-    InvalidRequest,
-    MemsvcError,
-    NotFound,
-    PayloadTooLarge,
-    PreconditionFailed,
-    RateLimited,
-    ServerError,
-    ServiceUnavailable,
-    TimedOut,
-    Unauthorized,
-    UnexpectedAnswer,
-    item_error,
-)
-from memsvc_client.events import Event
-from memsvc_client.filters import Condition, where
-from memsvc_client.inputs import (
-    AskOptions,
-    BlockOrder,
-    ContextOptions,
-    Described,
-    Erased,
-    Filter,
-    Kind,
-    LinkTo,
-    MemoryChanges,
-    MemoryFields,
-    NewMemory,
-    Order,
-    Outcome,
-    Profile,
-    RecallOptions,
-    Role,
-    Tokenizer,
-    Trust,
-    Turn,
-    When,
-)
-from memsvc_client.pagination import AsyncPager, Pager
-from memsvc_client.progress import progress_bar
-from memsvc_client.session import AsyncSession, Message, Session
-from memsvc_client.types import (
-    Anchor,
-    Answer,
-    AuditEntry,
-    BatchItem,
-    BatchResult,
-    Care,
-    ChannelHit,
-    Citation,
-    Context,
-    Due,
-    Effect,
-    Erasure,
-    ErasurePreview,
-    FieldProblem,
-    FusionState,
-    Hit,
-    Hold,
-    Imported,
-    JobRun,
-    Key,
-    KeyLimits,
-    LastRun,
-    LeftOut,
-    Limits,
-    Link,
-    Memory,
-    NamespaceInfo,
-    NewKey,
-    Objective,
-    Page,
-    Policy,
-    Problem,
-    Rates,
-    Readiness,
-    Recall,
-    ReceiptVerdict,
-    Revision,
-    Revocation,
-    RevocationPreview,
-    Scheduled,
-    ServerVersion,
-    Stats,
-    TenantLimits,
-    TrailVerdict,
-    Used,
-    Written,
-)
+
+if TYPE_CHECKING:
+    from memsvc_client.async_client import AsyncErasures, AsyncJobs, AsyncKeys, AsyncMemoryClient
+    from memsvc_client.audit import AsyncAudit, Audit
+    from memsvc_client.batching import OnProgress, Progress
+    from memsvc_client.chat import with_memory
+    from memsvc_client.client import Erasures, Jobs, Keys, MemoryClient
+    from memsvc_client.connection import RetryPolicy
+    from memsvc_client.errors import (
+        ApiError,
+        BatchInterrupted,
+        Conflict,
+        ConnectionFailed,
+        Forbidden,
+        InvalidArgument,
+        InvalidRequest,
+        MemsvcError,
+        NotFound,
+        PayloadTooLarge,
+        PreconditionFailed,
+        RateLimited,
+        ServerError,
+        ServiceUnavailable,
+        TimedOut,
+        Unauthorized,
+        UnexpectedAnswer,
+        item_error,
+    )
+    from memsvc_client.events import Event
+    from memsvc_client.filters import Condition, where
+    from memsvc_client.inputs import (
+        AskOptions,
+        BlockOrder,
+        ContextOptions,
+        Described,
+        Erased,
+        Filter,
+        Kind,
+        LinkTo,
+        MemoryChanges,
+        MemoryFields,
+        NewMemory,
+        Order,
+        Outcome,
+        Profile,
+        RecallOptions,
+        Role,
+        Tokenizer,
+        Trust,
+        Turn,
+        When,
+    )
+    from memsvc_client.pagination import AsyncPager, Pager
+    from memsvc_client.progress import progress_bar
+    from memsvc_client.session import AsyncSession, Message, Session
+    from memsvc_client.types import (
+        Anchor,
+        Answer,
+        AuditEntry,
+        BatchItem,
+        BatchResult,
+        Care,
+        ChannelHit,
+        Citation,
+        Context,
+        Due,
+        Effect,
+        Erasure,
+        ErasurePreview,
+        FieldProblem,
+        FusionState,
+        Hit,
+        Hold,
+        Imported,
+        JobRun,
+        Key,
+        KeyLimits,
+        LastRun,
+        LeftOut,
+        Limits,
+        Link,
+        Memory,
+        NamespaceInfo,
+        NewKey,
+        Objective,
+        Page,
+        Policy,
+        Problem,
+        Rates,
+        Readiness,
+        Recall,
+        ReceiptVerdict,
+        Revision,
+        Revocation,
+        RevocationPreview,
+        Scheduled,
+        ServerVersion,
+        Stats,
+        TenantLimits,
+        TrailVerdict,
+        Used,
+        Written,
+    )
 
 __all__ = [
     "Anchor",
@@ -222,3 +227,125 @@ __all__ = [
     "where",
     "with_memory",
 ]
+
+# Read when it is asked for (PEP 562): a program that imports this package waits neither for httpx nor for the models
+# of answers until it speaks to a service.
+_HOMES = {
+    "async_client": ("AsyncErasures", "AsyncJobs", "AsyncKeys", "AsyncMemoryClient"),
+    "audit": ("AsyncAudit", "Audit"),
+    "batching": ("OnProgress", "Progress"),
+    "chat": ("with_memory",),
+    "client": ("Erasures", "Jobs", "Keys", "MemoryClient"),
+    "connection": ("RetryPolicy",),
+    "errors": (
+        "ApiError",
+        "BatchInterrupted",
+        "Conflict",
+        "ConnectionFailed",
+        "Forbidden",
+        "InvalidArgument",
+        "InvalidRequest",
+        "MemsvcError",
+        "NotFound",
+        "PayloadTooLarge",
+        "PreconditionFailed",
+        "RateLimited",
+        "ServerError",
+        "ServiceUnavailable",
+        "TimedOut",
+        "Unauthorized",
+        "UnexpectedAnswer",
+        "item_error",
+    ),
+    "events": ("Event",),
+    "filters": ("Condition", "where"),
+    "inputs": (
+        "AskOptions",
+        "BlockOrder",
+        "ContextOptions",
+        "Described",
+        "Erased",
+        "Filter",
+        "Kind",
+        "LinkTo",
+        "MemoryChanges",
+        "MemoryFields",
+        "NewMemory",
+        "Order",
+        "Outcome",
+        "Profile",
+        "RecallOptions",
+        "Role",
+        "Tokenizer",
+        "Trust",
+        "Turn",
+        "When",
+    ),
+    "pagination": ("AsyncPager", "Pager"),
+    "progress": ("progress_bar",),
+    "session": ("AsyncSession", "Message", "Session"),
+    "types": (
+        "Anchor",
+        "Answer",
+        "AuditEntry",
+        "BatchItem",
+        "BatchResult",
+        "Care",
+        "ChannelHit",
+        "Citation",
+        "Context",
+        "Due",
+        "Effect",
+        "Erasure",
+        "ErasurePreview",
+        "FieldProblem",
+        "FusionState",
+        "Hit",
+        "Hold",
+        "Imported",
+        "JobRun",
+        "Key",
+        "KeyLimits",
+        "LastRun",
+        "LeftOut",
+        "Limits",
+        "Link",
+        "Memory",
+        "NamespaceInfo",
+        "NewKey",
+        "Objective",
+        "Page",
+        "Policy",
+        "Problem",
+        "Rates",
+        "Readiness",
+        "Recall",
+        "ReceiptVerdict",
+        "Revision",
+        "Revocation",
+        "RevocationPreview",
+        "Scheduled",
+        "ServerVersion",
+        "Stats",
+        "TenantLimits",
+        "TrailVerdict",
+        "Used",
+        "Written",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:  # else every name would be one of this package to a type checker
+
+    def __getattr__(name: str) -> Any:
+        home = _HOME_OF.get(name)
+        if home is None and name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{home or name}")
+        found = getattr(module, name) if home else module
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

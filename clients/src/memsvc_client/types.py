@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Model(BaseModel):
-    """Base of all answers: frozen, unknown fields ignored."""
+    """Base of all answers: frozen, unknown fields ignored, and built when one is first read: most programs read few."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Memory(Model):
@@ -482,7 +482,7 @@ class LastRun(Model):
 class Stats(Model):
     """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     namespace: str | None = None
     memories: int | None = None
@@ -603,7 +603,7 @@ class TrailVerdict(Model):
 class ServerVersion(Model):
     """What runs at the other end. Further facts are in `model_extra`."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     version: str
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -12,7 +12,9 @@ from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import REFUSED, clean, grid, one_line, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.types import Memory, Written
+
+if TYPE_CHECKING:
+    from memsvc_client.types import Memory, Written
 
 app = typer.Typer(no_args_is_help=True, help="Write, read, change and remove memories.")
 

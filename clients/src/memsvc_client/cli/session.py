@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from memsvc_client.async_client import AsyncMemoryClient
 from memsvc_client.cli.output import Output, exit_code
-from memsvc_client.client import MemoryClient
 from memsvc_client.errors import InvalidArgument, MemsvcError
+
+if TYPE_CHECKING:
+    from memsvc_client.async_client import AsyncMemoryClient
+    from memsvc_client.client import MemoryClient
 
 GLOBAL_PANEL = "Global options"
 
@@ -53,10 +55,14 @@ class Session:
         Raises:
             InvalidArgument: The key file cannot be read.
         """
+        from memsvc_client.client import MemoryClient  # not at the top: help and completion do not wait for it
+
         return MemoryClient(self.url, self._api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
 
     def async_client(self) -> AsyncMemoryClient:
         """The same for an event loop."""
+        from memsvc_client.async_client import AsyncMemoryClient
+
         return AsyncMemoryClient(self.url, self._api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
 
     def _api_key(self) -> str | None:
