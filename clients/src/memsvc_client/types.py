@@ -328,6 +328,8 @@ class Care(Model):
     schedules: tuple[Scheduled, ...] = ()
     screening: dict[str, str] = Field(default_factory=dict)
     """What is done about secrets and personal data, by family: off, flag, redact or reject."""
+    own: tuple[str, ...] = ()
+    """What is set for this namespace, such as `policy.below.warm`; all else is as by default."""
 
 
 class JobRun(Model):
@@ -439,6 +441,69 @@ class Link(Model):
     relation: str
     memory_id: str
     direction: str
+
+
+class Change(Model):
+    """One change of a namespace: `put`, `erase`, `void`, `rewrite` or `retier`; see docs/api.md.
+
+    `state`, `reason` and `writer` are of the version that a `put` wrote. What is in quarantine names no memory to keys
+    without the role `admin`.
+    """
+
+    seq: int
+    op: str
+    memory_id: str | None = None
+    version: int | None = None
+    state: str | None = None
+    reason: str | None = None
+    writer: str | None = None
+    recorded_at: datetime
+
+
+class Alias(Model):
+    """A name of an entity: how it is mostly written, and how many memories mention it."""
+
+    id: str
+    name: str
+    memories: int = 0
+
+
+class Tie(Model):
+    """Why two names are held for one; `told_by` are memories that say so."""
+
+    one: str
+    other: str
+    rule: str
+    confidence: float = 1.0
+    told_by: tuple[str, ...] = ()
+
+
+class EntityInfo(Model):
+    """Who or what is mentioned: its most frequent name, all its names, and what holds them together."""
+
+    id: str
+    name: str
+    memories: int = 0
+    aliases: tuple[Alias, ...] = ()
+    ties: tuple[Tie, ...] = ()
+    confidence: float = 1.0
+    decided: bool = False
+
+
+class Shared(Model):
+    """That memories mention two entities together: how many, and the ids of the newest."""
+
+    one: str
+    other: str
+    memories: int
+    memory_ids: tuple[str, ...] = ()
+
+
+class EntityGraph(Model):
+    """An entity, first, and those that most memories mention together with it; what any two share."""
+
+    entities: tuple[EntityInfo, ...]
+    links: tuple[Shared, ...] = ()
 
 
 class NamespaceInfo(Model):

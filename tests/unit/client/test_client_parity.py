@@ -25,7 +25,16 @@ from memsvc_client import (
     Session,
 )
 
-LAZY = {"list", "namespaces", "effects", "due", "follow_due"}  # they give a pager, which is awaited by iterating it
+LAZY = {
+    "list",
+    "namespaces",
+    "effects",
+    "due",
+    "follow_due",
+    "changes",
+    "follow_changes",
+    "entities",
+}  # they give a pager, which is awaited by iterating it
 PLAIN = {"session", "turn"}  # they ask nothing
 PAIRS = [
     (MemoryClient, AsyncMemoryClient),
