@@ -303,6 +303,7 @@ class Policy(Model):
     later_first: float = 0.0
     merge: Merging = Field(default_factory=Merging)
     gists: Gists = Field(default_factory=Gists)
+    quarantine: str | None = None
     rehearse_importance: float = 0.0
     rehearse_below: float = 0.0
     ttl_s: int | None = None

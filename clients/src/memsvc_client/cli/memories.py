@@ -56,7 +56,7 @@ def show(session: Session, memory_id: opt.MemoryId) -> None:
     """Show one memory with all its fields."""
     with session.client() as client:
         memory = client.get(memory_id)
-    session.output.show(_plain(memory), lambda: _draw(memory))
+    session.output.show(_plain(memory), lambda: draw(memory))
 
 
 @command(app, extra=opt.EDIT_OPTIONS)
@@ -234,6 +234,7 @@ def _plain(memory: Memory) -> dict[str, Any]:
     return memory.model_dump(mode="json")
 
 
-def _draw(memory: Memory) -> RenderableType:
+def draw(memory: Memory) -> RenderableType:
+    """All fields of a memory, its content last."""
     fields = {name: getattr(memory, name) for name in type(memory).model_fields if name != "content"}
     return Group(grid(fields), "", clean(memory.content))
