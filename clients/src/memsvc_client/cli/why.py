@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 WIDEST = 200
 """Most hits that the service gives."""
+_USUAL = 10
+"""Hits that it gives where nobody says how many."""
+_NEXT = 3
+"""So many of those that just missed are shown."""
 _READ = {
     "names": "names",
     "phrases": "quotations",
@@ -58,14 +62,26 @@ def why(
     asked = opt.ask_fields(values) | {"explain": True}
     with session.client() as client:
         answer = client.recall(text, **asked)
+        missed = _missed(client, answer, text, asked)
         told = None if about is None else _about(client, answer, about, text, asked)
-    data = answer.model_dump(mode="json") | ({} if told is None else {"about": {"id": about, "because": told}})
-    session.output.show(data, lambda: Group(*_words(answer, told)))
+    data = answer.model_dump(mode="json") | {"missed": [hit.model_dump(mode="json") for hit in missed]}
+    data |= {} if told is None else {"about": {"id": about, "because": told}}
+    session.output.show(data, lambda: Group(*_words(answer, missed, told)))
     if about is not None and all(hit.memory.id != about for hit in answer.hits):
         raise typer.Exit(REFUSED)
 
 
-def _words(answer: Recall, told: str | None) -> Iterator[RenderableType]:
+def _missed(client: MemoryClient, answer: Recall, text: str, asked: dict[str, Any]) -> Sequence[Hit]:
+    """Those that come next, where there was no more room: the same question with more of it."""
+    room = asked.get("top_k", _USUAL)
+    if len(answer.hits) < room or room >= WIDEST:
+        return ()
+    given = {hit.memory.id for hit in answer.hits}
+    wider = client.recall(text, **(asked | {"top_k": min(WIDEST, room + _NEXT)}))
+    return [hit for hit in wider.hits if hit.memory.id not in given]
+
+
+def _words(answer: Recall, missed: Sequence[Hit], told: str | None) -> Iterator[RenderableType]:
     explanation: Mapping[str, Any] = answer.explanation or {}
     yield clean(_whole(answer, explanation))
     if read := _read(explanation.get("question") or {}):
@@ -73,8 +89,7 @@ def _words(answer: Recall, told: str | None) -> Iterator[RenderableType]:
     for hit in answer.hits:
         yield Text.assemble("\n", (f"{hit.rank}. ", "bold"), one_line(hit.memory.content))
         yield Padding(clean(_hit(hit)), (0, 0, 0, 3))
-    cut = [*_cut(answer, explanation)]
-    if cut:
+    if cut := [*_cut(answer, missed, explanation)]:
         yield Text("\nLeft out", style="bold")
         yield clean("\n".join(cut))
     if trail := explanation.get("trail"):
@@ -128,7 +143,9 @@ def _nth(rank: int) -> str:
     return f"{rank}{ending}"
 
 
-def _cut(answer: Recall, explanation: Mapping[str, Any]) -> Iterator[str]:
+def _cut(answer: Recall, missed: Sequence[Hit], explanation: Mapping[str, Any]) -> Iterator[str]:
+    for hit in missed:
+        yield f"{one_line(hit.memory.content, 60).plain} ({hit.memory.id}, score {hit.score:.3f}): --top-k has no room."
     if answer.degraded:
         yield f"What was not done: {', '.join(map(str, answer.degraded))} (not ready in time, or not there)."
     for origin, count in (explanation.get("capped") or {}).items():
