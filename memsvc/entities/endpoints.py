@@ -145,7 +145,7 @@ class SharedOut(ApiModel):
 
 
 class EntityGraphOut(ApiModel):
-    """An entity, first, and those that most memories mention together with it, the nearest first; what any two share."""
+    """An entity, first, and those that most memories mention together with it, the nearest first; what two share."""
 
     entities: list[EntityOut]
     links: list[SharedOut]
