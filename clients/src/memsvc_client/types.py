@@ -134,10 +134,14 @@ class BatchResult(Model):
 
 
 class ChannelHit(Model):
-    """Where one channel placed a memory; `rank` is None where it scored but did not list it."""
+    """Where one channel placed a memory; `rank` is None where it scored but did not list it.
+
+    `contribution`, with `explain=True`, is what it added to the fused score, before a cross-encoder read the memory.
+    """
 
     rank: int | None
     score: float
+    contribution: float | None = None
 
 
 class Hit(Model):

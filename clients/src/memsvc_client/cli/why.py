@@ -18,7 +18,7 @@ from memsvc_client.errors import NotFound
 
 if TYPE_CHECKING:
     from memsvc_client.client import MemoryClient
-    from memsvc_client.types import Hit, Recall
+    from memsvc_client.types import ChannelHit, Hit, Recall
 
 WIDEST = 200
 """Most hits that the service gives."""
@@ -124,18 +124,25 @@ def _listed(value: Any) -> str:
 
 
 def _hit(hit: Hit) -> str:
-    """Who listed it, best rank first; who only scored it; and how far it has faded."""
-    listed = sorted((found.rank, name, found.score) for name, found in hit.channels.items() if found.rank is not None)
-    scored = [name for name, found in hit.channels.items() if found.rank is None]
-    says = [f"{name} has it {_nth(rank)} of its list (score {score:.3g})" for rank, name, score in listed]
+    """Who listed it, who added most first; who only scored it; and how far it has faded."""
+    channels = sorted(hit.channels.items(), key=lambda one: (-(one[1].contribution or 0.0), one[1].rank or WIDEST))
+    says = [
+        f"{name} has it {_nth(one.rank)} of its list ({_gave(one)})" for name, one in channels if one.rank is not None
+    ]
+    scored = [f"{name} ({_gave(one)})" for name, one in channels if one.rank is None]
     if scored:
-        says.append(f"{', '.join(scored)} did not list it, but scored it")
+        says.append(f"not listed, but scored by {', '.join(scored)}")
     if not says:
         says.append("no channel listed it: it came with what another one is made of, or by further looks")
     memory = hit.memory
     faded = "" if memory.retention is None else f", retention {memory.retention:.2f}"
     trust = "" if memory.trust is None else f", trust {memory.trust}"
     return f"{'; '.join(says)}.\nScore {hit.score:.3f}{faded}{trust}. {memory.id}"
+
+
+def _gave(found: ChannelHit) -> str:
+    added = "" if found.contribution is None else f", adds {found.contribution:.2f}"
+    return f"score {found.score:.3g}{added}"
 
 
 def _nth(rank: int) -> str:
