@@ -135,6 +135,13 @@ GOOD = (
     Good("POST", "/v1/memories/{id}:quarantine", lambda r, t, i: {"reason": t[:40]}),
     Good("POST", "/v1/memories/{id}:unquarantine", lambda r, t, i: {"reason": t[:40]}),
     Good("DELETE", "/v1/memories/{id}"),
+    Good("GET", "/v1/changes", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "after": "3", "since": "2026-01-31T09:00:00Z", "until": "2046-01-31T09:00:00Z",
+        "limit": "3", "cursor": c,
+    }, "namespace")),
+    Good("GET", "/v1/changes/stream", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "for_s": "0", "after": "3", "since": "2026-01-31T09:00:00Z",
+    }, "namespace", "for_s")),
     Good("GET", "/v1/memories:due", query=lambda r, t, c: _some(r, {
         "namespace": "fuzz", "horizon_s": "86400", "limit": "3", "cursor": c,
     }, "namespace")),
@@ -164,6 +171,9 @@ GOOD = (
         "namespace": "fuzz", "limit": "3", "cursor": c,
     }, "namespace")),
     Good("GET", "/v1/entities/{id}", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("GET", "/v1/entities/{id}/graph", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "limit": "3",
+    }, "namespace")),
     Good("POST", "/v1/entities:merge", lambda r, t, i: {"namespace": "fuzz", "entity_ids": [t, i]}),
     Good("POST", "/v1/entities:split", lambda r, t, i: {"namespace": "fuzz", "entity_id": t}),
     Good("GET", "/v1/policy", query=lambda r, t, c: {"namespace": "fuzz"}),

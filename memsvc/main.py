@@ -16,6 +16,7 @@ import memsvc
 from memsvc.audit.endpoints import router as audit_router
 from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
+from memsvc.changes.endpoints import router as changes_router
 from memsvc.compat.mem0.mounting import PlainProblems, mem0_routes
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
@@ -67,6 +68,7 @@ ROUTES = mounted(
         feedback_router,
         namespaces_router,
         entities_router,
+        changes_router,
         jobs_router,
         rehearsal_router,
         holds_router,

@@ -29,6 +29,7 @@ from memsvc.caches.layered import Layered
 from memsvc.caches.questions import KEPT as QUESTIONS_KEPT
 from memsvc.caches.questions import Questions
 from memsvc.caches.recalls import HotRecalls
+from memsvc.changes.service import Changes
 from memsvc.core.clock import Clock, SystemClock
 from memsvc.core.errors import ServiceError, StartupRefused
 from memsvc.core.metrics import Metrics
@@ -217,6 +218,7 @@ class Container:
         self.importing = Importing(self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id)
         self.holds = Holds(self.database, once, self.clock, self.secrets)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
+        self.changes = Changes(self.database)
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
         self._closing.callback(tools.summariser.close)

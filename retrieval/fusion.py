@@ -20,7 +20,8 @@ whatever order the channels come. Equal scores are ordered by slot.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -68,8 +69,45 @@ class Fusion(Protocol):
         """
         ...
 
+    def contributions(
+        self, results: Mapping[str, ChannelResult], slots: NDArray[np.int64], weighing: Weighing = _NEUTRAL
+    ) -> dict[str, NDArray[np.float64]]:
+        """What each channel adds to the scores that `fuse` gives, float64 `[m]`; NaN for what none of them listed."""
+        ...
 
-class ReciprocalRanks:
+
+class _WeightedSum(ABC):
+    """A fusion that adds up what each channel says; `_parts` is what it adds, in a fixed order."""
+
+    @abstractmethod
+    def _parts(
+        self, results: Mapping[str, ChannelResult], candidates: NDArray[np.int64], weighing: Weighing
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]: ...
+
+    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
+        """See `Fusion`."""
+        candidates = candidates_of(results)
+        total = np.zeros(candidates.size)
+        for _, part in self._parts(results, candidates, weighing):  # in its order: the sum of floats is the same bits
+            total += part
+        return best_of(candidates, total, limit)
+
+    def contributions(
+        self, results: Mapping[str, ChannelResult], slots: NDArray[np.int64], weighing: Weighing = _NEUTRAL
+    ) -> dict[str, NDArray[np.float64]]:
+        """See `Fusion`."""
+        candidates = candidates_of(results)
+        if not candidates.size:
+            return {}
+        at = np.minimum(np.searchsorted(candidates, slots), candidates.size - 1)
+        is_listed = candidates[at] == slots
+        found: dict[str, NDArray[np.float64]] = {}
+        for name, part in self._parts(results, candidates, weighing):
+            found[name] = found.get(name, 0.0) + np.where(is_listed, part[at], np.nan)
+        return found
+
+
+class ReciprocalRanks(_WeightedSum):
     """Weighted reciprocal ranks."""
 
     def __init__(self, weights: Mapping[str, float] | None = None, *, k: float = 60.0) -> None:
@@ -77,18 +115,18 @@ class ReciprocalRanks:
         self._weights = dict(weights or {})
         self._k = k
 
-    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
-        """See `Fusion`."""
-        candidates = candidates_of(results)
-        total = np.zeros(candidates.size)
+    def _parts(
+        self, results: Mapping[str, ChannelResult], candidates: NDArray[np.int64], weighing: Weighing
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
         for name in sorted(results):
             listed = results[name].slots
             weight = self._weights.get(name, 1.0) * weighing.factors.get(name, 1.0)
-            total[np.searchsorted(candidates, listed)] += weight / (self._k + np.arange(1, listed.size + 1))
-        return best_of(candidates, total, limit)
+            part = np.zeros(candidates.size)
+            part[np.searchsorted(candidates, listed)] = weight / (self._k + np.arange(1, listed.size + 1))
+            yield name, part
 
 
-class StandardisedScores:
+class StandardisedScores(_WeightedSum):
     """Weighted sum of standardised scores.
 
     A channel that did not list a candidate is asked for its score, so that a memory is judged by all channels. Where a
@@ -99,14 +137,12 @@ class StandardisedScores:
         """Sets weights by channel name; 1 where none is given."""
         self._weights = dict(weights or {})
 
-    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
-        """See `Fusion`."""
-        candidates = candidates_of(results)
-        total = np.zeros(candidates.size)
-        for name in sorted(results):  # a fixed order, so that the sum of floats is the same bits
+    def _parts(
+        self, results: Mapping[str, ChannelResult], candidates: NDArray[np.int64], weighing: Weighing
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        for name in sorted(results):
             weight = self._weights.get(name, 1.0) * weighing.factors.get(name, 1.0)
-            total += weight * standardised(results[name], candidates)
-        return best_of(candidates, total, limit)
+            yield name, weight * standardised(results[name], candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +176,23 @@ class FusionWeights:
             raise ValueError(f"the weights of the fusion lack {error}") from error
 
 
-class LearnedFusion:
+class LearnedFusion(_WeightedSum):
     """Standardised scores of the channels that say something of every memory, and bonuses of the others."""
 
     def __init__(self, weights: FusionWeights | None = None) -> None:
         """Takes the shipped weights unless others are given."""
         self.weights = weights or FusionWeights.read()
 
-    def fuse(self, results: Mapping[str, ChannelResult], limit: int, weighing: Weighing = _NEUTRAL) -> Ranking:
-        """See `Fusion`."""
-        candidates = candidates_of(results)
-        total = np.zeros(candidates.size)
+    def _parts(
+        self, results: Mapping[str, ChannelResult], candidates: NDArray[np.int64], weighing: Weighing
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
         by_type = self.weights.by_type.get(weighing.type, {})
         for name in sorted(results):
             factor = weighing.factors.get(name, 1.0) * by_type.get(name, 1.0)
             if (weight := self._standardised(name, results)) != 0.0:
-                total += weight * factor * standardised(results[name], candidates)
+                yield name, weight * factor * standardised(results[name], candidates)
             if (weight := self.weights.bonus.get(name, 0.0)) != 0.0:
-                total += weight * factor * share_of_best(results[name], candidates)
-        return best_of(candidates, total, limit)
+                yield name, weight * factor * share_of_best(results[name], candidates)
 
     def _standardised(self, name: str, results: Mapping[str, ChannelResult]) -> float:
         """Weight of a channel that scores every memory. Without states of tokens meaning counts as words do."""

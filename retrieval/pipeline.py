@@ -7,6 +7,7 @@ go on from what those found -> fusion -> (thorough: further hops) -> (balanced, 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -233,7 +234,8 @@ class Recaller:
                 timings[RERANK] = reranked.took_ms
                 ranking = _settled(view, self._order.order(first, reranked.logits, outcome.results, led_to))
             ranking = Ranking(ranking.slots[: query.top_k], ranking.scores[: query.top_k])
-            hits = _hits(view, ranking, outcome.results, reranked, with_vectors=query.with_vectors)
+            added = self._fusion.contributions(outcome.results, ranking.slots, weighing) if query.explains else {}
+            hits = _hits(view, ranking, outcome.results, reranked, added, with_vectors=query.with_vectors)
             sure = (
                 self._confidence(outcome.results, first, None if reranked is None else reranked.logits) if hits else 0.0
             )
@@ -404,6 +406,7 @@ def _hits(
     ranking: Ranking,
     results: Mapping[str, ChannelResult],
     read: Reranked | None,
+    added: Mapping[str, NDArray[np.float64]],
     *,
     with_vectors: bool,
 ) -> tuple[Hit, ...]:
@@ -412,6 +415,8 @@ def _hits(
     slots = ranking.slots[alive]
     versions = view.column("versions", slots)
     scores = {name: _channel_scores(result, slots) for name, result in results.items()}
+    for name, parts in added.items():
+        scores[name] = _with_contributions(scores[name], parts[alive])
     if read is not None:
         scores[RERANK] = _read_scores(read, slots)
     vectors = _vectors(view, slots) if with_vectors else [None] * slots.size
@@ -426,6 +431,14 @@ def _hits(
         )
         for place, row in enumerate(alive.tolist())
     )
+
+
+def _with_contributions(scores: list[ChannelScore], parts: NDArray[np.float64]) -> list[ChannelScore]:
+    """The same with what the channel added to each; nothing to what further hops led to."""
+    return [
+        replace(score, contribution=part if math.isfinite(part) else None)
+        for score, part in zip(scores, parts.tolist(), strict=True)
+    ]
 
 
 def _read_scores(read: Reranked, slots: NDArray[np.int64]) -> list[ChannelScore]:

@@ -145,7 +145,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question as it was asked. `with_vectors`: hits carry their vectors."""
+    """A question as it was asked. `with_vectors`: hits carry their vectors; `explains`: what channels contributed."""
 
     text: str
     asked_at: datetime
@@ -154,6 +154,7 @@ class Query:
     profile: Profile = Profile.BALANCED
     deadline_s: float | None = None
     with_vectors: bool = False
+    explains: bool = False
 
 
 class Resolved(NamedTuple):
@@ -255,10 +256,14 @@ class ChannelResult:
 
 @dataclass(frozen=True, slots=True)
 class ChannelScore:
-    """Rank (from 1; None if the channel did not list the memory itself) and score that one channel gave."""
+    """Rank (from 1; None if the channel did not list the memory itself) and score that one channel gave.
+
+    `contribution` is what it added to the fused score, before a cross-encoder read anything; None unless it was asked.
+    """
 
     rank: int | None
     score: float
+    contribution: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

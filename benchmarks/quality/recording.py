@@ -104,6 +104,12 @@ class Recorder:
         self._results, self._rest = dict(results), (more, given)
         return self.fusion.fuse(results, limit, *more, **given)
 
+    def contributions(
+        self, results: Mapping[str, ChannelResult], *more: Any, **given: Any
+    ) -> dict[str, NDArray[np.float64]]:
+        """See `retrieval.fusion.Fusion`."""
+        return self.fusion.contributions(results, *more, **given)
+
     def take(self, view: Any) -> None:
         """Keeps what the channels said, as long as their view is open."""
         lists = [result.slots for result in self._results.values()]

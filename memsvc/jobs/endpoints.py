@@ -213,6 +213,7 @@ def _care(path: str, care: Care) -> CareOut:
             for one in care.scheduled
         ],
         screening=whole(care.screening),
+        own=list(care.own),
     )
 
 

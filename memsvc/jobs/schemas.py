@@ -187,6 +187,10 @@ class CareOut(ApiModel):
     policy: PolicyOut
     schedules: list[ScheduledOut]
     screening: dict[Family, Action] = Field(description="The action for every family.")
+    own: list[str] = Field(
+        default_factory=list,
+        description="What is set for this namespace, such as `policy.below.warm`; all else is as by default.",
+    )
 
 
 class RunIn(ApiModel):

@@ -46,6 +46,8 @@ class Care:
     policy: Policy
     scheduled: Sequence[Scheduled]
     screening: Rules
+    own: tuple[str, ...] = ()
+    """What the owner set; see `policies.own`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class Jobs:
             if namespace is None:
                 return Care(DEFAULT, (), self._screening)
             rules = in_force(self._screening, namespace.settings)
-            return Care(policies.of(namespace), repository.scheduled(connection, namespace), rules)
+            scheduled = repository.scheduled(connection, namespace)
+            return Care(policies.of(namespace), scheduled, rules, policies.own(namespace))
 
     def set_care(
         self,

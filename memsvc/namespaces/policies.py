@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from lifecycle.merging import MergePolicy
 from lifecycle.policy import DEFAULT, Derived, Gists, Level, Policy, Quarantine
 from memsvc.models.tables import NAMESPACE
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.screening.rules import KEY as SCREENING
 
 _KEY = "policy"
 _PLAIN = (
@@ -67,6 +68,24 @@ def of(namespace: NamespaceRow) -> Policy:
     """The policy in force in a namespace."""
     stored = namespace.settings.get(_KEY)
     return to_policy(stored) if stored else DEFAULT
+
+
+def own(namespace: NamespaceRow) -> tuple[str, ...]:
+    """What the owner set, as dotted names such as `policy.below.warm`; all else is as by default."""
+    return tuple(
+        name
+        for part in (_KEY, SCREENING)
+        if part in namespace.settings
+        for name in _dotted(part, namespace.settings[part])
+    )
+
+
+def _dotted(name: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield name
+        return
+    for key, of in value.items():
+        yield from _dotted(f"{name}.{key}", of)
 
 
 def write(connection: Connection, namespace: NamespaceRow, **stored: Mapping[Any, Any]) -> None:

@@ -16,6 +16,7 @@ from memsvc.memories.schemas import memory_fields
 from memsvc.recall.asking import answer_fields, ask
 from memsvc.recall.schemas import RecallAnswer, RecallRequest
 from memsvc.recall.several import Located
+from retrieval.types import ChannelScore
 
 router = APIRouter()
 
@@ -45,8 +46,13 @@ def hit_fields(hit: Located, rank: int) -> dict[str, Any]:
         "rank": rank,
         "score": hit.score,
         "memory": memory_fields(memory._mapping, own.memory_id, memory.text, hit.path, hit.found.fading),
-        "channels": {name: {"rank": score.rank, "score": score.score} for name, score in own.channels.items()},
+        "channels": {name: _channel(score) for name, score in own.channels.items()},
     }
+
+
+def _channel(score: ChannelScore) -> dict[str, Any]:
+    told = {"rank": score.rank, "score": score.score}
+    return told if score.contribution is None else told | {"contribution": score.contribution}
 
 
 def _within(hits: Sequence[Located], budget: int) -> Sequence[Located]:

@@ -82,6 +82,10 @@ class ChannelOut(ApiModel):
 
     rank: int | None
     score: float
+    contribution: float | None = Field(
+        None,
+        description="With `explain`: what it added to the fused score, before a cross-encoder read the memory.",
+    )
 
 
 class HitOut(ApiModel):

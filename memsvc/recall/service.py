@@ -147,6 +147,7 @@ class RecallService:
             profile=question.profile,
             deadline_s=None if question.deadline_s is None else max(0.0, question.deadline_s - (located - begun)),
             with_vectors=question.with_vectors or is_of_now,
+            explains=question.explains,
         )
         analysed = self._recaller.analyse(query, partial(self._resolve, namespace), coming)
         if namespace.space_id != self._space_id:

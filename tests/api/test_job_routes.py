@@ -72,6 +72,10 @@ def test_a_policy_is_kept_whole(ada: Caller) -> None:
     assert shown == ada.ask("GET", "/v1/policy", params={"namespace": ada.namespace}).json()
     assert shown["policy"]["below"] == {"warm": 0.6, "cold": 0.3, "archived": 0.1, "forgotten": 0.02}
     assert [one["schedule"] for one in shown["schedules"]] == ["0 3 * * *"]
+    put(ada, screening={"card": "reject"})
+    own = put(ada, policy={"below": {"warm": None}, "prior": 0.1}).json()["own"]
+    assert own == ["policy.below.warm", "policy.prior", "screening.card"]
+    assert ada.ask("GET", "/v1/policy", params={"namespace": "user/nobody"}).json()["own"] == []
     again = put(ada, policy={"below": {"warm": None}}).json()
     assert again["policy"]["below"] == {"warm": None, "cold": 0.3, "archived": None, "forgotten": None}
     assert again["schedules"] == shown["schedules"]  # what is not sent stays

@@ -294,3 +294,14 @@ def test_what_happened_is_not_told_again(ada: Caller) -> None:
     ada.remember(earlier, kind="episodic", occurred_at="2026-01-01T00:00:00Z")
 
     assert ada.found("Was the office moved to bergen?") == [earlier, later]
+
+
+def test_an_explained_recall_says_what_each_channel_added(ada: Caller) -> None:
+    for text in ("Ada drinks green tea.", "It rained in Bergen.", "The tea is cold."):
+        ada.remember(text)
+    (best, *_) = ada.recall("green tea", profile="fast", explain=True)["hits"]
+    added = [one["contribution"] for one in best["channels"].values() if "contribution" in one]
+    assert best["channels"]["keyword"]["contribution"] > 0
+    assert sum(added) == pytest.approx(best["score"], abs=1e-3)
+    plain = ada.recall("green tea", profile="fast")["hits"]
+    assert all(set(one) == {"rank", "score"} for hit in plain for one in hit["channels"].values())

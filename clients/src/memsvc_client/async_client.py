@@ -40,9 +40,12 @@ from memsvc_client.transport import AsyncTransport
 from memsvc_client.types import (
     BatchResult,
     Care,
+    Change,
     Context,
     Due,
     Effect,
+    EntityGraph,
+    EntityInfo,
     Erasure,
     ErasurePreview,
     FusionState,
@@ -637,6 +640,73 @@ class AsyncMemoryClient:
             after: Go on after the event of this `id`.
         """
         return self._transport.follow(self._protocol.follow_due(namespace, horizon_s), after)
+
+    def changes(
+        self,
+        *,
+        namespace: str | None = None,
+        after: int | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int | None = None,
+        page_size: int | None = 100,
+    ) -> AsyncPager[Change]:
+        """What was changed in a namespace, oldest first; pages are fetched while iterating.
+
+        Args:
+            namespace: Where; default the client's.
+            after: Only changes after the one of this `seq`.
+            since: Only changes that were recorded then or later.
+            until: Only changes that were recorded before then.
+            limit: Stop after this many.
+            page_size: Changes fetched at a time, up to 200.
+        """
+        calls = self._protocol.changes(namespace, after, since, until, page_size)
+        return AsyncPager(self._transport.send, calls, limit=limit)
+
+    def follow_changes(
+        self, *, namespace: str | None = None, since: When | None = None, after: str | None = None
+    ) -> AsyncIterator[Event[Change]]:
+        """What was changed in a namespace, and what is from now on; without an end, over lost connections.
+
+        None is missed and none comes twice.
+
+        Args:
+            namespace: Where; default the client's.
+            since: Only changes that were recorded then or later.
+            after: Go on after the event of this `id`, which is the `seq` of its change.
+        """
+        return self._transport.follow(self._protocol.follow_changes(namespace, since), after)
+
+    def entities(
+        self, *, namespace: str | None = None, limit: int | None = None, page_size: int | None = 100
+    ) -> AsyncPager[EntityInfo]:
+        """Who and what the memories mention, those that most mention first; pages are fetched while iterating.
+
+        Args:
+            namespace: Where; default the client's.
+            limit: Stop after this many.
+            page_size: Entities fetched at a time, up to 200.
+        """
+        return AsyncPager(self._transport.send, self._protocol.entities(namespace, page_size), limit=limit)
+
+    async def entity(self, entity_id: str, *, namespace: str | None = None) -> EntityInfo:
+        """One entity, by its id or that of any of its names.
+
+        Raises:
+            NotFound: No memory of the namespace mentions it.
+        """
+        return await self._transport.send(self._protocol.entity(entity_id, namespace))
+
+    async def entity_graph(
+        self, entity_id: str, *, namespace: str | None = None, limit: int | None = None
+    ) -> EntityGraph:
+        """An entity among those that memories mention together with it, at most `limit` of them.
+
+        Raises:
+            NotFound: No memory of the namespace mentions it.
+        """
+        return await self._transport.send(self._protocol.entity_graph(entity_id, namespace, limit))
 
     async def rehearsed(self, memory_id: str, outcome: Rehearsed, *, idempotency_key: str | None = None) -> Due:
         """Says that a memory was looked at again, and whether it was remembered; the answer says when it is due next.

@@ -22,9 +22,10 @@ MemsvcError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from memsvc_client.types import BatchItem, BatchResult, Problem
+if TYPE_CHECKING:  # the command names errors before it needs the models of answers
+    from memsvc_client.types import BatchItem, BatchResult, Problem
 
 
 class MemsvcError(Exception):
@@ -179,6 +180,8 @@ def api_error(problem: Problem, *, retry_after_s: float | None = None) -> ApiErr
 
 def item_error(item: BatchItem) -> ApiError | None:
     """What kept one item of a batch from being written, as an exception to raise; None when it was written."""
+    from memsvc_client.types import Problem
+
     if item.ok:
         return None
     return api_error(item.problem or Problem(status=item.status, detail="no detail was given"))

@@ -29,9 +29,12 @@ from memsvc_client.types import (
     AuditEntry,
     BatchResult,
     Care,
+    Change,
     Context,
     Due,
     Effect,
+    EntityGraph,
+    EntityInfo,
     Erasure,
     ErasurePreview,
     FusionState,
@@ -112,6 +115,11 @@ _read_revocation_preview = reader(RevocationPreview)
 _read_verdict = reader(ReceiptVerdict)
 _read_revisions = reader(Page[Revision])
 _read_links = reader(Page[Link])
+_read_change = reader(Change)
+_read_changes = reader(Page[Change])
+_read_entity = reader(EntityInfo)
+_read_entities = reader(Page[EntityInfo])
+_read_graph = reader(EntityGraph)
 _read_stats = reader(Stats)
 _read_imported = reader(Imported)
 _read_new_key = reader(NewKey)
@@ -163,6 +171,12 @@ def _run_path(run_id: str) -> str:
     if not run_id:
         raise InvalidArgument("the id of a run is needed")
     return f"/v1/job-runs/{quote(run_id, safe='')}"
+
+
+def _entity_path(entity_id: str) -> str:
+    if not entity_id:
+        raise InvalidArgument("the id of an entity is needed")
+    return f"/v1/entities/{quote(entity_id, safe='')}"
 
 
 def _memory_path(memory_id: str, suffix: str = "") -> str:
@@ -344,6 +358,38 @@ class Protocol:
         """GET /v1/memories:due/stream; each event is read by the call."""
         params = {"namespace": self.resolve(namespace)} | ({"horizon_s": str(horizon_s)} if horizon_s else {})
         return Call("GET", "/v1/memories:due/stream", _read_due, params=params)
+
+    def changes(
+        self, namespace: str | None, after: int | None, since: When | None, until: When | None, page_size: int | None
+    ) -> PageCall:
+        """GET /v1/changes."""
+        params = {**self._log(namespace, after, since), "until": _moment(until)}
+        return PageCall("/v1/changes", _read_changes, _given(params | {"limit": page_size and str(page_size)}))
+
+    def follow_changes(self, namespace: str | None, since: When | None) -> Call[Change]:
+        """GET /v1/changes/stream; each event is read by the call."""
+        return Call("GET", "/v1/changes/stream", _read_change, params=_given(self._log(namespace, None, since)))
+
+    def _log(self, namespace: str | None, after: int | None, since: When | None) -> dict[str, str | None]:
+        return {
+            "namespace": self.resolve(namespace),
+            "after": None if after is None else str(after),
+            "since": _moment(since),
+        }
+
+    def entities(self, namespace: str | None, page_size: int | None) -> PageCall:
+        """GET /v1/entities."""
+        params = {"namespace": self.resolve(namespace), "limit": page_size and str(page_size)}
+        return PageCall("/v1/entities", _read_entities, _given(params))
+
+    def entity(self, entity_id: str, namespace: str | None) -> Call[EntityInfo]:
+        """GET /v1/entities/{id}."""
+        return Call("GET", _entity_path(entity_id), _read_entity, {"namespace": self.resolve(namespace)})
+
+    def entity_graph(self, entity_id: str, namespace: str | None, limit: int | None) -> Call[EntityGraph]:
+        """GET /v1/entities/{id}/graph."""
+        params = {"namespace": self.resolve(namespace)} | ({} if limit is None else {"limit": str(limit)})
+        return Call("GET", f"{_entity_path(entity_id)}/graph", _read_graph, params)
 
     def rehearsed(self, memory_id: str, outcome: Rehearsed, idempotency_key: str | None) -> Call[Due]:
         """POST /v1/memories/{id}:rehearsed."""

@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 class Model(BaseModel):
-    """Base of all answers: frozen, unknown fields ignored."""
+    """Base of all answers: frozen, unknown fields ignored, and built when one is first read: most programs read few."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Memory(Model):
@@ -134,10 +134,14 @@ class BatchResult(Model):
 
 
 class ChannelHit(Model):
-    """Where one channel placed a memory; `rank` is None where it scored but did not list it."""
+    """Where one channel placed a memory; `rank` is None where it scored but did not list it.
+
+    `contribution`, with `explain=True`, is what it added to the fused score, before a cross-encoder read the memory.
+    """
 
     rank: int | None
     score: float
+    contribution: float | None = None
 
 
 class Hit(Model):
@@ -303,6 +307,7 @@ class Policy(Model):
     later_first: float = 0.0
     merge: Merging = Field(default_factory=Merging)
     gists: Gists = Field(default_factory=Gists)
+    quarantine: str | None = None
     rehearse_importance: float = 0.0
     rehearse_below: float = 0.0
     ttl_s: int | None = None
@@ -328,6 +333,8 @@ class Care(Model):
     schedules: tuple[Scheduled, ...] = ()
     screening: dict[str, str] = Field(default_factory=dict)
     """What is done about secrets and personal data, by family: off, flag, redact or reject."""
+    own: tuple[str, ...] = ()
+    """What is set for this namespace, such as `policy.below.warm`; all else is as by default."""
 
 
 class JobRun(Model):
@@ -441,6 +448,69 @@ class Link(Model):
     direction: str
 
 
+class Change(Model):
+    """One change of a namespace: `put`, `erase`, `void`, `rewrite` or `retier`; see docs/api.md.
+
+    `state`, `reason` and `writer` are of the version that a `put` wrote. What is in quarantine names no memory to keys
+    without the role `admin`.
+    """
+
+    seq: int
+    op: str
+    memory_id: str | None = None
+    version: int | None = None
+    state: str | None = None
+    reason: str | None = None
+    writer: str | None = None
+    recorded_at: datetime
+
+
+class Alias(Model):
+    """A name of an entity: how it is mostly written, and how many memories mention it."""
+
+    id: str
+    name: str
+    memories: int = 0
+
+
+class Tie(Model):
+    """Why two names are held for one; `told_by` are memories that say so."""
+
+    one: str
+    other: str
+    rule: str
+    confidence: float = 1.0
+    told_by: tuple[str, ...] = ()
+
+
+class EntityInfo(Model):
+    """Who or what is mentioned: its most frequent name, all its names, and what holds them together."""
+
+    id: str
+    name: str
+    memories: int = 0
+    aliases: tuple[Alias, ...] = ()
+    ties: tuple[Tie, ...] = ()
+    confidence: float = 1.0
+    decided: bool = False
+
+
+class Shared(Model):
+    """That memories mention two entities together: how many, and the ids of the newest."""
+
+    one: str
+    other: str
+    memories: int
+    memory_ids: tuple[str, ...] = ()
+
+
+class EntityGraph(Model):
+    """An entity, first, and those that most memories mention together with it; what any two share."""
+
+    entities: tuple[EntityInfo, ...]
+    links: tuple[Shared, ...] = ()
+
+
 class NamespaceInfo(Model):
     """One namespace that the key may see."""
 
@@ -482,7 +552,7 @@ class LastRun(Model):
 class Stats(Model):
     """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     namespace: str | None = None
     memories: int | None = None
@@ -603,7 +673,7 @@ class TrailVerdict(Model):
 class ServerVersion(Model):
     """What runs at the other end. Further facts are in `model_extra`."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     version: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -125,12 +126,15 @@ def _plain(value: object) -> Any:
 
 
 def reader(shape: Any) -> Callable[[Reply], Any]:
-    """A `read` for a JSON body of the given type."""
-    adapter: TypeAdapter[Any] = TypeAdapter(shape)
+    """A `read` for a JSON body of the given type, which is made ready when the first answer comes."""
+
+    @functools.cache
+    def adapter() -> TypeAdapter[Any]:
+        return TypeAdapter(shape)
 
     def read(reply: Reply) -> Any:
         try:
-            return adapter.validate_json(reply.body)
+            return adapter().validate_json(reply.body)
         except ValidationError as error:
             raise UnexpectedAnswer(
                 f"{reply.status} with a body that is not a {getattr(shape, '__name__', shape)}; "

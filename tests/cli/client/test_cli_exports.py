@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.client.conftest import Memsvc
 from tests.unit.client.recorder import Answer, Recorder, problem
 
@@ -30,3 +32,19 @@ def test_an_import_says_what_came_of_it(memsvc: Memsvc, service: Recorder, tmp_p
     assert service.last.query == {"namespace": "user/bo"}
     assert service.last.raw == b"an export"
     assert memsvc("import", str(tmp_path / "none.tar"))[0] == 2
+
+
+def test_somebody_who_watches_sees_how_far_it_is(
+    memsvc: Memsvc, service: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    file = tmp_path / "ada.tar"
+    code, _, err = memsvc("export", str(file))
+    assert code == 0
+    assert "Exporting" in err
+    assert "9/" in err or "9 bytes" in err
+    code, _, err = memsvc("import", str(file))
+    assert (code, service.last.raw) == (0, b"an export")
+    assert service.last.headers["content-length"] == "9"
+    assert "9/9 bytes" in err
+    assert "Exporting" not in memsvc("export", str(tmp_path / "b.tar"), "--json")[2]

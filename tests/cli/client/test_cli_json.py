@@ -112,9 +112,9 @@ GOLDEN: list[tuple[str, Any]] = [
                     "score": 0.875,
                     "memory": MEMORY,
                     "channels": {
-                        "semantic": {"rank": 2, "score": 0.5},
-                        "place": {"rank": None, "score": 0.1},
-                        "keyword": {"rank": 1, "score": 9.25},
+                        "semantic": {"rank": 2, "score": 0.5, "contribution": None},
+                        "place": {"rank": None, "score": 0.1, "contribution": None},
+                        "keyword": {"rank": 1, "score": 9.25, "contribution": None},
                     },
                 }
             ],

@@ -16,6 +16,7 @@ ID = "0198c5a0-0000-7000-8000-000000000001"
 RECALL_ID = "0198c5a0-0000-7000-8000-0000000000bb"
 RUN_ID = "0198c5a0-0000-7000-8000-0000000000cc"
 ERASURE_ID = "0198c5a0-0000-7000-8000-0000000000dd"
+ENTITY_ID = "00000000000000ad"
 KEY_ID = "0198c5a0-0000-7000-8000-0000000000aa"
 DIGEST = "090f4cbc09c21a8f9f13aaa3580aec701388a9ff583a2dbad5e790abb7670eaa"
 AUDIT_ENTRY = {
@@ -189,12 +190,25 @@ def plausible(seen: Seen) -> Answer:
         "policy": {"below": {"warm": 0.6, "archived": None}, "merge": {"floor": 0.9}},
         "schedules": [],
         "screening": {"credential": "flag"},
+        "own": ["policy.below.warm"],
     }
     run = {"id": RUN_ID, "namespace": "user/ada", "kind": "fade", "state": "succeeded", "counts": {"fade": 2}}
     effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}
     due = {"memory": memory(), "due_at": "2026-02-02T00:00:00Z", "rehearsals": 0, "rehearsed_at": None}
     hold = {"memory_id": ID, "held_at": "2026-02-02T00:00:00Z", "held_by": "ada", "reason": "case 17"}
     erasure = {"id": ERASURE_ID, "state": "erased", "counts": {"memory": 2}, "receipt": {"signature": "s"}}
+    change = {
+        "seq": 9, "op": "put", "memory_id": ID, "version": 1, "state": "active", "reason": "created", "writer": "ada",
+        "recorded_at": "2026-02-01T00:00:00Z",
+    }  # fmt: skip
+    entity = {
+        "id": ENTITY_ID,
+        "name": "Ada",
+        "memories": 3,
+        "aliases": [{"id": ENTITY_ID, "name": "Ada", "memories": 3}],
+    }
+    other = {"id": "00000000000000b0", "name": "Bo", "memories": 2}
+    link = {"one": ENTITY_ID, "other": "00000000000000b0", "memories": 2, "memory_ids": [ID]}
     verdict = {"genuine": True, "holds": True, "back": 0, "without_tombstone": 0}
     asked = Answer(202, {**erasure, "state": "running", "receipt": None})
     preview = Answer(200, {"dry_run": True, "memories": 2, "derived": 1, "memory_ids": [ID], "derived_ids": []})
@@ -220,6 +234,10 @@ def plausible(seen: Seen) -> Answer:
         ("POST", "/v1/memories/{id}:forget"): Answer(200, {"memory": memory(state="forgotten"), "seq": 8}),
         ("POST", "/v1/memories/{id}:restore"): Answer(200, written),
         ("POST", "/v1/memories/{id}:unmerge"): Answer(200, written),
+        ("GET", "/v1/changes"): Answer(200, {"items": [change], "next_cursor": None}),
+        ("GET", "/v1/entities"): Answer(200, {"items": [entity, other], "next_cursor": None}),
+        ("GET", f"/v1/entities/{ENTITY_ID}"): Answer(200, entity),
+        ("GET", f"/v1/entities/{ENTITY_ID}/graph"): Answer(200, {"entities": [entity, other], "links": [link]}),
         ("GET", "/v1/memories:due"): Answer(200, {"items": [due], "next_cursor": None}),
         ("POST", "/v1/memories/{id}:rehearsed"): Answer(200, {**due, "rehearsals": 1}),
         ("POST", "/v1/memories/{id}:hold"): Answer(200, hold),

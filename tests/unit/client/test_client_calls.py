@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from memsvc_client import ConnectionFailed, Forbidden, InvalidArgument, Memory, NotFound, UnexpectedAnswer
 from tests.unit.client.conftest import Connect
-from tests.unit.client.recorder import ANCHOR, ID, KEY_ID, RECALL_ID, Answer, Recorder, memory, problem
+from tests.unit.client.recorder import ANCHOR, ENTITY_ID, ID, KEY_ID, RECALL_ID, Answer, Recorder, memory, problem
 
 
 def test_remember_sends_only_what_was_given_and_times_in_utc(connect: Connect, plausible_service: Recorder) -> None:
@@ -124,6 +124,28 @@ def test_what_is_due_and_how_it_went(connect: Connect, plausible_service: Record
     assert client.rehearsed(ID, "remembered").rehearsals == 1
     assert plausible_service.last.body == {"outcome": "remembered"}
     assert "idempotency-key" in plausible_service.last.headers
+
+
+def test_the_change_log(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    moment = datetime(2026, 1, 31, 9, tzinfo=UTC)
+    assert [one.memory_id for one in client.changes(after=3, since=moment, until="2026-02-01T00:00:00Z")] == [ID]
+    assert plausible_service.last.query == {
+        "namespace": "user/ada", "after": "3", "since": "2026-01-31T09:00:00Z", "until": "2026-02-01T00:00:00Z",
+        "limit": "100",
+    }  # fmt: skip
+
+
+def test_who_is_mentioned_and_with_whom(connect: Connect, plausible_service: Recorder) -> None:
+    client = connect(plausible_service.url)
+    assert [one.name for one in client.entities()] == ["Ada", "Bo"]
+    assert client.entity(ENTITY_ID).aliases[0].memories == 3
+    graph = client.entity_graph(ENTITY_ID, limit=5)
+    assert plausible_service.last.query == {"namespace": "user/ada", "limit": "5"}
+    assert [one.name for one in graph.entities] == ["Ada", "Bo"]
+    assert graph.links[0].memory_ids == (ID,)
+    with pytest.raises(InvalidArgument):
+        client.entity("")
 
 
 def test_holds(connect: Connect, plausible_service: Recorder) -> None:

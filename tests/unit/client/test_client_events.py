@@ -98,3 +98,17 @@ def test_a_refusal_ends_it() -> None:
 
 def test_what_is_asked() -> None:
     assert dict(Protocol("n").follow_due(None, 60).params) == {"namespace": "n", "horizon_s": "60"}
+
+
+def test_changes_are_followed_by_their_numbers() -> None:
+    def told_change(seq: int) -> str:
+        change = {"seq": seq, "op": "put", "memory_id": "m", "recorded_at": "2026-01-01T00:00:00Z"}
+        return f"id: {seq}\nevent: change\ndata: {json.dumps(change)}\n\n"
+
+    service = Service(
+        httpx.Response(200, stream=Broken("retry: 2000\n\n" + told_change(4))),
+        httpx.Response(200, text=told_change(5)),
+    )
+    with MemoryClient("http://x", namespace="n", retry=AT_ONCE, http_transport=httpx.MockTransport(service)) as client:
+        found = [(event.id, event.value.seq) for event in islice(client.follow_changes(after="3"), 2)]
+    assert (found, service.after) == ([("4", 4), ("5", 5)], ["3", "4"])

@@ -25,7 +25,16 @@ from memsvc_client import (
     Session,
 )
 
-LAZY = {"list", "namespaces", "effects", "due", "follow_due"}  # they give a pager, which is awaited by iterating it
+LAZY = {
+    "list",
+    "namespaces",
+    "effects",
+    "due",
+    "follow_due",
+    "changes",
+    "follow_changes",
+    "entities",
+}  # they give a pager, which is awaited by iterating it
 PLAIN = {"session", "turn"}  # they ask nothing
 PAIRS = [
     (MemoryClient, AsyncMemoryClient),
@@ -73,15 +82,23 @@ def test_same_arguments_answers_and_words(one: Any, other: Any) -> None:
 
 def test_all_is_sorted_complete_and_true() -> None:
     source = Path(inspect.getfile(memsvc_client)).read_text(encoding="utf-8")
+    checked = next(node for node in ast.parse(source).body if isinstance(node, ast.If))  # what a type checker reads
     imported = {
-        alias.asname or alias.name
-        for node in ast.parse(source).body
+        alias.name: str(node.module).removeprefix("memsvc_client.")
+        for node in checked.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert set(memsvc_client.__all__) == imported
+    assert imported == memsvc_client._HOME_OF  # type: ignore[attr-defined, unused-ignore]
+    assert set(memsvc_client.__all__) == {*imported, "__version__"}
     assert len(memsvc_client.__all__) == len(set(memsvc_client.__all__))
     assert all(hasattr(memsvc_client, name) for name in memsvc_client.__all__)
+
+
+def test_what_is_not_there_is_not_found_either() -> None:
+    assert set(memsvc_client.__all__) <= set(dir(memsvc_client))
+    with pytest.raises(AttributeError, match="no attribute 'Memries'"):
+        memsvc_client.Memries  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_every_error_is_exported() -> None:

@@ -130,3 +130,17 @@ def test_sums_do_not_depend_on_the_order_of_slots() -> None:
 
 def scored(values: NDArray[np.float32]) -> ChannelResult:
     return ChannelResult(np.arange(values.size), values, 0.0, 1.0, lambda wanted: values[wanted])
+
+
+@pytest.mark.parametrize("fusion", [learned(2.0), StandardisedScores({"exact": 0.5}), ReciprocalRanks({"exact": 2.0})])
+def test_contributions_add_up_to_the_score(fusion: LearnedFusion | StandardisedScores | ReciprocalRanks) -> None:
+    found = {"semantic": channel([3, 2, 1, 0]), "exact": sure_of(3)}
+    weighing = Weighing(QuestionType.WHO, {"semantic": 1.5})
+    ranking = fusion.fuse(found, 9, weighing)
+    parts = fusion.contributions(found, ranking.slots, weighing)
+    assert set(parts) == {"semantic", "exact"}
+    assert sum(parts.values()) == pytest.approx(ranking.scores)
+    unlisted = fusion.contributions(found, np.array([1, 99]), weighing)  # what further hops led to
+    assert np.isnan([part[1] for part in unlisted.values()]).all()
+    assert not np.isnan([part[0] for part in unlisted.values()]).any()
+    assert fusion.contributions({}, np.array([1])) == {}

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.types import Anchor
+
+if TYPE_CHECKING:
+    from memsvc_client.types import Anchor
 
 BROKEN = 1
 
@@ -74,8 +75,10 @@ def verify(
 
 def _anchor(file: Path) -> Anchor:
     """An anchor, or the one in what `anchor --json` prints."""
+    from memsvc_client.types import Anchor
+
     try:
         found = json.loads(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
         return Anchor.model_validate(found.get("anchor", found) if isinstance(found, dict) else found)
-    except (OSError, ValueError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise InvalidArgument("the file holds no anchor") from error

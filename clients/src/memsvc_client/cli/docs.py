@@ -18,11 +18,16 @@ A long-term memory for AI agents: remember, recall, forget.
 
 {EPILOG}
 
-Results go to stdout, as tables or with `--json` as one line of JSON; progress and errors go to stderr. The API key
-comes from `MEMSVC_API_KEY` or from a file, never from the command line. `NO_COLOR` switches colours off.
+Results go to stdout, as tables or with `--json` as one line of JSON, in which a list is `{{"items": [...]}}`; what may
+be long or without an end (`tail`, `timeline`, `diff --since`, `memories due --follow`) has a line of JSON for each.
+Progress and errors go to stderr. Colours and bars are for terminals alone, and `NO_COLOR` switches colours off. The API
+key comes from `MEMSVC_API_KEY` or from a file, never from the command line.
 
 The global options may stand before or after the name of a command. An installed server adds its own commands
-(`serve`, `migrate`, `doctor`, `admin-key`); they are described with the server.
+(`serve`, `migrate`, `doctor`, `lab`, `admin-key`); they are described with the server.
+
+`memsvc --install-completion` lets the shell complete commands and options, and after `-n` the namespaces that the key
+may see, where a service answers within half a second.
 """
 
 COMPLETION = {"--install-completion", "--show-completion", "--help"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,8 +13,10 @@ from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.inputs import Erased
-from memsvc_client.types import Erasure
+
+if TYPE_CHECKING:
+    from memsvc_client.inputs import Erased
+    from memsvc_client.types import Erasure
 
 REFUSED = 1
 

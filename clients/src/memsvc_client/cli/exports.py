@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from memsvc_client.cli.bars import reading, writing
 from memsvc_client.cli.output import clean, grid
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
@@ -32,7 +33,8 @@ def export(
         raise InvalidArgument(f"cannot write the file: {error.strerror}") from error
     try:
         with os.fdopen(descriptor, "wb") as out, session.client() as client:
-            size = client.export(out)
+            with writing(session, "Exporting", out) as watched:
+                size = client.export(watched)
             out.flush()
             os.fsync(out.fileno())
         os.link(draft, file)  # whole or not at all, and never over another one
@@ -54,6 +56,7 @@ def bring_back(session: Session, file: Path) -> None:
         handle = file.open("rb")
     except OSError as error:
         raise InvalidArgument(f"cannot read the file: {error.strerror}") from error
-    with handle, session.client() as client:
-        found = client.import_(handle).model_dump(mode="json")
+    size = os.fstat(handle.fileno()).st_size or None  # none of a pipe
+    with handle, session.client() as client, reading(session, "Importing", handle, size) as watched:
+        found = client.import_(watched).model_dump(mode="json")
     session.output.show(found, lambda: grid(found))

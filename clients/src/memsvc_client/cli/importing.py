@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memsvc_client.cli.output import REFUSED, clean, errors_console, exit_code
+from memsvc_client.cli.bars import counting
+from memsvc_client.cli.output import REFUSED, clean, exit_code
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import BatchInterrupted, InvalidArgument, MemsvcError, describe
-from memsvc_client.progress import progress_bar
-from memsvc_client.types import BatchResult
+
+if TYPE_CHECKING:
+    from memsvc_client.types import BatchResult
 
 SHOWN_FAILURES = 20
 
@@ -67,8 +69,7 @@ def import_(
     error: MemsvcError | None = None
     total, handle = _opened(file)
     total = total and max(0, total - from_line + 1)
-    bar = nullcontext() if session.as_json else progress_bar("Importing", total=total, console=errors_console())
-    with handle as raw, session.client() as client, bar as on_progress:
+    with handle as raw, session.client() as client, counting(session, "Importing", total) as on_progress:
         lines = _Lines(raw, from_line)
         try:
             result = client.remember_many(lines, batch_items=batch_items, on_progress=on_progress, total=total)

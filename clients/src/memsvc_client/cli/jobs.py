@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,9 @@ from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.types import Care, JobRun
+
+if TYPE_CHECKING:
+    from memsvc_client.types import Care, JobRun
 
 app = typer.Typer(no_args_is_help=True, help="Work on a namespace: policy, runs, reports, undo.")
 

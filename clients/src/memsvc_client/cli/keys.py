@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import clean, grid, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.types import NewKey
+
+if TYPE_CHECKING:
+    from memsvc_client.types import NewKey
 
 _HEADS = ("id", "name", "prefix", "roles", "namespaces", "trust", "last used", "expires", "revoked")
 

@@ -10,18 +10,25 @@ import typer
 from memsvc_client._version import __version__
 from memsvc_client.cli import (
     audit,
+    completion,
+    diffs,
     erasures,
+    exploring,
     exports,
     importing,
+    inspecting,
     jobs,
     keys,
     mcp,
     memories,
     migrating,
+    policies,
     recall,
     service,
     session,
+    tail,
     trust,
+    why,
 )
 from memsvc_client.cli.server import RootGroup
 
@@ -37,6 +44,12 @@ app = typer.Typer(
 importing.register(memories.app)
 app.add_typer(memories.app, name="memories")
 recall.register(app)
+why.register(app)
+inspecting.register(app)
+exploring.register(app)
+diffs.register(app)
+tail.register(app)
+policies.register(app)
 migrating.register(app)
 app.add_typer(jobs.app, name="jobs")
 erasures.register(app)
@@ -60,7 +73,14 @@ def root(
     *,
     url: Annotated[str | None, typer.Option(envvar="MEMSVC_URL", help=session.URL_HELP)] = None,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", envvar="MEMSVC_NAMESPACE", help=session.NAMESPACE_HELP)
+        str | None,
+        typer.Option(
+            "--namespace",
+            "-n",
+            envvar="MEMSVC_NAMESPACE",
+            help=session.NAMESPACE_HELP,
+            autocompletion=completion.namespaces,
+        ),
     ] = None,
     api_key_file: Annotated[Path | None, typer.Option(envvar="MEMSVC_API_KEY_FILE", help=session.KEY_FILE_HELP)] = None,
     timeout_s: Annotated[float, typer.Option(help=session.TIMEOUT_HELP, min=0.001)] = 60.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -12,7 +12,9 @@ from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import REFUSED, clean, grid, one_line, table
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.types import Memory, Written
+
+if TYPE_CHECKING:
+    from memsvc_client.types import Memory, Written
 
 app = typer.Typer(no_args_is_help=True, help="Write, read, change and remove memories.")
 
@@ -54,7 +56,7 @@ def show(session: Session, memory_id: opt.MemoryId) -> None:
     """Show one memory with all its fields."""
     with session.client() as client:
         memory = client.get(memory_id)
-    session.output.show(_plain(memory), lambda: _draw(memory))
+    session.output.show(_plain(memory), lambda: draw(memory))
 
 
 @command(app, extra=opt.EDIT_OPTIONS)
@@ -232,6 +234,7 @@ def _plain(memory: Memory) -> dict[str, Any]:
     return memory.model_dump(mode="json")
 
 
-def _draw(memory: Memory) -> RenderableType:
+def draw(memory: Memory) -> RenderableType:
+    """All fields of a memory, its content last."""
     fields = {name: getattr(memory, name) for name in type(memory).model_fields if name != "content"}
     return Group(grid(fields), "", clean(memory.content))

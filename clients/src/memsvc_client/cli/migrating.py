@@ -8,18 +8,21 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memsvc_client.cli.bars import counting
 from memsvc_client.cli.exports import bring_back
 from memsvc_client.cli.importing import SHOWN_FAILURES
 from memsvc_client.cli.output import REFUSED, clean, exit_code
 from memsvc_client.cli.session import Session, command
-from memsvc_client.client import MemoryClient
 from memsvc_client.errors import BatchInterrupted, InvalidArgument, MemsvcError, describe
 from memsvc_client.importers import KINDS, Item, Kind
-from memsvc_client.types import BatchItem
+
+if TYPE_CHECKING:
+    from memsvc_client.client import MemoryClient
+    from memsvc_client.types import BatchItem
 
 Numbered = tuple[int, Item]
 
@@ -87,13 +90,21 @@ def import_(
             raise InvalidArgument("name where the export comes from with --from")
         bring_back(session, file)
         return
+    from memsvc_client.batching import Progress  # not at the top: it brings the models of answers with it
+
     items = islice(enumerate(KINDS[from_](file), start=1), from_item - 1, None)
     error: MemsvcError | None = None
-    with _opened(report) as lines, nullcontext() if dry_run else session.client() as client:
+    with (
+        _opened(report) as lines,
+        nullcontext() if dry_run else session.client() as client,
+        counting(session, "Reading" if dry_run else "Importing") as on_progress,
+    ):
         tally = _Tally(lines, next_item=from_item)
         try:
             for batch in _batches(items, batch_items):
                 _send(client, batch, user_id, batch_items, tally)
+                if on_progress is not None:
+                    on_progress(Progress(tally.written + tally.failed, tally.failed, 0, None))
         except MemsvcError as stopped:
             error = stopped
     _show(session, tally, error, dry_run=dry_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -12,7 +12,9 @@ from rich.text import Text
 from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import clean, grid, one_line
 from memsvc_client.cli.session import Session, command
-from memsvc_client.types import Answer, Hit, Recall
+
+if TYPE_CHECKING:
+    from memsvc_client.types import Answer, Hit, Recall
 
 Question = Annotated[str, typer.Argument(help="The question; - reads stdin.", metavar="QUESTION")]
 

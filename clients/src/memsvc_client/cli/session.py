@@ -8,14 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from memsvc_client.async_client import AsyncMemoryClient
+from memsvc_client.cli.completion import namespaces
 from memsvc_client.cli.output import Output, exit_code
-from memsvc_client.client import MemoryClient
 from memsvc_client.errors import InvalidArgument, MemsvcError
+
+if TYPE_CHECKING:
+    from memsvc_client.async_client import AsyncMemoryClient
+    from memsvc_client.client import MemoryClient
 
 GLOBAL_PANEL = "Global options"
 
@@ -53,13 +56,22 @@ class Session:
         Raises:
             InvalidArgument: The key file cannot be read.
         """
-        return MemoryClient(self.url, self._api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
+        from memsvc_client.client import MemoryClient  # not at the top: help and completion do not wait for it
+
+        return MemoryClient(self.url, self.api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
 
     def async_client(self) -> AsyncMemoryClient:
         """The same for an event loop."""
-        return AsyncMemoryClient(self.url, self._api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
+        from memsvc_client.async_client import AsyncMemoryClient
 
-    def _api_key(self) -> str | None:
+        return AsyncMemoryClient(self.url, self.api_key(), namespace=self.namespace, timeout_s=self.timeout_s)
+
+    def api_key(self) -> str | None:
+        """The key of the file, or None where none was named.
+
+        Raises:
+            InvalidArgument: The file cannot be read, or is empty.
+        """
         if self.api_key_file is None:
             return None
         try:
@@ -71,15 +83,25 @@ class Session:
         return key
 
 
-def _option(name: str, kind: Any, *flags: str, text: str, default: Any = None, least: float | None = None) -> Parameter:
-    info = typer.Option(*flags, help=text, min=least, rich_help_panel=GLOBAL_PANEL, show_default=False)
+def _option(
+    name: str,
+    kind: Any,
+    *flags: str,
+    text: str,
+    default: Any = None,
+    least: float | None = None,
+    complete: Callable[..., list[str]] | None = None,
+) -> Parameter:
+    info = typer.Option(
+        *flags, help=text, min=least, rich_help_panel=GLOBAL_PANEL, show_default=False, autocompletion=complete
+    )
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, info])
 
 
 # No environment variables here: they are read once, at the root, or they would win over an option given there.
 _GLOBALS = (
     _option("url", str | None, "--url", text=URL_HELP),
-    _option("namespace", str | None, "--namespace", "-n", text=NAMESPACE_HELP),
+    _option("namespace", str | None, "--namespace", "-n", text=NAMESPACE_HELP, complete=namespaces),
     _option("api_key_file", Path | None, "--api-key-file", text=KEY_FILE_HELP),
     _option("timeout_s", float | None, "--timeout-s", text=TIMEOUT_HELP, least=0.001),
     _option("as_json", bool, "--json", text=JSON_HELP, default=False),

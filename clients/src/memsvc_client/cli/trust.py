@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memsvc_client.cli import options as opt
 from memsvc_client.cli.output import clean, grid, one_line, table
 from memsvc_client.cli.session import Session, command
-from memsvc_client.inputs import Brought
+
+if TYPE_CHECKING:
+    from memsvc_client.inputs import Brought
 
 _QUARANTINED = {"state": "quarantined"}
 

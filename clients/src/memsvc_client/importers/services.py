@@ -10,10 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from memsvc_client.errors import InvalidArgument
-from memsvc_client.graph import Entity, Relation, entity_memory, observation_memory, relation_memory
 from memsvc_client.importers.files import is_sqlite, records
 from memsvc_client.importers.records import Item, item, joined_text, mappings, moment, text, texts, when
 
@@ -111,6 +108,11 @@ def _said(value: Any) -> tuple[str | None, Any]:
 
 def mcp_memory(path: Path) -> Iterator[Item]:
     """`memory.jsonl` of the reference memory server, as its tools here read it (`MEMSVC_MCP_TOOLS=graph`)."""
+    # Not at the top: the command knows the kinds of exports before it needs any model.
+    from pydantic import ValidationError
+
+    from memsvc_client.graph import Entity, Relation, entity_memory, observation_memory, relation_memory
+
     for record in records(path):
         try:
             match record:
