@@ -253,7 +253,7 @@ class _Writing:
             return self.vetting.of_memory(row)
         if part is VERSIONS:
             return self._version(row)
-        return row | self.analyses.get((row["memory_id"], row["version"]), {}) if part is ANALYSES else row
+        return {**row, **self.analyses.get((row["memory_id"], row["version"]), {})} if part is ANALYSES else row
 
     def _version(self, row: dict[str, Any]) -> dict[str, Any]:
         made = self.vetting.of_version(row)
