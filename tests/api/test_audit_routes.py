@@ -110,6 +110,33 @@ def test_a_review_of_a_quarantine_is_told_once_and_names_no_memory(service: Serv
     assert verdict(ada)["holds"]
 
 
+def test_looks_into_quarantine_and_refused_ones_are_told(service: Service, ada: Caller) -> None:
+    memory, reader = ada.remember("odd")["id"], ada.key(roles=["read", "write"])
+    held = {"namespace": ada.namespace, "filter": json.dumps({"state": "quarantined"})}
+    asked = {"namespace": ada.namespace, "query": "odd"}
+    path = f"/v1/memories/{memory}"
+
+    def look(caller: Caller) -> list[int]:
+        requests: list[tuple[str, str, dict[str, Any]]] = [
+            ("GET", "/v1/memories", {"params": held}),
+            ("GET", path, {}),
+            ("GET", f"{path}/history", {}),
+            ("POST", "/v1/recall", {"json": {**asked, "include_quarantined": True}}),
+            ("POST", "/v1/context", {"json": {**asked, "include_quarantined": True}}),
+        ]
+        return [caller.ask(method, at, **given).status_code for method, at, given in requests]
+
+    ada.get(memory)  # nobody has to answer for that
+    ada.ask("POST", f"{path}:quarantine", json={"reason": "smells"})
+    assert look(ada) == [200] * 5
+    assert look(reader) == [403, 404, 404, 403, 403]
+    routes = ["POST /v1/recall", "POST /v1/context"]
+    seen = ["GET /v1/memories", "GET /v1/memories/{memory_id}", "GET /v1/memories/{memory_id}/history", *routes]
+    own = {"GET /v1/audit"}
+    assert [one["facts"]["route"] for one in entries(ada, kind="admin") if one["facts"]["route"] not in own] == seen
+    assert [one["facts"]["route"] for one in entries(ada, kind="denied")] == ["GET /v1/memories", *routes]
+
+
 def test_an_entry_stands_or_falls_with_what_it_tells_of(service: Service, ada: Caller) -> None:
     before = told(ada)
     nobody = f"{'0' * 8}-0000-7000-8000-{'0' * 12}"
