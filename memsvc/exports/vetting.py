@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from lifecycle.policy import Policy
 from lifecycle.trust import Trust
 from memsvc.core.errors import InvalidInput
+from memsvc.core.settings import Action
 from memsvc.exports.parts import VERSIONS
 from memsvc.exports.plan import Plan, Text, rows
 from memsvc.exports.sealing import Opened
 from memsvc.memories.draft import Circumstances, Draft
 from memsvc.memories.vetting import vetted_import
 from memsvc.namespaces import policies
-from memsvc.screening.rules import KEY, Rules, in_force
+from memsvc.screening.rules import FINDERS, KEY, Rules, in_force
 from memsvc.screening.screen import PARTS, screened
 
 Notice = Callable[[str, Circumstances], tuple[str, ...]]
@@ -124,8 +125,23 @@ def looked_through(
         default: the rules where a namespace says nothing else.
 
     Raises:
-        InvalidInput: it holds what is to be rejected.
+        InvalidInput: it holds what is to be rejected, or its settings make no sense.
     """
-    vetting = Vetting(in_force(default, settings), policies.of_settings(settings), credential)
+    try:
+        vetting = Vetting(_rules(default, settings), policies.of_settings(settings), credential)
+    except (ValueError, TypeError, KeyError, AttributeError):  # whatever an export of another version may hold
+        raise InvalidInput("manifest.json: these are no settings of a namespace") from None
     vetting.read(export, plan, notice)
     return vetting
+
+
+def _rules(default: Rules, settings: Mapping[str, Any]) -> Rules:
+    """The rules in force.
+
+    Raises:
+        ValueError: one is none.
+    """
+    rules = in_force(default, settings)
+    if not (rules.keys() <= FINDERS.keys() and set(rules.values()) <= set(get_args(Action))):
+        raise ValueError("there is no such rule")
+    return rules

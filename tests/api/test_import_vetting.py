@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from memsvc.db.tenancy import SERVICE
 from memsvc.limits import repository
 from memsvc.models.tables import EMBEDDING, VERSION
 from tests.api.test_entity_routes import merge, names
-from tests.api.test_exports import brought, exported, import_
+from tests.api.test_exports import brought, exported, import_, resealed
 from tests.fixtures.service import Caller, Service, assert_problem
 
 CARD = "4242 4242 4242 4242"
@@ -194,6 +196,18 @@ def test_what_is_imported_counts_and_has_to_fit(service: Service, ada: Caller) -
     assert "user/more" not in json.dumps(ada.ask("GET", "/v1/namespaces").json())
     limited(service, ada, {"bytes": 18})
     brought(ada, "user/more", file)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"policy": {"prior": "much"}}, {"policy": 7}, {"policy": {"quarantine": "never"}}, {"screening": {"card": []}},
+     {"screening": [1]}, {"screening": {"tarot": "reject"}}],
+)  # fmt: skip
+def test_settings_that_make_no_sense_are_refused(ada: Caller, settings: dict[str, Any]) -> None:
+    ada.remember("tea")
+    file = resealed(ada.service, exported(ada), settings=settings)
+    problem = assert_problem(import_(ada, "user/copy", file), 422)
+    assert "manifest.json" in problem["detail"]
 
 
 def test_what_was_decided_about_names_comes_along(ada: Caller) -> None:
