@@ -63,8 +63,11 @@ check-deploy: $(VENV)/.dev ## Dockerfile and Compose file, without an engine (th
 up-local: $(VENV)/.dev ## PostgreSQL, migrations, two API processes and a worker, without containers; CHECK=1 drives them and ends
 	@$(BIN)/python -m deploy.local $(if $(CHECK),--check) $(ARGS)
 
-mem0-client: $(VENV)/.dev ## Get mem0's own client, for the tests that speak to the service with it (docs/compat.md)
+mem0-client: $(VENV)/.dev ## Get mem0's own clients of several versions, for the tests that speak to the service with it (docs/compat.md)
 	@$(PIP) install --quiet --no-deps --upgrade --target .mem0-client -r tests/e2e/mem0-client.txt
+	@for version in $$(grep -v '^#' tests/e2e/mem0-older.txt); do \
+		$(PIP) install --quiet --no-deps --upgrade --target ".mem0-client/older/$$version" "mem0ai==$$version" || exit 1; \
+	done
 
 format: $(VENV)/.dev ## Put the code into its form
 	@$(BIN)/ruff format $(CHECKED)

@@ -117,6 +117,82 @@ def _list(rng: random.Random, text: str, cursor: str) -> dict[str, str]:
     return _some(rng, whole, "namespace")
 
 
+def _whose(rng: random.Random, text: str) -> dict[str, Any]:
+    """A filter of mem0."""
+    whole = {
+        "user_id": rng.choice(("ada", "*", text)), "run_id": {"in": ["r", text]}, "categories": {"contains": "a"},
+        "created_at": {"gte": "2026-01-01", "lt": "2027-01-01T00:00:00Z"}, "metadata": {"k": 1, "n": text},
+        "AND": [{"agent_id": "ada"}, {"OR": [{"app_id": "shop"}, {"NOT": [{"user_id": text}]}]}],
+    }  # fmt: skip
+    return _some(rng, whole, "user_id")
+
+
+def _said(rng: random.Random, text: str, _: str) -> dict[str, Any]:
+    messages = [
+        {"role": "user", "content": f"note {rng.randrange(50)} {text}", "name": text},
+        {"role": "assistant", "content": [{"type": "text", "text": f"noted {text}"}]},
+        {"role": "tool", "content": "5", "tool_call_id": "t"},
+    ]
+    whole = {
+        "messages": messages, "user_id": "ada", "run_id": "r", "app_id": "shop", "metadata": {"k": 1, "n": text},
+        "infer": False, "timestamp": 1_770_000_000, "expiration_date": "2090-01-01", "filters": {"agent_id": "bot"},
+        "output_format": "v1.1", "org_id": text, "includes": text,
+    }  # fmt: skip
+    return _some(rng, whole, "messages", "user_id")
+
+
+def _asked(rng: random.Random, text: str, _: str) -> dict[str, Any]:
+    whole = {
+        "query": f"note {text}", "filters": _whose(rng, text), "top_k": rng.randrange(1, 50), "metadata": {"k": 1},
+        "threshold": 0.1, "fields": ["memory"], "categories": ["a"], "reference_date": "2026-01-31",
+    }  # fmt: skip
+    return _some(rng, whole, "query", "filters")
+
+
+def _older(rng: random.Random, text: str, identifier: str) -> dict[str, Any]:
+    beside = {"user_id": "ada", "agent_id": text, "limit": 5, "output_format": "v1.1"}
+    return _some(rng, _asked(rng, text, identifier), "query") | _some(rng, beside, "user_id")
+
+
+def _ranged(rng: random.Random, text: str, _: str) -> dict[str, Any]:
+    dates = {"start_date": "2026-01-01", "end_date": "2026-12-31T00:00:00Z", "categories": ["a", text]}
+    return {"filters": _whose(rng, text)} | _some(rng, dates)
+
+
+def _scope(rng: random.Random, text: str, _: str) -> dict[str, str]:
+    return _some(rng, {"user_id": f"ada {text}", "agent_id": "bot", "run_id": "r", "app_id": text, "org_id": "o"})
+
+
+def _paged(rng: random.Random, text: str, _: str) -> dict[str, str]:
+    return _some(rng, {"page": "1", "page_size": "3", "project_id": text})
+
+
+# Routes of mem0's clients: method, template, body, query string.
+_MEM0: tuple[tuple[Any, ...], ...] = (
+    ("GET", "/v1/ping/"),
+    ("POST", "/v3/memories/add/", _said),
+    ("POST", "/v1/memories/", _said),
+    ("POST", "/v3/memories/search/", _asked),
+    ("POST", "/v2/memories/search/", _older),
+    ("POST", "/v1/memories/search/", _older),
+    ("POST", "/v3/memories/", _ranged, _paged),
+    ("POST", "/v2/memories/", _ranged, _paged),
+    ("GET", "/v1/memories/", None, lambda r, t, c: {"limit": "5"} | _scope(r, t, c) | _paged(r, t, c)),
+    ("GET", "/v1/memories/{id}/"),
+    ("GET", "/v1/memories/{id}/history/"),
+    ("PUT", "/v1/memories/{id}/", lambda r, t, i: _some(
+        r, {"text": f"note {t}", "metadata": {"k": t}, "timestamp": 1.5, "expiration_date": "2090-01-01"}, "text")),
+    ("DELETE", "/v1/memories/{id}/", None, lambda r, t, c: _some(r, {"delete_linked": "false", "org_id": t})),
+    ("DELETE", "/v1/memories/", None, _scope),
+    ("PUT", "/v1/batch/", lambda r, t, i: {"memories": [{"memory_id": i, "text": t, "metadata": {"k": 1}}]}),
+    ("DELETE", "/v1/batch/", lambda r, t, i: {"memories": [{"memory_id": i}]}),
+    ("GET", "/v1/entities/", None, _paged),
+    ("DELETE", "/v1/entities/user/user:{id}/"),
+    ("DELETE", "/v2/entities/run/{id}/"),
+    *((method, "/v1/feedback/", lambda r, t, i: {"memory_id": i, "feedback": t}) for method in (
+        "GET", "POST", "PUT", "PATCH", "DELETE")),
+)  # fmt: skip
+
 GOOD = (
     Good("POST", "/v1/memories", lambda r, t, i: _some(
         r, {"namespace": "fuzz", **_memory(r, t, i)}, "namespace", "content")),
@@ -224,6 +300,7 @@ GOOD = (
     Good("PUT", "/v1/keys/{id}/limits", lambda r, t, i: _some(
         r, {"requests_per_s": 1000.0, "requests_burst": 5000, "tokens_per_day": None})),
     Good("GET", "/v1/limits", query=lambda r, t, c: _some(r, {"namespace": "fuzz"})),
+    *(Good(method, f"/compat/mem0{template}", *made) for method, template, *made in _MEM0),
     Good("GET", "/v1/version"),
     Good("GET", "/metrics"),
     Good("GET", "/livez"),

@@ -30,6 +30,7 @@ import structlog
 from benchmarks import _results
 from benchmarks.fuzz_mutations import GOOD, Good, Sent, make
 from memsvc.auth.keys import create_tenant_with_admin_key
+from memsvc.compat.mem0.mounting import PREFIX
 from memsvc.core.settings import Settings
 from memsvc.http.routes import mounted_routes
 from memsvc.main import create_app
@@ -38,6 +39,9 @@ from memsvc.wiring import Container
 LIMIT_S = 2.0
 _DOCS = {"/docs", "/docs/oauth2-redirect"}
 _NOT_REST = {"/mcp"}  # another protocol, see tests/api/test_mcp_http.py
+_PARTS = {
+    "{kind}/{entity_id:path}": "user/user:{id}", "{kind}/{name:path}": "run/{id}", "{rest:path}": "v1/feedback/",
+}  # fmt: skip
 _PROBLEM_KEYS = {"type", "title", "status", "code", "detail", "request_id", "errors"}
 _MOST_IDS = 400
 _WEIGHTS = [good.weight for good in GOOD]
@@ -100,7 +104,7 @@ class Fuzzer:
 
     def _check_routes(self) -> None:
         served = {
-            (method, re.sub(r"{\w+_id}", "{id}", mounted.path))
+            (method, _as_good(mounted.path))
             for mounted in mounted_routes(self.app.routes)
             for method in mounted.route.methods or ()
             if method != "HEAD" and mounted.path not in _DOCS | _NOT_REST
@@ -158,7 +162,11 @@ class Fuzzer:
         if got.status not in (200, 201, 202) or not got.body.startswith(b"{") or good.template == "/openapi.json":
             return
         answer = orjson.loads(got.body)
-        made = [answer.get("memory") or {}] if good.template == "/v1/memories" else answer.get("items", [])
+        made = (
+            [answer.get("memory") or {}]
+            if good.template == "/v1/memories"
+            else answer.get("items") or answer.get("results", [])
+        )
         if good.method == "POST" and good.template == "/v1/job-runs":
             self._ids["run"].append(answer["id"])
         elif good.method == "POST" and isinstance(made, list) and _named(good) == "memory":
@@ -197,6 +205,13 @@ class Fuzzer:
         return Got(messages[0]["status"], headers, body, seconds)
 
 
+def _as_good(template: str) -> str:
+    """The template of a route, as the requests to start from have it."""
+    for route, good in _PARTS.items():
+        template = template.replace(route, good)
+    return re.sub(r"{\w+_id}", "{id}", template)
+
+
 def _named(good: Good) -> str:
     """What the id of a route names."""
     return "key" if "/keys" in good.template else "run" if "/job-runs" in good.template else "memory"
@@ -217,8 +232,9 @@ def _fault(sent: Sent, got: Got, text: str) -> str:
         return "echoes what was sent"
     if sent.method == "HEAD":
         return ""
-    if got.headers.get("content-type") != "application/problem+json":
-        return "refusal is not problem+json"
+    is_mem0 = unquote(sent.path.decode("ascii", "replace")).startswith(f"{PREFIX}/")
+    if got.headers.get("content-type") != ("application/json" if is_mem0 else "application/problem+json"):
+        return "refusal is not of its type"
     problem = orjson.loads(got.body)
     if set(problem) != _PROBLEM_KEYS or problem["status"] != got.status:
         return "refusal has the wrong form"
@@ -227,7 +243,8 @@ def _fault(sent: Sent, got: Got, text: str) -> str:
 
 def fuzz(folder: Path, count: int, seed: int, say: Callable[[str], None] = lambda text: None) -> Report:
     """Fuzz a new service in `folder`."""
-    container = Container(Settings(data_dir=folder, embedder="hashing:64", auth="keys"))
+    settings = Settings(data_dir=folder, embedder="hashing:64", auth="keys", mem0_namespace="fuzz")
+    container = Container(settings)
     try:
         container.start()
         fuzzer = Fuzzer(container, seed)

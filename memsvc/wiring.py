@@ -215,7 +215,9 @@ class Container:
             self.limiter,
         )
         self.exporting = Exporting(self.database, self.clock, self.secrets)
-        self.importing = Importing(self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id)
+        self.importing = Importing(
+            self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id, self.limiter
+        )
         self.holds = Holds(self.database, once, self.clock, self.secrets)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.changes = Changes(self.database)

@@ -77,6 +77,16 @@ def _unauthenticated(request: Request) -> Unauthenticated:
     return Unauthenticated("send a valid API key as `Authorization: Bearer msk_...`")
 
 
+async def note_look(request: Request, principal: Principal) -> None:
+    """Tells the audit trail of a look that only administrators may take, on a route that others may ask as well."""
+    await _note(request, principal, "admin.read")
+
+
+async def note_denied_look(request: Request, principal: Principal) -> None:
+    """Tells it of somebody who wanted such a look without being one."""
+    await _note(request, principal, "denied", "role admin")
+
+
 async def _note(request: Request, principal: Principal, kind: str, reason: str = "") -> None:
     route = f"{request.method} {route_template(request.scope)}"
     call = Call(principal.tenant_id, kind, principal.name, principal.key_id, route, reason)

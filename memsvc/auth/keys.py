@@ -41,7 +41,8 @@ _FORM = re.compile(r"msk_[A-Za-z0-9_-]{43}", re.ASCII)
 _CACHE_SIZE = 4096
 OVERLAP_S = 86_400
 """So long both keys of a rotation open, unless told otherwise."""
-_OPERATOR = "the operator"
+OPERATOR = "the operator"
+"""Who acts by a command on the machine, as the audit trail says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ class KeyService:
 
 def _asker(by: Principal | None) -> tuple[str, UUID | None]:
     """Who asked, as the audit trail says it: a name, and the id of a key."""
-    return (_OPERATOR, None) if by is None else (by.name, by.key_id)
+    return (OPERATOR, None) if by is None else (by.name, by.key_id)
 
 
 def _is(tenant_id: UUID, key_id: UUID) -> Any:

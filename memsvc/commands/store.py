@@ -9,14 +9,15 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from memsvc.audit import trail
 from memsvc.audit.chain import verified
-from memsvc.auth.keys import create_tenant_with_admin_key
+from memsvc.auth.keys import OPERATOR, create_tenant_with_admin_key
 from memsvc.auth.record import KeyRecord
 from memsvc.core.clock import SystemClock
 from memsvc.core.errors import InvalidInput, StartupRefused
@@ -29,7 +30,7 @@ from memsvc.db.roles import upgrade
 from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import carried
 from memsvc.limits import repository as limits
-from memsvc.limits.limits import of_tenant
+from memsvc.limits.limits import of_tenant, told
 from memsvc.memories.residue import TOUCHED
 from memsvc.models import Tenant
 from memsvc.models.tables import TENANT_KEY
@@ -178,11 +179,16 @@ def tenant_limits(settings: Settings, tenant: str, wanted: str | None) -> tuple[
         if tenant_id is None:
             raise StartupRefused("there is no tenant of this name")
         if stored is not None:
-            database.write(tenant_id, partial(limits.store_of_tenant, tenant_id=tenant_id, limits=stored))
+            database.write(tenant_id, partial(_set_limits, tenant_id=tenant_id, wanted=stored))
         with database.read(tenant_id) as connection:
             of_database, _ = limits.stored(connection, tenant_id, None)
             used = limits.used(connection, tenant_id)
     return asdict(of_tenant(settings, of_database)), asdict(used)
+
+
+def _set_limits(connection: Connection, tenant_id: UUID, wanted: limits.Stored) -> None:
+    limits.store_of_tenant(connection, tenant_id, wanted)
+    trail.append(connection, tenant_id, "tenant.limits", OPERATOR, SystemClock().now(), facts=told(wanted))
 
 
 @contextmanager

@@ -52,7 +52,8 @@ class ImportOut(ApiModel):
     """What came of an export.
 
     `erased` counts what was left out because it was erased, or derived from what was. `ids_kept`: whether memories have
-    the ids of the export. `reembedded`: texts that the model read again.
+    the ids of the export. `reembedded`: texts that the model read again. `redacted`: texts of which screening blackened
+    something. `quarantined`: memories that went into quarantine.
     """
 
     namespace: str
@@ -60,6 +61,8 @@ class ImportOut(ApiModel):
     erased: int
     ids_kept: bool
     reembedded: int
+    redacted: int
+    quarantined: int
     seq: int
 
 

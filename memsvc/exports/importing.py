@@ -2,7 +2,8 @@
 
 What was erased on this server since does not come back, nor what was derived from it. Ids stay where the tenant is the
 one of the export and has none of them any more; else each memory gets a new one, in the same order. Vectors of another
-model are made anew, as are those of texts that were read in the light of something erased.
+model are made anew, as are those of texts that were read in the light of something erased. What comes in is screened
+and vetted like what is written (`memsvc.exports.vetting`), and counted in the quotas.
 """
 
 from __future__ import annotations
@@ -26,20 +27,25 @@ from memsvc.core.secrets import Secrets
 from memsvc.db.engine import Database
 from memsvc.exports.parts import (
     ALIASES,
+    ANALYSES,
     EMBEDDINGS,
     ENTITIES,
     MEMORIES,
     PARTS,
     TOKENS,
     VECTORS,
+    VERSIONS,
     Part,
     mapped,
 )
 from memsvc.exports.plan import Plan, Text, planned, rows
 from memsvc.exports.sealing import Opened, opened
+from memsvc.exports.vetting import Vetting, looked_through, settled
 from memsvc.index.keeper import Keeper
-from memsvc.memories.draft import Encoding
-from memsvc.memories.ledger import Ledger
+from memsvc.limits.limiter import Limiter
+from memsvc.limits.repository import Usage
+from memsvc.memories.draft import Encoding, pair_bytes
+from memsvc.memories.ledger import Ledger, analysis_columns
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.residue import tombstone
 from memsvc.memories.write import Author
@@ -66,6 +72,8 @@ class Imported:
         erased: how many were left out, because they were erased, or derived from what was.
         ids_kept: whether they have the ids of the export.
         reembedded: texts that were read by the model again.
+        redacted: texts of which screening blackened something.
+        quarantined: memories that went into quarantine.
         seq: the namespace's last change.
     """
 
@@ -73,6 +81,8 @@ class Imported:
     erased: int
     ids_kept: bool
     reembedded: int
+    redacted: int
+    quarantined: int
     seq: int
 
 
@@ -80,7 +90,14 @@ class Importing:
     """Imports for all tenants."""
 
     def __init__(
-        self, database: Database, clock: Clock, secrets: Secrets, preparer: Preparer, keeper: Keeper, space_id: UUID
+        self,
+        database: Database,
+        clock: Clock,
+        secrets: Secrets,
+        preparer: Preparer,
+        keeper: Keeper,
+        space_id: UUID,
+        limiter: Limiter,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -88,36 +105,53 @@ class Importing:
         self._preparer = preparer
         self._keeper = keeper
         self._space_id = space_id
+        self._limiter = limiter
 
     def __call__(self, author: Author, path: str, file: IO[bytes]) -> Imported:
         """Checks a file, then writes what is in it.
 
         Raises:
-            InvalidInput: it is no export of this server's, or a line of it cannot be read.
+            InvalidInput: it is no export of this server's, a line of it cannot be read, or screening rejects it.
             Conflict: the namespace has memories, or what is in the export was erased in part.
+            QuotaExceeded: there is no room for it.
             EmbedderUnavailable: the model gave no answer; nothing was written.
         """
         tenant = author.tenant_id
         export = opened(file, self._secrets)
         plan = planned(export)
         with self._database.read(tenant) as connection:
-            _check_empty(connection, tenant, namespaces.find(connection, tenant, path))
+            there = namespaces.find(connection, tenant, path)
+            _check_empty(connection, tenant, there)
             erased = self._erased(connection, tenant, plan.memory_ids)
             is_ours = export.manifest["tenant"] == str(tenant) and not _any_there(connection, tenant, plan.memory_ids)
         if erased:
             plan = planned(export, erased)
         space = self._preparer.embedder.space
         is_other = export.manifest["space"] != {"model": space.model, "dim": space.dim}
-        again = [text for text in plan.texts if text[0] not in plan.gone] if is_other else plan.unread()
-        writing = _Writing(export, plan, _ids(plan, is_kept=is_ours), self._encoded(plan, again), is_other)
+        settings = settled(export.manifest["settings"], {} if there is None else there.settings)
+        prepare = self._preparer
+        vetting = looked_through(export, plan, settings, prepare.screening, author.trust, prepare.noticed)
+        whole = (text for text in plan.texts if text[0] not in plan.gone)
+        again = list(whole) if is_other else plan.unread(vetting.redacted)
+        encodings = self._encoded(plan, again)
+        analyses = {
+            text: analysis_columns(prepare.analysed(plan.texts[text], circumstances, encodings[text]).analysis)
+            for text, circumstances in vetting.redacted.items()
+        }
+        ids = _ids(plan, is_kept=is_ours)
+        writing = _Writing(export, plan, ids, encodings, analyses, vetting, is_other)
+        quota = self._limiter.quota(tenant)
 
         def unit(connection: Connection) -> tuple[UUID, int]:
             now = self._clock.now()
             namespace = namespaces.ensure(connection, tenant, path, self._space_id, now)
             _check_empty(connection, tenant, namespace)
-            _settle(connection, namespace, export.manifest, self._space_id)
-            there = namespaces.get(connection, *namespace.key)
-            seq = writing.run(connection, there or namespace, now, author.name)
+            if settled(export.manifest["settings"], namespace.settings) != settings:
+                raise Conflict("the screening of the namespace was changed meanwhile; try again")
+            quota.check(connection, namespace, plan.growth)
+            _settle(connection, namespace, settings, export.manifest, self._space_id)
+            changed = namespaces.get(connection, *namespace.key)
+            seq = writing.run(connection, changed or namespace, now, author.name)
             trail.append(
                 connection, tenant, "import", author.name, now, key_id=author.key_id, subject=namespace.id,
                 facts={"seq": seq},
@@ -133,7 +167,7 @@ class Importing:
             ) from None
         self._keeper.catch_up((tenant, namespace_id), seq)
         taken = len(plan.memory_ids) - len(plan.gone)
-        return Imported(taken, len(plan.gone), is_ours, len(again), seq)
+        return Imported(taken, len(plan.gone), is_ours, len(again), len(vetting.redacted), len(vetting.held), seq)
 
     def _erased(self, connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> set[UUID]:
         """Those of the memories that bear a tombstone here."""
@@ -159,6 +193,8 @@ class _Writing:
     plan: Plan
     ids: Mapping[UUID, UUID]
     encodings: Mapping[Text, Encoding]
+    analyses: Mapping[Text, Mapping[str, Any]]
+    vetting: Vetting
     is_other_space: bool
 
     def run(self, connection: Connection, namespace: NamespaceRow, now: datetime, writer: str) -> int:
@@ -174,9 +210,11 @@ class _Writing:
             _insert(connection, part.table, made)
         self._encode(connection, namespace)
         Sealing.of(connection, namespace.tenant_id, (), list(self.ids.values()), now)
+        if self.vetting.has_external:
+            namespaces.mark_external(connection, namespace)
         changes = ((self.ids[one], version) for one, version in self._versions())
-        head = _log(connection, namespace, now, list(changes))
-        if not (self.is_other_space and self.plan.pivots):
+        head = _log(connection, namespace, now, list(changes), self.plan.growth)
+        if not ((self.is_other_space or self.analyses) and self.plan.pivots):
             return head
         ledger = Ledger(connection, namespace, now, writer)
         for pivot in self.plan.pivots:
@@ -200,6 +238,7 @@ class _Writing:
                 row["id"] = entities.setdefault(row["id"], new_id())
             if part is ALIASES:
                 row["entity_id"] = entities[row["entity_id"]]
+            row = self._vetted(part, row)
             is_alone = part is MEMORIES and row["nearest_id"] is not None and row["nearest_id"] not in self.ids
             row = mapped(part, row, self.ids)
             if is_alone:  # how surprising it was rests on what is left out
@@ -207,6 +246,21 @@ class _Writing:
             named = [name for name in part.ids if name not in ("merged_into", "nearest_id", "context_id")]
             if all(row[name] is not None for name in named):
                 yield row
+
+    def _vetted(self, part: Part, row: dict[str, Any]) -> dict[str, Any]:
+        """A row as screening and vetting leave it."""
+        if part is MEMORIES:
+            return self.vetting.of_memory(row)
+        if part is VERSIONS:
+            return self._version(row)
+        return {**row, **self.analyses.get((row["memory_id"], row["version"]), {})} if part is ANALYSES else row
+
+    def _version(self, row: dict[str, Any]) -> dict[str, Any]:
+        made = self.vetting.of_version(row)
+        if row["content"] is not None:
+            made["content"] = self.plan.texts[row["memory_id"], row["version"]]
+        external_id = self.plan.external_ids.get(row["memory_id"])
+        return made if made == row else made | {"pairs": pair_bytes(made, external_id)}
 
     def _is_made_anew(self, text: Text) -> bool:
         return self.is_other_space or text in self.encodings
@@ -254,12 +308,18 @@ def _any_there(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUI
     return connection.execute(query).one_or_none() is not None
 
 
-def _settle(connection: Connection, namespace: NamespaceRow, manifest: Mapping[str, Any], space_id: UUID) -> None:
-    """The namespace's own row: its settings are those of the export, its vectors come from the model of this server."""
+def _settle(
+    connection: Connection,
+    namespace: NamespaceRow,
+    settings: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    space_id: UUID,
+) -> None:
+    """The namespace's own row; its vectors come from the model of this server."""
     connection.execute(
         update(NAMESPACE)
         .where(NAMESPACE.c.tenant_id == namespace.tenant_id, NAMESPACE.c.id == namespace.id)
-        .values(settings=manifest["settings"], has_derived=manifest["has_derived"], space_id=space_id)
+        .values(settings=settings, has_derived=manifest["has_derived"], space_id=space_id)
     )
 
 
@@ -268,11 +328,13 @@ def _insert(connection: Connection, table: Table, made: Iterator[dict[str, Any]]
         connection.execute(insert(table), part)
 
 
-def _log(connection: Connection, namespace: NamespaceRow, now: datetime, written: Sequence[tuple[UUID, int]]) -> int:
+def _log(
+    connection: Connection, namespace: NamespaceRow, now: datetime, written: Sequence[tuple[UUID, int]], growth: Usage
+) -> int:
     """A change for each memory; returns the head."""
     if not written:
         return namespace.head_seq
-    head = namespaces.advance(connection, namespace, len(written))
+    head = namespaces.advance(connection, namespace, len(written), memories=growth.memories, size=growth.bytes)
     own = {"tenant_id": namespace.tenant_id, "namespace_id": namespace.id, "op": int(ChangeOp.PUT), "recorded_at": now}
     first = head - len(written) + 1
     _insert(

@@ -27,6 +27,7 @@ from memsvc.exports.parts import (
     Part,
 )
 from memsvc.exports.sealing import Opened
+from memsvc.limits.repository import Usage
 from memsvc.models import Relation
 
 Text = tuple[UUID, int]
@@ -44,6 +45,7 @@ class Plan:
         contexts: in the light of which memory a text was read.
         texts: of every version that brought one.
         current: the version whose text a memory has now.
+        external_ids: of the memories that have one.
     """
 
     memory_ids: list[UUID] = field(default_factory=list)
@@ -52,10 +54,22 @@ class Plan:
     contexts: dict[Text, UUID] = field(default_factory=dict)
     texts: dict[Text, str] = field(default_factory=dict)
     current: dict[UUID, int] = field(default_factory=dict)
+    external_ids: dict[UUID, str] = field(default_factory=dict)
 
-    def unread(self) -> list[Text]:
-        """Texts that were read in the light of a memory that is left out: something of it is in their vectors."""
-        return [text for text, context in self.contexts.items() if context in self.gone and text[0] not in self.gone]
+    @property
+    def growth(self) -> Usage:
+        """What a namespace holds more with what is taken."""
+        size = sum(len(content.encode()) for text, content in self.texts.items() if text[0] not in self.gone)
+        return Usage(len(self.memory_ids) - len(self.gone), size)
+
+    def unread(self, changed: Collection[Text] = ()) -> list[Text]:
+        """Texts that have to be read again: those that changed, and those that were read in the light of another text.
+
+        Something of that is in their vectors: of a memory that is left out, or of one of which a text changed.
+        """
+        others = self.gone | {text[0] for text in changed}
+        read = [text for text, context in self.contexts.items() if context in others and text[0] not in self.gone]
+        return list(dict.fromkeys([*changed, *read]))
 
     def before(self, text: Text) -> str:
         """What was said before a text, as far as it is taken."""
@@ -94,6 +108,8 @@ def planned(export: Opened, erased: Collection[UUID] = ()) -> Plan:
     for row in rows(export, MEMORIES):
         plan.memory_ids.append(row["id"])
         plan.current[row["id"]] = row["content_version"]
+        if row["external_id"] is not None:
+            plan.external_ids[row["id"]] = row["external_id"]
         if row["merged_into"] is not None:
             merged[row["id"]] = row["merged_into"]
         if row["derived"] is not None:

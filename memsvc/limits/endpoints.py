@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from sqlalchemy import Connection
 
+from memsvc.audit import trail
 from memsvc.auth.authenticate import Admin, Reader
 from memsvc.auth.principal import Principal
 from memsvc.core.errors import NotFound
@@ -17,7 +18,7 @@ from memsvc.http.query import read_query
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.limits import repository
-from memsvc.limits.limits import of_key
+from memsvc.limits.limits import of_key, told
 from memsvc.limits.schemas import (
     KeyLimitsOut,
     LimitsOut,
@@ -72,16 +73,22 @@ async def set_key_limits(request: Request, key_id: str, principal: Admin) -> Key
     container: Container = request.app.state.container
     body = await read_json(request, RatesIn, container.settings)
     wanted = body.model_dump(exclude_unset=True)
-    return await run_blocking(request, _set_key_limits, container, principal.tenant_id, path_id(key_id), wanted)
+    return await run_blocking(request, _set_key_limits, container, principal, path_id(key_id), wanted)
 
 
 def _set_key_limits(
-    container: Container, tenant_id: UUID, key_id: UUID, wanted: dict[str, float | None]
+    container: Container, principal: Principal, key_id: UUID, wanted: dict[str, float | None]
 ) -> KeyLimitsOut:
-    def unit(connection: Connection) -> bool:
-        return repository.store_of_key(connection, tenant_id, key_id, wanted)
+    tenant_id = principal.tenant_id
 
-    if not container.database.write(tenant_id, unit):
-        raise NotFound("there is no such key")
+    def unit(connection: Connection) -> None:
+        if not repository.store_of_key(connection, tenant_id, key_id, wanted):
+            raise NotFound("there is no such key")
+        trail.append(
+            connection, tenant_id, "key.limits", principal.name, container.clock.now(), key_id=principal.key_id,
+            subject=key_id, facts=told(wanted),
+        )  # fmt: skip
+
+    container.database.write(tenant_id, unit)
     container.limiter.forget()
     return KeyLimitsOut(key_id=key_id, limits=RatesOut(**asdict(of_key(container.settings, wanted))))

@@ -67,6 +67,11 @@ class TenantLimits(Rates):
         return self.memories is not None or self.bytes is not None
 
 
+def told(wanted: Mapping[str, Any]) -> dict[str, str | None]:
+    """Limits as the audit trail tells them: as text, since not everybody writes a number with the same digits."""
+    return {name: None if value is None else str(value) for name, value in wanted.items()}
+
+
 def of_tenant(settings: Settings, stored: Mapping[str, Any] | None) -> TenantLimits:
     """The limits in force for a tenant; what is stored as None is without a limit."""
     namespace = {

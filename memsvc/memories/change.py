@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from gpu.bank.records import State
 from lifecycle.policy import Level
 from lifecycle.retention import Grade
+from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, NotFound, PreconditionFailed, ServiceError
 from memsvc.core.secrets import Secrets
@@ -26,6 +27,7 @@ from memsvc.memories.draft import Circumstances, Draft, Encoding
 from memsvc.memories.ledger import OUT_OF_RECALLS, Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
+from memsvc.memories.residue import tombstone
 from memsvc.memories.sequence import sequence_of
 from memsvc.memories.vetting import vetted_again
 from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise, says_other
@@ -39,6 +41,8 @@ _HIDDEN = frozenset({State.FORGOTTEN}) | OUT_OF_RECALLS
 _QUARANTINED = frozenset({State.QUARANTINED})
 QUARANTINED, RELEASED = "quarantined", "unquarantined"
 """What the reasons of versions begin with that an admin put into quarantine, or let out of it."""
+_TOLD = frozenset({"quarantine", "unquarantine"})
+"""What the audit trail tells of: an admin decided what others see. An erasure tells of itself."""
 _REASONS = {"forget": "forgotten", "restore": "restored"}
 
 Allowed = Callable[[str], bool]
@@ -398,7 +402,13 @@ class Changer:
             version = change(ledger, stored)
             quota.check(connection, namespace, ledger.growth)
             item = {"status": 200, "id": str(memory_id), "version": version}
-            return {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
+            outcome = {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
+            if op in _TOLD:
+                # The digest that its tombstone would have: the trail outlives the memory and must not name it then.
+                subject = tombstone(self._secrets, memory_id).hex()
+                kind = f"memory.{op}"
+                trail.append(connection, tenant, kind, author.name, now, key_id=author.key_id, subject=subject)
+            return outcome
 
         outcome, replayed = self._once.write(tenant, claim, unit, scrub=scrub)
         if not replayed:

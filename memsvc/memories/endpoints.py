@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from memsvc.auth.authenticate import Admin, Eraser, Reader, Writer
+from gpu.bank.records import State
+from memsvc.auth.authenticate import Admin, Eraser, Reader, Writer, note_denied_look, note_look
 from memsvc.auth.principal import Principal
-from memsvc.core.errors import InvalidInput, ServiceError, TooLarge
+from memsvc.core.errors import Forbidden, InvalidInput, ServiceError, TooLarge
 from memsvc.filters.ast import Node
 from memsvc.filters.grammar import parse
 from memsvc.http.answers import json_answer
@@ -168,18 +169,24 @@ async def list_memories(request: Request, principal: Reader) -> Response:
     if query.limit > container.settings.page_max:
         raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
     condition, raw = parse_filter(query.filter)
-    page = await run_blocking(
-        request,
-        container.reading.page,
-        principal.tenant_id,
-        query.namespace,
-        condition,
-        raw,
-        newest_first=query.order == "newest",
-        limit=query.limit,
-        cursor=query.cursor,
-        reviews="admin" in principal.roles,
-    )
+    try:
+        page = await run_blocking(
+            request,
+            container.reading.page,
+            principal.tenant_id,
+            query.namespace,
+            condition,
+            raw,
+            newest_first=query.order == "newest",
+            limit=query.limit,
+            cursor=query.cursor,
+            reviews="admin" in principal.roles,
+        )
+    except Forbidden:
+        await note_denied_look(request, principal)
+        raise
+    if any(found.stored.row["state"] == State.QUARANTINED for found in page.memories):
+        await note_look(request, principal)
     items = [fields_of(found) for found in page.memories]
     return json_answer({"items": items, "next_cursor": page.next_cursor})
 
@@ -196,6 +203,8 @@ async def get_memory(request: Request, principal: Reader, memory_id: str) -> Res
         principal.may,
         reviews="admin" in principal.roles,
     )
+    if found.stored.row["state"] == State.QUARANTINED:
+        await note_look(request, principal)
     return json_answer(fields_of(found), headers={"ETag": etag(found.stored.row["version"])})
 
 
@@ -330,6 +339,8 @@ async def memory_history(request: Request, principal: Reader, memory_id: str) ->
         principal.may,
         reviews="admin" in principal.roles,
     )
+    if rows[-1].state == State.QUARANTINED:
+        await note_look(request, principal)
     return json_answer({"items": [version_fields(row._mapping) for row in rows]})
 
 

@@ -42,6 +42,7 @@ from memsvc.models.tables import (
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.sealing.rows import SEALED, Sealing
+from retrieval.types import TextAnalysis
 
 OUT_OF_RECALLS = frozenset({State.ARCHIVED, State.SUPERSEDED})
 """States in which a job took a memory out of recalls: it is read by its id, and changed once it is restored."""
@@ -372,22 +373,7 @@ class Ledger:
     def _derived(self, memory_id: UUID, version: int, prepared: Prepared) -> None:
         """What analysis and embedding found in the text of this version."""
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
-        analysis = prepared.analysis
-        self._analyses.append(
-            {
-                **key,
-                "analyser_version": analysis.version,
-                "length": analysis.terms.length,
-                "term_ids": analysis.terms.ids.astype("<u4").tobytes(),
-                "term_freqs": analysis.terms.freqs.astype("<u2").tobytes(),
-                "mentions": list(analysis.mentions),
-                "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
-                "speaker_id": int(np.uint64(analysis.speaker_id).astype(np.int64)) or None,
-                "told": [list(one) for one in analysis.told] or None,
-                "spans": analysis.spans.astype("<i8").tobytes(),
-                "place_ids": analysis.place_ids.astype("<u8").tobytes(),
-            }
-        )
+        self._analyses.append(key | analysis_columns(prepared.analysis))
         self._encoded(key, prepared.encoding)
 
     def _encoded(self, key: dict[str, Any], encoding: Encoding) -> None:
@@ -506,3 +492,19 @@ class Ledger:
 def _sequence(values: Mapping[str, Any]) -> int | None:
     """The conversation that described columns put a memory into."""
     return sequence_of(values["session_id"], values["metadata"])
+
+
+def analysis_columns(analysis: TextAnalysis) -> dict[str, Any]:
+    """What was found in a text, as the table `analysis` has it."""
+    return {
+        "analyser_version": analysis.version,
+        "length": analysis.terms.length,
+        "term_ids": analysis.terms.ids.astype("<u4").tobytes(),
+        "term_freqs": analysis.terms.freqs.astype("<u2").tobytes(),
+        "mentions": list(analysis.mentions),
+        "mention_ids": analysis.mention_ids.astype("<u8").tobytes(),
+        "speaker_id": int(np.uint64(analysis.speaker_id).astype(np.int64)) or None,
+        "told": [list(one) for one in analysis.told] or None,
+        "spans": analysis.spans.astype("<i8").tobytes(),
+        "place_ids": analysis.place_ids.astype("<u8").tobytes(),
+    }

@@ -75,6 +75,32 @@ def vetted_again(
     return _kept(before, judged)
 
 
+def vetted_import(
+    values: Mapping[str, Any], credential: Trust, findings: Sequence[str], policy: Policy
+) -> dict[str, Any]:
+    """The same of a memory that an import brings: it stays as it was judged, and gets no more than its bringer gives.
+
+    Only what is held against it for the first time holds it back: an admin may have released it in spite of the rest.
+
+    Args:
+        values: the described columns as they were, with the flags of screening.
+        credential: the most that whoever imports may give.
+        findings: what is noticed in the text.
+    """
+    claim = claimed(values["source"])
+    noticed = () if policy.quarantine is Quarantine.OFF else findings
+    against = {*noticed, *((CAPPED,) if claim is not None and claim.rank > credential.rank else ())}
+    trust = min(values["trust"], credential.rank)
+    is_new = bool(against - set(values["flags"])) or trust < min(values["trust"], Trust.AGENT.rank)
+    is_held = policy.quarantine is Quarantine.STRICT and is_new and values["state"] == State.ACTIVE
+    return {
+        **values,
+        "trust": trust,
+        "flags": sorted({*values["flags"], *against}),
+        "state": int(State.QUARANTINED) if is_held else values["state"],
+    }
+
+
 def _judged(
     values: Mapping[str, Any], writer: str, credential: Trust, findings: Sequence[str], policy: Policy, most: float
 ) -> dict[str, Any]:

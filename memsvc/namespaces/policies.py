@@ -66,7 +66,12 @@ def shown(policy: Policy) -> dict[str, Any]:
 
 def of(namespace: NamespaceRow) -> Policy:
     """The policy in force in a namespace."""
-    stored = namespace.settings.get(_KEY)
+    return of_settings(namespace.settings)
+
+
+def of_settings(settings: Mapping[str, Any]) -> Policy:
+    """The policy that a namespace has with these settings."""
+    stored = settings.get(_KEY)
     return to_policy(stored) if stored else DEFAULT
 
 

@@ -11,8 +11,9 @@ from fastapi import Request
 
 from gpu.bank.records import Kind
 from lifecycle.trust import LEAST, Trust, lesser
+from memsvc.auth.authenticate import note_denied_look, note_look
 from memsvc.auth.principal import Principal
-from memsvc.core.errors import InvalidInput
+from memsvc.core.errors import Forbidden, InvalidInput
 from memsvc.filters.grammar import parse
 from memsvc.http.work import run_blocking
 from memsvc.memories.read import require_no_quarantined
@@ -52,12 +53,18 @@ async def ask(
     container: Container = request.app.state.container
     if top_k > container.settings.top_k_max:
         raise InvalidInput.field("/top_k", "less_than_equal", f"must be at most {container.settings.top_k_max}")
-    if body.include_quarantined:
-        principal.require("admin")
     question = _question(principal, body, top_k, with_vectors)
-    if not body.include_quarantined:
-        require_no_quarantined(question.condition)
+    try:
+        if body.include_quarantined:
+            principal.require("admin")
+        else:
+            require_no_quarantined(question.condition)
+    except Forbidden:
+        await note_denied_look(request, principal)
+        raise
     paths = await _places(request, principal, body)
+    if body.include_quarantined:
+        await note_look(request, principal)
     who = principal.tenant_id, principal.key_id
     if container.limiter.counts_tokens(*who):
         await run_blocking(request, container.limiter.embed, *who, [body.query])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection, text
@@ -56,15 +57,18 @@ def test_it_tells_what_was_done_and_nothing_of_what_is_remembered(ada: Caller) -
     memory, other = ada.remember(secret, user_id="canary-user"), ada.remember("Something else.")
     key = ada.ask("POST", "/v1/keys", json={"name": "agent"}).json()
     ada.ask("POST", f"/v1/keys/{key['id']}:rotate", json={})
+    assert ada.ask("PUT", f"/v1/keys/{key['id']}/limits", json={"requests_per_s": 9.5}).status_code == 200
     ada.ask("DELETE", f"/v1/keys/{key['id']}")
     ada.ask("PUT", "/v1/policy", json={"namespace": ada.namespace, "policy": {"ttl_s": 3600}})
+    for op in ("quarantine", "unquarantine"):
+        assert ada.ask("POST", f"/v1/memories/{other['id']}:{op}", json={"reason": "canary reason"}).status_code == 200
     ada.ask("POST", f"/v1/memories/{other['id']}:hold", json={"reason": "canary reason"})
     ada.ask("POST", f"/v1/memories/{other['id']}:release", json={"reason": "canary reason"})
     ada.erase(other["id"])
     ada.ask("POST", "/v1/erasures", json={"namespace": ada.namespace, "user_id": "canary-user"})
     assert told(ada) == [
-        "key.create", "key.create", "key.rotate", "key.revoke", "policy.set", "memory.hold", "memory.release",
-        "erasure.end", "erasure.ask", "erasure.end",
+        "key.create", "key.create", "key.rotate", "key.limits", "key.revoke", "policy.set", "memory.quarantine",
+        "memory.unquarantine", "memory.hold", "memory.release", "erasure.end", "erasure.ask", "erasure.end",
     ]  # fmt: skip
     assert told(ada, kind="erasure") == ["erasure.end", "erasure.ask", "erasure.end"]
     assert told(ada, kind="erasure.ask") == ["erasure.ask"]
@@ -77,8 +81,66 @@ def test_it_tells_what_was_done_and_nothing_of_what_is_remembered(ada: Caller) -
     assert verdict(ada)["holds"]
 
 
+def test_limits_of_a_key_are_told_with_their_values(service: Service, ada: Caller) -> None:
+    key = ada.ask("POST", "/v1/keys", json={"name": "agent"}).json()["id"]
+    limits = {"requests_per_s": 1e3, "requests_burst": 5, "tokens_per_day": None}
+    ada.ask("PUT", f"/v1/keys/{key}/limits", json=limits)
+    (entry,) = entries(ada, kind="key.limits")
+    assert (entry["subject"], entry["actor"]) == (key, "admin")
+    assert entry["facts"] == {"requests_per_s": "1000.0", "requests_burst": "5", "tokens_per_day": None}
+    assert verdict(ada)["holds"]
+
+
+def test_a_review_of_a_quarantine_is_told_once_and_names_no_memory(service: Service, ada: Caller) -> None:
+    memory, reader = ada.remember("odd")["id"], ada.key(roles=["read", "write"])
+    headers = {"idempotency-key": "once"}
+    for _ in range(2):
+        asked = {"json": {"reason": "smells"}, "headers": headers}
+        assert ada.ask("POST", f"/v1/memories/{memory}:quarantine", **asked).status_code == 200
+    ada.ask("POST", f"/v1/memories/{memory}:hold", json={"reason": "case 17"})
+    assert_problem(reader.ask("POST", f"/v1/memories/{memory}:unquarantine", json={"reason": "mine"}), 403)
+    assert_problem(ada.ask("POST", f"/v1/memories/{uuid4()}:unquarantine", json={"reason": "whose"}), 404)
+    hidden, held = entries(ada, kind="memory")
+    assert (hidden["kind"], held["kind"]) == ("memory.quarantine", "memory.hold")
+    assert hidden["subject"] == held["subject"] != memory
+    assert hidden["facts"] == {}
+    assert [one["facts"]["route"] for one in entries(ada, kind="denied")] == [
+        "POST /v1/memories/{memory_id}:unquarantine"
+    ]
+    assert verdict(ada)["holds"]
+
+
+def test_looks_into_quarantine_and_refused_ones_are_told(service: Service, ada: Caller) -> None:
+    memory, reader = ada.remember("odd")["id"], ada.key(roles=["read", "write"])
+    held = {"namespace": ada.namespace, "filter": json.dumps({"state": "quarantined"})}
+    asked = {"namespace": ada.namespace, "query": "odd"}
+    path = f"/v1/memories/{memory}"
+
+    def look(caller: Caller) -> list[int]:
+        requests: list[tuple[str, str, dict[str, Any]]] = [
+            ("GET", "/v1/memories", {"params": held}),
+            ("GET", path, {}),
+            ("GET", f"{path}/history", {}),
+            ("POST", "/v1/recall", {"json": {**asked, "include_quarantined": True}}),
+            ("POST", "/v1/context", {"json": {**asked, "include_quarantined": True}}),
+        ]
+        return [caller.ask(method, at, **given).status_code for method, at, given in requests]
+
+    ada.get(memory)  # nobody has to answer for that
+    ada.ask("POST", f"{path}:quarantine", json={"reason": "smells"})
+    assert look(ada) == [200] * 5
+    assert look(reader) == [403, 404, 404, 403, 403]
+    routes = ["POST /v1/recall", "POST /v1/context"]
+    seen = ["GET /v1/memories", "GET /v1/memories/{memory_id}", "GET /v1/memories/{memory_id}/history", *routes]
+    own = {"GET /v1/audit"}
+    assert [one["facts"]["route"] for one in entries(ada, kind="admin") if one["facts"]["route"] not in own] == seen
+    assert [one["facts"]["route"] for one in entries(ada, kind="denied")] == ["GET /v1/memories", *routes]
+
+
 def test_an_entry_stands_or_falls_with_what_it_tells_of(service: Service, ada: Caller) -> None:
     before = told(ada)
+    nobody = f"{'0' * 8}-0000-7000-8000-{'0' * 12}"
+    assert_problem(ada.ask("PUT", f"/v1/keys/{nobody}/limits", json={}), 404)
     assert_problem(ada.ask("DELETE", f"/v1/keys/{'0' * 8}-0000-7000-8000-{'0' * 12}"), 404)
     assert_problem(ada.ask("PUT", "/v1/policy", json={"namespace": "nowhere", "policy": {}}), 404)
     assert told(ada) == before

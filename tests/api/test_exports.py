@@ -109,7 +109,8 @@ def test_a_copy_in_the_same_tenant_gets_ids_of_its_own(ada: Caller) -> None:
     found = brought(ada, copy.namespace, exported(ada))
 
     assert found | {"seq": 0} == {
-        "namespace": "user/copy", "memories": 3, "erased": 0, "ids_kept": False, "reembedded": 0, "seq": 0,
+        "namespace": "user/copy", "memories": 3, "erased": 0, "ids_kept": False, "reembedded": 0,
+        "redacted": 0, "quarantined": 0, "seq": 0,
     }  # fmt: skip
     assert shown(copy) == shown(ada)
     there = [item["id"] for item in copy.list()["items"]]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from typer.testing import CliRunner
 
+from memsvc.commands.root import app as memsvc
 from memsvc.db.tenancy import SERVICE
 from memsvc.limits import repository
+from tests.fixtures.redis import soon
 from tests.fixtures.service import Caller, Service, assert_problem, serving
 
 
@@ -156,6 +161,47 @@ def test_two_processes_share_their_limits_through_redis(tmp_path: Path, postgres
         second.container.redis.breaker.failed()  # type: ignore[union-attr]
         again = [who.ask("GET", "/v1/version").status_code for _ in range(10) for who in (caller, other)]
         assert again.count(200) <= 10  # together never more than twice the limit
+
+
+def test_two_processes_share_a_limit_that_the_command_sets_meanwhile(
+    tmp_path: Path, postgres_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memsvc.limits.limiter.DELAY_S", 0.2)
+    shared = {"redis_url": redis_url, "redis_prefix": f"t{uuid4().hex}", "secret": "s" * 40}
+    with ExitStack() as closing:
+        services = [closing.enter_context(serving(tmp_path / name, postgres_url, **shared)) for name in "ab"]
+        caller = services[0].tenant()
+        callers = [caller, Caller(services[1], caller.secret)]
+
+        def allowed(times: int) -> int:
+            return [who.ask("GET", "/v1/version").status_code for _ in range(times) for who in callers].count(200)
+
+        def tenant_limits(*options: str) -> dict[str, Any]:
+            where = ["--tenant", "one", "--data-dir", str(tmp_path / "c"), "--database-url", postgres_url, "--json"]
+            ran = CliRunner().invoke(memsvc, ["tenant-limits", *where, *options])
+            assert ran.exit_code == 0, ran.output
+            limits: dict[str, Any] = json.loads(ran.output)["limits"]
+            return limits
+
+        def follows(who: Caller, burst: int | None) -> bool:
+            policy = who.ask("GET", "/v1/version").headers.get("ratelimit-policy")
+            return policy == (None if burst is None else f'"requests";q={burst};w={burst * 100}')
+
+        assert allowed(6) == 12  # nothing is limited
+        set_to = tenant_limits("--set", '{"requests_per_s": 0.01, "requests_burst": 40}')
+        assert (set_to["requests_per_s"], set_to["requests_burst"]) == (0.01, 40)
+        assert tenant_limits() == set_to
+        assert all(soon(partial(follows, who, 40)) for who in callers)
+        assert allowed(30) <= 38  # less what was asked until both followed
+        assert allowed(2) == 0
+        tenant_limits("--set", "{}")
+        assert all(soon(partial(follows, who, None)) for who in callers)
+        assert allowed(6) == 12
+        entries = caller.ask("GET", "/v1/audit", params={"kind": "tenant"}).json()["items"]
+        assert [(one["actor"], one["facts"]) for one in entries] == [
+            ("the operator", {"requests_per_s": "0.01", "requests_burst": "40"}),
+            ("the operator", {}),
+        ]
 
 
 def test_a_limit_holds_against_many_at_once(tmp_path: Path) -> None:

@@ -98,6 +98,18 @@ def test_filters_mean_what_they_say(ada: Caller) -> None:
         ("DELETE", "/v1/memories/?user_id=a&filters=b", None),
         ("DELETE", "/v1/batch/", {"memories": []}),
         ("PUT", "/v1/batch/", {"memories": [{"memory_id": "x", "text": "y"}]}),
+        ("GET", "/v1/memories/", None),
+        ("GET", "/v1/memories/?user_id=*", None),
+        ("GET", "/v1/memories/?user_id=a&limit=201", None),
+        ("GET", "/v1/memories/?user_id=a&keywords=b", None),
+        ("GET", "/v1/memories/?user_id=a&page_size=0", None),
+        ("GET", "/v1/memories/?user_id=a&start_date=soon", None),
+        ("POST", "/v2/memories/", {}),
+        ("POST", "/v2/memories/", {"filters": {}}),
+        ("POST", "/v2/memories/?limit=3", {"filters": {"user_id": "a"}}),
+        ("POST", "/v1/memories/search/", {"query": "x"}),
+        ("POST", "/v2/memories/search/", {"query": "x", "filters": {"categories": ["a"]}}),
+        ("POST", "/v2/memories/search/", {"query": "x", "user_id": "a", "limit": 201}),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(ada: Caller, method: str, path: str, body: dict[str, Any] | None) -> None:
@@ -130,6 +142,41 @@ def test_deleting_by_scope_takes_what_fits_all_of_it(ada: Caller) -> None:
     assert listed(ada, {"user_id": "*"}) == []
 
 
+def test_older_routes_narrow_and_shape_their_answers(ada: Caller) -> None:
+    for number in range(3):
+        add(ada, f"tea {number}", user_id="ada", run_id=f"r{number % 2}", timestamp=1_700_000_000 + number * 86_400)
+    add(ada, "bo's tea", user_id="bo")
+
+    def texts(method: str, path: str, **given: Any) -> list[str]:
+        answer = call(ada, method, path, **given)
+        assert answer.status_code == 200, answer.text
+        return [one["memory"] for one in answer.json()]
+
+    assert texts("GET", "/v1/memories/?user_id=ada&org_name=x&project_id=y") == ["tea 2", "tea 1", "tea 0"]
+    assert texts("GET", "/v1/memories/?user_id=ada&run_id=r0&limit=1") == ["tea 2"]
+    assert texts("GET", "/v1/memories/?user_id=ada&end_date=2023-11-15") == ["tea 1", "tea 0"]
+    page = call(ada, "GET", "/v1/memories/?user_id=ada&page=2&page_size=2").json()
+    assert ([one["memory"] for one in page["results"]], page["count"], page["next"]) == (["tea 0"], 3, None)
+    within = {"user_id": "ada", "filters": {"run_id": {"in": ["r0", "r1"]}}}
+    assert texts("POST", "/v2/memories/", json=within | {"limit": 2}) == ["tea 2", "tea 1"]
+    assert call(ada, "POST", "/v2/memories/", json=within | {"output_format": "v1.1"}).json().keys() == {"results"}
+    both = {"user_id": "ada", "filters": {"user_id": "bo"}}  # nothing is of both
+    assert texts("POST", "/v2/memories/", json=both) == []
+    for version in ("v1", "v2"):
+        asked = {"query": "tea", "user_id": "ada", "filters": {"NOT": [{"run_id": "r1"}]}, "limit": 5}
+        assert sorted(texts("POST", f"/{version}/memories/search/", json=asked)) == ["tea 0", "tea 2"]
+        assert len(texts("POST", f"/{version}/memories/search/", json={**asked, "top_k": 1})) == 1
+
+
+def test_an_older_entity_goes_by_its_id(ada: Caller) -> None:
+    add(ada, "one", user_id="user:a/b")
+    add(ada, "two", user_id="a/b")
+    for path in ("user/a/b", "run/user:a/b", "user/", "nobody/nobody:a/b"):
+        assert call(ada, "DELETE", f"/v1/entities/{path}/").status_code == 404, path
+    assert call(ada, "DELETE", "/v1/entities/user/user:a/b/?org_id=x").status_code == 200
+    assert listed(ada, {"user_id": "*"}) == ["one"]
+
+
 def test_a_key_gets_no_further_than_elsewhere(ada: Caller) -> None:
     memory_id = add(ada, "mine", user_id="ada")
     ada.namespace = "team/other"
@@ -141,7 +188,16 @@ def test_a_key_gets_no_further_than_elsewhere(ada: Caller) -> None:
     assert call(reader, "PUT", f"/v1/memories/{memory_id}/", json={"text": "x"}).status_code == 403
     assert call(writer, "DELETE", f"/v1/memories/{memory_id}/").status_code == 403
     assert call(writer, "DELETE", "/v1/memories/?user_id=ada").status_code == 403
-    assert call(ada.key(namespaces=["user/**"]), "GET", "/v1/ping/").status_code == 403
+    assert call(writer, "DELETE", "/v1/entities/user/user:ada/").status_code == 403
+    elsewhere = ada.key(namespaces=["user/**"])
+    for path in ("/v1/ping/", "/v1/memories/?user_id=ada"):
+        assert call(elsewhere, "GET", path).status_code == 403
+    for path in ("/v1/memories/search/", "/v2/memories/search/", "/v2/memories/"):
+        asked = {"user_id": "ada"} | ({"query": "mine"} if "search" in path else {})
+        assert call(elsewhere, "POST", path, json=asked).status_code == 403
+        assert call(stranger, "POST", path, json=asked).json() == []
+        assert len(call(reader, "POST", path, json=asked).json()) == 1
+    assert call(stranger, "GET", "/v1/memories/?user_id=ada").json() == []
     for path in (f"/v1/memories/{memory_id}/", f"/v1/memories/{memory_id}/history/"):
         assert call(stranger, "GET", path).status_code == 404
     assert call(ada, "GET", f"/v1/memories/{outside}/").status_code == 404

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from tests.fixtures.listening import listening
 from tests.fixtures.service import Service, serving
 
 FOLDER = Path(os.environ.get("MEMSVC_TEST_MEM0", Path(__file__).parents[2] / ".mem0-client"))
+OLDER = [line for line in Path(__file__).with_name("mem0-older.txt").read_text().split("\n") if line[:1].isdigit()]
 pytestmark = pytest.mark.skipif(not (FOLDER / "mem0").is_dir(), reason="mem0's client is not there: make mem0-client")
 
 
@@ -131,6 +134,39 @@ def test_what_is_refused_comes_as_its_own_exceptions(client: Any, mem0: Any, hos
         client.get_profile("alex")
     with pytest.raises(ValueError, match="API key"):
         mem0.MemoryClient(api_key="msk_wrong", host=host, client=http)
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_older_versions_need_no_change_but_the_host(service: Service, host: str, tmp_path: Path, version: str) -> None:
+    folder = FOLDER / "older" / version
+    if not folder.is_dir():
+        pytest.skip("this version is not there: make mem0-client")
+    paths = {"PYTHONPATH": f"{folder}{os.pathsep}{FOLDER}", "MEM0_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("mem0_older.py")),
+         host + ("/v1" if version.startswith("0.0.") else ""), service.tenant(f"older {version}").secret],
+        env={**os.environ, **paths, "MEM0_TELEMETRY": "False"}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    seen = json.loads(ran.stdout)
+
+    def texts(answer: Any) -> list[str]:
+        is_plain = version.startswith("0.")
+        assert isinstance(answer, list if is_plain else dict)
+        return [one["memory"] for one in (answer if is_plain else answer["results"])]
+
+    nuts, noted, oslo = "I am allergic to nuts.", "Noted, Alex.", "I live in Oslo."
+    assert seen["added"] == [nuts, noted]
+    assert texts(seen["found"])[0] == nuts
+    assert texts(seen["found_of_nobody"]) == []
+    assert texts(seen["all"]) == [noted, nuts]
+    assert (seen["page"]["count"], [one["memory"] for one in seen["page"]["results"]]) == (2, [noted])
+    for name in {"found_v2", "all_v2"} & seen.keys():
+        assert texts(seen[name]) == [oslo], name
+    assert seen["got"] == "I am allergic to peanuts."
+    assert seen["history"] == ["ADD", "UPDATE"]
+    assert seen["users"] == [["run", "trip", 1], ["user", "alex", 1], ["user", "bob", 1]]
+    assert seen["left"] == []
 
 
 def test_its_history_can_be_imported(mem0: Any, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,10 +23,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.fixtures.extent import rounds
-from tests.fixtures.routes import BO, EXAMPLES, Example, routes_of
+from tests.fixtures.routes import BO, EXAMPLES, MEM0, Example, path_of, routes_of
 from tests.fixtures.service import Caller, Service, serving, without_request_id
 
 NAMESPACES = ("user/ada", "user/bob", "team")
+COMPAT, SHARED = "/compat/mem0", "team"
+"""Where mem0's clients ask, and the namespace that they share with the others."""
 CANARIES = {"one": "zqcanaryone", "two": "zqcanarytwo"}
 ALL_ROLES = ["read", "write", "erase", "export", "admin"]
 EXERCISED: set[tuple[str, str]] = set()
@@ -35,6 +36,7 @@ EXERCISED: set[tuple[str, str]] = set()
 tenants = st.sampled_from(("one", "two"))
 namespaces = st.sampled_from(NAMESPACES)
 numbers = st.integers(0, 10**6)
+users = st.sampled_from(("u1", "u2"))
 externals = st.sampled_from((None, "x1", "x2", "x9"))
 # Whose id is named: one's own that is there, one's own that is hidden or gone, the other tenant's, nobody's.
 whose = st.sampled_from(("own", "foreign", "forgotten", "erased", "unknown"))
@@ -50,6 +52,7 @@ class Known:
     external_id: str | None
     version: int = 1
     state: str = "active"
+    user: str | None = None
 
 
 @dataclass
@@ -135,12 +138,16 @@ class World(RuleBasedStateMachine):
         *,
         identifier: str = "",
         caller: Caller | None = None,
+        route: str | None = None,
         **given: Any,
     ) -> httpx.Response:
-        """One request as a tenant. Whatever comes back holds nothing of the other."""
-        EXERCISED.add((method, template))
-        path = re.sub(r"{\w+_id}", lambda _: identifier, template)
-        answer = (caller or tenant.admin).ask(method, path, **given)
+        """One request as a tenant. Whatever comes back holds nothing of the other.
+
+        Args:
+            route: the template, where `template` is a path already.
+        """
+        EXERCISED.add((method, route or template))
+        answer = (caller or tenant.admin).ask(method, path_of(template, identifier), **given)
         assert answer.status_code < 500, answer.text
         shown = answer.text + str(answer.headers)
         for secret in self.other(tenant).secrets_of_its_own():
@@ -299,9 +306,12 @@ class World(RuleBasedStateMachine):
             self.like_unknown(tenant, answer, "DELETE", "/v1/memories/{memory_id}")
         else:
             assert answer.status_code == 204
-            del tenant.memories[memory_id]
-            tenant.erased.append(memory_id)
-            tenant.links = {link for link in tenant.links if memory_id not in link}
+            self._gone(tenant, memory_id)
+
+    def _gone(self, tenant: Tenant, memory_id: str) -> None:
+        del tenant.memories[memory_id]
+        tenant.erased.append(memory_id)
+        tenant.links = {link for link in tenant.links if memory_id not in link}
 
     # Reading
 
@@ -444,6 +454,124 @@ class World(RuleBasedStateMachine):
         assert shown["memories"] == len(held)
         assert shown["states"]["forgotten"] == sum(m.state == "forgotten" for m in held)
 
+    # The same by the routes of mem0's clients
+
+    @rule(name=tenants, number=numbers, user=users, template=st.sampled_from(("/v1/memories/", "/v3/memories/add/")))
+    def mem0_add(self, name: str, number: int, user: str, template: str) -> None:
+        tenant = self.tenants[name]
+        texts = [self.text(tenant, number + i) for i in range(2)]
+        body = {"user_id": user, "messages": [{"role": "user", "content": text} for text in texts]}
+        made = self.ask(tenant, "POST", f"{COMPAT}{template}", json=body).json()["results"]
+        for item, text in zip(made, texts, strict=True):
+            tenant.memories[item["id"]] = Known(item["id"], SHARED, text, None, user=user)
+
+    @rule(name=tenants, number=numbers, user=users, foreign_words=st.booleans())
+    def mem0_search(self, name: str, number: int, user: str, foreign_words: bool) -> None:
+        tenant = self.tenants[name]
+        words = self.other(tenant).canary if foreign_words else tenant.canary
+        wanted = {m.id: m.content for m in tenant.active(SHARED) if m.user == user}
+        for version in ("v1", "v2", "v3"):
+            body = {"query": f"{words} word{number % 5}", "filters": {"user_id": user}, "top_k": 200}
+            body |= {} if version == "v3" else {"output_format": "v1.1"}
+            found = self.ask(tenant, "POST", f"{COMPAT}/{version}/memories/search/", json=body).json()["results"]
+            shown = {one["id"]: one["memory"] for one in found}
+            assert shown.items() <= wanted.items()
+            if not foreign_words:
+                assert shown == wanted
+
+    @rule(name=tenants, user=users)
+    def mem0_list(self, name: str, user: str) -> None:
+        tenant = self.tenants[name]
+        wanted = sorted(m.id for m in tenant.active(SHARED) if m.user == user)[::-1]
+        body, page = {"filters": {"user_id": user}}, {"page_size": 100}
+        query = {"user_id": user, **page}
+        for method, version, given in (
+            ("POST", "v3", {"json": body, "params": page}),
+            ("POST", "v2", {"json": body, "params": page}),
+            ("GET", "v1", {"params": query}),
+        ):
+            shown = self.ask(tenant, method, f"{COMPAT}/{version}/memories/", **given).json()
+            assert shown["count"] == len(wanted)
+            assert [one["id"] for one in shown["results"]] == wanted[:100]
+        listed = self.ask(tenant, "GET", f"{COMPAT}/v1/entities/").json()["results"]
+        counts = {one["name"]: one["total_memories"] for one in listed if one["type"] == "user"}
+        assert counts.get(user, 0) == len(wanted)
+        assert self.ask(tenant, "GET", f"{COMPAT}/v1/ping/").json()["project_id"] == SHARED
+        for example in MEM0[-5:]:
+            assert self.ask(tenant, example.method, example.template).status_code == 404
+
+    @rule(name=tenants, which=whose, number=numbers)
+    def mem0_one(self, name: str, which: str, number: int) -> None:
+        """A memory by its id: one of another namespace is as unknown as one of another tenant."""
+        tenant = self.tenants[name]
+        memory_id = self.pick(tenant, which, number)
+        known = tenant.memories.get(memory_id)
+        is_there = known is not None and known.namespace == SHARED
+        template = f"{COMPAT}/v1/memories/{{memory_id}}/"
+        for path in (template, f"{template}history/"):
+            answer = self.ask(tenant, "GET", path, identifier=memory_id)
+            if known is None or not is_there or known.state != "active":
+                self.like_unknown(tenant, answer, "GET", path)
+            elif path == template:
+                assert answer.json()["memory"] == known.content
+            else:
+                assert answer.json()[-1]["new_memory"] == known.content
+        if number % 3 == 0:
+            answer = self.ask(tenant, "DELETE", template, identifier=memory_id)
+            if not is_there:
+                self.like_unknown(tenant, answer, "DELETE", template)
+            else:
+                assert answer.status_code == 200
+                self._gone(tenant, memory_id)
+            return
+        said = self.text(tenant, number)
+        answer = self.ask(tenant, "PUT", template, identifier=memory_id, json={"text": said})
+        if known is None or not is_there or known.state != "active":
+            self.like_unknown(tenant, answer, "PUT", template, json={"text": said})
+        else:
+            assert answer.json()["memory"] == said
+            self._note(tenant, memory_id, SHARED, said, known.external_id)
+
+    @rule(name=tenants, which=whose, number=numbers)
+    def mem0_several(self, name: str, which: str, number: int) -> None:
+        """A batch that names a memory which is not there changes nothing, and deletes only what is there."""
+        tenant = self.tenants[name]
+        own = [m for m in tenant.active(SHARED) if m.user is not None]
+        if not own:
+            return
+        mine, other = own[number % len(own)], self.pick(tenant, which, number)
+        batch, known = f"{COMPAT}/v1/batch/", tenant.memories.get(other)
+        texts = [self.text(tenant, number + i) for i in range(2)]
+        items = [{"memory_id": i, "text": text} for i, text in zip((mine.id, other), texts, strict=True)]
+        answer = self.ask(tenant, "PUT", batch, json={"memories": items})
+        if known is None or known.namespace != SHARED or known.state != "active":
+            assert answer.status_code == 404
+        else:
+            assert answer.status_code == 200
+            for item in items:
+                self._note(
+                    tenant, item["memory_id"], SHARED, item["text"], tenant.memories[item["memory_id"]].external_id
+                )
+        answer = self.ask(tenant, "DELETE", batch, json={"memories": [{"memory_id": i} for i in (mine.id, other)]})
+        assert answer.status_code == 200
+        for memory_id in {mine.id} | ({other} if known is not None and known.namespace == SHARED else set()):
+            self._gone(tenant, memory_id)
+
+    @rule(name=tenants, user=users, way=st.sampled_from(("all", "v1", "v2")))
+    def mem0_delete_user(self, name: str, user: str, way: str) -> None:
+        """The other tenant has a user of the same name."""
+        tenant = self.tenants[name]
+        if way == "all":
+            answer = self.ask(tenant, "DELETE", f"{COMPAT}/v1/memories/", params={"user_id": user})
+        else:
+            named = "entity_id:path" if way == "v1" else "name:path"
+            template = f"{COMPAT}/{way}/entities/{{kind}}/{{{named}}}/"
+            shown = f"user:{user}" if way == "v1" else user
+            answer = self.ask(tenant, "DELETE", f"{COMPAT}/{way}/entities/user/{shown}/", route=template)
+        assert answer.status_code == 200
+        for memory in [m for m in tenant.memories.values() if m.user == user and m.namespace == SHARED]:
+            self._gone(tenant, memory.id)
+
     # Keys, and what they may not
 
     @rule(name=tenants, foreign=st.booleans())
@@ -465,7 +593,7 @@ class World(RuleBasedStateMachine):
 
     @rule(name=tenants, label=st.sampled_from(("reader", "writer", "revoked", "none")), number=numbers)
     def lesser_key(self, name: str, label: str, number: int) -> None:
-        for example in EXAMPLES:
+        for example in (*EXAMPLES, *MEM0):
             self._lesser_key(self.tenants[name], example, label, number)
 
     def _lesser_key(self, tenant: Tenant, example: Example, label: str, number: int) -> None:
@@ -482,16 +610,23 @@ class World(RuleBasedStateMachine):
         elif example.role not in allowed:
             assert answer.status_code == 403
         else:
-            assert answer.status_code in (200, 404)
+            assert answer.status_code in (200, 404) or example.template == f"{COMPAT}/v1/memories/"  # needs a query
 
     @rule(name=tenants, number=numbers)
     def narrow_key(self, name: str, number: int) -> None:
-        for example in EXAMPLES:
+        for example in (*EXAMPLES, *MEM0):
             self._narrow_key(self.tenants[name], example, number)
 
     def _narrow_key(self, tenant: Tenant, example: Example, number: int) -> None:
         """A key for one namespace meets what lies in another."""
         caller = tenant.callers["narrow"]
+        if example in MEM0:
+            own = self.pick(tenant, "own", number)
+            answer = self.ask(
+                tenant, example.method, example.template, identifier=own, caller=caller, **example.given()
+            )
+            assert answer.status_code == (404 if example in MEM0[-5:] else 403)
+            return
         outside = [m for m in tenant.memories.values() if m.namespace != "user/ada"]
         if example.about == "memory":
             if not outside:
@@ -531,7 +666,7 @@ def quiet_service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Se
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
-        yield stack.enter_context(serving(folder, url))
+        yield stack.enter_context(serving(folder, url, mem0_namespace=SHARED))
 
 
 @pytest.mark.slow

@@ -529,6 +529,8 @@ class Imported(Model):
         erased: How many were left out because they were erased, or derived from what was.
         ids_kept: Whether they have the ids of the export.
         reembedded: Texts that the service's model read again.
+        redacted: Texts of which screening blackened something.
+        quarantined: Memories that went into quarantine.
         seq: The namespace's last change.
     """
 
@@ -537,6 +539,8 @@ class Imported(Model):
     erased: int = 0
     ids_kept: bool
     reembedded: int = 0
+    redacted: int = 0
+    quarantined: int = 0
     seq: int
 
 

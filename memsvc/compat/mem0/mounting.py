@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from memsvc.compat.mem0 import reads, writes
+from memsvc.compat.mem0 import older, reads, writes
 from memsvc.compat.mem0.place import Reader
 from memsvc.core.errors import NotFound
 from memsvc.http.problem import MEDIA_TYPE
@@ -24,7 +24,7 @@ def mem0_routes(namespace: str | None) -> Sequence[BaseRoute]:
     if namespace is None:
         return ()
     whole = APIRouter()
-    for each in (reads.router, writes.router, router):
+    for each in (reads.router, writes.router, older.router, router):
         whole.include_router(each, prefix=PREFIX)
     return whole.routes
 

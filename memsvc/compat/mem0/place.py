@@ -10,7 +10,6 @@ from fastapi import Depends, Request, Response
 from memsvc.auth.authenticate import RequireRole
 from memsvc.auth.principal import Principal
 from memsvc.compat.mem0 import shapes
-from memsvc.compat.mem0.schemas import PageQuery
 from memsvc.core.errors import InvalidInput, NotFound, TooLarge
 from memsvc.http.answers import json_answer
 from memsvc.http.work import run_blocking
@@ -50,16 +49,16 @@ async def memory_answer(request: Request, place: Place, memory_id: UUID) -> Resp
     return json_answer(shapes.memory_out(fields_of(found)))
 
 
-def page_size(query: PageQuery, container: Container) -> int:
+def page_size(size: int, container: Container, name: str = "page_size") -> int:
     """How many a page holds.
 
     Raises:
         InvalidInput: more than it may.
     """
     most = container.settings.page_max
-    if query.page_size > most:
-        raise InvalidInput.field("/page_size", "less_than_equal", f"must be at most {most}")
-    return query.page_size
+    if size > most:
+        raise InvalidInput.field(f"/{name}", "less_than_equal", f"must be at most {most}")
+    return size
 
 
 def check_count(count: int, container: Container) -> None:

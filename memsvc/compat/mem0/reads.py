@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
+from memsvc.auth.principal import Principal
 from memsvc.compat.mem0 import entities, shapes
 from memsvc.compat.mem0.filters import Filter, created, joined, moment, names_scope, translated
 from memsvc.compat.mem0.place import Place, Reader, memory_answer, page_size
-from memsvc.compat.mem0.schemas import GetAll, PageQuery, Search
+from memsvc.compat.mem0.schemas import GetAll, Listing, PageQuery, Question, Search
 from memsvc.core.errors import InvalidInput
+from memsvc.filters.ast import Node
 from memsvc.filters.grammar import parse
 from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
@@ -42,14 +45,35 @@ async def search(request: Request, principal: Reader) -> Response:
     """Ask for the memories that matter to a question."""
     place = Place(request, principal)
     body = await read_json(request, Search, place.container.settings)
-    parts = [_scoped(body.filters), *_categories(body.categories)]
+    return json_answer({"results": await answers(request, principal, place, body, scoped(body.filters), body.top_k)})
+
+
+@router.post("/v3/memories/")
+async def get_all(request: Request, principal: Reader) -> Response:
+    """List memories page by page, the newest first."""
+    place = Place(request, principal)
+    query = read_query(request, PageQuery, place.container.settings)
+    body = await read_json(request, GetAll, place.container.settings)
+    return await numbered(request, place, narrowed(scoped(body.filters), body), query.page, query.page_size)
+
+
+async def answers(
+    request: Request, principal: Principal, place: Place, body: Question, within: Filter, top_k: int | None
+) -> list[dict[str, Any]]:
+    """The memories that matter to a question, the best first.
+
+    Args:
+        within: whose memories are asked.
+        top_k: how many, `_TOP_K` if nobody says.
+    """
+    parts = [within, *_categories(body.categories)]
     if body.metadata:
         parts.append(translated({"metadata": body.metadata}, ""))
     asked: dict[str, Any] = {
         "namespace": place.path,
         "query": body.query,
         "filter": joined(parts),
-        "top_k": _TOP_K if body.top_k is None else body.top_k,
+        "top_k": _TOP_K if top_k is None else top_k,
         "profile": "thorough" if body.rerank else "balanced",
     }
     if body.reference_date is not None:
@@ -66,34 +90,36 @@ async def search(request: Request, principal: Reader) -> Response:
         found = hit.found.memory
         fields = memory_fields(found._mapping, hit.found.hit.memory_id, found.text, hit.path, hit.found.fading)
         results.append(_chosen(shapes.memory_out(fields) | {"score": score}, body.fields))
-    return json_answer({"results": results})
+    return results
 
 
-@router.post("/v3/memories/")
-async def get_all(request: Request, principal: Reader) -> Response:
-    """List memories page by page, the newest first."""
-    place = Place(request, principal)
-    query = read_query(request, PageQuery, place.container.settings)
-    size = page_size(query, place.container)
-    body = await read_json(request, GetAll, place.container.settings)
-    parts = [_scoped(body.filters), *_categories(body.categories)]
+async def numbered(request: Request, place: Place, condition: Node, page: int, size: int) -> Response:
+    """A page of the memories for which a condition holds, the newest first."""
+    found, count = await page_of(request, place, condition, page, size)
+    return json_answer(shapes.page_out(found, count, page, size, str(request.url.replace(query=""))))
+
+
+async def page_of(
+    request: Request, place: Place, condition: Node, page: int, size: int
+) -> tuple[list[dict[str, Any]], int]:
+    """The memories of a page, and how many there are on all."""
+    size = page_size(size, place.container)
+    reading = place.container.reading
+    found, count = await run_blocking(
+        request, reading.numbered, place.tenant_id, place.path, condition, offset=(page - 1) * size, limit=size
+    )
+    return [shapes.memory_out(fields_of(one)) for one in found], count
+
+
+def narrowed(within: Filter, body: Listing) -> Node:
+    """What a list is narrowed to."""
+    parts = [within, *_categories(body.categories)]
     if body.start_date is not None:
         parts.append(created({"gte": format_instant(moment(body.start_date, "/start_date"))}))
     if body.end_date is not None:
         op = "lt" if len(body.end_date) == len("2026-01-31") else "lte"
         parts.append(created({op: format_instant(moment(body.end_date, "/end_date", is_end=True))}))
-    condition = parse(joined(parts), "/filters")
-    found, count = await run_blocking(
-        request,
-        place.container.reading.numbered,
-        place.tenant_id,
-        place.path,
-        condition,
-        offset=(query.page - 1) * size,
-        limit=size,
-    )
-    results = [shapes.memory_out(fields_of(one)) for one in found]
-    return json_answer(shapes.page_out(results, count, query.page, size, str(request.url.replace(query=""))))
+    return parse(joined(parts), "/filters")
 
 
 @router.get("/v1/memories/{memory_id}/")
@@ -117,7 +143,7 @@ async def users(request: Request, principal: Reader) -> Response:
     """Users, agents, apps and runs that have memories."""
     place = Place(request, principal)
     query = read_query(request, PageQuery, place.container.settings)
-    size = page_size(query, place.container)
+    size = page_size(query.page_size, place.container)
 
     def look() -> tuple[list[dict[str, Any]], int]:
         with place.container.database.read(place.tenant_id) as connection:
@@ -131,7 +157,7 @@ async def users(request: Request, principal: Reader) -> Response:
     return json_answer(shapes.page_out(found, count, query.page, size, str(request.url.replace(query=""))))
 
 
-def _scoped(filters: dict[str, Any]) -> Filter:
+def scoped(filters: Mapping[str, Any]) -> Filter:
     """The filter of a read, which has to say whose memories are meant, as mem0 demands it."""
     if not names_scope(filters):
         raise InvalidInput.field("/filters", "scope_missing", "name a user_id, agent_id, app_id or run_id; '*' is any")

@@ -1,4 +1,4 @@
-"""What the client of mem0 sends: the fields that its version 2.2.1 knows, and no others."""
+"""What the clients of mem0 send: the fields that version 2.2.1 and older ones know, and no others."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Sent(ApiModel):
 
     org_id: Any = None
     project_id: Any = None
+    org_name: Any = None
+    project_name: Any = None
     version: Any = None
     output_format: Any = None
     async_mode: Any = None
@@ -104,11 +106,10 @@ class Add(Scoped):
         return self
 
 
-class Search(Sent):
-    """A question."""
+class Question(Sent):
+    """What is asked."""
 
     query: Annotated[str, Bytes("query_max_bytes")]
-    filters: dict[str, Any]
     metadata: dict[str, Any] | None = None
     top_k: Annotated[int, Field(ge=1)] | None = None
     rerank: bool | None = None
@@ -121,10 +122,23 @@ class Search(Sent):
     keyword_search: bool | None = None
 
 
-class GetAll(Sent):
-    """Which memories to list."""
+class Search(Question):
+    """A question, and whose memories answer it."""
 
     filters: dict[str, Any]
+
+
+class OlderSearch(Scoped, Question):
+    """The same before version 2: whose memories may stand beside the question."""
+
+    filters: dict[str, Any] | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+    filter_memories: Any = None
+
+
+class Listing(Sent):
+    """What narrows a list of memories."""
+
     start_date: str | None = None
     end_date: str | None = None
     categories: list[str] | None = None
@@ -132,7 +146,36 @@ class GetAll(Sent):
     latest_only: bool | None = None
 
 
-class PageQuery(ApiModel):
+class GetAll(Listing):
+    """Which memories to list."""
+
+    filters: dict[str, Any]
+
+
+class OlderGetAll(Scoped, Listing):
+    """The same before version 2: whose memories may stand beside the filters."""
+
+    filters: dict[str, Any] | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+
+
+class OlderPageQuery(Sent):
+    """Which page of a list; without one the list is no page."""
+
+    page: QueryInt | None = Field(None, ge=1, le=PAGE_MAX)
+    page_size: QueryInt | None = Field(None, ge=1)
+
+
+class OldestGetAll(Scoped, OlderPageQuery):
+    """Which memories to list, as the first versions ask for it: in the query string."""
+
+    limit: QueryInt | None = Field(None, ge=1)
+    start_date: str | None = None
+    end_date: str | None = None
+    categories: str | None = None
+
+
+class PageQuery(Sent):
     """Which page of a list."""
 
     page: QueryInt = Field(1, ge=1, le=PAGE_MAX)
@@ -174,7 +217,7 @@ class BatchDelete(ApiModel):
     memories: Annotated[list[BatchName], Field(min_length=1, max_length=10_000)]
 
 
-class DeleteQuery(ApiModel):
+class DeleteQuery(Sent):
     """How one memory is deleted."""
 
     delete_linked: Literal["false", "False"] | None = None

@@ -102,7 +102,11 @@ async def delete_all(request: Request, principal: Eraser) -> Response:
 @router.delete("/v2/entities/{kind}/{name:path}/")
 async def delete_user(request: Request, principal: Eraser, kind: str, name: str) -> Response:
     """Erase the memories of one user, agent, app or run."""
-    place = Place(request, principal)
+    return await erased_of(request, Place(request, principal), kind, name)
+
+
+async def erased_of(request: Request, place: Place, kind: str, name: str) -> Response:
+    """The erasure of the memories of one user, agent, app or run."""
     if kind not in entities.TYPES:
         raise NotFound("there is no such kind of entity; there are user, agent, app and run")
     try:

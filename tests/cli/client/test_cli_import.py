@@ -68,6 +68,29 @@ def test_an_import_that_stopped_goes_on(memsvc: Memsvc, service: Recorder, expor
     assert (code, out) == (0, "3 written, 0 not\n")
 
 
+def test_the_columns_of_a_table_are_named(memsvc: Memsvc, service: Recorder, tmp_path: Path) -> None:
+    file = tmp_path / "notes.csv"
+    file.write_text("Note;When\nLikes tea;2026-01-31\nLikes rain;soon\n", encoding="utf-8")
+    named = ("--column", "content=Note", "--column", "occurred_at=When")
+    report = tmp_path / "report.jsonl"
+    code, out, err = memsvc("import", str(file), "--from", "csv", *named, "--report", str(report), "--dry-run")
+    assert (code, out) == (1, "1 could be written, 1 not\n")
+    assert "item 2: line 3: occurred_at: it is no time" in err
+    assert [line["status"] for line in lines(report)] == ["readable", "skipped"]
+    assert memsvc("import", str(file), "--from", "csv", *named)[0] == 1
+    (sent,) = service.seen[0].body["memories"]
+    assert (sent["content"], sent["occurred_at"]) == ("Likes tea", "2026-01-31T00:00:00+00:00")
+    for options, said in (
+        (("--from", "csv"), "--column content=NAME"),
+        (("--from", "csv", "--column", "content"), "FIELD=NAME"),
+        (("--from", "mem0", *named), "for --from csv"),
+        (named, "for --from csv"),
+    ):
+        code, _, err = memsvc("import", str(file), *options)
+        assert code == 2
+        assert said in err, err
+
+
 def test_files_that_cannot_be_read_are_usage(memsvc: Memsvc, tmp_path: Path) -> None:
     assert memsvc("import", str(tmp_path / "none"), "--from", "claude")[0] == 2
     assert memsvc("import", str(tmp_path / "none"), "--from", "nobody")[0] == 2

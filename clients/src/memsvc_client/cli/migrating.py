@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ from memsvc_client.cli.output import REFUSED, clean, exit_code
 from memsvc_client.cli.session import Session, command
 from memsvc_client.errors import BatchInterrupted, InvalidArgument, MemsvcError, describe
 from memsvc_client.importers import KINDS, Item, Kind
+from memsvc_client.importers.tables import csv_rows
 
 if TYPE_CHECKING:
     from memsvc_client.client import MemoryClient
@@ -78,6 +80,10 @@ def import_(
         Path | None, typer.Option(help="File for a line of JSON about each item; one that is there is added to.")
     ] = None,
     user_id: Annotated[str | None, typer.Option(help="User of those that name none.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=NAME: the column of a CSV file that is a field of the memories; repeatable."),
+    ] = None,
     batch_items: Annotated[int, typer.Option(help="Memories in one call.", min=1, max=1000)] = 200,
 ) -> None:
     """Bring memories from elsewhere, or an export back.
@@ -85,6 +91,7 @@ def import_(
     With --from their ids become external ids, so that it is safe to repeat. An export of this service goes into a
     namespace (-n) without memories, all of it or nothing, and takes no other option.
     """
+    columns = _columns(column or [], from_)
     if from_ is None:
         if dry_run or from_item > 1 or report is not None or user_id is not None:
             raise InvalidArgument("name where the export comes from with --from")
@@ -92,7 +99,8 @@ def import_(
         return
     from memsvc_client.batching import Progress  # not at the top: it brings the models of answers with it
 
-    items = islice(enumerate(KINDS[from_](file), start=1), from_item - 1, None)
+    read = partial(csv_rows, columns=columns) if from_ is Kind.CSV else KINDS[from_]
+    items = islice(enumerate(read(file), start=1), from_item - 1, None)
     error: MemsvcError | None = None
     with (
         _opened(report) as lines,
@@ -108,6 +116,20 @@ def import_(
         except MemsvcError as stopped:
             error = stopped
     _show(session, tally, error, dry_run=dry_run)
+
+
+def _columns(asked: list[str], kind: Kind | None) -> dict[str, str]:
+    """The columns that were named, by their fields.
+
+    Raises:
+        InvalidArgument: One is not FIELD=NAME, or the file is no table.
+    """
+    if asked and kind is not Kind.CSV:
+        raise InvalidArgument("--column is for --from csv")
+    parted = [one.partition("=") for one in asked]
+    if not all(field and name for field, _, name in parted):
+        raise InvalidArgument("give --column as FIELD=NAME, such as content=Note")
+    return {field.strip(): name.strip() for field, _, name in parted}
 
 
 def _batches(items: Iterator[Numbered], size: int) -> Iterator[list[Numbered]]:

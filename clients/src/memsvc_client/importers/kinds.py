@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from memsvc_client.importers import chats, services
+from memsvc_client.importers import chats, databases, services, tables
 from memsvc_client.importers.records import Item
 
 
@@ -20,6 +20,8 @@ class Kind(StrEnum):
     CLAUDE = "claude"
     LETTA = "letta"
     GRAPHITI = "graphiti"
+    SUPERLOCALMEMORY = "superlocalmemory"
+    CSV = "csv"
     JSONL = "jsonl"
 
 
@@ -31,5 +33,7 @@ KINDS: Mapping[Kind, Callable[[Path], Iterator[Item]]] = {
     Kind.CLAUDE: chats.claude,
     Kind.LETTA: services.letta,
     Kind.GRAPHITI: services.graphiti,
+    Kind.SUPERLOCALMEMORY: databases.superlocalmemory,
+    Kind.CSV: tables.csv_rows,
     Kind.JSONL: services.jsonl,
 }

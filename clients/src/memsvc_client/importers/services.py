@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memsvc_client.errors import InvalidArgument
+from memsvc_client.importers.databases import select
 from memsvc_client.importers.files import is_sqlite, records
-from memsvc_client.importers.records import Item, item, joined_text, mappings, moment, text, texts, when
+from memsvc_client.importers.records import Item, external, item, joined_text, mappings, moment, text, texts, when
 
 _NO_OBJECT = Item(None, None, "it is no JSON object")
 _TEXTS = ("content", "text", "memory", "data", "fact")
@@ -66,19 +64,18 @@ def _mem0_history(path: Path) -> Iterator[Item]:
         "SELECT memory_id, new_memory, event, is_deleted, created_at, actor_id FROM history AS h WHERE rowid = "
         "(SELECT max(rowid) FROM history WHERE memory_id = h.memory_id) ORDER BY rowid"
     )
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            for memory_id, said, event, is_deleted, created_at, actor_id in connection.execute(query):
-                if not is_deleted and event != "DELETE":
-                    fields = {"occurred_at": when(created_at), "speaker": text(actor_id)}
-                    yield item("mem0", memory_id, said, fields)
-    except sqlite3.Error as error:
-        raise InvalidArgument(f"this is no history database of mem0: {error}") from error
+    for row in select(path, query, "history database of mem0"):
+        if not row["is_deleted"] and row["event"] != "DELETE":
+            fields = {"occurred_at": when(row["created_at"]), "speaker": text(row["actor_id"])}
+            yield item("mem0", row["memory_id"], row["new_memory"], fields)
 
 
 def langgraph(path: Path) -> Iterator[Item]:
-    """Items of a LangGraph store: `namespace` (a list, or joined by dots), `key`, `value`, and its times."""
-    for record in records(path):
+    """Items of a LangGraph store: `namespace` (a list, or joined by dots), `key`, `value`, and its times.
+
+    Or the database that its `SqliteStore` keeps them in. What has a time to live there has the rest of it here.
+    """
+    for record in _langgraph_database(path) if is_sqlite(path) else records(path):
         if not isinstance(record, Mapping) or "value" not in record:
             yield Item(None, None, "it has no value")
             continue
@@ -88,8 +85,22 @@ def langgraph(path: Path) -> Iterator[Item]:
         content, rest = _said(value)
         metadata = {"langgraph": {"namespace": labels, "key": key}} | ({"value": rest} if rest else {})
         own_id = None if key is None else "/".join([*labels, str(key)])
-        times = {"occurred_at": when(record.get("created_at"))}
+        expires = moment(record.get("expires_at"))
+        left_s = None if expires is None else int((expires - datetime.now(UTC)).total_seconds())
+        if left_s is not None and left_s <= 0:
+            yield Item(None, None if own_id is None else external("langgraph", own_id), "it has expired")
+            continue
+        times = {"occurred_at": when(record.get("created_at")), "ttl_s": left_s}
         yield item("langgraph", own_id, content, {**times, "metadata": metadata})
+
+
+def _langgraph_database(path: Path) -> Iterator[Mapping[str, Any]]:
+    query = "SELECT prefix AS namespace, key, value, created_at, expires_at FROM store ORDER BY rowid"
+    for row in select(path, query, "store of LangGraph"):
+        try:
+            yield {**row, "value": json.loads(row["value"])}
+        except (TypeError, ValueError):
+            yield {}
 
 
 def _said(value: Any) -> tuple[str | None, Any]:
