@@ -108,17 +108,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--check", action="store_true", help="drive them through the client over a new database, and end"
     )
     parser.add_argument("--api", type=int, default=2, metavar="N", help="API processes (default: 2)")
-    parser.add_argument("--port", type=int, default=8000, help="of the first one; the others follow (default: 8000)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="of the first one; the others follow (default: 8000); 0: free ones"
+    )
     parser.add_argument("--folder", type=Path, default=Path(".memsvc/local"), help="of data and logs")
     given = parser.parse_args(arguments)
     if given.api < 1 or (given.check and given.api < 2):
         parser.error("a check needs two API processes" if given.check else "at least one API process is needed")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it in the background, without SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         if given.check:
             check_once(given.api)
         else:
-            up(given.folder.resolve(), range(given.port, given.port + given.api))
+            up(given.folder.resolve(), [given.port and given.port + number for number in range(given.api)])
     except KeyboardInterrupt:
         print("stopped")
     except (CheckFailed, ProcessEnded) as error:

@@ -72,3 +72,13 @@ def test_a_process_that_ends_is_told_with_the_end_of_its_log(tmp_path: Path) -> 
     with pytest.raises(ProcessEnded, match="exit code 2"):
         process.wait_for_exit()
     process.stop()
+
+
+@pytest.mark.parametrize(("asked", "taken"), [("8000", [8000, 8001, 8002]), ("0", [0, 0, 0])])
+def test_ports_follow_the_first_one(asked: str, taken: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a first one each takes a free one: none of them is port 1, which two runs could not share."""
+    given: list[Sequence[int]] = []
+    monkeypatch.setattr(local, "up", lambda _, ports: given.append(list(ports)))
+    monkeypatch.setattr(local.signal, "signal", lambda *_: None)
+    assert local.main(["--api", "3", "--port", asked]) == 0
+    assert given == [taken]
