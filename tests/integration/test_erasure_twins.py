@@ -123,6 +123,8 @@ def _plain(value: Any, every: dict[str, str]) -> Any:
         }
     if isinstance(value, list):
         return [_plain(one, every) for one in value]
+    if isinstance(value, float):
+        return float(f"{value:.12g}")  # the same sum, added up in another order
     return _named(value, every) if isinstance(value, str) else value
 
 
