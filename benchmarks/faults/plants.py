@@ -58,6 +58,13 @@ PLANTS = {
             "cursor.execute(pragma.replace('synchronous=FULL', 'synchronous=OFF'))",
         ),
         _one(
+            "a database that hangs is waited for",
+            "R-09",
+            "memsvc.db.pulse:Pulse.check",
+            "if self.is_lost:",
+            "if False:",
+        ),
+        _one(
             "no fsync at the commit",
             "R-07",
             "memsvc.db.engine:_sqlite_engine",
