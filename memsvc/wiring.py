@@ -142,6 +142,7 @@ class Container:
             limits=Limits.of(settings, "memsvc serve"),
             keyring=load_keyring(settings),
             commit_group_max=settings.commit_group_max,
+            reserve_bytes=settings.reserve_bytes,
             on_group=self.metrics.commit_group.observe,
             on_transaction=self.metrics.count_transaction,
         )

@@ -65,6 +65,20 @@ PLANTS = {
             "if False:",
         ),
         _one(
+            "a failed fsync is forgotten",
+            "R-07",
+            "memsvc.db.writer:GroupCommitWriter._fail",
+            "if not self._has_failed:",
+            "if False:",
+        ),
+        _one(
+            "no room for erasing on a full disk",
+            "R-08",
+            "memsvc.db.writer:GroupCommitWriter._not_committed",
+            "if is_full(error) else []",
+            "if False else []",
+        ),
+        _one(
             "no fsync at the commit",
             "R-07",
             "memsvc.db.engine:_sqlite_engine",
@@ -280,7 +294,7 @@ PLANTS = {
             "a full disk is a failure of ours",
             "R-08",
             "memsvc.http.problem:from_database",
-            "if _is_full(error):",
+            "if is_full(error):",
             "if False:",
         ),
         _one(

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         le=3600.0,
         description="After which PostgreSQL ends a transaction that does nothing, and frees what it has locked.",
     )
+    reserve_bytes: int = Field(
+        default=32 << 20,
+        ge=0,
+        description="Room that is kept beside an SQLite file, so that erasing works when the disk is full; 0: none. At "
+        "the start it takes half of the room there is at most.",
+    )
     database_silence_s: float = Field(
         default=3.0,
         ge=1.0,

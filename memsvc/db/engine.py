@@ -29,7 +29,9 @@ from memsvc.core.errors import StartupRefused
 from memsvc.db.analyse import analyse_grown
 from memsvc.db.limits import Limits
 from memsvc.db.pulse import CONNECT_S, Pulse, WatchedConnection
+from memsvc.db.reserve import Reserve
 from memsvc.db.tenancy import Whose, begin
+from memsvc.db.unsynced import end_unsynced
 from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
 from memsvc.models.sealed import give_keyring
@@ -60,8 +62,10 @@ class Database:
         limits: connections kept open, and how long anything on PostgreSQL may take.
         keyring: opens what is encrypted, and has what is written encrypted; None: nothing is.
         commit_group_max: most writes that share one commit on SQLite.
+        reserve_bytes: room kept beside an SQLite file, which is given up for writes that free some on a full disk.
         on_group: called with the size of each commit group.
         on_transaction: called with `read` or `write` and the seconds that it took, waiting for its turn included.
+        on_unsynced: called when an fsync of SQLite's has failed, after which nothing is written any more.
 
     Raises:
         StartupRefused: another process owns the SQLite file, or the URL names another kind of database.
@@ -74,8 +78,10 @@ class Database:
         limits: Limits | None = None,
         keyring: Keyring | None = None,
         commit_group_max: int = 64,
+        reserve_bytes: int = 0,
         on_group: Callable[[int], None] = lambda size: None,
         on_transaction: Callable[[str, float], None] = lambda what, seconds: None,
+        on_unsynced: Callable[[], None] = end_unsynced,
     ) -> None:
         self._on_transaction = on_transaction
         self._lock: FileLock | None = None
@@ -86,7 +92,11 @@ class Database:
             self._lock = _own_file(parsed)
             self.engine = _sqlite_engine(parsed, QueuePool, limits)
             self._write_engine = _sqlite_engine(parsed, NullPool, None, begin="BEGIN IMMEDIATE")
-            self.writer: Writer = GroupCommitWriter(self._write_engine, commit_group_max, on_group)
+            reserve = Reserve(Path(f"{parsed.database}.reserve"), reserve_bytes)
+            reserve.take()
+            self.writer: Writer = GroupCommitWriter(
+                self._write_engine, commit_group_max, on_group, reserve, on_unsynced
+            )
         elif parsed.get_backend_name() == "postgresql":
             self._pulse = Pulse(partial(_connected, parsed), limits.silence_s)
             self.engine = self._write_engine = _postgres_engine(parsed, limits, self._pulse)
@@ -119,21 +129,22 @@ class Database:
         ):
             yield connection
 
-    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False, frees: bool = False) -> T:
         """Run `unit` in one transaction and return its result once it is durable.
 
         Args:
             whose: rows it sees and may write, see `memsvc.db.tenancy`.
             unit: does its statements on the connection it gets and returns a value. It may run more than once, so it
                 has no other effect, and it never commits.
-            scrub: whether deleted bytes must leave the write-ahead log too before this returns.
+            scrub: whether deleted bytes must leave the write-ahead log too before this returns; it `frees`, then.
+            frees: whether there is more room after it than before: on a full disk it may use the reserve.
 
         Raises:
             Whatever `unit` raises; its statements are undone then.
             Unavailable: the database is being closed.
         """
         with self._timed("write"):
-            return self.writer.write(whose, unit, scrub=scrub)
+            return self.writer.write(whose, unit, scrub=scrub, frees=frees)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
