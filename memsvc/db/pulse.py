@@ -9,17 +9,15 @@ anew.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, TypeVar
 
 import psycopg
 import structlog
+from psycopg.abc import PQGen
 
 T = TypeVar("T")
-Waiting = Generator[int, int, T]
-"""What psycopg drives: it yields what it waits for, and gets what came: 0 for nothing in a tenth of a second."""
-
 CONNECT_S = 2
 """How long one attempt to connect may take; whole seconds, libpq knows no smaller ones than two."""
 
@@ -109,7 +107,7 @@ class WatchedConnection(psycopg.Connection[Any]):
 
     check: Callable[[float], None] = staticmethod(lambda silent_s: None)
 
-    def wait(self, gen: Waiting[T], *given: Any, **named: Any) -> T:
+    def wait(self, gen: PQGen[T], *given: Any, **named: Any) -> T:
         """Drive a generator of psycopg's to its end.
 
         Raises:
@@ -122,8 +120,8 @@ class WatchedConnection(psycopg.Connection[Any]):
             raise
 
 
-def _watched(gen: Waiting[T], check: Callable[[float], None]) -> Waiting[T]:
-    """The same, looking after each silence whether to go on."""
+def _watched(gen: PQGen[T], check: Callable[[float], None]) -> PQGen[T]:
+    """The same generator, looking after each tenth of a second in which nothing came whether to go on."""
     heard_at = monotonic()
     try:
         wanted = next(gen)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
 
 import psycopg
 import pytest
+from psycopg.abc import PQGen
+from psycopg.waiting import Ready, Wait
 
 from memsvc.db.pulse import Pulse, ServerSilentError, _watched
 
@@ -58,19 +59,19 @@ def test_a_silent_server_is_given_up_and_found_again() -> None:
 def test_who_hears_something_starts_to_wait_anew() -> None:
     silences: list[float] = []
 
-    def driven() -> Generator[int, int, str]:
+    def driven() -> PQGen[str]:
         for _ in range(4):
-            yield 1
+            yield Wait.R
         return "all of it"
 
     watched = _watched(driven(), silences.append)
     next(watched)
-    watched.send(0)
+    watched.send(Ready.NONE)
     time.sleep(0.05)
-    watched.send(1)
-    watched.send(0)
+    watched.send(Ready.R)
+    watched.send(Ready.NONE)
     with pytest.raises(StopIteration) as ended:
-        watched.send(1)
+        watched.send(Ready.R)
     assert ended.value.value == "all of it"
     assert len(silences) == 2
     assert silences[1] < 0.05
