@@ -44,6 +44,7 @@ class Plan:
         contexts: in the light of which memory a text was read.
         texts: of every version that brought one.
         current: the version whose text a memory has now.
+        embedded: texts that have vectors.
     """
 
     memory_ids: list[UUID] = field(default_factory=list)
@@ -52,10 +53,18 @@ class Plan:
     contexts: dict[Text, UUID] = field(default_factory=dict)
     texts: dict[Text, str] = field(default_factory=dict)
     current: dict[UUID, int] = field(default_factory=dict)
+    embedded: set[Text] = field(default_factory=set)
 
     def unread(self) -> list[Text]:
-        """Texts that were read in the light of a memory that is left out: something of it is in their vectors."""
-        return [text for text, context in self.contexts.items() if context in self.gone and text[0] not in self.gone]
+        """Texts that were read in the light of a memory that is left out: something of it is in their vectors.
+
+        And those that have none: the model did not answer.
+        """
+        return [
+            text
+            for text in self.texts
+            if text[0] not in self.gone and (text not in self.embedded or self.contexts.get(text) in self.gone)
+        ]
 
     def before(self, text: Text) -> str:
         """What was said before a text, as far as it is taken."""
@@ -102,6 +111,7 @@ def planned(export: Opened, erased: Collection[UUID] = ()) -> Plan:
         (r["memory_id"], r["version"]): r["content"] for r in rows(export, VERSIONS) if r["content"] is not None
     }
     plan.contexts = {(r["memory_id"], r["version"]): r["context_id"] for r in rows(export, TOKENS) if r["context_id"]}
+    plan.embedded = {(r["memory_id"], r["version"]) for r in rows(export, EMBEDDINGS)}
     plan.pivots = set(merged.values())
     sources: dict[UUID, set[UUID]] = {}
     for row in rows(export, LINKS):
