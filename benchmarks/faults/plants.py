@@ -291,6 +291,20 @@ PLANTS = {
             "if False:",
         ),
         _one(
+            "what waits for the model is never read",
+            "R-20",
+            "memsvc.memories.backlog:Backlog.round",
+            "while not (self._is_silent or self._closing.is_set()):",
+            "while False:",
+        ),
+        _one(
+            "what has its vectors is still waited for",
+            "tests/integration/test_backlog.py::test_it_is_found_by_its_words_and_then_by_its_meaning[sqlite]",
+            "memsvc.memories.ledger:Ledger._delete_outdated",
+            "PENDING.c.version == version",
+            "PENDING.c.version == -1",
+        ),
+        _one(
             "a full disk is a failure of ours",
             "R-08",
             "memsvc.http.problem:from_database",
