@@ -16,12 +16,13 @@ from memsvc.commands.doctor import examine
 from memsvc.core.errors import EmbedderUnavailable
 from memsvc.memories.backlog import SILENT_AFTER
 from memsvc.memories.draft import Draft
-from memsvc.models.tables import EMBEDDING, PENDING, TOKEN_EMBEDDING
+from memsvc.models.job import RunState
+from memsvc.models.tables import EMBEDDING, MEMORY, PENDING, TOKEN_EMBEDDING
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import EmbedderAnswerError, EmbedderBusyError, EmbedderError
 from retrieval.types import Encoded, Passage
-from tests.fixtures.storage_service import PATH, Service, service_on
+from tests.fixtures.storage_service import PATH, Service, anywhere, service_on
 
 TURNS = ("Shall we visit the lighthouse?", "Yes, on Friday!", "Then I bring the cake.")
 OTHER = "user/other"
@@ -212,6 +213,32 @@ def test_an_import_reads_what_waited(service: Service, model: Moody) -> None:
     assert (imported.memories, imported.reembedded) == (1, 1)
     assert service.found("kettle", OTHER)
     assert len(waiting(service)) == 1  # the one that was there
+
+
+def test_jobs_go_on_beside_what_waits(service: Service, model: Moody) -> None:
+    """What needs a vector leaves it alone, and takes it up once it has one."""
+    for n in range(3):
+        service.add(f"The kettle of the house number {n} is blue.")
+    down(model)
+    late = service.add("The kettle of the house number 1 is blue.")
+    model.failure = None
+    jobs = service.container.jobs
+    kinds = ("fade", "conflict", "merge", "consolidate", "surprise", "evict", "expire")
+    runs = [jobs.ask(service.author, PATH, kind, is_dry=False).run.id for kind in kinds]
+    service.container.scheduler.round()
+    states = {kind: jobs.one(service.tenant_id, run, anywhere).run for kind, run in zip(kinds, runs, strict=True)}
+    assert {kind: run.state for kind, run in states.items()} == dict.fromkeys(kinds, RunState.SUCCEEDED)
+    assert surprise_of(service, late) is None
+    assert service.container.backlog.round() == 1
+    jobs.ask(service.author, PATH, "surprise", is_dry=False)
+    service.container.scheduler.round()
+    assert surprise_of(service, late) is not None
+    assert service.differences() == 0
+
+
+def surprise_of(service: Service, memory_id: UUID) -> float | None:
+    with service.look() as connection:
+        return connection.execute(select(MEMORY.c.surprise).where(MEMORY.c.id == memory_id)).scalar_one()
 
 
 def test_the_operator_is_told(service: Service, model: Moody) -> None:
