@@ -69,6 +69,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if state is migrate.SchemaState.AT_HEAD:
             with engine.connect() as connection:
                 yield from encryption.examine(connection, settings)
+            with engine.connect() as connection:  # the one before reads by server cursors
                 yield _pending(connection)
     except StartupRefused as refused:
         yield Finding("database", "fail", str(refused))
