@@ -26,10 +26,16 @@ _TORN = {
         SELECT v.memory_id FROM memory_version v LEFT JOIN analysis a
           ON a.tenant_id = v.tenant_id AND a.memory_id = v.memory_id AND a.version = v.content_version
         WHERE a.memory_id IS NULL""",
-    "version without vector": """
-        SELECT v.memory_id FROM memory_version v LEFT JOIN embedding e
+    "version without vector, and not waiting for one": """
+        SELECT v.memory_id FROM memory_version v
+        LEFT JOIN embedding e
           ON e.tenant_id = v.tenant_id AND e.memory_id = v.memory_id AND e.version = v.content_version
-        WHERE e.memory_id IS NULL""",
+        LEFT JOIN pending_embedding p
+          ON p.tenant_id = v.tenant_id AND p.memory_id = v.memory_id AND p.version = v.content_version
+        WHERE e.memory_id IS NULL AND p.memory_id IS NULL""",
+    "waiting for a vector that is there": """
+        SELECT p.memory_id FROM pending_embedding p JOIN embedding e
+          ON e.tenant_id = p.tenant_id AND e.memory_id = p.memory_id AND e.version = p.version""",
     "version that does not begin where the one before ends": """
         SELECT v.memory_id FROM memory_version v LEFT JOIN memory_version b
           ON b.tenant_id = v.tenant_id AND b.memory_id = v.memory_id AND b.version = v.version - 1

@@ -173,13 +173,13 @@ def points() -> Iterator[None]:
             _here.actor.pause()
         return read(self, whose)
 
-    def paused_write(self: Database, whose: Whose, unit: Any, *, scrub: bool = False) -> Any:
+    def paused_write(self: Database, whose: Whose, unit: Any, **given: bool) -> Any:
         actor = _here.actor
         if actor is None:
-            return write(self, whose, unit, scrub=scrub)
+            return write(self, whose, unit, **given)
         actor.pause()
         if self.is_sqlite:  # its one writing thread has no second transaction beside this one
-            return write(self, whose, unit, scrub=scrub)
+            return write(self, whose, unit, **given)
 
         def before_commit(connection: Connection) -> Any:
             driver: Any = connection.connection.driver_connection
@@ -189,7 +189,7 @@ def points() -> Iterator[None]:
             return result
 
         try:
-            return write(self, whose, before_commit, scrub=scrub)
+            return write(self, whose, before_commit, **given)
         finally:
             actor.backend = None
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, Protocol
 import httpx
 
 _COMMAND = (sys.executable, "-c", "from memsvc_client.cli.main import main; main()", "serve")
-WITHOUT_MODELS = {"MEMSVC_EMBEDDER": "hashing:64", "MEMSVC_RERANKER": "none"}
-"""Settings of a server that is ready soon, where its models are not what is looked at."""
+WITHOUT_MODELS = {"MEMSVC_EMBEDDER": "hashing:64", "MEMSVC_RERANKER": "none", "MEMSVC_RESERVE_BYTES": "0"}
+"""Settings of a server that is ready soon and takes little room, where its models are not what is looked at."""
 
 _SERVING = re.compile(r"serving on (http://\S+)")
 

@@ -60,6 +60,7 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.jobs.service import Jobs
 from memsvc.limits.limiter import Limiter
+from memsvc.memories.backlog import Backlog
 from memsvc.memories.change import Changer
 from memsvc.memories.once import Once
 from memsvc.memories.prepare import Preparer
@@ -143,6 +144,7 @@ class Container:
             limits=Limits.of(settings, "memsvc serve"),
             keyring=load_keyring(settings),
             commit_group_max=settings.commit_group_max,
+            reserve_bytes=settings.reserve_bytes,
             on_group=self.metrics.commit_group.observe,
             on_transaction=self.metrics.count_transaction,
         )
@@ -201,6 +203,16 @@ class Container:
         self.remember = Remember(
             once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes, self.limiter
         )
+        self.backlog = Backlog(
+            self.database,
+            self.clock,
+            preparer,
+            self.keeper,
+            self.space_id,
+            settings.jobs_every_s,
+            self.metrics.pending_embeddings.set,
+        )
+        preparer.on_postponed, preparer.on_answered = self.backlog.wake, self.backlog.answered
         eraser = Eraser(self.database, self.clock, preparer, self.secrets)
         self.changer = Changer(
             self.database,
@@ -358,12 +370,14 @@ class Container:
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
         self.bell.start()
+        self.backlog.start()
         self.scheduler.start(with_runs=self.settings.jobs == "on")
 
     def close(self) -> None:
         """Finish writes, then let go of threads, connections and the lock."""
         self.erasing.close()
         self.scheduler.close()
+        self.backlog.close()
         self.bell.close()
         self._last_notes()
         self.recaller.close()
@@ -401,7 +415,8 @@ class Container:
 
     def degraded(self) -> list[str]:
         """What is lost without anybody failing for it. Does not wait."""
-        return ["redis"] if self.redis is not None and self.redis.is_lost else []
+        redis = ["redis"] if self.redis is not None and self.redis.is_lost else []
+        return (["embedder"] if self.backlog.waiting else []) + redis
 
 
 class Follower:

@@ -17,7 +17,7 @@ from benchmarks.faults.stage import Stage
 
 RECOVERED_S = 2.0
 LONGEST_WAIT_S = 5.0
-_SHORT_PAUSE_S, _LONG_PAUSE_S = 2.0, 20.0
+_SHORT_PAUSE_S, _LONG_PAUSE_S = 7.0, 20.0
 _FULL_S = 1.0
 _WAYS = 5
 _END_THE_OTHERS = """

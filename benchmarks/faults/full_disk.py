@@ -1,4 +1,4 @@
-"""R-08: a full disk: writes are refused with 507, reads go on, and with room again it goes on as before.
+"""R-08: a full disk: writes are refused with 507, reads and erasures go on, and with room again it goes on as before.
 
 The server gets a file system of a few MiB to itself (a tmpfs in a mount namespace of its own), which is filled to
 another rest each time, while it is written to.
@@ -18,6 +18,8 @@ from benchmarks.faults.row import Findings, Row
 from benchmarks.faults.stage import Stage
 
 _MIB = 12
+_RESERVE_BYTES = 2 << 20
+_ERASED = 3
 _NEW_NAMESPACES = 0x00020000 | 0x10000000  # CLONE_NEWNS, CLONE_NEWUSER
 _REFUSED_S = 1.0
 _RECOVERED_S = 10.0
@@ -43,7 +45,7 @@ def mount_small(folder: str, mib: int) -> None:
 def run(stage: Stage, n: int) -> Findings:
     """Fill the disk so many times."""
     findings, chance = Findings(), stage.chance("full disk")
-    server = stage.unstarted("full-disk", jobs="off")
+    server = stage.unstarted("full-disk", jobs="off", reserve_bytes=_RESERVE_BYTES)
     server.data_dir.mkdir()
     server._before, server._given = mount_small, (str(server.data_dir), _MIB)  # type: ignore[attr-defined]
     server.start()
@@ -52,10 +54,15 @@ def run(stage: Stage, n: int) -> Findings:
     slowest, back, erased = 0.0, 0.0, 0
     with Caller(server.url) as caller:
         for turn in range(n):
+            for k in range(2 * _ERASED):
+                content = f"before {turn} number {k}"
+                acknowledged[content] = caller.add("user/ada", content).body["memory"]["id"]
             _fill(seen / "filler", chance.choice((0, 4096, 65_536, 400_000)))
             slowest = max(slowest, _write_until_full(caller, turn, acknowledged, findings))
             _read(caller, acknowledged, findings)
-            erased += _erase_one(caller, acknowledged)
+            for _ in range(_ERASED):  # again and again: the reserve is there for each
+                erased += _erase_one(caller, acknowledged, findings)
+            erased += _erase_some(caller, acknowledged, findings)
             (seen / "filler").unlink()
             back = max(back, _until_written(caller, turn, acknowledged, findings))
             for content in [c for c in acknowledged if "large" in c][:-1]:  # room for the next turn
@@ -111,15 +118,27 @@ def _read(caller: Caller, acknowledged: dict[str, str], findings: Findings) -> N
         findings.check(bool(found), "a recall found nothing on a full disk", content[:40])
 
 
-def _erase_one(caller: Caller, acknowledged: dict[str, str]) -> int:
-    """Whether an erasure goes through on a full disk; it may be refused, too."""
-    if not acknowledged:
-        return 0
-    content = next(iter(acknowledged))
-    answer = caller.ask("DELETE", f"/v1/memories/{acknowledged[content]}")
-    if answer.status == 204:
+def _erase_one(caller: Caller, acknowledged: dict[str, str], findings: Findings) -> int:
+    content, memory_id = next(iter(acknowledged.items()))
+    answer = caller.ask("DELETE", f"/v1/memories/{memory_id}")
+    is_done = answer.status == 204
+    findings.check(is_done, "an erasure was refused on a full disk", (answer.status, answer.body))
+    if is_done:
         del acknowledged[content]
-    return int(answer.status == 204)
+        gone = caller.ask("GET", f"/v1/memories/{memory_id}").status
+        findings.check(gone == 404, "what was erased on a full disk is still there", gone)
+    return int(is_done)
+
+
+def _erase_some(caller: Caller, acknowledged: dict[str, str], findings: Findings) -> int:
+    """An erasure of several memories, which is kept and carried out in steps."""
+    some = dict(list(acknowledged.items())[:_ERASED])
+    answer = caller.post("/v1/erasures", {"memory_ids": list(some.values())})
+    is_done = answer.status < 300 and answer.body["state"] == "erased"
+    findings.check(is_done, "an erasure of several was not carried out on a full disk", (answer.status, answer.body))
+    for content in some if is_done else ():
+        del acknowledged[content]
+    return len(some) if is_done else 0
 
 
 def _until_written(caller: Caller, turn: int, acknowledged: dict[str, str], findings: Findings) -> float:
@@ -142,4 +161,4 @@ def _copied(seen: Path, place: Path) -> Path:
     return place / "memsvc.db"
 
 
-ROW = Row("R-08", "a full disk: 507, reads go on, nothing lost", run, 2, 50, "answers")
+ROW = Row("R-08", "a full disk: 507, reads and erasures go on, nothing lost", run, 2, 50, "answers")

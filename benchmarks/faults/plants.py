@@ -58,6 +58,27 @@ PLANTS = {
             "cursor.execute(pragma.replace('synchronous=FULL', 'synchronous=OFF'))",
         ),
         _one(
+            "a database that hangs is waited for",
+            "R-09",
+            "memsvc.db.pulse:Pulse.check",
+            "if self.is_lost:",
+            "if False:",
+        ),
+        _one(
+            "a failed fsync is forgotten",
+            "R-07",
+            "memsvc.db.writer:GroupCommitWriter._fail",
+            "if not self._has_failed:",
+            "if False:",
+        ),
+        _one(
+            "no room for erasing on a full disk",
+            "R-08",
+            "memsvc.db.writer:GroupCommitWriter._not_committed",
+            "if is_full(error) else []",
+            "if False else []",
+        ),
+        _one(
             "no fsync at the commit",
             "R-07",
             "memsvc.db.engine:_sqlite_engine",
@@ -270,10 +291,24 @@ PLANTS = {
             "if False:",
         ),
         _one(
+            "what waits for the model is never read",
+            "R-20",
+            "memsvc.memories.backlog:Backlog.round",
+            "while not (self._is_silent or self._closing.is_set()):",
+            "while False:",
+        ),
+        _one(
+            "what has its vectors is still waited for",
+            "tests/integration/test_backlog.py::test_it_is_found_by_its_words_and_then_by_its_meaning[sqlite]",
+            "memsvc.memories.ledger:Ledger._delete_outdated",
+            "PENDING.c.version == version",
+            "PENDING.c.version == -1",
+        ),
+        _one(
             "a full disk is a failure of ours",
             "R-08",
             "memsvc.http.problem:from_database",
-            "if _is_full(error):",
+            "if is_full(error):",
             "if False:",
         ),
         _one(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,6 +21,8 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.secrets import SECRET_FILE, secret_file_problem
 from memsvc.core.settings import Settings
 from memsvc.db import migrate
+from memsvc.db.tenancy import SERVICE_SETTING
+from memsvc.models.tables import PENDING
 
 _MIN_PYTHON = (3, 11)
 _LITTLE_DISK_BYTES = 1 << 30
@@ -67,12 +69,28 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if state is migrate.SchemaState.AT_HEAD:
             with engine.connect() as connection:
                 yield from encryption.examine(connection, settings)
+            with engine.connect() as connection:  # the one before reads by server cursors
+                yield _pending(connection)
     except StartupRefused as refused:
         yield Finding("database", "fail", str(refused))
     except (SQLAlchemyError, ImportError) as error:
         yield Finding("database", "fail", f"{shown} does not answer ({type(error).__name__})")
     finally:
         engine.dispose()
+
+
+def _pending(connection: Connection) -> Finding:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.set_config(SERVICE_SETTING, "on", True)))
+    number, since = connection.execute(select(func.count(), func.min(PENDING.c.since))).one()
+    if not number:
+        return Finding("embeddings", "ok", "every text has its vectors")
+    return Finding(
+        "embeddings",
+        "note",
+        f"{number} texts wait for the embedding model, the first since {since:%Y-%m-%d %H:%M} UTC; they are found by "
+        "their words until it answers",
+    )
 
 
 def _schema(state: migrate.SchemaState) -> Finding:

@@ -179,6 +179,9 @@ class Metrics:
         self.job_runs_waiting = self._gauge(
             "memsvc_job_runs_waiting", "Runs that waited when this process last looked, 100 at most."
         )
+        self.pending_embeddings = self._gauge(
+            "memsvc_pending_embeddings", "Texts that were stored without a vector, when this process last looked."
+        )
         self.texts_waiting = self._gauge(
             "memsvc_embedder_waiting", "Texts that wait for the embedding model.", lane="`questions` or `documents`"
         )

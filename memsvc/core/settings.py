@@ -66,6 +66,19 @@ class Settings(BaseSettings):
         le=3600.0,
         description="After which PostgreSQL ends a transaction that does nothing, and frees what it has locked.",
     )
+    reserve_bytes: int = Field(
+        default=32 << 20,
+        ge=0,
+        description="Room that is kept beside an SQLite file, so that erasing works when the disk is full; 0: none. At "
+        "the start it takes half of the room there is at most.",
+    )
+    database_silence_s: float = Field(
+        default=3.0,
+        ge=1.0,
+        le=60.0,
+        description="After how long without any sign of life from PostgreSQL what waits for it is given up (503). A "
+        "statement that takes long is none: the server is asked beside it.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on. Other than loopback needs keys.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     auth: Literal["open", "keys"] | None = Field(

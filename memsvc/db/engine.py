@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ import psycopg
 import structlog
 from filelock import FileLock, Timeout
 from psycopg import Error as PostgresError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -27,7 +28,10 @@ from gpu import tracing
 from memsvc.core.errors import StartupRefused
 from memsvc.db.analyse import analyse_grown
 from memsvc.db.limits import Limits
+from memsvc.db.pulse import CONNECT_S, Pulse, WatchedConnection
+from memsvc.db.reserve import Reserve
 from memsvc.db.tenancy import Whose, begin
+from memsvc.db.unsynced import end_unsynced
 from memsvc.db.vacuum import vacuum
 from memsvc.db.writer import GroupCommitWriter, PooledWriter, Unit, Writer
 from memsvc.models.sealed import give_keyring
@@ -58,8 +62,10 @@ class Database:
         limits: connections kept open, and how long anything on PostgreSQL may take.
         keyring: opens what is encrypted, and has what is written encrypted; None: nothing is.
         commit_group_max: most writes that share one commit on SQLite.
+        reserve_bytes: room kept beside an SQLite file, which is given up for writes that free some on a full disk.
         on_group: called with the size of each commit group.
         on_transaction: called with `read` or `write` and the seconds that it took, waiting for its turn included.
+        on_unsynced: called when an fsync of SQLite's has failed, after which nothing is written any more.
 
     Raises:
         StartupRefused: another process owns the SQLite file, or the URL names another kind of database.
@@ -72,20 +78,28 @@ class Database:
         limits: Limits | None = None,
         keyring: Keyring | None = None,
         commit_group_max: int = 64,
+        reserve_bytes: int = 0,
         on_group: Callable[[int], None] = lambda size: None,
         on_transaction: Callable[[str, float], None] = lambda what, seconds: None,
+        on_unsynced: Callable[[], None] = end_unsynced,
     ) -> None:
         self._on_transaction = on_transaction
         self._lock: FileLock | None = None
+        self._pulse: Pulse | None = None
         limits = limits or Limits()
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             self._lock = _own_file(parsed)
             self.engine = _sqlite_engine(parsed, QueuePool, limits)
             self._write_engine = _sqlite_engine(parsed, NullPool, None, begin="BEGIN IMMEDIATE")
-            self.writer: Writer = GroupCommitWriter(self._write_engine, commit_group_max, on_group)
+            reserve = Reserve(Path(f"{parsed.database}.reserve"), reserve_bytes)
+            reserve.take()
+            self.writer: Writer = GroupCommitWriter(
+                self._write_engine, commit_group_max, on_group, reserve, on_unsynced
+            )
         elif parsed.get_backend_name() == "postgresql":
-            self.engine = self._write_engine = _postgres_engine(parsed, limits)
+            self._pulse = Pulse(partial(_connected, parsed), limits.silence_s)
+            self.engine = self._write_engine = _postgres_engine(parsed, limits, self._pulse)
             self.writer = PooledWriter(lambda whose: self._write_engine.connect().execution_options(**{_WHOSE: whose}))
         else:
             raise StartupRefused("MEMSVC_DATABASE_URL must be a postgresql:// or sqlite:/// URL")
@@ -115,21 +129,22 @@ class Database:
         ):
             yield connection
 
-    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool = False, frees: bool = False) -> T:
         """Run `unit` in one transaction and return its result once it is durable.
 
         Args:
             whose: rows it sees and may write, see `memsvc.db.tenancy`.
             unit: does its statements on the connection it gets and returns a value. It may run more than once, so it
                 has no other effect, and it never commits.
-            scrub: whether deleted bytes must leave the write-ahead log too before this returns.
+            scrub: whether deleted bytes must leave the write-ahead log too before this returns; it `frees`, then.
+            frees: whether there is more room after it than before: on a full disk it may use the reserve.
 
         Raises:
             Whatever `unit` raises; its statements are undone then.
             Unavailable: the database is being closed.
         """
         with self._timed("write"):
-            return self.writer.write(whose, unit, scrub=scrub)
+            return self.writer.write(whose, unit, scrub=scrub, frees=frees)
 
     @contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -184,6 +199,8 @@ class Database:
         self.writer.close()
         self.engine.dispose()
         self._write_engine.dispose()
+        if self._pulse is not None:
+            self._pulse.close()
         if self._lock is not None:
             self._lock.release()
 
@@ -234,7 +251,18 @@ def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], limits: Limits | 
     return engine
 
 
-def _postgres_engine(url: URL, limits: Limits) -> Engine:
+def _connected(url: URL) -> None:
+    """Connect to PostgreSQL and let go again; raises what psycopg does."""
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    psycopg.connect(plain, connect_timeout=CONNECT_S, application_name="memsvc pulse").close()
+
+
+# A connection whose other end is gone without a word (a machine lost, a route cut) is found out in about this time.
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2, "tcp_user_timeout": 15_000}
+
+
+def _postgres_engine(url: URL, limits: Limits, pulse: Pulse) -> Engine:
+    given = url.normalized_query
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         # Neither the driver nor SQLAlchemy begins a transaction: `start` does, and says whose rows it sees.
@@ -248,10 +276,18 @@ def _postgres_engine(url: URL, limits: Limits) -> Engine:
         connect_args={
             "options": limits.options(),
             "application_name": limits.name,
-            "connect_timeout": 5,
+            "connect_timeout": CONNECT_S,
             "prepare_threshold": 3,
+            **{name: value for name, value in _KEEPALIVES.items() if name not in given},
         },
     )
+
+    @event.listens_for(engine, "do_connect")
+    def watch(dialect: Dialect, record: ConnectionPoolEntry, given: Sequence[Any], named: dict[str, Any]) -> Any:
+        pulse.check()
+        connection = WatchedConnection.connect(*given, **named)
+        connection.check = pulse.check
+        return connection
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:

@@ -18,6 +18,7 @@ class Limits:
         lock_timeout_s: how long a statement waits for a lock.
         idle_timeout_s: after which a transaction that does nothing is ended: a process that hangs holds its locks no
             longer.
+        silence_s: after which a server that does not answer at all counts as lost.
         name: what `pg_stat_activity` shows of the process.
     """
 
@@ -26,6 +27,7 @@ class Limits:
     statement_timeout_s: float = 30.0
     lock_timeout_s: float = 10.0
     idle_timeout_s: float = 60.0
+    silence_s: float = 3.0
     name: str = "memsvc"
 
     @classmethod
@@ -38,6 +40,7 @@ class Limits:
             statement_timeout_s=settings.database_statement_timeout_s,
             lock_timeout_s=settings.database_lock_timeout_s,
             idle_timeout_s=settings.database_idle_timeout_s,
+            silence_s=settings.database_silence_s,
             name=name,
         )
 

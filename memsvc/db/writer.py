@@ -18,9 +18,10 @@ from typing import Any, Protocol, TypeVar
 import structlog
 import tenacity
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from memsvc.core.errors import Unavailable
+from memsvc.db.faults import is_full, is_of_sqlite, is_passing, is_unsynced
+from memsvc.db.reserve import Reserve
 from memsvc.db.tenancy import Whose
 
 T = TypeVar("T")
@@ -28,25 +29,14 @@ Unit = Callable[[Connection], T]
 
 log = structlog.get_logger()
 
-# Faults of a statement. After every other code of SQLite (full, I/O error, corrupt) nothing in the transaction can be
-# trusted any more.
-_OWN_FAULTS = frozenset(
-    {
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_CONSTRAINT,
-        sqlite3.SQLITE_MISMATCH,
-        sqlite3.SQLITE_RANGE,
-        sqlite3.SQLITE_TOOBIG,
-    }
-)
-
 _CLOSING = Unavailable("the service is shutting down; try again", retry_after_s=2)
+_FAILED = Unavailable("the disk failed, and the service starts again; try again", retry_after_s=5)
 
 
 class Writer(Protocol):
     """Runs a unit of work in one transaction."""
 
-    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool, frees: bool) -> T:
         """Result of `unit`, once it is durable. See `Database.write`."""
         ...
 
@@ -69,15 +59,35 @@ class _Waiting:
     scrub: bool
     future: Future[Any]
     rewrite: bool = False
+    frees: bool = False
 
 
 class GroupCommitWriter:
-    """The one thread that writes an SQLite database."""
+    """The one thread that writes an SQLite database.
 
-    def __init__(self, engine: Engine, group_max: int, on_group: Callable[[int], None]) -> None:
+    Args:
+        engine: makes its connection.
+        group_max: most writes of one commit.
+        on_group: called with the size of each group that is durable.
+        reserve: room that is given up for writes that free some.
+        on_unsynced: called when an fsync has failed. No write is accepted any more then: the next commit would rest on
+            one of which nobody knows how much the disk has.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        group_max: int,
+        on_group: Callable[[int], None],
+        reserve: Reserve,
+        on_unsynced: Callable[[], None],
+    ) -> None:
         self._engine = engine
         self._group_max = group_max
         self._on_group = on_group
+        self._reserve = reserve
+        self._on_unsynced = on_unsynced
+        self._has_failed = False
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._guard = threading.Lock()
@@ -86,9 +96,9 @@ class GroupCommitWriter:
         self._thread = threading.Thread(target=self._run, name="memsvc-writer", daemon=True)
         self._thread.start()
 
-    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool, frees: bool) -> T:
         """Hand the unit to the writing thread and wait for its commit. Whose it is makes no difference here."""
-        result: T = self._done(_Waiting(unit, scrub, Future()))
+        result: T = self._done(_Waiting(unit, scrub, Future(), frees=frees or scrub))
         return result
 
     def empty_log(self) -> bool:
@@ -149,17 +159,15 @@ class GroupCommitWriter:
         """Run the group in one transaction and answer everybody. Returns the connection to go on with."""
         results: list[tuple[_Waiting, Any]] = []
         try:
-            connection = connection or self._engine.connect()
+            connection = connection or self._connected()
             with connection.begin():
                 results = [(w, self._run_one(connection, w)) for w in group]
         except Exception as error:  # noqa: BLE001 - whatever broke the commit is the answer to all who wait for it
             log.warning("commit_failed", error=type(error).__name__, writes=len(group))
-            for waiting in group:
-                waiting.future.set_exception(error)
             if connection is not None:
                 connection.invalidate()
                 connection.close()
-            return None
+            return self._not_committed(group, error)
         if any(w.rewrite for w in group):
             self._rewrite(connection)
         if self._scrub_is_due or any(w.scrub for w in group):
@@ -172,12 +180,41 @@ class GroupCommitWriter:
                 waiting.future.set_result(result)
         return connection
 
+    def _not_committed(self, group: list[_Waiting], error: Exception) -> Connection | None:
+        """Answer a group whose commit failed. What frees room is tried again where the reserve can be given up."""
+        freeing = [w for w in group if w.frees] if is_full(error) else []
+        has_room = bool(freeing) and self._reserve.give_up()
+        for waiting in group:
+            if not (has_room and waiting.frees):
+                waiting.future.set_exception(error)
+        if is_unsynced(error):
+            self._fail()
+        if not has_room:
+            return None
+        self._scrub_is_due = True  # what the log takes is for the reserve again
+        connection = self._commit(freeing, None)
+        self._reserve.take_back()  # before anybody else writes
+        return connection
+
+    def _connected(self) -> Connection:
+        if self._has_failed:
+            raise _FAILED
+        return self._engine.connect()
+
+    def _fail(self) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self._on_unsynced()
+
     def _scrub(self, connection: Connection) -> None:
         """Empty the log. The commit stands whatever happens here; what a reader held up is made up for later."""
         try:
             self._scrub_is_due = not _empty_log(connection)
+            self._reserve.take_back()
         except sqlite3.Error as error:
             self._scrub_is_due = True
+            if is_unsynced(error):
+                self._fail()
             log.warning("log_not_emptied", error=type(error).__name__)
 
     def _rewrite(self, connection: Connection) -> None:
@@ -187,6 +224,8 @@ class GroupCommitWriter:
             self._rewrite_failed = False
         except sqlite3.Error as error:  # no room for a second copy
             self._rewrite_failed = True
+            if is_unsynced(error):
+                self._fail()
             log.warning("file_not_rewritten", error=type(error).__name__)
 
     def _run_one(self, connection: Connection, waiting: _Waiting) -> Any:
@@ -195,7 +234,7 @@ class GroupCommitWriter:
             result = waiting.unit(connection)
             savepoint.commit()
         except Exception as error:
-            if not _driver(connection).in_transaction or _is_of_the_database(error):
+            if not _driver(connection).in_transaction or is_of_sqlite(error):
                 # Takes the whole group with it. A full disk makes SQLite undo the others' statements, too, and the
                 # savepoint with them: going back to it would fail and hide the reason.
                 raise
@@ -220,19 +259,6 @@ def _empty_log(connection: Connection) -> bool:
     return not is_busy
 
 
-def _is_of_the_database(error: Exception) -> bool:
-    """Whether SQLite itself failed, and not what a unit asked of it."""
-    if not isinstance(error, DBAPIError):
-        return False
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code is None or code & 0xFF not in _OWN_FAULTS
-
-
-def _is_passing(error: BaseException) -> bool:
-    """Whether PostgreSQL asks to try the transaction again: serialization failure or deadlock."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}
-
-
 class PooledWriter:
     """Writes on PostgreSQL: each unit is a transaction of its own, in the caller's thread."""
 
@@ -240,12 +266,12 @@ class PooledWriter:
         self._connect = connect
         self._closed = False
 
-    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool) -> T:
+    def write(self, whose: Whose, unit: Unit[T], *, scrub: bool, frees: bool) -> T:
         """Run the unit; a deadlock or serialization failure is tried again."""
         if self._closed:
             raise _CLOSING
         for attempt in tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_passing),
+            retry=tenacity.retry_if_exception(is_passing),
             stop=tenacity.stop_after_attempt(4),
             wait=tenacity.wait_random_exponential(multiplier=0.01, max=0.2),
             reraise=True,

@@ -19,11 +19,13 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Unavailable
 from memsvc.db.engine import Database
+from memsvc.db.faults import is_full
 from memsvc.db.tenancy import SERVICE
 from memsvc.erasures import repository, selection
 from memsvc.erasures.eraser import Eraser, Plan
@@ -123,7 +125,9 @@ class ErasureRunner:
         Returns:
             Whether it came to its end in this call. What goes wrong is kept with it, and it is tried again.
         """
-        taken = self._database.write(tenant_id, lambda connection: self._take(connection, tenant_id, erasure_id))
+        taken = self._database.write(
+            tenant_id, lambda connection: self._take(connection, tenant_id, erasure_id), frees=True
+        )
         if taken is None:
             return False
         until = None if within_s is None else monotonic() + within_s
@@ -131,7 +135,7 @@ class ErasureRunner:
             for namespace_id in taken.erasure.namespace_ids:
                 self._empty(taken, namespace_id, until)
             self._at("emptied")
-            self._database.write(taken.erasure.tenant_id, lambda connection: self._end(connection, taken))
+            self._database.write(taken.erasure.tenant_id, lambda connection: self._end(connection, taken), frees=True)
         except _LostError:
             return False
         except _PausedError:
@@ -163,7 +167,7 @@ class ErasureRunner:
                     for erasure_id in ids:
                         repository.change(connection, tenant_id, erasure_id, overwritten_at=now, overwriting=how)
 
-                self._database.write(tenant_id, unit)
+                self._database.write(tenant_id, unit, frees=True)
             return len(over)
 
     def _overwritten(self) -> str | None:
@@ -230,9 +234,16 @@ class ErasureRunner:
                 return ledger.flush()
 
             try:
-                seq = self._database.write(namespace.tenant_id, unit)
+                seq = self._database.write(namespace.tenant_id, unit, frees=True)
             except ContextMoved:
                 continue
+            except DBAPIError as error:
+                half = len(memory_ids) // 2
+                if not (half and is_full(error)):
+                    raise
+                self._erase(taken, namespace, memory_ids[:half])  # the reserve takes the log of fewer, maybe
+                self._erase(taken, namespace, memory_ids[half:])
+                return
             self._keeper.written(namespace.key, seq)
             self._at("chunk")
             return
@@ -261,4 +272,4 @@ class ErasureRunner:
             if erasure is not None and erasure.fence == taken.fence and erasure.ended_at is None:
                 repository.change(connection, erasure.tenant_id, erasure.id, held_until=None, problem=problem)
 
-        self._database.write(taken.erasure.tenant_id, unit)
+        self._database.write(taken.erasure.tenant_id, unit, frees=True)

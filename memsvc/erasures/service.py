@@ -162,7 +162,7 @@ class Erasures:
             )  # fmt: skip
             return {"erasure_id": str(asked)}
 
-        outcome, _ = self._once.write(tenant, claim, unit)
+        outcome, _ = self._once.write(tenant, claim, unit, frees=True)
         erasure_id = UUID(outcome["erasure_id"])
         if self._runner.run(tenant, erasure_id, within_s=within_s) and self._database.is_sqlite:
             self._runner.overwrite()

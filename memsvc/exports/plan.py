@@ -46,6 +46,7 @@ class Plan:
         texts: of every version that brought one.
         current: the version whose text a memory has now.
         external_ids: of the memories that have one.
+        embedded: texts that have vectors.
     """
 
     memory_ids: list[UUID] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Plan:
     texts: dict[Text, str] = field(default_factory=dict)
     current: dict[UUID, int] = field(default_factory=dict)
     external_ids: dict[UUID, str] = field(default_factory=dict)
+    embedded: set[Text] = field(default_factory=set)
 
     @property
     def growth(self) -> Usage:
@@ -65,10 +67,15 @@ class Plan:
     def unread(self, changed: Collection[Text] = ()) -> list[Text]:
         """Texts that have to be read again: those that changed, and those that were read in the light of another text.
 
-        Something of that is in their vectors: of a memory that is left out, or of one of which a text changed.
+        Something of that is in their vectors: of a memory that is left out, or of one of which a text changed. And
+        those that have no vectors: the model did not answer.
         """
         others = self.gone | {text[0] for text in changed}
-        read = [text for text, context in self.contexts.items() if context in others and text[0] not in self.gone]
+        read = [
+            text
+            for text in self.texts
+            if text[0] not in self.gone and (text not in self.embedded or self.contexts.get(text) in others)
+        ]
         return list(dict.fromkeys([*changed, *read]))
 
     def before(self, text: Text) -> str:
@@ -118,6 +125,7 @@ def planned(export: Opened, erased: Collection[UUID] = ()) -> Plan:
         (r["memory_id"], r["version"]): r["content"] for r in rows(export, VERSIONS) if r["content"] is not None
     }
     plan.contexts = {(r["memory_id"], r["version"]): r["context_id"] for r in rows(export, TOKENS) if r["context_id"]}
+    plan.embedded = {(r["memory_id"], r["version"]) for r in rows(export, EMBEDDINGS)}
     plan.pivots = set(merged.values())
     sources: dict[UUID, set[UUID]] = {}
     for row in rows(export, LINKS):

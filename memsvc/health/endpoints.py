@@ -38,7 +38,9 @@ class Readiness(BaseModel):
 
     ready: bool
     checks: dict[str, bool] = Field(description="Each check by name, and whether it passes.")
-    degraded: list[str] = Field(description="What is lost without anybody failing for it: `redis`.")
+    degraded: list[str] = Field(
+        description="What is lost without anybody failing for it: `redis`; `embedder` while texts wait for the model."
+    )
 
 
 class Version(BaseModel):

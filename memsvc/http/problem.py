@@ -27,6 +27,7 @@ from memsvc.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from memsvc.db.faults import is_full
 from memsvc.http.errors import RequestTimeout
 from memsvc.http.routes import allowed_methods
 from memsvc.http.validation import refuse
@@ -39,9 +40,7 @@ Gate = Callable[[Request], Awaitable[object]]
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:memsvc:problem:"
 _RETRY_AFTER_S = 2
-_SQLITE_FULL = 13
 _POSTGRES_TOO_LONG = frozenset({"25P03", "25P04"})
-_POSTGRES_FULL = frozenset({"53100", "53200"})
 # After these the rest of the request may still be on its way; it is not worth reading.
 _CLOSING: tuple[type[ServiceError], ...] = (TooLarge, RequestTimeout)
 
@@ -104,7 +103,7 @@ def request_id_of(request: Request) -> str:
 def from_database(error: SQLAlchemyError) -> ServiceError | None:
     """The refusal that a database error means, or None when it is a fault of ours."""
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError) or _took_too_long(error):
-        if _is_full(error):
+        if is_full(error):
             return StorageFull("the database has no room left; free disk space")
         return Unavailable("the database does not answer; try again", retry_after_s=_RETRY_AFTER_S)
     if isinstance(error, DataError):
@@ -115,13 +114,6 @@ def from_database(error: SQLAlchemyError) -> ServiceError | None:
 def _took_too_long(error: SQLAlchemyError) -> bool:
     """Whether PostgreSQL ended the transaction because it took, or did nothing for, too long."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in _POSTGRES_TOO_LONG
-
-
-def _is_full(error: SQLAlchemyError) -> bool:
-    original = getattr(error, "orig", None)
-    sqlite_code = getattr(original, "sqlite_errorcode", None)
-    is_sqlite_full = sqlite_code is not None and sqlite_code & 0xFF == _SQLITE_FULL
-    return is_sqlite_full or getattr(original, "sqlstate", None) in _POSTGRES_FULL
 
 
 def from_embedder(error: EmbedderError) -> ServiceError:

@@ -30,7 +30,7 @@ from memsvc.memories.prepare import Preparer
 from memsvc.memories.residue import tombstone
 from memsvc.memories.sequence import sequence_of
 from memsvc.memories.vetting import vetted_again
-from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, revise, says_other
+from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, lacking, revise, says_other
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.screening.rules import Rules, in_force
@@ -182,7 +182,7 @@ class Changer:
                     before = befores.earlier(sequence, seen.id)
                 if content != seen.content:
                     readings = self._readers.of_edited(connection, tenant_id, {seen.id: content})
-        prepared = self._preparer.prepare([draft], [before.text])[0]
+        prepared = self._preparer.prepare([draft], [before.text], may_wait=True)[0]
         if prepared is None:
             raise RuntimeError("a draft with content was not prepared")
         encoding = replace(prepared.encoding, context_id=before.memory_id)
@@ -401,7 +401,7 @@ class Changer:
                 stored = repository.by_ids(connection, *namespace.key, [memory_id])[memory_id]
             version = change(ledger, stored)
             quota.check(connection, namespace, ledger.growth)
-            item = {"status": 200, "id": str(memory_id), "version": version}
+            item = {"status": 200, "id": str(memory_id), "version": version, **lacking(ledger.leaves_pending)}
             outcome = {"namespace_id": str(namespace.id), "items": [item], "seq": ledger.flush()}
             if op in _TOLD:
                 # The digest that its tombstone would have: the trail outlives the memory and must not name it then.

@@ -188,12 +188,12 @@ class Readers:
         return [Reading(row.memory_id, row.version, row.content, befores.get(row.memory_id, NOTHING)) for row in rows]
 
     def encode(self, readings: Sequence[Reading]) -> dict[Reading, Encoding]:
-        """Read them again.
+        """Read them again, later if the model gives no answer.
 
         Raises:
-            EmbedderUnavailable: the model gave no answer.
+            EmbedderUnavailable: too much waits for it already.
         """
-        made = self._preparer.encode([Passage(one.text, one.before.text) for one in readings])
+        made = self._preparer.encode([Passage(one.text, one.before.text) for one in readings], may_wait=True)
         return {
             reading: replace(encoding, context_id=reading.before.memory_id)
             for reading, encoding in zip(readings, made, strict=True)

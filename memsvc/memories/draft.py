@@ -86,7 +86,7 @@ class Encoding:
     """What the embedding model made of a text.
 
     Attributes:
-        vectors: float16 `[n_views, dim]`, unit rows.
+        vectors: float16 `[n_views, dim]`, unit rows; none of them if it did not answer.
         token_codes: uint8 `[n_tokens, ceil(dim / 4)]`, maybe of none; None if the model gives no states of tokens, or
             did not read the text because its vector was supplied.
         context_id: the memory in whose light the text was read, so that something of its text is in here; or None.
@@ -95,6 +95,11 @@ class Encoding:
     vectors: NDArray[np.float16]
     token_codes: NDArray[np.uint8] | None = None
     context_id: UUID | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the text waits for its vectors."""
+        return len(self.vectors) == 0
 
 
 class Circumstances(NamedTuple):

@@ -361,7 +361,8 @@ async def _answer(request: Request, principal: Principal, outcome: Outcome, stat
     item = outcome["items"][0]
     found = await run_blocking(request, _container(request).reading.written, principal.tenant_id, UUID(item["id"]))
     memory = None if found is None else fields_of(found)
-    return json_answer({"memory": memory, "seq": outcome["seq"]}, status, {"ETag": etag(item["version"])})
+    answer = {"memory": memory, "seq": outcome["seq"], "degraded": item.get("degraded", [])}
+    return json_answer(answer, status, {"ETag": etag(item["version"])})
 
 
 def fields_of(found: Located) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from memsvc.models.tables import (
     EMBEDDING,
     LINK,
     MEMORY,
+    PENDING,
     TOKEN_EMBEDDING,
     TOMBSTONE,
     VERSION,
@@ -103,6 +104,7 @@ class Ledger:
     _outdated: list[tuple[UUID, int]] = field(default_factory=list)
     _embeddings: list[dict[str, Any]] = field(default_factory=list)
     _tokens: list[dict[str, Any]] = field(default_factory=list)
+    _pending: list[dict[str, Any]] = field(default_factory=list)
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _remerged: set[UUID] = field(default_factory=set)
@@ -311,6 +313,11 @@ class Ledger:
         size = sum(len(version["content"].encode()) for version in self._versions if version["content"] is not None)
         return Usage(len(self._memories) - self._erased.memories, size - self._erased.bytes)
 
+    @property
+    def leaves_pending(self) -> bool:
+        """Whether a text waits for the model."""
+        return bool(self._pending)
+
     def flush(self) -> int:
         """Write everything; returns the namespace's head `seq` after it."""
         self._sealing = self._sealed()
@@ -322,6 +329,7 @@ class Ledger:
         self._delete_outdated()
         self._insert(EMBEDDING, self._embeddings)
         self._insert(TOKEN_EMBEDDING, self._tokens)
+        self._insert(PENDING, self._pending)
         self._insert_links()
 
         self._remake_merged()
@@ -377,6 +385,10 @@ class Ledger:
         self._encoded(key, prepared.encoding)
 
     def _encoded(self, key: dict[str, Any], encoding: Encoding) -> None:
+        if encoding.is_pending:
+            waiting = {"since": self.now, "due_at": self.now, "attempts": 0}
+            self._pending.append({**key, "namespace_id": self.namespace.id, **waiting})
+            return
         space = {**key, "space_id": self.namespace.space_id}
         rows = np.ascontiguousarray(encoding.vectors, dtype="<f2")
         self._embeddings += [{**space, "view": view, "vector": row.tobytes()} for view, row in enumerate(rows)]
@@ -446,6 +458,11 @@ class Ledger:
                         table.c.space_id == self.namespace.space_id,
                     )
                 )
+            self.connection.execute(
+                PENDING.delete().where(
+                    one_of(PENDING.c.memory_id, self.namespace.tenant_id, memory_ids), PENDING.c.version == version
+                )
+            )
 
     def _remake_merged(self) -> None:
         """Merged vectors of memories that were merged or separated, or of which a part has other vectors now."""

@@ -58,15 +58,23 @@ class Once:
             return self._kept(connection, tenant_id, claim, self._clock.now())
 
     def write(
-        self, tenant_id: UUID, claim: Claim | None, unit: Callable[[Connection], Outcome], *, scrub: bool = False
+        self,
+        tenant_id: UUID,
+        claim: Claim | None,
+        unit: Callable[[Connection], Outcome],
+        *,
+        scrub: bool = False,
+        frees: bool = False,
     ) -> tuple[Outcome, bool]:
         """Run `unit` durably, or find that it has run. Returns its outcome, and whether it is a replay.
+
+        `scrub` and `frees` as for `Database.write`.
 
         Raises:
             KeyReused: the key was used for another request.
         """
         if claim is None:
-            return self._database.write(tenant_id, unit, scrub=scrub), False
+            return self._database.write(tenant_id, unit, scrub=scrub, frees=frees), False
 
         def claimed(connection: Connection) -> tuple[Outcome, bool]:
             now = self._clock.now()
@@ -84,7 +92,7 @@ class Once:
             return outcome, False
 
         try:
-            return self._database.write(tenant_id, claimed, scrub=scrub)
+            return self._database.write(tenant_id, claimed, scrub=scrub, frees=frees)
         except (IntegrityError, ServiceError):
             # The same request may have been carried out between our look and our lock (PostgreSQL). What stands in our
             # way is its effect then, and its answer is ours.

@@ -27,6 +27,7 @@ from memsvc.models.tables import (
     LINK,
     MEMORY,
     MEMORY_KEY,
+    PENDING,
     TOKEN_EMBEDDING,
     VERSION,
 )
@@ -34,7 +35,7 @@ from memsvc.namespaces.repository import NamespaceRow
 
 TOUCHED: tuple[Table, ...] = (
     MEMORY, VERSION, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, LINK, FEEDBACK, JOB_EFFECT, LEGAL_HOLD, CHANGE, ENTITY,
-    ENTITY_ALIAS, IDEMPOTENCY, ERASURE, MEMORY_KEY,
+    ENTITY_ALIAS, IDEMPOTENCY, ERASURE, MEMORY_KEY, PENDING,
 )  # fmt: skip
 """Tables in which an erasure leaves dead rows."""
 _WORD = "<u8"
@@ -76,7 +77,7 @@ def _take_out(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID
     delete(LINK, "from_id", "to_id")
     delete(FEEDBACK, "memory_id")
     delete(JOB_EFFECT, "memory_id", "because_of")
-    for table in (MEMORY_KEY, LEGAL_HOLD, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
+    for table in (MEMORY_KEY, LEGAL_HOLD, PENDING, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
         delete(table, "memory_id")
     delete(MEMORY, "id")
     named = one_of(CHANGE.c.memory_id, tenant_id, memory_ids)

@@ -273,6 +273,10 @@ class MemoryAnswer(ApiModel):
 
     memory: MemoryOut | None
     seq: int
+    degraded: list[str] = Field(
+        description="Channels that do not find it yet: `semantic` if the embedding model did not answer. Until it "
+        "does, it is found by its words."
+    )
 
 
 class ItemProblem(ApiModel):
@@ -291,6 +295,7 @@ class ItemAnswer(ApiModel):
     id: UUID | None = None
     external_id: str | None = None
     version: int | None = None
+    degraded: list[str] | None = Field(None, description="As in the answer to a single write; only if there are any.")
     problem: ItemProblem | None = None
 
 

@@ -89,10 +89,11 @@ class Remember:
             session_id: a conversation that goes on: its first turn follows the session's last memory.
 
         Returns:
-            `{"namespace_id", "items": [{"status", "id", "version"} | {"status", "problem"}], "seq"}`.
+            `{"namespace_id", "items": [{"status", "id", "version"} | {"status", "problem"}], "seq"}`. An item whose
+            text waits for the model has `degraded`, too.
 
         Raises:
-            EmbedderUnavailable: nothing was written.
+            EmbedderUnavailable: too many texts wait for the model; nothing was written.
             Conflict: the namespace's vectors come from another model.
             RateLimited, QuotaExceeded: this is more than the tenant or the key may write; nothing was written.
         """
@@ -168,7 +169,7 @@ class Remember:
         if in_context and self._preparer.reads_context and _may_stand_in_context(drafts):
             befores, readings = self._look(tenant_id, path, drafts, refused)
         texts = [draft if isinstance(draft, Draft) else Draft(None) for draft in drafts]
-        prepared = self._preparer.prepare(texts, [before.text for before in befores])
+        prepared = self._preparer.prepare(texts, [before.text for before in befores], may_wait=True)
         return _Made(prepared, befores, self._readers.encode(readings))
 
     def _look(
@@ -363,7 +364,7 @@ class _Call:
         values = vetted(values, self._ledger.writer, self._credential, prepared.findings, self._policy, most)
         pairs = pair_bytes(values, draft.external_id)
         self._ledger.create(memory_id, draft.external_id, values, draft.content or "", prepared, pairs)
-        return {"status": 201, "id": str(memory_id), "version": 1}
+        return {"status": 201, "id": str(memory_id), "version": 1, **lacking(prepared.encoding.is_pending)}
 
     def _revise(self, stored: Stored, draft: Draft, prepared: Prepared) -> dict[str, Any]:
         """An edit. It is there for readers afterwards, whatever had become of the memory."""
@@ -376,9 +377,11 @@ class _Call:
         findings = prepared.findings if says_other(stored, text.content, values) else None
         values = vetted_again(stored.described, values, self._ledger.writer, self._credential, findings, self._policy)
         version = revise(self._ledger, stored, values, text, self._preparer, "edited")
-        if text.content != stored.content:
+        is_new = text.content != stored.content
+        if is_new:
             self.edited[stored.id] = text.content
-        return {"status": 200, "id": str(stored.id), "version": version}
+        is_pending = is_new and prepared.encoding.is_pending
+        return {"status": 200, "id": str(stored.id), "version": version, **lacking(is_pending)}
 
     def _order(self, before_first: UUID | None) -> None:
         """Order links between the turns of a conversation; a refused turn is stepped over.
@@ -401,6 +404,11 @@ class NewText:
 
     content: str
     prepared: Prepared
+
+
+def lacking(is_pending: bool) -> dict[str, Any]:
+    """What an item's answer says beside the rest: which channels do not find it yet."""
+    return {"degraded": ["semantic"]} if is_pending else {}
 
 
 def says_other(stored: Stored, content: str | None, named: Mapping[str, Any]) -> bool:

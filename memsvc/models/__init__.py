@@ -3,7 +3,7 @@
 from memsvc.models.audit import Audit, AuditHead
 from memsvc.models.base import Base
 from memsvc.models.change import Change, ChangeOp
-from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
+from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, PendingEmbedding, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.erasure import Erasure
 from memsvc.models.feedback import RecallFeedback
@@ -37,6 +37,7 @@ __all__ = [
     "MemoryLink",
     "MemoryVersion",
     "Namespace",
+    "PendingEmbedding",
     "RecallFeedback",
     "Relation",
     "RunState",

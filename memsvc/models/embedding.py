@@ -54,6 +54,28 @@ class Embedding(Base):
     vector: Mapped[bytes] = mapped_column(SealedBytes("vector", ("version", "view")))
 
 
+class PendingEmbedding(Base):
+    """A text that was stored while the model did not answer. It is found by its words until it has its vectors."""
+
+    __tablename__ = "pending_embedding"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "memory_id", "version"],
+            ["memory_version.tenant_id", "memory_version.memory_id", "memory_version.version"],
+            ondelete="CASCADE",  # a release that does not know of this table can still erase
+        ),
+        Index("ix_pending_embedding_due_at", "due_at"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    memory_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    namespace_id: Mapped[UUID]
+    since: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer)
+
+
 class TokenEmbedding(Base):
     """States of the tokens of one version for late interaction: `n_tokens` codes of `ceil(dim / 4)` bytes, end to end.
 

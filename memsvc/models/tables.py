@@ -8,7 +8,7 @@ from sqlalchemy import Table
 
 from memsvc.models.audit import Audit, AuditHead
 from memsvc.models.change import Change
-from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, TokenEmbedding
+from memsvc.models.embedding import Embedding, EmbeddingSpaceRow, PendingEmbedding, TokenEmbedding
 from memsvc.models.entity import Entity, EntityAlias
 from memsvc.models.erasure import Erasure
 from memsvc.models.feedback import RecallFeedback
@@ -39,6 +39,7 @@ LINK = cast(Table, MemoryLink.__table__)
 MEMORY = cast(Table, Memory.__table__)
 MEMORY_KEY = cast(Table, MemoryKey.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)
+PENDING = cast(Table, PendingEmbedding.__table__)
 TENANT = cast(Table, Tenant.__table__)
 TENANT_KEY = cast(Table, TenantKey.__table__)
 TOKEN_EMBEDDING = cast(Table, TokenEmbedding.__table__)

@@ -72,7 +72,8 @@ class StatsOut(ApiModel):
     """What a namespace holds: numbers of memories by kind, state and level, and bytes.
 
     `levels` counts the active ones. `oldest_at` and `newest_at` are when a memory was recorded. `applied_seq` is the
-    last change that the bank of the process that answers had applied when it was asked. `bank_bytes` is its bank's
+    last change that the bank of the process that answers had applied when it was asked. `pending_embeddings`
+    counts texts, of all versions, that wait for the embedding model to answer. `bank_bytes` is its bank's
     memory; `vector_bytes` the part of it that vectors take, by how exactly they are kept: fp16 (active memories), int8
     (warm) or int4 (cold). `database_bytes` is what contents, vectors, token codes and analysis take in the database,
     every version included. `last_runs` has the newest run of each kind of work.
@@ -88,6 +89,7 @@ class StatsOut(ApiModel):
     embedding_model: str | None
     head_seq: int
     applied_seq: int
+    pending_embeddings: int
     bank_bytes: int
     vector_bytes: dict[str, int]
     database_bytes: dict[str, int]
@@ -159,6 +161,7 @@ def _stats(container: Container, principal: Principal, path: str) -> StatsOut:
         model, _ = repository.space(connection, namespace.space_id)
         taken = stats.stored_bytes(connection, namespace)
         runs = stats.last_runs(connection, namespace)
+        pending = stats.pending(connection, namespace)
     applied_seq = container.keeper.applied_seq(namespace.key)
     bank = container.keeper.catch_up(namespace.key, namespace.head_seq)
     vectors = bank.vector_bytes()
@@ -168,6 +171,7 @@ def _stats(container: Container, principal: Principal, path: str) -> StatsOut:
         embedding_model=model,
         head_seq=namespace.head_seq,
         applied_seq=applied_seq,
+        pending_embeddings=pending,
         bank_bytes=bank.memory_bytes(),
         vector_bytes={tier.value: vectors[tier] for tier in TIERS},
         database_bytes=taken,
@@ -180,6 +184,7 @@ def _shown(path: str, figures: stats.Figures, **found: Any) -> StatsOut:
         "embedding_model": None,
         "head_seq": 0,
         "applied_seq": 0,
+        "pending_embeddings": 0,
         "bank_bytes": 0,
         "vector_bytes": {tier.value: 0 for tier in TIERS},
         "database_bytes": dict.fromkeys(stats.PARTS, 0),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 from gpu.bank.records import Kind, State
 from lifecycle.policy import Level
 from memsvc.models.conditions import byte_length
-from memsvc.models.tables import ANALYSIS, EMBEDDING, JOB_RUN, MEMORY, TOKEN_EMBEDDING, VERSION
+from memsvc.models.tables import ANALYSIS, EMBEDDING, JOB_RUN, MEMORY, PENDING, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 
 LEVELS = (Level.ACTIVE, Level.WARM, Level.COLD)
@@ -94,6 +94,12 @@ def stored_bytes(connection: Connection, namespace: NamespaceRow) -> dict[str, i
         )
         found[name] = int(connection.execute(query).scalar_one())
     return found
+
+
+def pending(connection: Connection, namespace: NamespaceRow) -> int:
+    """Texts that wait for their vectors."""
+    own = PENDING.c.tenant_id == namespace.tenant_id, PENDING.c.namespace_id == namespace.id
+    return int(connection.execute(select(func.count()).select_from(PENDING).where(*own)).scalar_one())
 
 
 def last_runs(connection: Connection, namespace: NamespaceRow) -> list[LastRun]:

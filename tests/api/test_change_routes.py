@@ -28,7 +28,7 @@ def test_edit_without_difference_makes_no_version(ada: Caller) -> None:
 
     answer = ada.edit(memory["id"], content="the same", place="Turin")
 
-    assert answer.json() == {"memory": memory, "seq": 1}
+    assert answer.json() == {"memory": memory, "seq": 1, "degraded": []}
 
 
 def test_edit_of_attributes_keeps_the_text_findable(ada: Caller) -> None:

@@ -14,7 +14,7 @@ from benchmarks.faults.row import Findings
 from benchmarks.faults.rows import ROWS
 from benchmarks.faults.soak import theil_sen
 from benchmarks.faults.stage import Stage
-from benchmarks.faults.synced import judge
+from benchmarks.faults.synced import BESIDE, judge
 
 pytestmark = pytest.mark.slow
 
@@ -62,6 +62,7 @@ WAL, SYNC, ACK = (
     ("fdatasync", "5</d/memsvc.db-wal>", True),
     ("sendto", "HTTP/1.1 201", True),
 )
+ASIDE = (BESIDE, "5</d/memsvc.db-wal>", True)
 FAILED = ("fdatasync", "5</d/memsvc.db-wal>", False)
 
 
@@ -74,6 +75,10 @@ FAILED = ("fdatasync", "5</d/memsvc.db-wal>", False)
         ([WAL, SYNC, WAL, ACK], True),  # something was written behind the sync
         ([WAL, SYNC, ACK, ACK], True),  # nothing was synced for the second one
         ([WAL, FAILED, ACK], True),
+        ([WAL, SYNC, ASIDE, ACK], False),
+        ([WAL, ASIDE, ACK], True),
+        ([ASIDE, ACK], True),
+        ([ASIDE, SYNC, ACK], False),  # the commit was in it
         ([SYNC, ACK], True),
     ],
 )

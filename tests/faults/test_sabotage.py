@@ -28,8 +28,8 @@ from tests.fixtures.storage_service import Service, at_once, claim_of, looker, s
 
 
 def test_sabotage_acknowledged_before_the_commit(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_early(self: GroupCommitWriter, whose: Whose, unit: Callable[[Connection], Any], *, scrub: bool) -> None:
-        self._queue.put(_Waiting(unit, scrub, Future()))
+    def too_early(self: GroupCommitWriter, whose: Whose, unit: Callable[[Connection], Any], **given: bool) -> None:
+        self._queue.put(_Waiting(unit, given["scrub"], Future()))
 
     database = Database(sqlite_url)
     database.write(SERVICE, lambda c: c.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)")) and None)
@@ -112,8 +112,8 @@ def test_sabotage_the_bank_is_not_told(database_url: str, tmp_path: Path, monkey
 
 
 def test_sabotage_the_key_is_not_kept(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgetful(self: Once, tenant_id: Any, claim: Any, unit: Any, *, scrub: bool = False) -> Any:
-        return self._database.write(SERVICE, unit, scrub=scrub), False
+    def forgetful(self: Once, tenant_id: Any, claim: Any, unit: Any, **given: bool) -> Any:
+        return self._database.write(SERVICE, unit, **given), False
 
     with service_on(sqlite_url, tmp_path) as service:
         monkeypatch.setattr(Once, "write", forgetful)

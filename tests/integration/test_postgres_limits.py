@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -55,6 +56,27 @@ def test_a_lock_that_does_not_come_free_is_a_503(service: Service, postgres_url:
     assert_problem(answer, 503, "unavailable")
     assert caller.write("The kettle is red.").status_code == 201
     assert caller.get(memory["id"]).status_code == 200
+
+
+def test_a_statement_may_take_longer_than_a_server_may_be_silent(postgres_url: str) -> None:
+    database = Database(postgres_url, limits=Limits(silence_s=0.6))
+    try:
+        assert database.write(SERVICE, lambda c: c.execute(text("SELECT 'slept' FROM pg_sleep(1.5)")).scalar_one())
+    finally:
+        database.close()
+
+
+def test_a_server_that_accepts_and_says_nothing_is_a_503() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = Database(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing")
+        begun = time.monotonic()
+        with pytest.raises(OperationalError) as raised, database.read(SERVICE):
+            pytest.fail("it was read from")
+        assert time.monotonic() - begun < 5
+        database.close()
+    refused = from_database(raised.value)
+    assert refused is not None
+    assert (refused.status, bool(refused.retry_after_s)) == (503, True)
 
 
 def test_limits_reach_the_server(postgres_url: str) -> None:

@@ -28,6 +28,7 @@ from tests.fixtures.service import Caller, Service, serving
 OWNED = [table for table in Base.metadata.sorted_tables if table is not EMBEDDING_SPACE]
 OPEN_TO_SERVICE = {
     "tenant", "tenant_key", "api_key", "namespace", "job", "job_run", "erasure", "tombstone", "audit_head",
+    "pending_embedding",
 }  # fmt: skip
 
 

@@ -100,6 +100,78 @@ def finish(thread: threading.Thread) -> None:
     assert not thread.is_alive()
 
 
+def failing(code: int) -> Callable[[Connection], None]:
+    """A unit on which SQLite reports this extended code."""
+
+    def unit(connection: Connection) -> None:
+        error = sqlite3.OperationalError("made")
+        error.sqlite_errorcode = code
+        raise OperationalError("made", None, error)
+
+    return unit
+
+
+def test_nothing_is_written_after_a_failed_fsync(sqlite_url: str) -> None:
+    """Whoever waits with it is refused, too, and everybody after it, whatever the next fsync would say."""
+    ended: list[str] = []
+    database = Database(sqlite_url, on_unsynced=lambda: ended.append("unsynced"))
+    make_notes(database)
+    busy, released = held_writer(database)
+    results, runner = start_waiting(database, [insert_note(1), failing(sqlite3.SQLITE_IOERR_FSYNC), insert_note(2)])
+    released.set()
+    finish(runner)
+    finish(busy)
+    assert [type(one) for one in results] == [OperationalError] * 3
+    with pytest.raises(Unavailable):
+        database.write(SERVICE, insert_note(3))
+    database.close()
+    assert ended == ["unsynced"]
+    assert notes(sqlite_url) == set()
+
+
+def test_another_fault_of_the_disk_refuses_one_group(sqlite_url: str) -> None:
+    database = Database(sqlite_url, on_unsynced=lambda: pytest.fail("the process was ended"))
+    make_notes(database)
+    with pytest.raises(OperationalError):
+        database.write(SERVICE, failing(sqlite3.SQLITE_IOERR_WRITE))
+    database.write(SERVICE, insert_note(1))
+    database.close()
+    assert notes(sqlite_url) == {1}
+
+
+def test_what_frees_room_is_tried_again_without_the_reserve(sqlite_url: str) -> None:
+    """Others that waited with it are refused, and the reserve is there again for the next one."""
+    database = Database(sqlite_url, reserve_bytes=1 << 20)
+    make_notes(database)
+    reserve = Path(f"{database.engine.url.database}.reserve")
+    held: list[int] = []
+
+    def erasing(connection: Connection) -> str:
+        held.append(reserve.stat().st_size)
+        if held[-1]:
+            failing(sqlite3.SQLITE_FULL)(connection)
+        return "erased"
+
+    assert reserve.stat().st_size == 1 << 20
+    busy, released = held_writer(database)
+    results: list[Any] = []
+    calls = [lambda: database.write(SERVICE, insert_note(1)), lambda: database.write(SERVICE, erasing, frees=True)]
+    runner = threading.Thread(target=lambda: results.extend(at_once(calls)), daemon=True)
+    runner.start()
+    while waiting(database) < 2:
+        time.sleep(0.002)
+    released.set()
+    finish(runner)
+    finish(busy)
+    assert isinstance(results[0], OperationalError)
+    assert results[1] == "erased"
+    assert database.write(SERVICE, erasing, scrub=True) == "erased"
+    assert held == [1 << 20, 0, 1 << 20, 0]
+    database.close()
+    assert reserve.stat().st_size == 1 << 20
+    assert notes(sqlite_url) == set()
+
+
 def test_writes_that_wait_share_one_commit(database: Database, groups: list[int], sqlite_url: str) -> None:
     busy, released = held_writer(database)
     results, runner = start_waiting(database, [insert_note(n) for n in range(20)])

@@ -75,6 +75,7 @@ class _MaybeWritten(Model):
 
     memory: Memory | None
     seq: int
+    degraded: tuple[str, ...] = ()
 
 
 class _Anchored(Model):
@@ -138,7 +139,7 @@ def _read_written(reply: Reply) -> Written:
         raise api_error(
             Problem(status=404, code="gone", detail="this call was done before, and its memory is gone by now")
         )
-    return Written(memory=answer.memory, seq=answer.seq, created=reply.status == 201)
+    return Written(memory=answer.memory, seq=answer.seq, created=reply.status == 201, degraded=answer.degraded)
 
 
 def _read_readiness(reply: Reply) -> Readiness:

@@ -71,6 +71,8 @@ class Written(Model):
     seq: int
     created: bool = False
     """True when the write made a new memory; False when it changed one that was there."""
+    degraded: tuple[str, ...] = ()
+    """Channels that do not find it yet: `semantic` if the embedding model did not answer. It is read when it does."""
 
 
 class FieldProblem(Model):
@@ -105,6 +107,8 @@ class BatchItem(Model):
     id: str | None = None
     external_id: str | None = None
     version: int | None = None
+    degraded: tuple[str, ...] = ()
+    """As in `Written`."""
     problem: Problem | None = None
 
     @model_validator(mode="after")
@@ -568,6 +572,7 @@ class Stats(Model):
     embedding_model: str | None = None
     head_seq: int | None = None
     applied_seq: int | None = None
+    pending_embeddings: int | None = None
     bank_bytes: int | None = None
     vector_bytes: dict[str, int] = Field(default_factory=dict)
     database_bytes: dict[str, int] = Field(default_factory=dict)

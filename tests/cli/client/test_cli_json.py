@@ -188,6 +188,7 @@ GOLDEN: list[tuple[str, Any]] = [
             "embedding_model": None,
             "head_seq": 9,
             "applied_seq": None,
+            "pending_embeddings": None,
             "bank_bytes": None,
             "vector_bytes": {},
             "database_bytes": {},

@@ -228,6 +228,8 @@ def _show_written(session: Session, written: Written, verb: str) -> None:
         {"memory": _plain(memory), "seq": written.seq, "created": written.created},
         lambda: clean(f"{verb} {memory.id} (version {memory.version})"),
     )
+    if written.degraded:
+        session.output.note("found by its words alone until the embedding model answers again")
 
 
 def _plain(memory: Memory) -> dict[str, Any]:
