@@ -29,7 +29,8 @@ from memsvc.erasures import repository, selection
 from memsvc.erasures.eraser import Eraser, Plan
 from memsvc.erasures.repository import ErasureRow
 from memsvc.index.keeper import Keeper
-from memsvc.memories.context import ATTEMPTS, ContextMoved
+from memsvc.memories.context import ATTEMPTS
+from memsvc.memories.draft import Outdated
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.residue import TOUCHED
 from memsvc.namespaces import repository as namespaces
@@ -231,7 +232,7 @@ class ErasureRunner:
 
             try:
                 seq = self._database.write(namespace.tenant_id, unit)
-            except ContextMoved:
+            except Outdated:
                 continue
             self._keeper.written(namespace.key, seq)
             self._at("chunk")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gpu import tracing
 from memsvc.core.errors import EmbedderUnavailable, InvalidInput
-from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared
+from memsvc.embedding import Embedders
+from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, Vectors
+from memsvc.namespaces.repository import NamespaceRow
 from memsvc.screening.rules import Rules
 from retrieval.analysis.analyser import TextAnalyser
-from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.errors import EmbedderError
 from retrieval.late.codec import TokenCodec
 from retrieval.screening import screen
@@ -19,84 +22,104 @@ from retrieval.types import Encoded, Passage
 
 
 class Preparer:
-    """Analyses and embeds the texts of drafts: one run of the model a text gives its vectors and its token codes.
+    """Analyses and embeds the texts of drafts: one run of a model a text gives its vectors and its token codes.
 
-    A draft that brings its own vector is not read by the model at all, so that it has no token codes: such writes stay
-    as fast as they are, and late interaction does not see them.
+    A draft that brings its own vector is not read by the model of the active space at all, so that it has no token
+    codes there: such writes stay as fast as they are, and late interaction does not see them. The model of a space
+    that is kept beside reads it like any other.
     """
 
-    def __init__(self, analyser: TextAnalyser, embedder: BatchingEmbedder, screening: Rules | None = None) -> None:
+    def __init__(self, analyser: TextAnalyser, embedders: Embedders, screening: Rules | None = None) -> None:
         self.screening: Rules = screening or {}
         """What is looked for in texts where a namespace says nothing else."""
         self.analyser = analyser
-        self.embedder = embedder
-        self._codec = TokenCodec.of(embedder.space) if embedder.reads_context else None
+        self.embedders = embedders
+        models = {space_id: embedders.of(space_id) for space_id in embedders}
+        self._codecs = {
+            space_id: TokenCodec.of(model.space) if model.reads_context else None for space_id, model in models.items()
+        }
 
     @property
     def reads_context(self) -> bool:
         """Whether what was said before a text makes a difference."""
-        return self.embedder.reads_context
+        return self.embedders.read_context
 
-    def check_vector(self, draft: Draft) -> None:
-        """Refuse a supplied vector that cannot stand in the embedder's space.
+    def spaces(self, namespace: NamespaceRow | None) -> tuple[UUID, ...]:
+        """The embedding spaces of what is written into a namespace; None: into one that is not there yet."""
+        return (self.embedders.default,) if namespace is None else namespace.spaces
+
+    def check_vector(self, draft: Draft, space_id: UUID) -> None:
+        """Refuse a supplied vector that cannot stand in an embedding space.
 
         Raises:
             InvalidInput: wrong dimension, not finite, or without a direction.
+            Conflict: the space is that of a model that this process does not have.
         """
         if draft.vector is None:
             return
-        dim = self.embedder.space.dim
+        dim = self.embedders.of(space_id).space.dim
         if draft.vector.shape != (dim,):
             raise InvalidInput.field("/embedding", "wrong_dimension", f"must have {dim} numbers")
         norm = float(np.linalg.norm(draft.vector.astype(np.float64)))
         if not np.isfinite(norm) or norm < 1e-6:
             raise InvalidInput.field("/embedding", "no_direction", "must be finite and not zero")
 
-    def prepare(self, drafts: Sequence[Draft], befores: Sequence[str] | None = None) -> list[Prepared | None]:
+    def prepare(
+        self, drafts: Sequence[Draft], befores: Sequence[str] | None = None, spaces: Sequence[UUID] | None = None
+    ) -> list[Prepared | None]:
         """One result for each draft, None for those without content.
 
         Args:
             drafts: what is to be written.
             befores: the text in whose light each draft is read, "" for none (default: none for all).
+            spaces: in which they get vectors, first the active one (default: that of new namespaces).
 
         Raises:
-            EmbedderUnavailable: the model gave no answer; nothing has been written.
+            EmbedderUnavailable: a model gave no answer; nothing has been written.
+            InvalidInput: a supplied vector is none of the active space.
+            Conflict: this process does not have the model of one of the spaces.
         """
         befores = befores or [""] * len(drafts)
-        wanted = [i for i, d in enumerate(drafts) if d.content is not None and d.vector is None]
-        made = dict(
-            zip(wanted, self.encode([Passage(drafts[i].content or "", befores[i]) for i in wanted]), strict=True)
-        )
+        active, *beside = spaces or self.spaces(None)
+        texts = [Passage(draft.content or "", before) for draft, before in zip(drafts, befores, strict=True)]
+        read = [i for i, draft in enumerate(drafts) if draft.content is not None]
+        made: list[dict[UUID, Vectors]] = [{} for _ in drafts]
+        for space_id in (active, *beside):
+            wanted = [i for i in read if space_id != active or drafts[i].vector is None]
+            for i, vectors in zip(wanted, self._read(space_id, [texts[i] for i in wanted]), strict=True):
+                made[i][space_id] = vectors
+        for i in read:
+            if (vector := drafts[i].vector) is not None:
+                self.check_vector(drafts[i], active)
+                made[i][active] = _supplied(vector)
         with tracing.step("analysis", texts=len(drafts)):
-            return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
+            return [self._one(draft, of) for draft, of in zip(drafts, made, strict=True)]
 
-    def encode(self, passages: Sequence[Passage]) -> list[Encoding]:
-        """What the model makes of each text.
+    def encode(self, passages: Sequence[Passage], spaces: Sequence[UUID]) -> list[Encoding]:
+        """What the models of some spaces make of each text.
 
         Raises:
-            EmbedderUnavailable: the model gave no answer.
+            EmbedderUnavailable: a model gave no answer.
+            Conflict: this process does not have the model of one of the spaces.
         """
+        read = {space_id: self._read(space_id, passages) for space_id in spaces}
+        return [Encoding({space_id: made[i] for space_id, made in read.items()}) for i in range(len(passages))]
+
+    def _read(self, space_id: UUID, passages: Sequence[Passage]) -> list[Vectors]:
+        embedder = self.embedders.of(space_id)
         try:
             with tracing.step("embedding", texts=len(passages)):
-                made = self.embedder.encode_documents(passages) if passages else []
+                made = embedder.encode_documents(passages) if passages else []
         except EmbedderError as error:
             raise EmbedderUnavailable(
                 "the embedding model does not answer; nothing was written", retry_after_s=5
             ) from error
-        return [self._coded(encoded) for encoded in made]
+        return [_coded(encoded, self._codecs[space_id]) for encoded in made]
 
-    def _coded(self, encoded: Encoded) -> Encoding:
-        codes = None if self._codec is None or encoded.tokens is None else self._codec.encode(encoded.tokens)
-        return Encoding(encoded.views.astype(np.float16), codes)
-
-    def _one(self, draft: Draft, encoding: Encoding | None) -> Prepared | None:
+    def _one(self, draft: Draft, of: Mapping[UUID, Vectors]) -> Prepared | None:
         if draft.content is None:
             return None
-        if encoding is None:
-            supplied = np.asarray(draft.vector, dtype=np.float64)
-            unit = (supplied / np.linalg.norm(supplied)).astype(np.float32)
-            encoding = Encoding(unit.astype(np.float16)[None, :])
-        return self.analysed(draft.content, Circumstances.of(draft.fields), encoding)
+        return self.analysed(draft.content, Circumstances.of(draft.fields), Encoding(of))
 
     def analysed(self, content: str, circumstances: Circumstances, encoding: Encoding) -> Prepared:
         """A text that the model has read, analysed."""
@@ -114,3 +137,14 @@ class Preparer:
         if circumstances == prepared.circumstances:
             return prepared
         return self.analysed(content, circumstances, prepared.encoding)
+
+
+def _coded(encoded: Encoded, codec: TokenCodec | None) -> Vectors:
+    codes = None if codec is None or encoded.tokens is None else codec.encode(encoded.tokens)
+    return Vectors(encoded.views.astype(np.float16), codes)
+
+
+def _supplied(vector: NDArray[np.float32]) -> Vectors:
+    exact = np.asarray(vector, dtype=np.float64)
+    unit = (exact / np.linalg.norm(exact)).astype(np.float32)
+    return Vectors(unit.astype(np.float16)[None, :])
