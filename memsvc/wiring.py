@@ -71,6 +71,7 @@ from memsvc.recall.service import RecallService, Way
 from memsvc.recall.traces import Traces
 from memsvc.recall.watching import RecallWatch
 from memsvc.redis.connection import build_redis
+from memsvc.reembedding.service import Reembedding
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from memsvc.revocations.service import Revocations
@@ -220,7 +221,7 @@ class Container:
         self.reading = Reading(self.database, self.clock, self.cursors)
         tools = Tools(preparer, build_summariser(settings), self.secrets)
         self._closing.callback(tools.summariser.close)
-        works = every_kind(lambda: tools, lambda: eraser)
+        works = every_kind(lambda: tools, lambda: eraser, settings.reembed_share)
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works, ring=self.bell.ring, on_run=self.metrics.count_run)
         self.erasing = ErasureRunner(
@@ -254,6 +255,7 @@ class Container:
             self.database, once, self.clock, self.secrets, self.keeper, self.metrics.count_writes
         )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake, settings.screening)
+        self.reembedding = Reembedding(self.database, self.clock, self.embedders, self.keeper, self.scheduler.wake)
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
         self.recall = RecallService(

@@ -55,7 +55,9 @@ def run_worker(settings: Settings, say: Say) -> None:
         keys.require(database)
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
-        works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
+        works = every_kind(
+            tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets), settings.reembed_share
+        )
         metrics, secrets = Metrics(), load_secrets(settings)
         redis = build_redis(settings, secrets, metrics)
         bell = Bell(build_line(database, redis), None, secrets, metrics)

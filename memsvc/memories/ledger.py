@@ -34,10 +34,12 @@ from memsvc.models.tables import (
     EMBEDDING,
     LINK,
     MEMORY,
+    NAMESPACE,
     TOKEN_EMBEDDING,
     TOMBSTONE,
     VERSION,
 )
+from memsvc.models.tenant import Beside
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.sealing.rows import SEALED, Sealing
@@ -105,6 +107,7 @@ class Ledger:
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _remerged: set[UUID] = field(default_factory=set)
+    _beside: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
     _erased: Usage = NOTHING_USED
@@ -262,12 +265,47 @@ class Ledger:
             version: the version that the text belongs to (`content_version`), current or not.
             encoding: what takes the place of what is there.
         """
-        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         self._outdated.append((memory_id, version))
         self._anew.append(memory_id)
-        self._encoded(key, encoding)
+        self._encoded(memory_id, version, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
+
+    def embed_beside(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
+        """Vectors of a text that is there for the space that the namespace keeps beside; recalls see nothing of them.
+
+        Args:
+            memory_id: a memory that is there.
+            version: the version that the text belongs to (`content_version`); it has none in that space.
+            encoding: for that space alone.
+        """
+        self._beside.add(memory_id)
+        self._rows(memory_id, version, encoding)
+
+    def switch(self, left: Beside) -> None:
+        """Recalls search the space beside from now on, at once; the one that they searched is kept beside as `left`.
+
+        How surprising memories were follows from vectors: it is worked out again.
+        """
+        own = NAMESPACE.c.tenant_id == self.namespace.tenant_id, NAMESPACE.c.id == self.namespace.id
+        self.connection.execute(
+            update(NAMESPACE)
+            .where(*own)
+            .values(
+                space_id=self.namespace.beside_id, beside_id=self.namespace.space_id, beside=int(left),
+                is_to_switch=False,
+            )
+        )  # fmt: skip
+        self.connection.execute(
+            update(MEMORY)
+            .where(
+                MEMORY.c.tenant_id == self.namespace.tenant_id,
+                MEMORY.c.namespace_id == self.namespace.id,
+                MEMORY.c.novelty.is_not(None),
+            )
+            .values(surprise=None, novelty=None, nearest_id=None)
+        )
+        self._change(ChangeOp.SWITCH, None, None)
 
     def takes(self, encoding: Encoding) -> bool:
         """Whether a text was read for the embedding spaces that the namespace has now.
@@ -402,9 +440,9 @@ class Ledger:
                 "place_ids": analysis.place_ids.astype("<u8").tobytes(),
             }
         )
-        self._encoded(key, prepared.encoding)
+        self._encoded(memory_id, version, prepared.encoding)
 
-    def _encoded(self, key: dict[str, Any], encoding: Encoding) -> None:
+    def _encoded(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
         """Vectors of a text in every space that the namespace has.
 
         Raises:
@@ -412,6 +450,10 @@ class Ledger:
         """
         if not self.takes(encoding):
             raise Outdated
+        self._rows(memory_id, version, encoding)
+
+    def _rows(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
+        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         for space_id, made in encoding.of.items():
             space = {**key, "space_id": space_id}
             rows = np.ascontiguousarray(made.views, dtype="<f2")
@@ -421,7 +463,7 @@ class Ledger:
                 tokens = {"n_tokens": codes.shape[0], "context_id": encoding.context_id, "codes": codes.tobytes()}
                 self._tokens.append({**space, **tokens})
 
-    def _change(self, op: ChangeOp, memory_id: UUID, version: int | None) -> None:
+    def _change(self, op: ChangeOp, memory_id: UUID | None, version: int | None) -> None:
         self._changes.append(
             {**self._ids(), "op": int(op), "memory_id": memory_id, "version": version, "recorded_at": self.now}
         )
@@ -488,6 +530,9 @@ class Ledger:
         for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
             if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
                 self._change(ChangeOp.REWRITE, pivot_id, None)
+        beside = self.namespace.spaces[1:]
+        if self._beside and beside:
+            merged_vectors.remade(self.connection, self.namespace, (), self._beside, beside)
 
     def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
         """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
