@@ -25,8 +25,8 @@ class EmbeddingIn(ApiModel):
 
     namespace: NamespacePath
     action: ActionName = Field(
-        description="`start` embeds the namespace for another model beside, `switch` has recalls search that once it is "
-        "complete, `back` has them search the one before, `drop` deletes the vectors that are kept beside."
+        description="`start` embeds the namespace for another model beside, `switch` has recalls search that once it "
+        "is complete, `back` has them search the one before, `drop` deletes the vectors that are kept beside."
     )
     model: Annotated[str, Bytes(256)] | None = Field(
         None, description="For `start`: to which of the server's models; default: the other one."

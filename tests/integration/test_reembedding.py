@@ -497,15 +497,13 @@ def test_both_spaces_are_encrypted(database_url: str, tmp_path: Path, clock: Hel
         start(service, switches=False)
         work(service)
         service.add("after it was complete")
-        with service.container.database.engine.connect() as connection:
-            sizes = (
-                connection.exec_driver_sql("SELECT length(vector) FROM embedding").scalars().all()
-                if (service.container.database.is_sqlite)
-                else []
-            )
-        assert not {96, 128} & set(sizes)
+        with service.look() as connection:
+            sizes = set(connection.exec_driver_sql("SELECT length(vector) FROM embedding").scalars())
+        assert len(sizes) == 2
+        assert not {2 * 48, 2 * 64} & sizes
         service.container.reembedding.switch(service.author, PATH)
-        assert_whole(service)
+        assert service.differences() == 0
+        assert service.found(QUESTIONS[0])
 
 
 ROOT = "r" * 32

@@ -479,6 +479,39 @@ class LastRun(Model):
     ended_at: datetime | None = None
 
 
+class EmbeddingSpace(Model):
+    """An embedding model and the dimension of its vectors."""
+
+    model: str
+    dim: int
+
+
+class BesideSpace(EmbeddingSpace):
+    """The embedding model whose vectors are kept beside.
+
+    `growing`: the texts that were there are being embedded; `complete`: all are; `former`: recalls searched it before;
+    `leaving`: its vectors are being deleted. `embedded` of `texts` have vectors of it.
+    """
+
+    state: str
+    texts: int
+    embedded: int
+    switches_when_complete: bool = False
+
+
+class Embedding(Model):
+    """The embedding models of a namespace: the one whose vectors recalls search, and one beside, if any.
+
+    `models` are those of the server; `last_run` is the newest run of the job `reembed`.
+    """
+
+    namespace: str
+    active: EmbeddingSpace
+    beside: BesideSpace | None = None
+    models: tuple[str, ...] = ()
+    last_run: LastRun | None = None
+
+
 class Stats(Model):
     """Counts and sizes of a namespace. Figures without a field of their own are in `model_extra`."""
 

@@ -10,6 +10,7 @@ import typer
 from memsvc_client._version import __version__
 from memsvc_client.cli import (
     audit,
+    embedding,
     erasures,
     exports,
     importing,
@@ -39,6 +40,7 @@ app.add_typer(memories.app, name="memories")
 recall.register(app)
 migrating.register(app)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(embedding.app, name="embedding")
 erasures.register(app)
 exports.register(app)
 trust.register(app)
