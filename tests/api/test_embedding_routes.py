@@ -12,7 +12,7 @@ import pytest
 from memsvc.commands.doctor import examine
 from tests.fixtures.service import Caller, Service, assert_problem, serving
 
-SECOND = {"embedder_second": "hashing:48"}
+SECOND = {"embedder_second": "hashing:48", "jobs": "off"}
 
 
 @pytest.fixture
