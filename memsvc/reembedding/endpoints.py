@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Request
 
 from memsvc.auth.authenticate import Admin
@@ -14,12 +12,20 @@ from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
 from memsvc.http.work import run_blocking
 from memsvc.memories.write import Author
+from memsvc.models.tenant import Beside
 from memsvc.namespaces.endpoints import last_run
-from memsvc.reembedding.schemas import BesideOut, EmbeddingIn, EmbeddingOut, EmbeddingQuery, SpaceOut
-from memsvc.reembedding.service import Standing, called
+from memsvc.reembedding.schemas import BesideName, BesideOut, EmbeddingIn, EmbeddingOut, EmbeddingQuery, SpaceOut
+from memsvc.reembedding.service import Standing
 from memsvc.wiring import Container
 
 router = APIRouter()
+
+_CALLED: dict[Beside, BesideName] = {
+    Beside.GROWING: "growing",
+    Beside.COMPLETE: "complete",
+    Beside.FORMER: "former",
+    Beside.LEAVING: "leaving",
+}
 
 
 @router.get(
@@ -56,14 +62,13 @@ def _change(container: Container, principal: Principal, body: EmbeddingIn) -> St
                 raise InvalidInput.field(f"/{name}", "not_for_this", "only goes with the action start")
     match body.action:
         case "start":
-            ask = partial(service.start, model=body.model, switches=body.switch_when_complete is not False)
+            return service.start(author, body.namespace, body.model, switches=body.switch_when_complete is not False)
         case "switch":
-            ask = service.switch
+            return service.switch(author, body.namespace)
         case "back":
-            ask = service.back
+            return service.back(author, body.namespace)
         case "drop":
-            ask = service.drop
-    return ask(author, body.namespace)
+            return service.drop(author, body.namespace)
 
 
 def _shown(path: str, found: Standing) -> EmbeddingOut:
@@ -72,7 +77,7 @@ def _shown(path: str, found: Standing) -> EmbeddingOut:
         beside = BesideOut.model_construct(
             model=found.beside.model,
             dim=found.beside.dim,
-            state=called(found.state),
+            state=_CALLED[found.state],
             texts=found.progress.texts,
             embedded=found.progress.embedded,
             switches_when_complete=found.is_to_switch,

@@ -36,7 +36,6 @@ class Missing:
 
     Attributes:
         context_id: the memory in whose light it was read for the active space, if it was.
-        has_tokens: whether its states of tokens are kept there.
     """
 
     memory_id: UUID
@@ -44,7 +43,6 @@ class Missing:
     content: str
     derived: str | None
     context_id: UUID | None
-    has_tokens: bool
 
 
 def with_missing(connection: Connection, namespace: NamespaceRow, most: int) -> list[UUID]:
@@ -68,12 +66,11 @@ def missing(connection: Connection, namespace: NamespaceRow, memory_ids: Iterabl
     )
     columns = (
         VERSION.c.memory_id, VERSION.c.version, VERSION.c.content, VERSION.c.derived, TOKEN_EMBEDDING.c.context_id,
-        TOKEN_EMBEDDING.c.n_tokens,
     )  # fmt: skip
     query = _missing(namespace, *columns, beside_it=tokens)
     query = query.where(one_of(MEMORY.c.id, namespace.tenant_id, memory_ids))
     rows = connection.execute(query.order_by(VERSION.c.memory_id, VERSION.c.version)).all()
-    return [Missing(*row[:5], has_tokens=row.n_tokens is not None) for row in rows]
+    return [Missing(*row) for row in rows]
 
 
 def missing_keys(connection: Connection, namespace: NamespaceRow, memory_ids: Iterable[UUID]) -> set[tuple[UUID, int]]:

@@ -25,8 +25,6 @@ from memsvc.namespaces.stats import LastRun
 from memsvc.reembedding import repository
 from memsvc.reembedding.repository import KIND, Progress
 
-_CALLED = {Beside.GROWING: "growing", Beside.COMPLETE: "complete", Beside.FORMER: "former", Beside.LEAVING: "leaving"}
-
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -227,7 +225,7 @@ class Reembedding:
             if is_changed:
                 after = namespaces.get(connection, *namespace.key) or then
                 model, _ = namespaces.space(connection, after.space_id)
-                stands = None if after.beside is None else _CALLED[Beside(after.beside)]
+                stands = None if after.beside is None else Beside(after.beside).name.lower()
                 trail.append(
                     connection, author.tenant_id, f"embedding.{verb}", author.name, now, key_id=author.key_id,
                     subject=namespace.id, facts={"model": model, "beside": stands},
@@ -242,8 +240,3 @@ class Reembedding:
 
 def _none() -> NotFound:
     return NotFound("there is no such namespace; it is made by the first memory that is written")
-
-
-def called(state: Beside) -> str:
-    """How the space beside stands, in one word."""
-    return _CALLED[state]

@@ -12,12 +12,10 @@ import pytest
 from memsvc.commands.doctor import examine
 from tests.fixtures.service import Caller, Service, assert_problem, serving
 
-SECOND = {"embedder_second": "hashing:48", "jobs": "off"}
-
 
 @pytest.fixture
 def service(database_url: str, tmp_path: Path) -> Iterator[Service]:
-    with serving(tmp_path, database_url, **SECOND) as made:
+    with serving(tmp_path, database_url, embedder_second="hashing:48", jobs="off") as made:
         yield made
 
 

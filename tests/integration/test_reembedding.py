@@ -18,7 +18,16 @@ from memsvc.jobs.reembedding import Reembed
 from memsvc.jobs.runner import Runner
 from memsvc.memories.draft import Draft
 from memsvc.models.embedding import MERGED_VIEW
-from memsvc.models.tables import CHANGE, EMBEDDING, EMBEDDING_SPACE, JOB_RUN, MEMORY, TOKEN_EMBEDDING, VERSION
+from memsvc.models.tables import (
+    CHANGE,
+    EMBEDDING,
+    EMBEDDING_SPACE,
+    JOB_EFFECT,
+    JOB_RUN,
+    MEMORY,
+    TOKEN_EMBEDDING,
+    VERSION,
+)
 from memsvc.models.tenant import Beside
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -272,7 +281,11 @@ def test_runs_are_short_and_ask_for_the_next(
     assert_whole(service)
     with service.look() as connection:
         counts = [row for row in connection.execute(select(JOB_RUN.c.counts).order_by(JOB_RUN.c.id)).scalars()]
+        last = connection.execute(select(JOB_RUN.c.id).order_by(JOB_RUN.c.id.desc()).limit(1)).scalar_one()
+        assert connection.execute(select(func.count()).select_from(JOB_EFFECT)).scalar_one() == 0
     assert [one["embed"] for one in counts if one] == [5, 5, 3]
+    with pytest.raises(Conflict):
+        service.container.jobs.undo(service.author, last, anywhere)
     service.container.reembedding.drop(service.author, PATH)
     work(service)
     assert rows(service, FIRST) == {}
