@@ -43,6 +43,12 @@ from retrieval.types import Passage
 MOST = 500
 """Memories of a run: other runs of this process, and whoever ends it, wait for so many at most."""
 
+_AT_ONCE = 8  # texts, between two looks at the clock
+_MOST_S = 15.0
+"""Seconds after which no more texts are read before those that are have been written: they must not take a lease."""
+_MOST_REST_S = 20.0
+"""Longest rest, for the same reason."""
+
 _ROLLUPS = frozenset(level.value for level in ROLLUPS)
 
 log = structlog.get_logger("memsvc.jobs")
@@ -71,7 +77,7 @@ class Reembed:
 
     Args:
         preparer: asked for when there is something to embed: a process that only does other work needs no model.
-        share: of the time that it works; it rests for the others after each part.
+        share: of the time that it works; it rests for the others between two parts.
         rest: how it does.
     """
 
@@ -85,6 +91,7 @@ class Reembed:
         self._preparer = preparer
         self._share = share
         self._rest = rest
+        self._owed_s = 0.0
 
     def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Aim:
         """See `Work`. What was written first goes first. Whoever asked for another thing meanwhile is heeded."""
@@ -105,24 +112,28 @@ class Reembed:
         wanted = [step for step in steps if isinstance(step, Wanted)]
         if not wanted:
             return steps
+        preparer = self._preparer()
+        self._rest(min(self._owed_s, _MOST_REST_S))
         begun = time.perf_counter()
         with read() as connection:
             current = namespaces.get(connection, *namespace.key)
             if current is None or current.beside != Beside.GROWING or current.beside_id is None:
                 return steps
-            ids = [step.memory_id for step in wanted]
+            space_id, ids = current.beside_id, [step.memory_id for step in wanted]
             texts = _sound(ids, lambda sound: repository.missing(connection, current, sound))
             befores = self._befores(connection, current, texts, wanted[0].now)
-        preparer, space_id = self._preparer(), current.beside_id
-        passages = [Passage(text.content, before.text) for text, before in zip(texts, befores, strict=True)]
         made: dict[UUID, dict[int, Encoding]] = {}
         read_after: dict[UUID, list[Before]] = {}
-        encoded = preparer.encode(passages, (space_id,))
-        for text, before, encoding in zip(texts, befores, encoded, strict=True):
-            kept = encoding.without_tokens() if text.derived in _ROLLUPS else encoding
-            made.setdefault(text.memory_id, {})[text.version] = replace(kept, context_id=before.memory_id)
-            read_after.setdefault(text.memory_id, []).append(before)
-        self._rest((time.perf_counter() - begun) * (1.0 / self._share - 1.0))
+        for start in range(0, len(texts), _AT_ONCE):
+            if start and time.perf_counter() - begun > _MOST_S:
+                break  # the texts are long: the rest comes with the next plan
+            part = list(zip(texts[start : start + _AT_ONCE], befores[start : start + _AT_ONCE], strict=True))
+            encoded = preparer.encode([Passage(text.content, before.text) for text, before in part], (space_id,))
+            for (text, before), encoding in zip(part, encoded, strict=True):
+                kept = encoding.without_tokens() if text.derived in _ROLLUPS else encoding
+                made.setdefault(text.memory_id, {})[text.version] = replace(kept, context_id=before.memory_id)
+                read_after.setdefault(text.memory_id, []).append(before)
+        self._owed_s = (time.perf_counter() - begun) * (1.0 / self._share - 1.0)
         return [
             Embedding(
                 one.memory_id, EMBED, {}, {}, space_id=space_id, encodings=made[one.memory_id],

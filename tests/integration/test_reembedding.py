@@ -301,8 +301,15 @@ def test_the_job_rests_as_long_as_it_is_told(service: Service, clock: HeldClock)
     with service.look() as connection:
         ((_, *run),) = runs.waiting(connection, 10)
     Runner(container.database, clock, works, chunk=5).run(*run)
-    assert len(rests) == 3
-    assert all(rest > 0 for rest in rests)
+    assert [rest > 0 for rest in rests] == [False, True, True]
+
+
+def test_long_texts_come_in_parts(service: Service, clock: HeldClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(service, clock)
+    monkeypatch.setattr("memsvc.jobs.reembedding._MOST_S", 0.0)
+    monkeypatch.setattr("memsvc.jobs.reembedding._AT_ONCE", 1)
+    moved(service)
+    assert_whole(service)
 
 
 def test_merged_memories_have_merged_vectors_there_too(service: Service, clock: HeldClock) -> None:
