@@ -207,7 +207,8 @@ def test_what_happens_meanwhile_is_in_both(service: Service, clock: HeldClock, a
             for memory_id in (made[1], made[9]):
                 service.edit(memory_id, "juniper of another island")
         case "write":
-            service.remember([Draft("delta ember fjord", {"session_id": "s1"}), "an apple"])
+            written = service.remember([Draft("delta ember fjord", {"session_id": "s1"}), "an apple"])["items"]
+            assert {UUID(one["id"]) for one in written} <= {key[0] for key in rows(service, SECOND)}
         case "erase":
             for memory_id in (made[1], made[9]):
                 service.erase(memory_id)
