@@ -1,6 +1,6 @@
 """What moving a namespace to another embedding model costs, and what recall finds before, meanwhile and afterwards.
 
-    python -m benchmarks.reembed --set DATA/hotpotqa --second sentence-transformers:FOLDER
+    python -m benchmarks.reembed --set DATA/metatool --second sentence-transformers:FOLDER
 
 On SQLite, in one process. Questions of a set are asked all the time while the job works; an answer that differs from
 the one before the move means that something was lost, and there are no figures. So it is with the answers after the
@@ -58,7 +58,8 @@ def main() -> None:
             container.close()
     figures |= {"set": given.set.name, "share": given.share}
     print(figures)
-    save("reembed", figures, command="python -m benchmarks.reembed --set DATA/hotpotqa --second MODEL")
+    command = f"python -m benchmarks.reembed --set DATA/{given.set.name} --second MODEL --questions {given.questions}"
+    save("reembed", figures, command=command)
 
 
 def measure(container: Container, data: DataSet, most: int) -> dict[str, Any]:
