@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, and_, func, select, update
 
 from memsvc.models.ids import one_of
 from memsvc.models.tables import EMBEDDING, MEMORY, NAMESPACE, TOKEN_EMBEDDING, VERSION
@@ -80,19 +80,10 @@ def missing_keys(connection: Connection, namespace: NamespaceRow, memory_ids: It
     return {(row.memory_id, row.version) for row in connection.execute(query)}
 
 
-def _missing(namespace: NamespaceRow, *columns: Any, beside_it: Any = None) -> Select[Any]:
+def _missing(namespace: NamespaceRow, *columns: Any, beside_it: ColumnElement[bool] | None = None) -> Select[Any]:
     # Outer joins for the order of the tables alone, see `memsvc.index.loader`.
     tables = MEMORY.outerjoin(
         VERSION, and_(VERSION.c.tenant_id == MEMORY.c.tenant_id, VERSION.c.memory_id == MEMORY.c.id)
-    ).outerjoin(
-        EMBEDDING,
-        and_(
-            EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
-            EMBEDDING.c.memory_id == VERSION.c.memory_id,
-            EMBEDDING.c.version == VERSION.c.version,
-            EMBEDDING.c.space_id == namespace.beside_id,
-            EMBEDDING.c.view == 0,
-        ),
     )
     if beside_it is not None:
         tables = tables.outerjoin(TOKEN_EMBEDDING, beside_it)
@@ -103,30 +94,50 @@ def _missing(namespace: NamespaceRow, *columns: Any, beside_it: Any = None) -> S
             MEMORY.c.tenant_id == namespace.tenant_id,
             MEMORY.c.namespace_id == namespace.id,
             VERSION.c.content.is_not(None),
-            EMBEDDING.c.memory_id.is_(None),
+            _first_view(namespace).is_(None),
         )
+    )
+
+
+def _first_view(namespace: NamespaceRow) -> ScalarSelect[int]:
+    """Number 0 for a version that has vectors in the space beside, else NULL.
+
+    No join: what statistics there are say that a new space is empty, and PostgreSQL would read all of it for each row.
+    """
+    return (
+        select(EMBEDDING.c.view)
+        .where(
+            EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
+            EMBEDDING.c.memory_id == VERSION.c.memory_id,
+            EMBEDDING.c.version == VERSION.c.version,
+            EMBEDDING.c.space_id == namespace.beside_id,
+            EMBEDDING.c.view == 0,
+        )
+        .correlate(VERSION)
+        .scalar_subquery()
     )
 
 
 def with_leftovers(connection: Connection, namespace: NamespaceRow, most: int) -> list[UUID]:
     """Memories that still have vectors in the space beside, the oldest first."""
     place = MEMORY.c.recorded_at, MEMORY.c.id
+    any_view = (
+        select(func.min(EMBEDDING.c.view))
+        .where(
+            EMBEDDING.c.tenant_id == MEMORY.c.tenant_id,
+            EMBEDDING.c.memory_id == MEMORY.c.id,
+            EMBEDDING.c.space_id == namespace.beside_id,
+        )
+        .correlate(MEMORY)
+        .scalar_subquery()
+    )
     query = (
         select(MEMORY.c.id)
-        .outerjoin(
-            EMBEDDING,
-            and_(
-                EMBEDDING.c.tenant_id == MEMORY.c.tenant_id,
-                EMBEDDING.c.memory_id == MEMORY.c.id,
-                EMBEDDING.c.space_id == namespace.beside_id,
-            ),
-        )
         .where(
             MEMORY.c.tenant_id == namespace.tenant_id,
             MEMORY.c.namespace_id == namespace.id,
-            EMBEDDING.c.memory_id.is_not(None),
+            any_view.is_not(None),
         )
-        .group_by(*place)
         .order_by(*place)
         .limit(most)
     )
@@ -150,14 +161,7 @@ def progress(connection: Connection, namespace: NamespaceRow) -> Progress:
         VERSION.c.namespace_id == namespace.id,
         VERSION.c.content.is_not(None),
     )
-    in_it = and_(
-        EMBEDDING.c.tenant_id == VERSION.c.tenant_id,
-        EMBEDDING.c.memory_id == VERSION.c.memory_id,
-        EMBEDDING.c.version == VERSION.c.version,
-        EMBEDDING.c.space_id == namespace.beside_id,
-        EMBEDDING.c.view == 0,
-    )
-    query = select(func.count(), func.count(EMBEDDING.c.view)).select_from(VERSION.outerjoin(EMBEDDING, in_it))
+    query = select(func.count(), func.count(_first_view(namespace))).select_from(VERSION)
     texts, embedded = connection.execute(query.where(*own)).one()
     return Progress(int(texts), int(embedded))
 
