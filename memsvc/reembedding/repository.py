@@ -47,9 +47,13 @@ class Missing:
 
 def with_missing(connection: Connection, namespace: NamespaceRow, most: int) -> list[UUID]:
     """Memories that lack vectors in the space beside, the oldest first."""
+    return list(connection.execute(memories_missing(namespace, most)).scalars())
+
+
+def memories_missing(namespace: NamespaceRow, most: int) -> Select[Any]:
+    """The statement of `with_missing`."""
     place = MEMORY.c.recorded_at, MEMORY.c.id
-    query = _missing(namespace, MEMORY.c.id).group_by(*place).order_by(*place).limit(most)
-    return list(connection.execute(query).scalars())
+    return _missing(namespace, MEMORY.c.id).group_by(*place).order_by(*place).limit(most)
 
 
 def missing(connection: Connection, namespace: NamespaceRow, memory_ids: Iterable[UUID]) -> list[Missing]:
@@ -120,7 +124,11 @@ def _first_view(namespace: NamespaceRow) -> ScalarSelect[int]:
 
 def with_leftovers(connection: Connection, namespace: NamespaceRow, most: int) -> list[UUID]:
     """Memories that still have vectors in the space beside, the oldest first."""
-    place = MEMORY.c.recorded_at, MEMORY.c.id
+    return list(connection.execute(memories_left(namespace, most)).scalars())
+
+
+def memories_left(namespace: NamespaceRow, most: int) -> Select[Any]:
+    """The statement of `with_leftovers`."""
     any_view = (
         select(func.min(EMBEDDING.c.view))
         .where(
@@ -131,17 +139,16 @@ def with_leftovers(connection: Connection, namespace: NamespaceRow, most: int) -
         .correlate(MEMORY)
         .scalar_subquery()
     )
-    query = (
+    return (
         select(MEMORY.c.id)
         .where(
             MEMORY.c.tenant_id == namespace.tenant_id,
             MEMORY.c.namespace_id == namespace.id,
             any_view.is_not(None),
         )
-        .order_by(*place)
+        .order_by(MEMORY.c.recorded_at, MEMORY.c.id)
         .limit(most)
     )
-    return list(connection.execute(query).scalars())
 
 
 def free(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> None:

@@ -31,6 +31,7 @@ from memsvc.models.tables import (
 from memsvc.models.tenant import Beside
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
+from memsvc.reembedding import repository
 from memsvc.reembedding.repository import Progress
 from memsvc.reembedding.service import Standing
 from retrieval.embedders.batching import BatchingEmbedder
@@ -528,3 +529,18 @@ def test_both_spaces_are_encrypted(database_url: str, tmp_path: Path, clock: Hel
 
 
 ROOT = "r" * 32
+
+
+def test_what_is_missing_is_looked_up_by_its_key(postgres_url: str, tmp_path: Path, clock: HeldClock) -> None:
+    """Whatever the statistics say, no work grows with the square of a namespace."""
+    with service_on(postgres_url, tmp_path, clock=clock, **SETTINGS) as service:
+        service.remember([f"grove number {i}" for i in range(300)])
+        start(service)
+        with service.look() as connection:
+            namespace = namespaces.find(connection, service.tenant_id, PATH)
+            assert namespace is not None
+            for query in (repository.memories_missing(namespace, 5), repository.memories_left(namespace, 5)):
+                shown = query.compile(connection, compile_kwargs={"literal_binds": True})
+                plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {shown}").scalars())
+                assert "SubPlan" in plan, plan
+                assert "Seq Scan on embedding" not in plan, plan
