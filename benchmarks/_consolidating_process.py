@@ -29,10 +29,8 @@ from memsvc.jobs.repository import LEASE_S
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.memories.draft import Draft
-from memsvc.memories.prepare import Preparer
 from memsvc.memories.write import Author
 from memsvc.wiring import Container
-from retrieval.analysis.analyser import TextAnalyser
 
 PATH = "user/harbour"
 _DAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -94,8 +92,7 @@ def opened(url: str, folder: Path, clock: FastClock) -> tuple[Container, Author]
 
 def consolidation(container: Container, summariser: Slow) -> dict[str, Consolidate]:
     """The job, as the service would have it with this summariser."""
-    preparer = Preparer(TextAnalyser(), container.embedder)
-    tools = Tools(preparer, summariser, container.secrets, container.space_id)
+    tools = Tools(container.preparer, summariser, container.secrets)
     return {"consolidate": Consolidate(lambda: tools)}
 
 

@@ -31,12 +31,10 @@ from memsvc.jobs.fading import Fade
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.service import Jobs
 from memsvc.memories.draft import Draft
-from memsvc.memories.prepare import Preparer
 from memsvc.memories.recalls import judged
 from memsvc.memories.write import Author
 from memsvc.models.tables import LINK, MEMORY, NAMESPACE, VERSION
 from memsvc.wiring import Container
-from retrieval.analysis.analyser import TextAnalyser
 
 POLICY = {
     "below": {"warm": 0.8, "cold": 0.6, "archived": 0.4},
@@ -113,8 +111,7 @@ class World:
             raise RuntimeError("an open service has a tenant without a key")
         self.author = Author(principal.tenant_id, "ada")
         self.other = Author(principal.tenant_id, "mallory")
-        preparer = Preparer(TextAnalyser(), self.container.embedder)
-        tools = Tools(preparer, Extractive(), self.container.secrets, self.container.space_id)
+        tools = Tools(self.container.preparer, Extractive(), self.container.secrets)
         self._works = {"consolidate": Consolidate(lambda: tools), "fade": Fade()}
         self._jobs = Jobs(self.container.database, self.clock, self._works)
         self._stages = 0

@@ -263,6 +263,11 @@ GOOD = (
         },
         "schedules": {"fade": "every 3600s", "conflict": None},
     }, "namespace")),
+    Good("GET", "/v1/embedding", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("POST", "/v1/embedding", lambda r, t, i: _some(r, {
+        "namespace": "fuzz", "action": r.choice(("start", "switch", "back", "drop")), "model": "hashing-64",
+        "switch_when_complete": True,
+    }, "namespace", "action")),
     Good("POST", "/v1/job-runs", lambda r, t, i: _some(r, {
         "namespace": "fuzz", "kind": r.choice(("fade", "conflict", "merge", "evict", "expire")), "dry_run": True,
     }, "namespace", "kind")),

@@ -132,7 +132,7 @@ class _Store:
             namespace = namespaces.find(connection, self.author.tenant_id, path)
             if namespace is None:
                 raise RuntimeError("there is no such namespace")
-            dim = self.container.embedder.space.dim
+            dim = self.container.embedders.of(self.container.space_id).space.dim
             bank = Bank().open(path, dim)
             bank.put(load_memories(connection, namespace, dim, memories))
         return bank.memory_bytes()

@@ -46,7 +46,7 @@ from memsvc.jobs import repository
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.work import Work
-from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
+from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, Vectors, described
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.write import pair_bytes
 from memsvc.models.tables import MEMORY
@@ -226,7 +226,9 @@ def _write(connection: Connection, home: NamespaceRow, rows: Sequence[tuple[Draf
     for draft, vector in rows:
         values, text = described(draft.fields), draft.content or ""
         analysis = analyser.analyse(text)
-        prepared = Prepared(Circumstances.of(values), analysis, Encoding(vector[None].astype(np.float16)))
+        prepared = Prepared(
+            Circumstances.of(values), analysis, Encoding({home.space_id: Vectors(vector[None].astype(np.float16))})
+        )
         ledger.create(new_id(), None, values, text, prepared, pair_bytes(values, None))
     ledger.flush()
 

@@ -9,7 +9,11 @@ from uuid import UUID
 
 BY = "by"
 ERASE = "erase"
-"""The action that leaves no report: the memory is gone."""
+"""The memory is gone."""
+EMBED, FREE = "embed", "free"
+"""A memory got vectors of another model, or lost them: nothing of what it is, or of what is found, changed."""
+UNREPORTED = frozenset({ERASE, EMBED, FREE})
+"""Actions of which no report is kept for each memory, and which no undo takes back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from memsvc.mcp.mounting import mcp_routes
 from memsvc.memories.endpoints import router as memories_router
 from memsvc.namespaces.endpoints import router as namespaces_router
 from memsvc.recall.endpoints import router as recall_router
+from memsvc.reembedding.endpoints import router as reembedding_router
 from memsvc.rehearsal.endpoints import router as rehearsal_router
 from memsvc.revocations.endpoints import router as revocations_router
 
@@ -75,6 +76,7 @@ ROUTES = mounted(
         erasures_router,
         exports_router,
         revocations_router,
+        reembedding_router,
         keys_router,
         audit_router,
         limits_router,

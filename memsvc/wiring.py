@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -40,7 +40,7 @@ from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
 from memsvc.db.tenancy import SERVICE
-from memsvc.embedding import build_embedder
+from memsvc.embedding import Embedders, build_embedders
 from memsvc.entities.service import Entities
 from memsvc.entities.tables import NameTables
 from memsvc.erasures.eraser import Eraser
@@ -67,13 +67,13 @@ from memsvc.memories.prepare import Preparer
 from memsvc.memories.read import Reading
 from memsvc.memories.recalls import Recalls
 from memsvc.memories.write import Remember
-from memsvc.namespaces import repository as namespaces
 from memsvc.nearest import build_searches, way_to_lists, way_to_nearest
 from memsvc.recall.hot import HotAnswers
-from memsvc.recall.service import RecallService
+from memsvc.recall.service import RecallService, Way
 from memsvc.recall.traces import Traces
 from memsvc.recall.watching import RecallWatch
 from memsvc.redis.connection import build_redis
+from memsvc.reembedding.service import Reembedding
 from memsvc.rehearsal.service import Rehearsals
 from memsvc.reranking import build_reranker
 from memsvc.revocations.service import Revocations
@@ -102,6 +102,7 @@ from retrieval.pipeline import Recaller, Stages
 from retrieval.ports import Channel, SeededChannel
 from retrieval.rerank.order import LearnedOrder, OrderWeights
 from retrieval.rerank.reranker import Reranker
+from retrieval.types import EmbeddingSpace
 
 log = structlog.get_logger("memsvc")
 
@@ -158,12 +159,14 @@ class Container:
 
     def _assemble(self, embedder: BatchingEmbedder | None) -> None:
         settings = self.settings
-        self.embedder = self._prepare(embedder)
+        self.embedders = self._prepare(embedder)
+        self._closing.callback(self.embedders.close)
+        models = [self.embedders.of(space_id) for space_id in self.embedders]
         self.redis = build_redis(settings, self.secrets, self.metrics)
         if self.redis is not None:
             self._closing.callback(self.redis.close)
-        for lane in self.embedder.waiting:
-            self.metrics.texts_waiting.labels(lane).set_function(partial(_waiting_in, self.embedder, lane))
+        for lane in models[0].waiting:
+            self.metrics.texts_waiting.labels(lane).set_function(partial(_waiting_in, models, lane))
         self.keys = KeyService(self.database, self.secrets, self.clock)
         self.limiter = Limiter(self.database, settings, self.metrics, self.redis)
         self._closing.callback(self.limiter.close)
@@ -171,10 +174,7 @@ class Container:
         self.notes = Notes(self.database, self.clock)
         self.trails = Trails(self.database, self.secrets, self.clock)
         self.cursors = CursorCodec(self.secrets, self.clock)
-        space = self.embedder.space
-        self.space_id = self.database.write(
-            SERVICE, lambda connection: namespaces.ensure_space(connection, space.model, space.dim, self.clock.now())
-        )
+        self.space_id = self.embedders.default
         analyser = TextAnalyser()
         self.searches = build_searches(settings, self.metrics, self._closing, self._say)
         lists = way_to_lists(settings, self.searches, self.metrics.count_lists)
@@ -197,18 +197,19 @@ class Container:
         self.reranker = build_reranker(settings.reranker, threads=settings.reranker_threads or usable_cores())
         if self.reranker is not None:
             self.metrics.pairs_waiting.set_function(partial(getattr, self.reranker, "waiting"))
-        self.recaller = Recaller(self._stages(), analyser=analyser, embedder=self.embedder)
-        preparer = Preparer(analyser, self.embedder, settings.screening)
+        self.recallers = {
+            space_id: Recaller(self._stages(model.space), analyser=analyser, embedder=model)
+            for space_id, model in zip(self.embedders, models, strict=True)
+        }
+        self.recaller = self.recallers[self.space_id]
+        self.preparer = preparer = Preparer(analyser, self.embedders, settings.screening)
         once = Once(self.database, self.clock, settings.idempotency_ttl_s)
-        self.remember = Remember(
-            once, self.clock, preparer, self.keeper, self.space_id, self.metrics.count_writes, self.limiter
-        )
+        self.remember = Remember(once, self.clock, preparer, self.keeper, self.metrics.count_writes, self.limiter)
         self.backlog = Backlog(
             self.database,
             self.clock,
             preparer,
             self.keeper,
-            self.space_id,
             settings.jobs_every_s,
             self.metrics.pending_embeddings.set,
         )
@@ -222,21 +223,18 @@ class Container:
             self.keeper,
             eraser,
             self.secrets,
-            self.space_id,
             self.metrics.count_writes,
             self.limiter,
         )
         self.exporting = Exporting(self.database, self.clock, self.secrets)
-        self.importing = Importing(
-            self.database, self.clock, self.secrets, preparer, self.keeper, self.space_id, self.limiter
-        )
+        self.importing = Importing(self.database, self.clock, self.secrets, preparer, self.keeper, self.limiter)
         self.holds = Holds(self.database, once, self.clock, self.secrets)
         self.rehearsals = Rehearsals(self.database, once, self.clock)
         self.changes = Changes(self.database)
         self.reading = Reading(self.database, self.clock, self.cursors)
-        tools = Tools(preparer, build_summariser(settings), self.secrets, self.space_id)
+        tools = Tools(preparer, build_summariser(settings), self.secrets)
         self._closing.callback(tools.summariser.close)
-        works = every_kind(lambda: tools, lambda: eraser)
+        works = every_kind(lambda: tools, lambda: eraser, settings.reembed_share)
         self.recalls = Recalls(self.database, self.clock)
         runner = Runner(self.database, self.clock, works, ring=self.bell.ring, on_run=self.metrics.count_run)
         self.erasing = ErasureRunner(
@@ -270,28 +268,27 @@ class Container:
             self.database, once, self.clock, self.secrets, self.keeper, self.metrics.count_writes
         )
         self.jobs = Jobs(self.database, self.clock, works, self.scheduler.wake, settings.screening)
+        self.reembedding = Reembedding(self.database, self.clock, self.embedders, self.keeper, self.scheduler.wake)
         self.traces = Traces(self.clock)
         self.feedback = Feedback(self.database, self.clock, self.traces, is_adaptive=settings.adaptive_fusion)
         self.recall = RecallService(
             self.database,
             self.clock,
             self.keeper,
-            self.recaller,
-            self.space_id,
+            {space_id: self._way(recaller) for space_id, recaller in self.recallers.items()},
             self.feedback.factors,
             self.entities.resolve,
-            embed=self._questions(),
             hot=self._hot_answers(),
         )
         self.recall_watch = RecallWatch(self.metrics, self.recaller.channels, settings.slow_recall_ms)
 
-    def _questions(self) -> Questions | None:
-        """The cache of questions that processes share; each has one of its own in its embedder."""
+    def _way(self, recaller: Recaller) -> Way:
+        """A recaller behind the cache of questions that processes share; each has one of its own in its embedder."""
         if self.redis is None or not self.settings.question_cache_s:
-            return None
+            return Way.of(recaller)
         ttl_s = self.settings.question_cache_s
         kept = Layered("question", self.redis, self.metrics, ttl_s=ttl_s, most=QUESTIONS_KEPT)
-        return Questions(self.recaller.embed, self.embedder.space, self.secrets, kept)
+        return Way(recaller, Questions(recaller.embed, recaller.space, self.secrets, kept))
 
     def _hot_answers(self) -> HotAnswers | None:
         settings = self.settings
@@ -305,8 +302,8 @@ class Container:
         hot = HotRecalls(kept, self.secrets, holds_s=settings.hot_recall_s, variant=repr(ways).encode())
         return HotAnswers(hot, self.feedback.factors)
 
-    def _stages(self) -> Stages:
-        """The way of a recall: what finds memories, and what puts them in order."""
+    def _stages(self, space: EmbeddingSpace) -> Stages:
+        """The way of a recall in an embedding space: what finds memories, and what puts them in order."""
         fusion = LearnedFusion(_weights(FusionWeights.read, self.settings.fusion_weights))
         order = _weights(OrderWeights.read, self.settings.rerank_weights)
         sure = _weights(ConfidenceWeights.load, self.settings.confidence_weights)
@@ -319,7 +316,7 @@ class Container:
             ProceduralChannel(),
         )
         seeded: tuple[SeededChannel, ...] = (
-            LateInteractionChannel(TokenCodec.of(self.embedder.space)),
+            LateInteractionChannel(TokenCodec.of(space)),
             AssociativeChannel(),
             SpreadingChannel(),
             ConsolidationChannel(),
@@ -341,25 +338,26 @@ class Container:
             hopper=Hopper(),
         )
 
-    def _prepare(self, embedder: BatchingEmbedder | None) -> BatchingEmbedder:
-        """Check and migrate the database while the model and the compiled scans load: together half of a start."""
+    def _prepare(self, embedder: BatchingEmbedder | None) -> Embedders:
+        """Check and migrate the database while the models and the compiled scans load: together half of a start."""
         self._say(
-            f"preparing: database, embedding model {self.settings.embedder}, compiled scans (longer the first time)"
+            f"preparing: database, embedding model {_models(self.settings)}, compiled scans (longer the first time)"
         )
         with ThreadPoolExecutor(2, thread_name_prefix="prepare") as beside:
             warm = beside.submit(warm_up)
-            model = beside.submit(lambda: embedder or build_embedder(self.settings, self.metrics.count_embedded))
+            coming = beside.submit(build_embedders, self.settings, self.metrics.count_embedded, embedder)
             try:
                 applied = upgrade(self.settings, self.database)
                 sealing.require(self.database)
                 durability.require(self.settings, self.database)
             except BaseException:
-                if model.exception() is None:
-                    model.result().close()
+                if coming.exception() is None:
+                    for model in coming.result():
+                        model.close()
                 raise
         warm.result()
         self._say(f"schema: {'applied ' + ', '.join(applied) if applied else 'up to date'}")
-        return model.result()
+        return Embedders.opened(self.database, coming.result(), self.clock.now())
 
     def start(self) -> None:
         """Load every namespace from the database."""
@@ -380,12 +378,12 @@ class Container:
         self.backlog.close()
         self.bell.close()
         self._last_notes()
-        self.recaller.close()
+        for recaller in self.recallers.values():
+            recaller.close()
         self.bank.close()
-        self._closing.close()
         if self.reranker is not None:
             self.reranker.close()
-        self.embedder.close()
+        self._closing.close()
         self.database.close()
 
     def _tidy(self) -> None:
@@ -471,8 +469,14 @@ class Follower:
         self.database.close()
 
 
-def _waiting_in(embedder: BatchingEmbedder, lane: str) -> int:
-    return embedder.waiting[lane]
+def _waiting_in(models: Sequence[BatchingEmbedder], lane: str) -> int:
+    return sum(model.waiting[lane] for model in models)
+
+
+def _models(settings: Settings) -> str:
+    """The models in words."""
+    second = "" if settings.embedder_second is None else f" and {settings.embedder_second}"
+    return f"{settings.embedder}{second}"
 
 
 def _tiers(settings: Settings) -> NDArray[np.uint8]:

@@ -39,6 +39,7 @@ from retrieval.types import (
     AnalysedQuery,
     ChannelResult,
     ChannelScore,
+    EmbeddingSpace,
     Encoded,
     Hit,
     OtherNames,
@@ -140,6 +141,11 @@ class Recaller:
         self._runner = ChannelRunner(workers=workers, inline_slots=inline_slots)
         self._embed_pool = ThreadPoolExecutor(_EMBED_WORKERS, thread_name_prefix="embed-in-time")
         self.channels = frozenset(names)
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """The embedding space of its questions."""
+        return self._embedder.space
 
     def embed(self, text: str) -> Future[Encoded]:
         """Has the embedder begin with a question; what goes wrong is in the future."""

@@ -65,6 +65,7 @@ class NamespaceBank:
         nearest: how views find the nearest memories to a vector.
         lists: who makes lists for views, if anybody does.
         key: what its `Bank` knows it by, if it is of one.
+        space: which embedding space its vectors are of; kept by the caller.
     """
 
     def __init__(self, pool: PagePool, dim: int, repeating: Sequence[int] = ()) -> None:
@@ -75,6 +76,7 @@ class NamespaceBank:
         self.nearest: Nearest = EXACT
         self.lists: Lists | None = None
         self.key: Hashable = None
+        self.space: Hashable = None
         self._pool = pool
         self._write_lock = threading.RLock()
         self._lock = threading.Lock()  # held for microseconds: what is published, pins

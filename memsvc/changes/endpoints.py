@@ -46,6 +46,7 @@ class ChangeName(StrEnum):
     VOID = "void"
     REWRITE = "rewrite"
     RETIER = "retier"
+    SWITCH = "switch"
 
 
 _NAMES = {int(op): ChangeName[op.name].value for op in ChangeOp}
@@ -81,7 +82,8 @@ class ChangeOut(ApiModel):
 
     `put`: a version was written, whose `state`, `reason` and `writer` are given. `erase`: the memory was erased;
     `void`: it was so after this change. `rewrite`, `retier`: its versions are what they were, but their vectors were
-    made anew, or are kept more or less exactly. Of a memory in quarantine only keys with the role `admin` learn more
+    made anew, or are kept more or less exactly. `switch`: recalls search the vectors of another embedding model from
+    here on; it names no memory. Of a memory in quarantine only keys with the role `admin` learn more
     than `seq`, `op` and `recorded_at`.
     """
 

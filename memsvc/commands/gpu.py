@@ -19,7 +19,7 @@ from memsvc.core.logging import configure_logging
 from memsvc.core.metrics import Metrics
 from memsvc.core.settings import Settings
 from memsvc.core.telemetry import begin_tracing
-from memsvc.embedding import build_embedder
+from memsvc.embedding import build_embedders
 from memsvc.index.keeper import Keeper
 from memsvc.index.names import namespace_key
 from memsvc.nearest import device_of, operations
@@ -64,7 +64,7 @@ def build_encoder(settings: Settings, closing: ExitStack) -> Encode:
     """
     source, _, name = settings.embedder.partition(":")
     if source != "packaged":
-        embedder = build_embedder(settings)
+        embedder, *_ = build_embedders(settings.model_copy(update={"embedder_second": None}))
         closing.callback(embedder.close)
         return encoder(embedder)
     try:

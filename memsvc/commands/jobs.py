@@ -23,15 +23,13 @@ from memsvc.core.telemetry import begin_tracing
 from memsvc.db.engine import Database
 from memsvc.db.limits import Limits
 from memsvc.db.roles import upgrade
-from memsvc.db.tenancy import SERVICE
-from memsvc.embedding import build_embedder
+from memsvc.embedding import Embedders, build_embedders
 from memsvc.erasures.eraser import Eraser
 from memsvc.jobs.consolidation import Tools
 from memsvc.jobs.kinds import every_kind
 from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.memories.prepare import Preparer
-from memsvc.namespaces import repository as namespaces
 from memsvc.redis.connection import build_redis
 from memsvc.sealing import keys
 from memsvc.sealing.keyring import load_keyring
@@ -57,7 +55,9 @@ def run_worker(settings: Settings, say: Say) -> None:
         keys.require(database)
         clock = SystemClock()
         tools = cache(partial(writing_tools, settings, database, clock))
-        works = every_kind(tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets))
+        works = every_kind(
+            tools, lambda: Eraser(database, clock, tools().preparer, tools().secrets), settings.reembed_share
+        )
         metrics, secrets = Metrics(), load_secrets(settings)
         redis = build_redis(settings, secrets, metrics)
         bell = Bell(build_line(database, redis), None, secrets, metrics)
@@ -77,7 +77,7 @@ def run_worker(settings: Settings, say: Say) -> None:
             redis.close()
         if tools.cache_info().currsize:
             tools().summariser.close()
-            tools().preparer.embedder.close()
+            tools().preparer.embedders.close()
     finally:
         database.close()
     say("stopped")
@@ -105,14 +105,10 @@ def beat(settings: Settings) -> Callable[[], None]:
 
 
 def writing_tools(settings: Settings, database: Database, clock: Clock) -> Tools:
-    """What memories are written with, in a process that serves no requests; loads the model.
+    """What memories are written with, in a process that serves no requests; loads the models.
 
     Raises:
         StartupRefused: the settings name nothing that can be used; the run that needed it fails.
     """
-    preparer = Preparer(TextAnalyser(), build_embedder(settings))
-    space = preparer.embedder.space
-    space_id = database.write(
-        SERVICE, lambda connection: namespaces.ensure_space(connection, space.model, space.dim, clock.now())
-    )
-    return Tools(preparer, build_summariser(settings), load_secrets(settings), space_id)
+    embedders = Embedders.opened(database, build_embedders(settings), clock.now())
+    return Tools(Preparer(TextAnalyser(), embedders), build_summariser(settings), load_secrets(settings))

@@ -145,6 +145,18 @@ class Settings(BaseSettings):
         default="packaged:bge-small-en-v1.5-int8",
         description="`packaged:<name>`, `sentence-transformers:<name or path>`, `openai:<model>` or `hashing:<dim>`.",
     )
+    embedder_second: str | None = Field(
+        default=None,
+        description="A second embedding model, named in the same way: namespaces can be moved from one to the other "
+        "while they are in use, see docs/operations.md.",
+    )
+    reembed_share: float = Field(
+        default=0.5,
+        gt=0.0,
+        le=1.0,
+        description="Share of the time for which the job that moves a namespace to another model works; the rest it "
+        "leaves to everybody else.",
+    )
     embedder_url: str | None = Field(default=None, description="Base URL of an OpenAI-compatible endpoint.")
     embedder_api_key: SecretStr | None = Field(default=None, description="Key for that endpoint.")
     embedder_dim: int | None = Field(default=None, ge=1, le=8192, description="Dimension of that endpoint's vectors.")

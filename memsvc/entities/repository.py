@@ -87,7 +87,7 @@ def changed(connection: Connection, namespace: NamespaceRow, after: int, most: i
             CHANGE.c.namespace_id == namespace.id,
             CHANGE.c.seq > after,
             CHANGE.c.seq <= namespace.head_seq,
-            CHANGE.c.op.not_in((int(ChangeOp.VOID), int(ChangeOp.RETIER))),
+            CHANGE.c.op.not_in((int(ChangeOp.VOID), int(ChangeOp.RETIER), int(ChangeOp.SWITCH))),
         )
         .order_by(CHANGE.c.seq)
         .limit(most + 1)

@@ -54,7 +54,8 @@ class Eraser:
         """Reads again, without the memories, what was read in their light.
 
         Raises:
-            EmbedderUnavailable: the model gave no answer.
+            EmbedderUnavailable: a model gave no answer.
+            Conflict: this process does not have the model that one of them has to be read with.
         """
         with self._database.read(tenant_id) as connection:
             going = self.going(connection, tenant_id, memory_ids)

@@ -31,7 +31,8 @@ from memsvc.erasures import repository, selection
 from memsvc.erasures.eraser import Eraser, Plan
 from memsvc.erasures.repository import ErasureRow
 from memsvc.index.keeper import Keeper
-from memsvc.memories.context import ATTEMPTS, ContextMoved
+from memsvc.memories.context import ATTEMPTS
+from memsvc.memories.draft import Outdated
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.residue import TOUCHED
 from memsvc.namespaces import repository as namespaces
@@ -235,7 +236,7 @@ class ErasureRunner:
 
             try:
                 seq = self._database.write(namespace.tenant_id, unit, frees=True)
-            except ContextMoved:
+            except Outdated:
                 continue
             except DBAPIError as error:
                 half = len(memory_ids) // 2

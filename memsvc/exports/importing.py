@@ -96,7 +96,6 @@ class Importing:
         secrets: Secrets,
         preparer: Preparer,
         keeper: Keeper,
-        space_id: UUID,
         limiter: Limiter,
     ) -> None:
         self._database = database
@@ -104,7 +103,6 @@ class Importing:
         self._secrets = secrets
         self._preparer = preparer
         self._keeper = keeper
-        self._space_id = space_id
         self._limiter = limiter
 
     def __call__(self, author: Author, path: str, file: IO[bytes]) -> Imported:
@@ -126,14 +124,15 @@ class Importing:
             is_ours = export.manifest["tenant"] == str(tenant) and not _any_there(connection, tenant, plan.memory_ids)
         if erased:
             plan = planned(export, erased)
-        space = self._preparer.embedder.space
+        space_id = self._space(export.manifest["space"])
+        space = self._preparer.embedders.of(space_id).space
         is_other = export.manifest["space"] != {"model": space.model, "dim": space.dim}
         settings = settled(export.manifest["settings"], {} if there is None else there.settings)
         prepare = self._preparer
         vetting = looked_through(export, plan, settings, prepare.screening, author.trust, prepare.noticed)
         whole = (text for text in plan.texts if text[0] not in plan.gone)
         again = list(whole) if is_other else plan.unread(vetting.redacted)
-        encodings = self._encoded(plan, again)
+        encodings = self._encoded(plan, again, space_id)
         analyses = {
             text: analysis_columns(prepare.analysed(plan.texts[text], circumstances, encodings[text]).analysis)
             for text, circumstances in vetting.redacted.items()
@@ -144,12 +143,12 @@ class Importing:
 
         def unit(connection: Connection) -> tuple[UUID, int]:
             now = self._clock.now()
-            namespace = namespaces.ensure(connection, tenant, path, self._space_id, now)
+            namespace = namespaces.ensure(connection, tenant, path, space_id, now)
             _check_empty(connection, tenant, namespace)
             if settled(export.manifest["settings"], namespace.settings) != settings:
                 raise Conflict("the screening of the namespace was changed meanwhile; try again")
             quota.check(connection, namespace, plan.growth)
-            _settle(connection, namespace, settings, export.manifest, self._space_id)
+            _settle(connection, namespace, settings, export.manifest, space_id)
             changed = namespaces.get(connection, *namespace.key)
             seq = writing.run(connection, changed or namespace, now, author.name)
             trail.append(
@@ -176,12 +175,20 @@ class Importing:
         known = connection.execution_options(yield_per=_CHUNK).execute(query).scalars()
         return {digests[digest] for digest in known if digest in digests}
 
-    def _encoded(self, plan: Plan, again: Sequence[Text]) -> dict[Text, Encoding]:
+    def _space(self, told: Mapping[str, Any]) -> UUID:
+        """The embedding space that an export is taken into: its own, if this process has the model."""
+        for space_id in self._preparer.embedders:
+            space = self._preparer.embedders.of(space_id).space
+            if told == {"model": space.model, "dim": space.dim}:
+                return space_id
+        return self._preparer.embedders.default
+
+    def _encoded(self, plan: Plan, again: Sequence[Text], space_id: UUID) -> dict[Text, Encoding]:
         made: dict[Text, Encoding] = {}
         for start in range(0, len(again), _ENCODED_AT_ONCE):
             part = again[start : start + _ENCODED_AT_ONCE]
             passages = [Passage(plan.texts[text], plan.before(text)) for text in part]
-            made.update(zip(part, self._preparer.encode(passages), strict=True))
+            made.update(zip(part, self._preparer.encode(passages, (space_id,)), strict=True))
         return made
 
 
@@ -277,11 +284,12 @@ class _Writing:
                 "tenant_id": namespace.tenant_id, "memory_id": self.ids[memory_id], "version": version,
                 "space_id": namespace.space_id,
             }  # fmt: skip
-            views = encoding.vectors.astype("<f2")
+            read = encoding.of[namespace.space_id]
+            views = read.views.astype("<f2")
             connection.execute(
                 insert(EMBEDDING), [{**key, "view": view, "vector": row.tobytes()} for view, row in enumerate(views)]
             )
-            if (codes := encoding.token_codes) is not None:
+            if (codes := read.token_codes) is not None:
                 context = self.plan.contexts.get((memory_id, version))
                 told = {"n_tokens": codes.shape[0], "codes": codes.tobytes()}
                 in_light_of = None if context is None else self.ids.get(context)
@@ -315,11 +323,21 @@ def _settle(
     manifest: Mapping[str, Any],
     space_id: UUID,
 ) -> None:
-    """The namespace's own row; its vectors come from the model of this server."""
+    """The namespace's own row; its vectors come from a model of this server.
+
+    It keeps no other space beside: it had no memories, so there is nothing in it.
+    """
     connection.execute(
         update(NAMESPACE)
         .where(NAMESPACE.c.tenant_id == namespace.tenant_id, NAMESPACE.c.id == namespace.id)
-        .values(settings=settings, has_derived=manifest["has_derived"], space_id=space_id)
+        .values(
+            settings=settings,
+            has_derived=manifest["has_derived"],
+            space_id=space_id,
+            beside_id=None,
+            beside=None,
+            is_to_switch=False,
+        )
     )
 
 

@@ -68,6 +68,10 @@ class Verdict:
         return self.missing == 0 and self.unexpected == 0
 
 
+class Switched(Exception):
+    """The namespace has another active embedding space than the question was read for: begin again."""
+
+
 class Keeper:
     """Loads, updates and verifies the bank.
 
@@ -149,7 +153,7 @@ class Keeper:
             held = _held(self.bank, key)
             if held is not None:
                 with self._database.read(key[0]) as connection:
-                    self._brought_up(connection, key)
+                    held = self._brought_up(connection, key)
         if held is not None:
             self._room.take(key, held)
 
@@ -163,21 +167,31 @@ class Keeper:
         return [cast(Key, key) for key in self.bank.keys()]  # noqa: SIM118 - no dict
 
     @contextmanager
-    def view(self, key: Key, scan: ScanFilter) -> Iterator[BankView]:
+    def view(self, key: Key, scan: ScanFilter, space_id: UUID | None = None) -> Iterator[BankView]:
         """A view of what a filter lets through; of a namespace that has been caught up with before.
 
         It has the archive in it where the filter asks for what is in there, or for what was known at some time.
+
+        Args:
+            key: whose.
+            scan: the filter.
+            space_id: the embedding space that its vectors have to be of (default: whichever is active).
+
+        Raises:
+            Switched: they are of another one.
         """
         if scan.as_of_us is None and scan.states and not scan.states & ARCHIVE:
             held = _held(self.bank, key)
             if held is None:  # it left meanwhile, to make room
                 with self._lock(key), self._database.read(key[0]) as connection:
                     held = self._brought_up(connection, key)
+            _check_space(held, space_id)
             with held.view(scan) as view:
                 yield view
             return
         with self._lock(key), self._database.read(key[0]) as connection:
             both = self._brought_up(connection, key), self._archive(connection, key)
+        _check_space(both[0], space_id)
         try:
             with joint_view(both, scan, self._lock(key)) as view:
                 yield view
@@ -248,8 +262,8 @@ class Keeper:
         """
         archive, held = _held(self.archives, key), _held(self.bank, key)
         if archive is not None:
-            self._apply(connection, key, archive, archive=True)
-        return self._load(connection, key, self.bank) if held is None else self._apply(connection, key, held)
+            self._apply(connection, key, archive, self.archives)
+        return self._load(connection, key, self.bank) if held is None else self._apply(connection, key, held, self.bank)
 
     def _archive(self, connection: Connection, key: Key) -> NamespaceBank:
         """The bank of a namespace's archive, as the connection sees it, after the namespace has been brought up."""
@@ -269,16 +283,24 @@ class Keeper:
         except BaseException:
             into.drop(key)  # half a namespace is never served
             raise
-        fresh.applied_seq = namespace.head_seq
+        fresh.applied_seq, fresh.space = namespace.head_seq, namespace.space_id
         return fresh
 
-    def _apply(self, connection: Connection, key: Key, held: NamespaceBank, *, archive: bool = False) -> NamespaceBank:
-        """Apply every committed change after the last one applied.
+    def _apply(self, connection: Connection, key: Key, held: NamespaceBank, of: Bank) -> NamespaceBank:
+        """Apply every committed change after the last one applied; returns the bank that has them.
+
+        It is another one where the namespace has switched to another embedding space. Readers of the one that was here
+        finish with that.
 
         The seq is taken under the namespace's row lock, which is held until the commit: what is visible here has no
         gap, and nothing can still commit below it.
         """
         namespace = self._namespace(connection, key)
+        if held.space != namespace.space_id:
+            log.info("bank_switches", namespace=str(key[1]), memories=len(held))
+            of.let_go(key)
+            return self._load(connection, key, of)
+        archive = of is self.archives
         if not archive:
             self._on_lag(namespace.head_seq - held.applied_seq)
         while held.applied_seq < namespace.head_seq:
@@ -302,14 +324,15 @@ class Keeper:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One namespace of a keeper, for whoever opens views of it."""
+    """One namespace of a keeper, for whoever opens views of it with vectors of one embedding space."""
 
     keeper: Keeper
     key: Key
+    space_id: UUID | None = None
 
     def view(self, scan: ScanFilter) -> AbstractContextManager[BankView]:
         """See `Keeper.view`."""
-        return self.keeper.view(self.key, scan)
+        return self.keeper.view(self.key, scan, self.space_id)
 
 
 def _held(bank: Bank, key: Hashable) -> NamespaceBank | None:
@@ -317,3 +340,8 @@ def _held(bank: Bank, key: Hashable) -> NamespaceBank | None:
         return bank.namespace(key)
     except KeyError:
         return None
+
+
+def _check_space(held: NamespaceBank, space_id: UUID | None) -> None:
+    if space_id is not None and held.space != space_id:
+        raise Switched

@@ -37,8 +37,9 @@ from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.residue import tombstone
 from memsvc.memories.vetting import doubts
-from memsvc.memories.write import check_space, pair_bytes
+from memsvc.memories.write import pair_bytes
 from memsvc.models import Relation
+from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 
 KIND = "consolidate"
@@ -48,16 +49,11 @@ _ROLLUP_STABILITY_S = 90 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What texts are made with.
-
-    Attributes:
-        space_id: embedding space of the preparer's model.
-    """
+    """What texts are made with."""
 
     preparer: Preparer
     summariser: Summariser
     secrets: Secrets
-    space_id: UUID
 
 
 class Consolidate:
@@ -81,7 +77,8 @@ class Consolidate:
     def plan(self, connection: Connection, namespace: NamespaceRow, policy: Policy, now: datetime) -> Sequence[Step]:
         """See `Work`. First what is to go, then what is to come, each after what it is made of."""
         tools = self._tools()
-        check_space(namespace, tools.space_id)
+        for space_id in namespace.spaces:
+            tools.preparer.embedders.of(space_id)  # before there is anything to word
         sources = list(derived.sources(connection, namespace, now))
         wanted = derivations(sources, policy.gists, now, tools.summariser.name)
         return Plan(derived.there(connection, namespace)).steps(wanted)
@@ -94,6 +91,7 @@ class Consolidate:
         ids = {member.id for step in making for member in step.members} | {step.memory_id for step in making}
         with read() as connection:
             stored = memories.by_ids(connection, *namespace.key, ids)
+            spaces = tools.preparer.spaces(namespaces.get(connection, *namespace.key))
         said = {memory.id: Said(memory.content, memory.row["speaker"]) for memory in stored.values()}
         texts: dict[UUID, str] = {}
         for step in making:
@@ -108,7 +106,7 @@ class Consolidate:
             if step.memory_id in texts
         }
         new = {made: draft for made, draft in drafts.items() if not _says(stored.get(made), draft)}
-        prepared = dict(zip(new, tools.preparer.prepare(list(new.values())), strict=True))
+        prepared = dict(zip(new, tools.preparer.prepare(list(new.values()), None, spaces), strict=True))
         return [
             replace(step, worded=Worded(texts[step.memory_id], _kept(step.derivation, prepared.get(step.memory_id))))
             if isinstance(step, Making) and step.memory_id in texts
@@ -117,9 +115,11 @@ class Consolidate:
         ]
 
     def apply(self, ledger: Ledger, steps: Sequence[Step], policy: Policy, now: datetime) -> Sequence[Step]:
-        """See `Work`. Every source is looked at again: what is made of something else than it is now is not written."""
+        """See `Work`. Every source is looked at again: what is made of something else than it is now is not written.
+
+        So is nothing of what was read for other embedding spaces than the namespace has by now.
+        """
         tools = self._tools()
-        check_space(ledger.namespace, tools.space_id)
         ids = {step.memory_id for step in steps}
         ids |= {member.id for step in steps if isinstance(step, Making) for member in step.members}
         stored = memories.by_ids(ledger.connection, *ledger.namespace.key, ids)
@@ -164,7 +164,7 @@ def _kept(one: Derivation, prepared: Prepared | None) -> Prepared | None:
     """
     if prepared is None or one.level not in ROLLUPS:
         return prepared
-    return replace(prepared, encoding=replace(prepared.encoding, token_codes=None))
+    return replace(prepared, encoding=prepared.encoding.without_tokens())
 
 
 def _erase(ledger: Ledger, tools: Tools, memory_id: UUID) -> None:
@@ -229,7 +229,7 @@ def _flags(ledger: Ledger, step: Making, worded: Worded, stored: Stored | None) 
 def _write(ledger: Ledger, step: Making, stored: Stored | None) -> bool:
     """Makes or revises a memory; False without a text, or if what is there cannot be revised to it."""
     one, worded = step.derivation, step.worded
-    if worded is None:
+    if worded is None or (worded.prepared is not None and not ledger.takes(worded.prepared.encoding)):
         return False
     values = _values(one, step.members)
     values["flags"] = _flags(ledger, step, worded, stored)

@@ -20,7 +20,7 @@ from gpu.bank.records import State
 from lifecycle.policy import Policy
 from lifecycle.steps import ERASE, Step
 from memsvc.erasures.eraser import Eraser, Plan
-from memsvc.memories.context import ContextMoved
+from memsvc.memories.draft import Outdated
 from memsvc.memories.ledger import Ledger
 from memsvc.models.tables import MEMORY, VERSION
 from memsvc.namespaces.repository import NamespaceRow
@@ -73,7 +73,7 @@ class Expire:
             return []
         try:
             self._eraser().erase_now(ledger, still, planned[0].plan)
-        except ContextMoved:
+        except Outdated:
             return []
         return [step for step in planned if step.memory_id in still]
 

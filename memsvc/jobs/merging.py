@@ -144,7 +144,8 @@ def _likeness(connection: Connection, namespace: NamespaceRow, found: Sequence[M
     for start in range(0, len(found), _CHUNK):
         part = found[start : start + _CHUNK]
         ids = {one.pivot.id for one in part} | {one.member.id for one in part}
-        vectors = merged_vectors.own_vectors(connection, namespace, MEMORY.c.id.in_(sorted(ids)))
+        wanted = MEMORY.c.id.in_(sorted(ids))
+        vectors = merged_vectors.own_vectors(connection, namespace.tenant_id, namespace.space_id, wanted)
         for one in part:
             sides = [vectors.get(each.id, []) for each in (one.pivot, one.member)]
             if all(sides):

@@ -26,14 +26,14 @@ from sqlalchemy import Connection
 
 from gpu import tracing
 from lifecycle.policy import Policy
-from lifecycle.steps import ERASE, Aim, Step
+from lifecycle.steps import ERASE, UNREPORTED, Aim, Step
 from memsvc.core.clock import Clock
 from memsvc.db.engine import Database
 from memsvc.jobs import repository
 from memsvc.jobs.keeping import kept
 from memsvc.jobs.repository import LEASE_S, Run
 from memsvc.jobs.undoing import Undo
-from memsvc.jobs.work import Dated, Prepares, Task, Work
+from memsvc.jobs.work import Dated, Finishes, Prepares, Task, Work
 from memsvc.memories import repository as memories
 from memsvc.memories.ledger import Ledger
 from memsvc.models import RunState
@@ -140,7 +140,10 @@ class Runner:
             task = work.at(run.as_of)
         for _ in range(ROUNDS):
             if not self._carry_out_once(taken, task):
-                return
+                break
+        if isinstance(task, Finishes) and not run.is_dry:
+            seq = self._database.write(run.tenant_id, partial(self._finish, taken=taken, task=task))
+            self._ring(taken.namespace.key, seq)
 
     def _carry_out_once(self, taken: _Taken, task: Task) -> bool:
         """Plans and does what is planned; whether there is to be another plan, since this one was not reached."""
@@ -220,13 +223,19 @@ class Runner:
             ledger = Ledger(connection, namespace, now, f"job {run.kind}")
             done = task.apply(ledger, steps, policy, run.started_at or now)
             seq = ledger.flush()
-        repository.record(connection, run, [step for step in done if run.is_dry or step.action != ERASE])
+        repository.record(connection, run, [step for step in done if run.is_dry or step.action not in UNREPORTED])
         counts = Counter(dict(run.counts))
         counts.update(step.action for step in done)
         counts["skipped"] += len(steps) - len(done)
         repository.change(connection, run, counts={name: number for name, number in counts.items() if number})
         self._at("applied")
         return len(steps) - len(done), seq
+
+    def _finish(self, connection: Connection, taken: _Taken, task: Finishes) -> int:
+        namespace, run = self._still_ours(connection, taken)
+        ledger = Ledger(connection, namespace, self._clock.now(), f"job {run.kind}")
+        task.finish(ledger, run.counts)
+        return ledger.flush()
 
     def _still_ours(self, connection: Connection, taken: _Taken) -> tuple[NamespaceRow, Run]:
         """The namespace, locked, and the run as it is now.

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from lifecycle.policy import DEFAULT, Policy
-from lifecycle.steps import ERASE, Step
+from lifecycle.steps import ERASE, UNREPORTED, Step
 from memsvc.audit import trail
 from memsvc.core.clock import Clock
 from memsvc.core.errors import Conflict, InvalidInput, NotFound, TooManyRequests
@@ -211,6 +211,8 @@ class Jobs:
                 raise Conflict("a dry run changes nothing, and what was taken back can be done again by a new run")
             if ERASE in run.counts:
                 raise Conflict("what a run erased is gone; there is nothing to take back")
+            if UNREPORTED & run.counts.keys():
+                raise Conflict("the run changed nothing that is found; `drop` deletes the vectors that it made")
             if run.ended_at is None:
                 raise Conflict("the run is not over; cancel it, or wait for its end")
             if now - run.ended_at > timedelta(seconds=UNDO_WITHIN_S):

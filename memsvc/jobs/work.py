@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -80,6 +80,20 @@ class Prepares(Protocol):
 
         Raises:
             Exception: a model does not answer; the run fails, and what it did before stays.
+        """
+        ...
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A task that has something to do once all else is done, even if there was nothing else."""
+
+    def finish(self, ledger: Ledger, counts: Mapping[str, int]) -> None:
+        """Does that, under the namespace's lock.
+
+        Args:
+            ledger: of the namespace.
+            counts: what the run did, by action.
         """
         ...
 

@@ -70,7 +70,6 @@ class Backlog:
         clock: Clock,
         preparer: Preparer,
         keeper: Keeper,
-        space_id: UUID,
         every_s: float,
         on_waiting: Callable[[int], None] = lambda number: None,
     ) -> None:
@@ -78,7 +77,6 @@ class Backlog:
         self._clock = clock
         self._preparer = preparer
         self._keeper = keeper
-        self._space_id = space_id
         self._every_s = every_s
         self._on_waiting = on_waiting
         self._waiting = 0
@@ -143,8 +141,11 @@ class Backlog:
         tenant_id = of[0]
         with self._database.read(tenant_id) as connection:
             texts = self._texts(connection, tenant_id, attempts)
-        made = self._encoded(texts)
-        is_silent = self._is_silent = bool(texts) and not made
+            there = namespaces.get(connection, *of)
+        spaces = () if there is None else there.spaces
+        can_read = all(space_id in self._preparer.embedders for space_id in spaces)  # else another process can
+        made = self._encoded(texts, spaces) if can_read else {}
+        is_silent = self._is_silent = can_read and bool(texts) and not made
 
         def unit(connection: Connection) -> tuple[int, int]:
             namespace = namespaces.get(connection, *of, lock=True)
@@ -153,7 +154,7 @@ class Backlog:
             now = self._clock.now()
             there = self._texts(connection, tenant_id, attempts)  # some are gone, have vectors, or follow another now
             ledger = Ledger(connection, namespace, now, _WRITER)
-            stored = {text.key for text in there if text in made and namespace.space_id == self._space_id}
+            stored = {text.key for text in there if text in made and ledger.takes(made[text])}
             for text in there:
                 if text.key in stored:
                     ledger.reencode(*text.key, made[text])
@@ -196,7 +197,7 @@ class Backlog:
             if (row.memory_id, row.version) in keys
         ]
 
-    def _encoded(self, texts: Sequence[_Text]) -> dict[_Text, Encoding]:
+    def _encoded(self, texts: Sequence[_Text], spaces: Sequence[UUID]) -> dict[_Text, Encoding]:
         """What the model makes of them, of those that it answers for: one that it refuses holds up no other."""
         made: dict[_Text, Encoding] = {}
         failed = 0
@@ -204,7 +205,7 @@ class Backlog:
             if len(made) == len(texts) or failed > SILENT_AFTER:
                 break
             try:
-                encodings = self._preparer.encode([text.passage for text in part])
+                encodings = self._preparer.encode([text.passage for text in part], spaces)
             except EmbedderUnavailable as error:
                 log.warning("embedding_delayed", texts=len(part), error=type(error.__cause__).__name__)
                 failed += 1

@@ -22,17 +22,18 @@ from memsvc.erasures.eraser import Eraser
 from memsvc.index.keeper import Keeper
 from memsvc.limits.limiter import Limiter
 from memsvc.memories import merged, recalls, repository, superseded, withdrawal
-from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
-from memsvc.memories.draft import Circumstances, Draft, Encoding
+from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, Readers, Reading, check
+from memsvc.memories.draft import Circumstances, Draft, Encoding, Outdated
 from memsvc.memories.ledger import OUT_OF_RECALLS, Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.residue import tombstone
 from memsvc.memories.sequence import sequence_of
 from memsvc.memories.vetting import vetted_again
-from memsvc.memories.write import Author, Count, NewText, check_interval, check_space, lacking, revise, says_other
+from memsvc.memories.write import Author, Count, NewText, check_interval, lacking, revise, says_other
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
+from memsvc.namespaces.repository import NamespaceRow
 from memsvc.screening.rules import Rules, in_force
 from memsvc.screening.screen import flags_after, screened
 
@@ -67,7 +68,7 @@ def _tried(attempt: Callable[[int], Outcome]) -> Outcome:
     for number in range(1, ATTEMPTS + 1):
         try:
             return attempt(number)
-        except ContextMoved:
+        except Outdated:
             continue
     raise Conflict("the conversation went on at the same moment; try again")
 
@@ -109,7 +110,6 @@ class Changer:
         keeper: Keeper,
         eraser: Eraser,
         secrets: Secrets,
-        space_id: UUID,
         count: Count,
         limiter: Limiter,
     ) -> None:
@@ -120,7 +120,6 @@ class Changer:
         self._keeper = keeper
         self._eraser = eraser
         self._secrets = secrets
-        self._space_id = space_id
         self._count = count
         self._limiter = limiter
         self._readers = Readers(preparer)
@@ -142,12 +141,14 @@ class Changer:
 
         def attempt(number: int) -> Outcome:
             seen = self._find(author, memory_id, allowed)  # before the model works: the id may be wrong
-            self._preparer.check_vector(draft)
-            rules = self._rules(author.tenant_id, seen)
+            namespace = self._namespace(author.tenant_id, seen)
+            spaces = self._preparer.spaces(namespace)
+            self._preparer.check_vector(draft, spaces[0])
+            rules = in_force(self._preparer.screening, None if namespace is None else namespace.settings)
             said = screened(draft, rules)
             if number == 1 and said.content is not None and said.vector is None:
                 self._limiter.embed(author.tenant_id, author.key_id, [said.content])
-            read = self._read(author.tenant_id, seen, said, in_context=number < ATTEMPTS)
+            read = self._read(author.tenant_id, seen, said, spaces, in_context=number < ATTEMPTS)
 
             def change(ledger: Ledger, stored: Stored) -> int:
                 if read is None:
@@ -168,7 +169,9 @@ class Changer:
 
         return _tried(attempt)
 
-    def _read(self, tenant_id: UUID, seen: Stored, draft: Draft, *, in_context: bool) -> _Read | None:
+    def _read(
+        self, tenant_id: UUID, seen: Stored, draft: Draft, spaces: Sequence[UUID], *, in_context: bool
+    ) -> _Read | None:
         """Read the new text after what is before it, and again what was read after the old one."""
         content = draft.content
         if content is None:
@@ -182,7 +185,7 @@ class Changer:
                     before = befores.earlier(sequence, seen.id)
                 if content != seen.content:
                     readings = self._readers.of_edited(connection, tenant_id, {seen.id: content})
-        prepared = self._preparer.prepare([draft], [before.text], may_wait=True)[0]
+        prepared = self._preparer.prepare([draft], [before.text], spaces, may_wait=True)[0]
         if prepared is None:
             raise RuntimeError("a draft with content was not prepared")
         encoding = replace(prepared.encoding, context_id=before.memory_id)
@@ -201,7 +204,6 @@ class Changer:
         is_last: bool,
     ) -> int:
         """The edit of a memory's text, and the new vectors of what was read after it."""
-        check_space(ledger.namespace, self._space_id)
         values = {**stored.described, **draft.named(ledger.now)}
         check_interval(values)
         values["flags"] = flags_after(stored, draft, rules)
@@ -345,10 +347,9 @@ class Changer:
 
         return _tried(attempt)
 
-    def _rules(self, tenant_id: UUID, seen: Stored) -> Rules:
+    def _namespace(self, tenant_id: UUID, seen: Stored) -> NamespaceRow | None:
         with self._database.read(tenant_id) as connection:
-            namespace = namespaces.get(connection, tenant_id, seen.row["namespace_id"])
-        return in_force(self._preparer.screening, None if namespace is None else namespace.settings)
+            return namespaces.get(connection, tenant_id, seen.row["namespace_id"])
 
     def _put(self, ledger: Ledger, stored: Stored, state: State, op: str) -> int:
         return revise(ledger, stored, {**stored.described, "state": int(state)}, None, self._preparer, _REASONS[op])

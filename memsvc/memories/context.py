@@ -19,17 +19,18 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from memsvc.memories import repository
-from memsvc.memories.draft import Draft, Encoding
+from memsvc.memories.draft import Draft, Encoding, Outdated
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.prepare import Preparer
 from memsvc.memories.sequence import sequence_of
+from memsvc.namespaces import repository as namespaces
 from retrieval.types import Passage
 
 ATTEMPTS = 4
 """How often a write is prepared anew because a conversation went on at the same moment."""
 
 
-class ContextMoved(Exception):
+class ContextMoved(Outdated):
     """What a text was read in the light of is not there any more, or never was stored. Prepare again, without it.
 
     Attributes:
@@ -144,12 +145,13 @@ def check(connection: Connection, tenant_id: UUID, befores: Iterable[Before]) ->
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A stored text of a memory that is to be read again."""
+    """A stored text of a memory that is to be read again, for some embedding spaces."""
 
     memory_id: UUID
     version: int
     text: str
     before: Before
+    spaces: tuple[UUID, ...]
 
 
 class Readers:
@@ -166,11 +168,19 @@ class Readers:
         """
         if not (texts and self._preparer.reads_context):
             return []
-        return [
-            Reading(row.memory_id, row.version, row.content, Before(texts[row.context_id], row.context_id))
+        rows = [
+            row
             for row in repository.read_in_light_of(connection, tenant_id, texts)
             if row.is_current and row.memory_id not in texts
         ]
+        spaces = _spaces(connection, tenant_id, rows)
+        return [
+            Reading(
+                row.memory_id, row.version, row.content, Before(texts[row.context_id], row.context_id),
+                spaces[row.namespace_id],
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def of_erased(
         self, connection: Connection, tenant_id: UUID, erased: Collection[UUID], now: datetime
@@ -185,19 +195,30 @@ class Readers:
         earlier = repository.before_each(connection, tenant_id, ids, now, without=erased)
         said = repository.texts(connection, tenant_id, set(earlier.values()))
         befores = {memory_id: Before(said[before], before) for memory_id, before in earlier.items()}
-        return [Reading(row.memory_id, row.version, row.content, befores.get(row.memory_id, NOTHING)) for row in rows]
+        spaces = _spaces(connection, tenant_id, rows)
+        return [
+            Reading(
+                row.memory_id, row.version, row.content, befores.get(row.memory_id, NOTHING), spaces[row.namespace_id]
+            )
+            for row in rows
+        ]
 
     def encode(self, readings: Sequence[Reading]) -> dict[Reading, Encoding]:
         """Read them again, later if the model gives no answer.
 
         Raises:
             EmbedderUnavailable: too much waits for it already.
+            Conflict: this process does not have the model of one of their spaces.
         """
-        made = self._preparer.encode([Passage(one.text, one.before.text) for one in readings], may_wait=True)
-        return {
-            reading: replace(encoding, context_id=reading.before.memory_id)
-            for reading, encoding in zip(readings, made, strict=True)
-        }
+        encoded: dict[Reading, Encoding] = {}
+        for spaces in dict.fromkeys(one.spaces for one in readings):
+            those = [one for one in readings if one.spaces == spaces]
+            made = self._preparer.encode([Passage(one.text, one.before.text) for one in those], spaces, may_wait=True)
+            encoded |= {
+                reading: replace(encoding, context_id=reading.before.memory_id)
+                for reading, encoding in zip(those, made, strict=True)
+            }
+        return encoded
 
     @staticmethod
     def store(ledger: Ledger, readings: Sequence[Reading], made: Mapping[Reading, Encoding]) -> None:
@@ -210,3 +231,11 @@ class Readers:
             raise ContextMoved
         for reading in readings:
             ledger.reencode(reading.memory_id, reading.version, made[reading])
+
+
+def _spaces(connection: Connection, tenant_id: UUID, rows: Iterable[Any]) -> dict[UUID, tuple[UUID, ...]]:
+    """The embedding spaces of the namespaces that rows are of."""
+    homes = {namespace_id: namespaces.get(connection, tenant_id, namespace_id) for namespace_id in {
+        row.namespace_id for row in rows
+    }}  # fmt: skip
+    return {namespace_id: home.spaces for namespace_id, home in homes.items() if home is not None}

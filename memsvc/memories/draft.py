@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -81,25 +81,44 @@ class Draft:
         return values
 
 
+class Outdated(Exception):
+    """What was prepared before a transaction does not go with what stands inside of it: prepare it again."""
+
+
 @dataclass(frozen=True, slots=True)
-class Encoding:
-    """What the embedding model made of a text.
+class Vectors:
+    """What one embedding model made of a text.
 
     Attributes:
-        vectors: float16 `[n_views, dim]`, unit rows; none of them if it did not answer.
+        views: float16 `[n_views, dim]`, unit rows.
         token_codes: uint8 `[n_tokens, ceil(dim / 4)]`, maybe of none; None if the model gives no states of tokens, or
             did not read the text because its vector was supplied.
+    """
+
+    views: NDArray[np.float16]
+    token_codes: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What the embedding models of a namespace made of a text.
+
+    Attributes:
+        of: by embedding space: one, or two while the namespace keeps another one beside.
         context_id: the memory in whose light the text was read, so that something of its text is in here; or None.
     """
 
-    vectors: NDArray[np.float16]
-    token_codes: NDArray[np.uint8] | None = None
+    of: Mapping[UUID, Vectors]
     context_id: UUID | None = None
 
     @property
     def is_pending(self) -> bool:
         """Whether the text waits for its vectors."""
-        return len(self.vectors) == 0
+        return not self.of
+
+    def without_tokens(self) -> Encoding:
+        """The same without states of tokens."""
+        return replace(self, of={space: Vectors(made.views) for space, made in self.of.items()})
 
 
 class Circumstances(NamedTuple):

@@ -23,11 +23,10 @@ from lifecycle.trust import Trust
 from memsvc.limits.repository import NOTHING as NOTHING_USED
 from memsvc.limits.repository import Usage
 from memsvc.memories import merged_vectors
-from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
+from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Outdated, Prepared, Vectors
 from memsvc.memories.residue import content_bytes, take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
-from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.ids import one_of
 from memsvc.models.tables import (
     ANALYSIS,
@@ -35,11 +34,13 @@ from memsvc.models.tables import (
     EMBEDDING,
     LINK,
     MEMORY,
+    NAMESPACE,
     PENDING,
     TOKEN_EMBEDDING,
     TOMBSTONE,
     VERSION,
 )
+from memsvc.models.tenant import Beside
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.sealing.rows import SEALED, Sealing
@@ -50,6 +51,7 @@ OUT_OF_RECALLS = frozenset({State.ARCHIVED, State.SUPERSEDED})
 _TICK = timedelta(microseconds=1)
 _CHUNK = 400  # keys of one statement
 _CONTEXT = TOKEN_EMBEDDING.c.context_id
+_COUNT = TOKEN_EMBEDDING.c.n_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Ledger:
     _links: list[dict[str, Any]] = field(default_factory=list)
     _changes: list[dict[str, Any]] = field(default_factory=list)
     _remerged: set[UUID] = field(default_factory=set)
+    _beside: set[UUID] = field(default_factory=set)
     _anew: list[UUID] = field(default_factory=list)
     _is_marked: bool = False
     _erased: Usage = NOTHING_USED
@@ -225,7 +228,7 @@ class Ledger:
             self._change(ChangeOp.PUT, from_id, self.connection.execute(version).scalar_one())
 
     def encoding(self, stored: Stored) -> Encoding:
-        """What the model made of a memory's text, as it stands in the namespace's active space."""
+        """What the models made of a memory's text, as it stands in the namespace's embedding spaces."""
         vectors, tokens = (
             self.connection.execute(
                 select(*columns)
@@ -233,37 +236,89 @@ class Ledger:
                     table.c.tenant_id == self.namespace.tenant_id,
                     table.c.memory_id == stored.id,
                     table.c.version == stored.row["content_version"],
-                    table.c.space_id == self.namespace.space_id,
+                    table.c.space_id.in_(self.namespace.spaces),
                     *more,
                 )
                 .order_by(*order)
             ).all()
             for table, columns, more, order in (
-                (EMBEDDING, (EMBEDDING.c.vector,), (EMBEDDING.c.view != MERGED_VIEW,), (EMBEDDING.c.view,)),
-                (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.n_tokens, TOKEN_EMBEDDING.c.codes, _CONTEXT), (), ()),
+                (EMBEDDING, (EMBEDDING.c.space_id, EMBEDDING.c.vector), (EMBEDDING.c.view >= 0,), (EMBEDDING.c.view,)),
+                (TOKEN_EMBEDDING, (TOKEN_EMBEDDING.c.space_id, _COUNT, TOKEN_EMBEDDING.c.codes, _CONTEXT), (), ()),
             )
         )
-        joined = np.frombuffer(b"".join(row.vector for row in vectors), dtype="<f2")
-        rows = joined.reshape(len(vectors), -1 if vectors else 0)
-        if not tokens:
-            return Encoding(rows)
-        count, codes, context_id = tokens[0]
-        return Encoding(rows, np.frombuffer(codes, dtype=np.uint8).reshape(count, -1 if count else 0), context_id)
+        codes = {
+            row.space_id: np.frombuffer(row.codes, dtype=np.uint8).reshape(row.n_tokens, -1 if row.n_tokens else 0)
+            for row in tokens
+        }
+        of: dict[UUID, list[bytes]] = {}
+        for row in vectors:
+            of.setdefault(row.space_id, []).append(row.vector)
+        nothing = Vectors(np.empty((0, 0), np.float16))
+        made = dict.fromkeys(self.namespace.complete_spaces, nothing) | {
+            space_id: Vectors(np.frombuffer(b"".join(rows), dtype="<f2").reshape(len(rows), -1), codes.get(space_id))
+            for space_id, rows in of.items()
+        }
+        return Encoding(made, next((row.context_id for row in tokens if row.context_id is not None), None))
 
     def reencode(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
-        """Other vectors and token codes for a text that stays, in the namespace's active space; no new version.
+        """Other vectors and token codes for a text that stays, in the namespace's spaces; no new version.
 
         Args:
             memory_id: a memory that is there.
             version: the version that the text belongs to (`content_version`), current or not.
             encoding: what takes the place of what is there.
         """
-        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         self._outdated.append((memory_id, version))
         self._anew.append(memory_id)
-        self._encoded(key, encoding)
+        self._encoded(memory_id, version, encoding)
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
+
+    def embed_beside(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
+        """Vectors of a text that is there for the space that the namespace keeps beside; recalls see nothing of them.
+
+        Args:
+            memory_id: a memory that is there.
+            version: the version that the text belongs to (`content_version`); it has none in that space.
+            encoding: for that space alone.
+        """
+        self._beside.add(memory_id)
+        self._rows(memory_id, version, encoding)
+
+    def switch(self, left: Beside) -> None:
+        """Recalls search the space beside from now on, at once; the one that they searched is kept beside as `left`.
+
+        How surprising memories were follows from vectors: it is worked out again.
+        """
+        own = NAMESPACE.c.tenant_id == self.namespace.tenant_id, NAMESPACE.c.id == self.namespace.id
+        self.connection.execute(
+            update(NAMESPACE)
+            .where(*own)
+            .values(
+                space_id=self.namespace.beside_id, beside_id=self.namespace.space_id, beside=int(left),
+                is_to_switch=False,
+            )
+        )  # fmt: skip
+        self.connection.execute(
+            update(MEMORY)
+            .where(
+                MEMORY.c.tenant_id == self.namespace.tenant_id,
+                MEMORY.c.namespace_id == self.namespace.id,
+                MEMORY.c.novelty.is_not(None),
+            )
+            .values(surprise=None, novelty=None, nearest_id=None)
+        )
+        self._change(ChangeOp.SWITCH, None, None)
+
+    def takes(self, encoding: Encoding) -> bool:
+        """Whether a text was read for the embedding spaces that the namespace has now.
+
+        While one of them is still growing it may lack that one: who makes it will come by. One that waits for its
+        vectors was not read at all.
+        """
+        return encoding.is_pending or set(self.namespace.complete_spaces) <= encoding.of.keys() <= set(
+            self.namespace.spaces
+        )
 
     def remerge(self, pivot_id: UUID) -> None:
         """The merged vector of a memory is made anew with the next `flush`, from what is merged into it then."""
@@ -382,22 +437,33 @@ class Ledger:
         """What analysis and embedding found in the text of this version."""
         key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         self._analyses.append(key | analysis_columns(prepared.analysis))
-        self._encoded(key, prepared.encoding)
+        self._encoded(memory_id, version, prepared.encoding)
 
-    def _encoded(self, key: dict[str, Any], encoding: Encoding) -> None:
+    def _encoded(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
+        """Vectors of a text in every space that the namespace has, or that it waits for them.
+
+        Raises:
+            Outdated: it was read for other spaces: the namespace has switched, or begun to keep one beside.
+        """
+        if not self.takes(encoding):
+            raise Outdated
+        self._rows(memory_id, version, encoding)
+
+    def _rows(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
+        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
         if encoding.is_pending:
             waiting = {"since": self.now, "due_at": self.now, "attempts": 0}
             self._pending.append({**key, "namespace_id": self.namespace.id, **waiting})
-            return
-        space = {**key, "space_id": self.namespace.space_id}
-        rows = np.ascontiguousarray(encoding.vectors, dtype="<f2")
-        self._embeddings += [{**space, "view": view, "vector": row.tobytes()} for view, row in enumerate(rows)]
-        codes = encoding.token_codes
-        if codes is not None:
-            tokens = {"n_tokens": codes.shape[0], "context_id": encoding.context_id, "codes": codes.tobytes()}
-            self._tokens.append({**space, **tokens})
+        for space_id, made in encoding.of.items():
+            space = {**key, "space_id": space_id}
+            rows = np.ascontiguousarray(made.views, dtype="<f2")
+            self._embeddings += [{**space, "view": view, "vector": row.tobytes()} for view, row in enumerate(rows)]
+            codes = made.token_codes
+            if codes is not None:
+                tokens = {"n_tokens": codes.shape[0], "context_id": encoding.context_id, "codes": codes.tobytes()}
+                self._tokens.append({**space, **tokens})
 
-    def _change(self, op: ChangeOp, memory_id: UUID, version: int | None) -> None:
+    def _change(self, op: ChangeOp, memory_id: UUID | None, version: int | None) -> None:
         self._changes.append(
             {**self._ids(), "op": int(op), "memory_id": memory_id, "version": version, "recorded_at": self.now}
         )
@@ -445,7 +511,7 @@ class Ledger:
                 self._change(ChangeOp.PUT, memory_id, version)
 
     def _delete_outdated(self) -> None:
-        """Take out the vectors that others take the place of."""
+        """Take out the vectors that others take the place of, in whatever space."""
         of_version: dict[int, list[UUID]] = {}
         for memory_id, version in self._outdated:
             of_version.setdefault(version, []).append(memory_id)
@@ -455,7 +521,6 @@ class Ledger:
                     table.delete().where(
                         one_of(table.c.memory_id, self.namespace.tenant_id, memory_ids),
                         table.c.version == version,
-                        table.c.space_id == self.namespace.space_id,
                     )
                 )
             self.connection.execute(
@@ -470,6 +535,9 @@ class Ledger:
         for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
             if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
                 self._change(ChangeOp.REWRITE, pivot_id, None)
+        beside = self.namespace.spaces[1:]
+        if self._beside and beside:
+            merged_vectors.remade(self.connection, self.namespace, (), self._beside, beside)
 
     def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
         """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""

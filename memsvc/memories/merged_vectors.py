@@ -6,7 +6,7 @@ merge that is taken back leaves every byte as it was, and what a member gave is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +23,18 @@ _CHUNK = 400
 
 
 def remade(
-    connection: Connection, namespace: NamespaceRow, pivots: Collection[UUID], reread: Collection[UUID]
+    connection: Connection,
+    namespace: NamespaceRow,
+    pivots: Collection[UUID],
+    reread: Collection[UUID],
+    spaces: Sequence[UUID] = (),
 ) -> list[UUID]:
     """Makes the merged vectors of some memories anew, or takes them away where nothing is merged any more.
 
     Args:
         pivots: whose.
         reread: memories whose own vectors were made anew: of those that are merged, the pivots' too.
+        spaces: in which of the namespace's embedding spaces (default: in all).
 
     Returns:
         The pivots, those that are still there.
@@ -47,15 +52,16 @@ def remade(
             MEMORY.c.tenant_id == namespace.tenant_id, MEMORY.c.id.in_(part)
         )
         for memory_id, version in connection.execute(versions).all():
-            _remake(connection, namespace, memory_id, version)
+            for space_id in spaces or namespace.spaces:
+                _remake(connection, namespace.tenant_id, space_id, memory_id, version)
             there.append(memory_id)
     return there
 
 
 def own_vectors(
-    connection: Connection, namespace: NamespaceRow, where: ColumnElement[bool]
+    connection: Connection, tenant_id: UUID, space_id: UUID, where: ColumnElement[bool]
 ) -> dict[UUID, list[np.ndarray]]:
-    """Vectors of memories' texts as they are, in the namespace's active space: float16 `[dim]` for each view."""
+    """Vectors of memories' texts as they are, in one embedding space: float16 `[dim]` for each view."""
     query = (
         select(MEMORY.c.id, EMBEDDING.c.vector)
         .outerjoin(  # outer for the order of the tables alone, see `memsvc.index.loader`
@@ -64,11 +70,11 @@ def own_vectors(
                 EMBEDDING.c.tenant_id == MEMORY.c.tenant_id,
                 EMBEDDING.c.memory_id == MEMORY.c.id,
                 EMBEDDING.c.version == MEMORY.c.content_version,
-                EMBEDDING.c.space_id == namespace.space_id,
+                EMBEDDING.c.space_id == space_id,
                 EMBEDDING.c.view != MERGED_VIEW,
             ),
         )
-        .where(MEMORY.c.tenant_id == namespace.tenant_id, where)
+        .where(MEMORY.c.tenant_id == tenant_id, where)
         .order_by(MEMORY.c.id, EMBEDDING.c.view)
     )
     found: dict[UUID, list[np.ndarray]] = {}
@@ -79,18 +85,18 @@ def own_vectors(
     return found
 
 
-def _remake(connection: Connection, namespace: NamespaceRow, pivot_id: UUID, content_version: int) -> None:
-    key = {"tenant_id": namespace.tenant_id, "memory_id": pivot_id, "space_id": namespace.space_id, "view": MERGED_VIEW}
+def _remake(connection: Connection, tenant_id: UUID, space_id: UUID, pivot_id: UUID, content_version: int) -> None:
+    key = {"tenant_id": tenant_id, "memory_id": pivot_id, "space_id": space_id, "view": MERGED_VIEW}
     connection.execute(EMBEDDING.delete().where(*(EMBEDDING.c[name] == value for name, value in key.items())))
-    of_members = own_vectors(connection, namespace, MEMORY.c.merged_into == pivot_id)
-    own = own_vectors(connection, namespace, MEMORY.c.id == pivot_id).get(pivot_id, [])
+    of_members = own_vectors(connection, tenant_id, space_id, MEMORY.c.merged_into == pivot_id)
+    own = own_vectors(connection, tenant_id, space_id, MEMORY.c.id == pivot_id).get(pivot_id, [])
     members = [views[0] for views in of_members.values() if len(views) == 1]
     # A text of several views is found by its parts; one vector for all of them would be near to none.
     if len(own) != 1 or not members:
         return
     vector = merged_vector(np.stack([own[0], *members]))
     row = {**key, "version": content_version, "vector": vector.astype("<f2").tobytes()}
-    sealing = Sealing.as_they_are(connection, namespace.tenant_id, [pivot_id])
+    sealing = Sealing.as_they_are(connection, tenant_id, [pivot_id])
     connection.execute(insert(EMBEDDING), sealing.rows(EMBEDDING, [row]))
 
 

@@ -232,7 +232,8 @@ def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterab
     """Texts that were read in the light of one of these memories, of every version, by (memory_id, version).
 
     Returns:
-        Rows with `memory_id`, `version`, `content`, `context_id`, and `is_current`: whether this is its text now.
+        Rows with `memory_id`, `version`, `content`, `context_id`, `namespace_id`, and `is_current`: whether this is
+        its text now. One for a text, in how many embedding spaces it may have been read so.
     """
     # Outer joins for the order of the tables alone, see `memsvc.index.loader`.
     query = (
@@ -241,6 +242,7 @@ def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterab
             TOKEN_EMBEDDING.c.version,
             TOKEN_EMBEDDING.c.context_id,
             VERSION.c.content,
+            VERSION.c.namespace_id,
             (MEMORY.c.content_version == TOKEN_EMBEDDING.c.version).label("is_current"),
         )
         .outerjoin(
@@ -261,7 +263,8 @@ def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterab
         .where(one_of(TOKEN_EMBEDDING.c.context_id, tenant_id, memory_ids))
     )
     # Not in the statement: SQLite would walk all the tenant's rows in this order rather than look up a few.
-    return sorted(connection.execute(query), key=lambda row: (row.memory_id.bytes, row.version))
+    rows = {(row.memory_id, row.version): row for row in connection.execute(query)}
+    return sorted(rows.values(), key=lambda row: (row.memory_id.bytes, row.version))
 
 
 def page(

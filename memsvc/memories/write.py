@@ -13,13 +13,13 @@ from sqlalchemy import Connection
 from gpu.bank.records import State
 from lifecycle.trust import Trust
 from memsvc.core.clock import Clock
-from memsvc.core.errors import Conflict, FieldError, InvalidInput, ServiceError
+from memsvc.core.errors import FieldError, InvalidInput, ServiceError
 from memsvc.core.ids import new_id
 from memsvc.index.keeper import Keeper
 from memsvc.limits.limiter import Limiter
 from memsvc.memories import merged, repository
 from memsvc.memories.context import ATTEMPTS, NOTHING, Before, Befores, ContextMoved, Readers, Reading, check
-from memsvc.memories.draft import Circumstances, Draft, Encoding, Prepared, described
+from memsvc.memories.draft import Circumstances, Draft, Encoding, Outdated, Prepared, described
 from memsvc.memories.draft import pair_bytes as pair_bytes
 from memsvc.memories.ledger import Ledger, Stored
 from memsvc.memories.once import Claim, Once, Outcome
@@ -28,7 +28,6 @@ from memsvc.memories.sequence import sequence_of
 from memsvc.memories.vetting import vetted, vetted_again
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
-from memsvc.namespaces.repository import NamespaceRow
 from memsvc.screening.rules import Rules, in_force
 from memsvc.screening.screen import flags_after, screened
 
@@ -59,7 +58,6 @@ class Remember:
         clock: Clock,
         preparer: Preparer,
         keeper: Keeper,
-        space_id: UUID,
         count: Count,
         limiter: Limiter,
     ) -> None:
@@ -67,7 +65,6 @@ class Remember:
         self._clock = clock
         self._preparer = preparer
         self._keeper = keeper
-        self._space_id = space_id
         self._count = count
         self._limiter = limiter
         self._readers = Readers(preparer)
@@ -94,7 +91,7 @@ class Remember:
 
         Raises:
             EmbedderUnavailable: too many texts wait for the model; nothing was written.
-            Conflict: the namespace's vectors come from another model.
+            Conflict: the namespace's vectors come from a model that this process does not have.
             RateLimited, QuotaExceeded: this is more than the tenant or the key may write; nothing was written.
         """
         kept = self._once.replay(author.tenant_id, claim)
@@ -103,10 +100,11 @@ class Remember:
         with self._once.read(author.tenant_id) as connection:
             known = namespaces.find(connection, author.tenant_id, path)
         rules = in_force(self._preparer.screening, None if known is None else known.settings)
-        checked = [self._check(draft, rules) for draft in drafts]
+        spaces = self._preparer.spaces(known)
+        checked = [self._check(draft, rules, spaces[0]) for draft in drafts]
         texts = [draft.content for draft in checked if isinstance(draft, Draft) and draft.vector is None]
         self._limiter.embed(author.tenant_id, author.key_id, [text for text in texts if text is not None])
-        outcome, replayed = self._written(author, path, checked, session_id, claim)
+        outcome, replayed = self._written(author, path, checked, session_id, claim, spaces)
         if not replayed:
             statuses = [item["status"] for item in outcome["items"]]
             self._count("create", statuses.count(201))
@@ -122,19 +120,20 @@ class Remember:
         drafts: Sequence[Draft | ServiceError],
         session_id: str | None,
         claim: Claim | None,
+        spaces: tuple[UUID, ...],
     ) -> tuple[Outcome, bool]:
-        """Prepare and write; again if meanwhile a conversation became another one than was read."""
+        """Prepare and write; again if meanwhile a conversation became another one than was read, or the spaces did."""
         refused: frozenset[int] = frozenset()
         quota = self._limiter.quota(author.tenant_id)
         attempt = 1
         while True:
-            made = self._prepare(author.tenant_id, path, drafts, refused, in_context=attempt < ATTEMPTS)
+            made = self._prepare(author.tenant_id, path, drafts, refused, spaces, in_context=attempt < ATTEMPTS)
             is_last = attempt >= ATTEMPTS
 
             def unit(connection: Connection, made: _Made = made, is_last: bool = is_last) -> Outcome:
                 now = self._clock.now()
-                namespace = namespaces.ensure(connection, author.tenant_id, path, self._space_id, now)
-                check_space(namespace, self._space_id)
+                default = self._preparer.embedders.default
+                namespace = namespaces.ensure(connection, author.tenant_id, path, default, now)
                 check(connection, author.tenant_id, made.befores)
                 ledger = Ledger(connection, namespace, now, author.name)
                 call = _Call(ledger, drafts, self._preparer, made, session_id, author.trust)
@@ -151,9 +150,12 @@ class Remember:
 
             try:
                 return self._once.write(author.tenant_id, claim, unit)
-            except ContextMoved as moved:
-                refused |= moved.refused
+            except Outdated as moved:
+                if isinstance(moved, ContextMoved):
+                    refused |= moved.refused
                 attempt += 1
+                with self._once.read(author.tenant_id) as connection:
+                    spaces = self._preparer.spaces(namespaces.find(connection, author.tenant_id, path))
 
     def _prepare(
         self,
@@ -161,6 +163,7 @@ class Remember:
         path: str,
         drafts: Sequence[Draft | ServiceError],
         refused: frozenset[int],
+        spaces: tuple[UUID, ...],
         *,
         in_context: bool,
     ) -> _Made:
@@ -169,7 +172,7 @@ class Remember:
         if in_context and self._preparer.reads_context and _may_stand_in_context(drafts):
             befores, readings = self._look(tenant_id, path, drafts, refused)
         texts = [draft if isinstance(draft, Draft) else Draft(None) for draft in drafts]
-        prepared = self._preparer.prepare(texts, [before.text for before in befores], may_wait=True)
+        prepared = self._preparer.prepare(texts, [before.text for before in befores], spaces, may_wait=True)
         return _Made(prepared, befores, self._readers.encode(readings))
 
     def _look(
@@ -186,24 +189,14 @@ class Remember:
             edited = {memory_id: before.text for memory_id, before in finder.edited.items()}
             return befores, self._readers.of_edited(connection, tenant_id, edited)
 
-    def _check(self, draft: Draft | ServiceError, rules: Rules) -> Draft | ServiceError:
+    def _check(self, draft: Draft | ServiceError, rules: Rules, space_id: UUID) -> Draft | ServiceError:
         if isinstance(draft, ServiceError):
             return draft
         try:
-            self._preparer.check_vector(draft)
+            self._preparer.check_vector(draft, space_id)
             return screened(draft, rules)
         except InvalidInput as error:
             return error
-
-
-def check_space(namespace: NamespaceRow, space_id: UUID) -> None:
-    """Refuse to mix vectors of two models in one namespace.
-
-    Raises:
-        Conflict: the namespace's active space is another one.
-    """
-    if namespace.space_id != space_id:
-        raise Conflict("the vectors of this namespace come from another embedding model; configure that model again")
 
 
 def check_interval(values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease, RunState
 from memsvc.models.key import MemoryKey, TenantKey
 from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
-from memsvc.models.tenant import ApiKey, Namespace, Tenant
+from memsvc.models.tenant import ApiKey, Beside, Namespace, Tenant
 
 __all__ = [
     "Analysis",
@@ -19,6 +19,7 @@ __all__ = [
     "Audit",
     "AuditHead",
     "Base",
+    "Beside",
     "Change",
     "ChangeOp",
     "Embedding",

@@ -23,6 +23,8 @@ class ChangeOp(IntEnum):
     """Its versions are what they were, but their vectors were made anew: nothing of the old ones may stay anywhere."""
     RETIER = 4
     """Its versions are what they were, but it stands at another level, which says how exactly a bank keeps vectors."""
+    SWITCH = 5
+    """The whole namespace has another active embedding space: its bank is loaded anew. Names no memory."""
 
 
 class Change(Base):

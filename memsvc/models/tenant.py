@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, LargeBinary, String, UniqueConstraint, false
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    LargeBinary,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memsvc.models.base import Base
@@ -50,8 +60,24 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None]
 
 
+class Beside(IntEnum):
+    """How the space beside the active one of a namespace stands; stored, so codes never change."""
+
+    GROWING = 0
+    """The texts that were there are being embedded for it; what is written goes to both."""
+    COMPLETE = 1
+    """Every text has its vectors in both: the namespace may switch to it."""
+    FORMER = 2
+    """It was the active one, and every text still has its vectors in both: the namespace may switch back."""
+    LEAVING = 3
+    """Its vectors are being deleted; what is written has none in it."""
+
+
 class Namespace(Base):
     """One memory bank of a tenant. `head_seq` is the seq of its last committed change.
+
+    `space_id` is the embedding space in which recalls search, `beside_id` another one that is kept beside it, if any
+    (`Beside`); `is_to_switch` says that the other one becomes the active one as soon as it is complete.
 
     `epoch` grows with every transaction that erases something: what was derived from an older one is not written.
     """
@@ -77,3 +103,6 @@ class Namespace(Base):
     # Its memories in whatever state, and the bytes of their contents in all versions: quotas must not count rows.
     n_memories: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     n_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    beside_id: Mapped[UUID | None]
+    beside: Mapped[int | None] = mapped_column(SmallInteger)
+    is_to_switch: Mapped[bool] = mapped_column(default=False, server_default=false())

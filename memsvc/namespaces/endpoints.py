@@ -175,7 +175,7 @@ def _stats(container: Container, principal: Principal, path: str) -> StatsOut:
         bank_bytes=bank.memory_bytes(),
         vector_bytes={tier.value: vectors[tier] for tier in TIERS},
         database_bytes=taken,
-        last_runs={run.kind: _last_run(run) for run in runs},
+        last_runs={run.kind: last_run(run) for run in runs},
     )
 
 
@@ -202,7 +202,8 @@ def _shown(path: str, figures: stats.Figures, **found: Any) -> StatsOut:
     )
 
 
-def _last_run(run: stats.LastRun) -> LastRunOut:
+def last_run(run: stats.LastRun) -> LastRunOut:
+    """A run as it is shown."""
     return LastRunOut.model_construct(
         id=run.id, state=STATE_NAMES[RunState(run.state)], asked_at=run.asked_at, ended_at=run.ended_at
     )

@@ -13,12 +13,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from memsvc.core.ids import new_id
 from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE
+from memsvc.models.tenant import Beside
 
 _NS = NAMESPACE
 _SPACE = EMBEDDING_SPACE
 COLUMNS = (
     _NS.c.tenant_id, _NS.c.id, _NS.c.path, _NS.c.space_id, _NS.c.head_seq, _NS.c.created_at, _NS.c.settings,
     _NS.c.epoch, _NS.c.has_derived, _NS.c.n_memories, _NS.c.n_bytes, _NS.c.has_external,
+    _NS.c.beside_id, _NS.c.beside, _NS.c.is_to_switch,
 )  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
 # Every recall begins with this one, so it is made once.
@@ -41,6 +43,21 @@ class NamespaceRow:
     n_memories: int = 0
     n_bytes: int = 0
     has_external: bool = False
+    beside_id: UUID | None = None
+    beside: int | None = None
+    is_to_switch: bool = False
+
+    @property
+    def spaces(self) -> tuple[UUID, ...]:
+        """The embedding spaces in which a text that is written gets vectors; first the one that recalls search."""
+        if self.beside_id is None or self.beside == Beside.LEAVING:
+            return (self.space_id,)
+        return (self.space_id, self.beside_id)
+
+    @property
+    def complete_spaces(self) -> tuple[UUID, ...]:
+        """Those of them in which every text has vectors."""
+        return self.spaces[:1] if self.beside == Beside.GROWING else self.spaces
 
     @property
     def key(self) -> tuple[UUID, UUID]:

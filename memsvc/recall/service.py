@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -15,10 +16,10 @@ from lifecycle.asked_for import asks_for_past
 from lifecycle.policy import Policy
 from lifecycle.telling_order import LOOKED_AT
 from memsvc.core.clock import Clock, from_us
-from memsvc.core.errors import InvalidInput
+from memsvc.core.errors import InvalidInput, Unavailable
 from memsvc.db.engine import Database
 from memsvc.filters.ast import names
-from memsvc.index.keeper import Held, Keeper
+from memsvc.index.keeper import Held, Keeper, Switched
 from memsvc.namespaces import policies
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -56,6 +57,19 @@ Embed = Callable[[UUID, str], Future[Encoded]]
 """Starts to encode a tenant's question."""
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How namespaces of one embedding space are asked: the stages of a recall with the model of that space."""
+
+    recaller: Recaller
+    embed: Embed
+
+    @classmethod
+    def of(cls, recaller: Recaller) -> Way:
+        """Without a cache of questions that processes share."""
+        return cls(recaller, lambda tenant_id, text: recaller.embed(text))
+
+
 Factors = Callable[[NamespaceRow], Mapping[str, float]]
 """What feedback taught about the weights of channels in a namespace."""
 
@@ -64,31 +78,37 @@ Resolve = Callable[[NamespaceRow, Sequence[str]], Sequence[Resolved]]
 """What each name of a question stands for in a namespace."""
 
 
+_TRIES = 3
+"""How often a recall begins: once more for each time that the namespace switches to another model meanwhile."""
+
+
 class RecallService:
-    """Answers questions over one namespace."""
+    """Answers questions over one namespace.
+
+    Args:
+        ways: by embedding space; the first is that of new namespaces. A namespace of a space that is none of these is
+            asked without a vector.
+    """
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         keeper: Keeper,
-        recaller: Recaller,
-        space_id: UUID,
+        ways: Mapping[UUID, Way],
         factors: Factors = lambda namespace: {},
         resolve: Resolve = lambda namespace, names: (),
         *,
-        embed: Embed | None = None,
         hot: HotAnswers | None = None,
     ) -> None:
-        self._embed = embed or (lambda tenant_id, text: recaller.embed(text))
         self._hot = hot
         self._factors = factors
         self._resolve = resolve
         self._database = database
         self._clock = clock
         self._keeper = keeper
-        self._recaller = recaller
-        self._space_id = space_id
+        self._ways = dict(ways)
+        self._first = next(iter(self._ways.values()))
         self._scopes = Scopes()
 
     def __call__(self, tenant_id: UUID, question: Question) -> Answer:
@@ -96,9 +116,13 @@ class RecallService:
 
         Raises:
             InvalidInput: `min_seq` is ahead of the namespace, or `as_of` in the future.
+            Unavailable: the namespace switched from model to model all the time.
         """
         with tracing.step("recall", profile=question.profile.value, top_k=question.top_k):
-            return self._answer(tenant_id, question)
+            for _ in range(_TRIES):
+                with suppress(Switched):
+                    return self._answer(tenant_id, question)
+        raise Unavailable("the namespace is switching to another embedding model; ask again", retry_after_s=1)
 
     def _answer(self, tenant_id: UUID, question: Question) -> Answer:
         begun = time.perf_counter()
@@ -106,8 +130,10 @@ class RecallService:
         if question.as_of is not None and question.as_of > now:
             raise InvalidInput.field("/as_of", "in_the_future", "lies in the future")
         may_be_hot = self._hot is not None and is_cacheable(question)
-        # The longest part: the rest goes on beside it. Where it may not be needed it waits for that.
-        coming = None if may_be_hot else self._embed(tenant_id, question.text)
+        # The longest part: the rest goes on beside it. Where it may not be needed, or which model has to read it is not
+        # known yet, it waits for that.
+        is_known = len(self._ways) == 1 and not may_be_hot
+        coming = self._first.embed(tenant_id, question.text) if is_known else None
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, question.path)
             head = 0 if namespace is None else namespace.head_seq
@@ -133,7 +159,8 @@ class RecallService:
                 min_trust=question.min_trust,
                 sees_quarantined=question.sees_quarantined,
             )
-        coming = coming or self._embed(tenant_id, question.text)
+        way = self._ways.get(namespace.space_id, self._first)
+        coming = coming or way.embed(tenant_id, question.text)
         policy = policies.of(namespace)
         is_of_now = _is_of_now(question, policy)
         self._keeper.catch_up(namespace.key, namespace.head_seq)
@@ -149,15 +176,15 @@ class RecallService:
             with_vectors=question.with_vectors or is_of_now,
             explains=question.explains,
         )
-        analysed = self._recaller.analyse(query, partial(self._resolve, namespace), coming)
-        if namespace.space_id != self._space_id:
+        analysed = way.recaller.analyse(query, partial(self._resolve, namespace), coming)
+        if namespace.space_id not in self._ways:
             analysed = replace(analysed, reading=None)  # the namespace's vectors come from another model
         searching = time.perf_counter()
         searches = Searching(
             self._database,
-            self._recaller,
+            way.recaller,
             namespace,
-            Held(self._keeper, namespace.key),
+            Held(self._keeper, namespace.key, namespace.space_id),
             analysed,
             self._factors(namespace),
             question.as_of,

@@ -76,7 +76,7 @@ def world(shared: Service) -> World:
     return World(shared, ada, eve, Caller(shared, None))
 
 
-NEEDS_A_NAMESPACE = ("/v1/entities:", "/v1/policy", "/v1/job-runs", "/v1/exports")
+NEEDS_A_NAMESPACE = ("/v1/entities:", "/v1/policy", "/v1/embedding", "/v1/job-runs", "/v1/exports")
 """What decides about something needs it to be there."""
 SERVED = {200, 201, 202, 204}
 _GIVES_ROLES = {"/v1/keys", "/v1/keys/{key_id}:rotate"}

@@ -18,7 +18,7 @@ from gpu.bank.records import Relation as Code
 from memsvc.index.keeper import Keeper
 from memsvc.index.loader import load_namespace
 from memsvc.memories import repository
-from memsvc.memories.draft import Draft, Encoding, LinkDraft
+from memsvc.memories.draft import Draft, Encoding, LinkDraft, Vectors
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import Relation
@@ -182,7 +182,7 @@ def test_other_vectors_take_the_place_of_the_old_ones_in_every_version(service: 
         locked = namespaces.get(connection, *namespace.key, lock=True)
         assert locked is not None
         ledger = Ledger(connection, locked, service.container.clock.now(), "test")
-        ledger.reencode(memory, 1, Encoding(vectors, codes))
+        ledger.reencode(memory, 1, Encoding({locked.space_id: Vectors(vectors, codes)}))
         return ledger.flush()
 
     seq = service.meddle(change)

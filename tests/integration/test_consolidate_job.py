@@ -485,7 +485,7 @@ def test_a_worker_writes_what_a_server_would(service: Service, clock: HeldClock)
     run_id = container.jobs.ask(service.author, PATH, "consolidate", is_dry=False).run.id
     Runner(container.database, clock, works).run(service.tenant_id, run_id)
     assert seen(service, run_id).counts == {"make": 8}
-    tools().preparer.embedder.close()
+    tools().preparer.embedders.close()
     assert consolidate(service).counts == {}
     assert service.differences() == 0
 

@@ -24,7 +24,7 @@ from memsvc.index.loader import load_namespace
 from memsvc.memories.draft import Draft
 from memsvc.models.tables import CHANGE, MEMORY, NAMESPACE, VERSION
 from memsvc.namespaces import repository as namespaces
-from memsvc.recall.service import RecallService
+from memsvc.recall.service import RecallService, Way
 from retrieval.analysis.analyser import TextAnalyser
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
@@ -50,7 +50,8 @@ def freshly_loaded(service: Service) -> Service:
     fresh = object.__new__(type(container))
     fresh.__dict__.update(container.__dict__)
     fresh.keeper = keeper
-    fresh.recall = RecallService(container.database, container.clock, keeper, container.recaller, container.space_id)
+    ways = {space_id: Way.of(recaller) for space_id, recaller in container.recallers.items()}
+    fresh.recall = RecallService(container.database, container.clock, keeper, ways)
     return replace(service, container=fresh)
 
 

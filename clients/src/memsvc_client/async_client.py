@@ -44,6 +44,7 @@ from memsvc_client.types import (
     Context,
     Due,
     Effect,
+    Embedding,
     EntityGraph,
     EntityInfo,
     Erasure,
@@ -141,6 +142,67 @@ class AsyncKeys:
             NotFound: There is no such key.
         """
         return await self._transport.send(self._protocol.set_key_limits(key_id, limits))
+
+
+class AsyncEmbeddings:
+    """Embedding models of a namespace: to another one while it is in use, and back. Needs the role `admin`."""
+
+    def __init__(self, transport: AsyncTransport, protocol: Protocol) -> None:
+        self._transport, self._protocol = transport, protocol
+
+    async def get(self, *, namespace: str | None = None) -> Embedding:
+        """Which model's vectors recalls search, and how far it is with another one.
+
+        Raises:
+            NotFound: There is no such namespace.
+        """
+        return await self._transport.send(self._protocol.embedding(namespace))
+
+    async def start(
+        self, *, model: str | None = None, switch_when_complete: bool = True, namespace: str | None = None
+    ) -> Embedding:
+        """Begins to embed a namespace for another model of the server, or goes on with it.
+
+        Args:
+            model: Which; default the only other one.
+            switch_when_complete: Whether the namespace switches by itself once every text has its vectors.
+            namespace: Which; default the client's.
+
+        Raises:
+            Conflict: The server has no other model, or the namespace keeps vectors beside that are in the way.
+            InvalidRequest: The server has no such model.
+            NotFound: There is no such namespace.
+        """
+        call = self._protocol.change_embedding(
+            namespace, "start", model=model, switch_when_complete=switch_when_complete
+        )
+        return await self._transport.send(call)
+
+    async def switch(self, *, namespace: str | None = None) -> Embedding:
+        """Has recalls search the vectors of the other model.
+
+        Raises:
+            Conflict: They are not complete, or there are none.
+            NotFound: There is no such namespace.
+        """
+        return await self._transport.send(self._protocol.change_embedding(namespace, "switch"))
+
+    async def back(self, *, namespace: str | None = None) -> Embedding:
+        """Has recalls search the vectors of the model before the switch again.
+
+        Raises:
+            Conflict: They are not there any more.
+            NotFound: There is no such namespace.
+        """
+        return await self._transport.send(self._protocol.change_embedding(namespace, "back"))
+
+    async def drop(self, *, namespace: str | None = None) -> Embedding:
+        """Deletes the vectors that are kept beside.
+
+        Raises:
+            NotFound: There is no such namespace.
+        """
+        return await self._transport.send(self._protocol.change_embedding(namespace, "drop"))
 
 
 class AsyncJobs:
@@ -332,6 +394,7 @@ class AsyncMemoryClient:
         self.audit = AsyncAudit(self._transport, self._protocol)
         self.keys = AsyncKeys(self._transport, self._protocol)
         self.jobs = AsyncJobs(self._transport, self._protocol)
+        self.embedding = AsyncEmbeddings(self._transport, self._protocol)
         self.erasures = AsyncErasures(self._transport, self._protocol)
 
     async def remember(

@@ -33,6 +33,7 @@ from memsvc_client.types import (
     Context,
     Due,
     Effect,
+    Embedding,
     EntityGraph,
     EntityInfo,
     Erasure,
@@ -101,6 +102,7 @@ _read_context = reader(Context)
 _read_recorded = reader(_Recorded)
 _read_fusion = reader(FusionState)
 _read_care = reader(Care)
+_read_embedding = reader(Embedding)
 _read_run = reader(JobRun)
 _read_runs = reader(Page[JobRun])
 _read_effects = reader(Page[Effect])
@@ -499,6 +501,15 @@ class Protocol:
         given = {"policy": policy, "schedules": schedules, "screening": screening}
         body = {"namespace": self.resolve(namespace)} | {k: {**v} for k, v in given.items() if v is not None}
         return Call("PUT", "/v1/policy", _read_care, body=encode(body), headers=JSON)
+
+    def embedding(self, namespace: str | None) -> Call[Embedding]:
+        """GET /v1/embedding."""
+        return Call("GET", "/v1/embedding", _read_embedding, {"namespace": self.resolve(namespace)})
+
+    def change_embedding(self, namespace: str | None, action: str, **given: Any) -> Call[Embedding]:
+        """POST /v1/embedding. Every action is safe to repeat."""
+        body = {"namespace": self.resolve(namespace), "action": action} | _given(given)
+        return Call("POST", "/v1/embedding", _read_embedding, body=encode(body), headers=JSON)
 
     def ask_for_run(self, namespace: str | None, kind: str, dry_run: bool, as_of: datetime | None) -> Call[JobRun]:
         """POST /v1/job-runs. A second run finds nothing left to do, so it may be repeated."""

@@ -453,7 +453,7 @@ class Link(Model):
 
 
 class Change(Model):
-    """One change of a namespace: `put`, `erase`, `void`, `rewrite` or `retier`; see docs/api.md.
+    """One change of a namespace: `put`, `erase`, `void`, `rewrite`, `retier` or `switch`; see docs/api.md.
 
     `state`, `reason` and `writer` are of the version that a `put` wrote. What is in quarantine names no memory to keys
     without the role `admin`.
@@ -555,6 +555,39 @@ class LastRun(Model):
     state: str
     asked_at: datetime
     ended_at: datetime | None = None
+
+
+class EmbeddingSpace(Model):
+    """An embedding model and the dimension of its vectors."""
+
+    model: str
+    dim: int
+
+
+class BesideSpace(EmbeddingSpace):
+    """The embedding model whose vectors are kept beside.
+
+    `growing`: the texts that were there are being embedded; `complete`: all are; `former`: recalls searched it before;
+    `leaving`: its vectors are being deleted. `embedded` of `texts` have vectors of it.
+    """
+
+    state: str
+    texts: int
+    embedded: int
+    switches_when_complete: bool = False
+
+
+class Embedding(Model):
+    """The embedding models of a namespace: the one whose vectors recalls search, and one beside, if any.
+
+    `models` are those of the server; `last_run` is the newest run of the job `reembed`.
+    """
+
+    namespace: str
+    active: EmbeddingSpace
+    beside: BesideSpace | None = None
+    models: tuple[str, ...] = ()
+    last_run: LastRun | None = None
 
 
 class Stats(Model):

@@ -25,7 +25,7 @@ class Awaited:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
-        if name in ("audit", "keys", "jobs", "erasures"):
+        if name in ("audit", "keys", "jobs", "erasures", "embedding"):
             return Awaited(value, self._runner)
 
         def call(*args: Any, **kwargs: Any) -> Any:

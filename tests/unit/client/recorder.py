@@ -192,6 +192,15 @@ def plausible(seen: Seen) -> Answer:
         "screening": {"credential": "flag"},
         "own": ["policy.below.warm"],
     }
+    embedding = {
+        "namespace": "user/ada",
+        "active": {"model": "old", "dim": 64},
+        "beside": {
+            "model": "new", "dim": 48, "state": "growing", "texts": 4, "embedded": 3, "switches_when_complete": True,
+        },
+        "models": ["old", "new"],
+        "last_run": {"id": RUN_ID, "state": "running", "asked_at": "2026-02-02T00:00:00Z", "ended_at": None},
+    }  # fmt: skip
     run = {"id": RUN_ID, "namespace": "user/ada", "kind": "fade", "state": "succeeded", "counts": {"fade": 2}}
     effect = {"memory_id": ID, "action": "fade", "before": {"level": "active"}, "after": {"level": "warm"}, "why": {}}
     due = {"memory": memory(), "due_at": "2026-02-02T00:00:00Z", "rehearsals": 0, "rehearsed_at": None}
@@ -219,6 +228,8 @@ def plausible(seen: Seen) -> Answer:
         ("POST", "/v1/erasures:verify"): Answer(200, verdict),
         ("GET", "/v1/policy"): Answer(200, care),
         ("PUT", "/v1/policy"): Answer(200, care),
+        ("GET", "/v1/embedding"): Answer(200, embedding),
+        ("POST", "/v1/embedding"): Answer(200, embedding),
         ("POST", "/v1/job-runs"): Answer(202, {**run, "state": "queued", "counts": {}}),
         ("GET", "/v1/job-runs"): Answer(200, {"items": [run], "next_cursor": None}),
         ("GET", "/v1/job-runs/{run}"): Answer(200, run),

@@ -12,6 +12,7 @@ from memsvc_client.cli import (
     audit,
     completion,
     diffs,
+    embedding,
     erasures,
     exploring,
     exports,
@@ -52,6 +53,7 @@ tail.register(app)
 policies.register(app)
 migrating.register(app)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(embedding.app, name="embedding")
 erasures.register(app)
 exports.register(app)
 trust.register(app)
