@@ -7,7 +7,7 @@ places in the change log last. An erasure is carried out at once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,13 +22,14 @@ from lifecycle.policy import Level
 from lifecycle.trust import Trust
 from memsvc.limits.repository import NOTHING as NOTHING_USED
 from memsvc.limits.repository import Usage
-from memsvc.memories import merged_vectors
+from memsvc.memories import merged_vectors, restating
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Prepared
 from memsvc.memories.residue import content_bytes, take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.embedding import MERGED_VIEW
 from memsvc.models.ids import one_of
+from memsvc.models.sealed import keyring_of
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -183,6 +184,24 @@ class Ledger:
             self._derived(stored.id, version, prepared)
             self._anew.append(stored.id)
         return version
+
+    @property
+    def is_sealing(self) -> bool:
+        """Whether what is written is encrypted, and with it what was there and was not yet."""
+        return keyring_of(self.connection.dialect) is not None
+
+    def restate(self, memory_ids: Collection[UUID], state: State, reason: str) -> int:
+        """Puts memories into a state of which nothing else changes, at once; returns how many were in another.
+
+        For a ledger that does not seal; none of them may wait for another version in it.
+        """
+        moved = restating.restate(
+            self.connection, self.namespace.tenant_id, memory_ids, int(state), now=self.now, reason=reason,
+            writer=self.writer,
+        )  # fmt: skip
+        for memory_id, version in moved:
+            self._change(ChangeOp.PUT, memory_id, version)
+        return len(moved)
 
     def version_of(self, stored: Stored) -> int:
         """The version of a memory that stands once everything so far is written."""
