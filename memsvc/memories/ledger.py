@@ -281,6 +281,16 @@ class Ledger:
         if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
             self._change(ChangeOp.REWRITE, memory_id, None)
 
+    def reread(self, memory_id: UUID, version: int, prepared: Prepared) -> None:
+        """Another analysis and other vectors for a text that stays, of a version as in `reencode`; no new version."""
+        own = (ANALYSIS.c.memory_id == memory_id, ANALYSIS.c.version == version)
+        self.connection.execute(ANALYSIS.delete().where(ANALYSIS.c.tenant_id == self.namespace.tenant_id, *own))
+        self._outdated.append((memory_id, version))
+        self._anew.append(memory_id)
+        self._derived(memory_id, version, prepared)
+        if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
+            self._change(ChangeOp.REWRITE, memory_id, None)
+
     def remerge(self, pivot_id: UUID) -> None:
         """The merged vector of a memory is made anew with the next `flush`, from what is merged into it then."""
         self._remerged.add(pivot_id)
