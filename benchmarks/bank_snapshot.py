@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.bank_snapshot [--memories 100000]
 
 From the database as a start does it; and from one file with the columns that a load ends in, checked (BLAKE2b over all
-of it) and put into a bank. Both ways end in `put`, whose share is told. In turn, in one process, files in the page cache.
+of it) and put into a bank. Both ways end in `put`, whose share is told. In turn, in one process, from the page cache.
 No part of the service reads or writes such a file: docs/decisions/0041 says why.
 """
 

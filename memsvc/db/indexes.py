@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import structlog
-from sqlalchemy import Connection, Engine, Index, inspect, text
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy import Connection, Engine, Index, MetaData, inspect, text
+from sqlalchemy.schema import CreateIndex, DropIndex
 
 from memsvc.models import Base
 
@@ -54,8 +54,9 @@ def make_missing(engine: Engine) -> list[str]:
                 log.warning("indexes_missing", names=[_name(index) for index in wanted])
                 return []
             for index in wanted:
-                connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {_name(index)}"))  # one that is not valid
-                connection.execute(text(_concurrently(index, connection)))
+                beside = _concurrently(index)
+                connection.execute(DropIndex(beside, if_exists=True))  # one that is not valid
+                connection.execute(CreateIndex(beside))
             return [_name(index) for index in wanted]
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
@@ -80,6 +81,11 @@ def _table(index: Index) -> str | None:
     return None if index.table is None else str(index.table.name)
 
 
-def _concurrently(index: Index, connection: Connection) -> str:
-    statement = str(CreateIndex(index).compile(dialect=connection.dialect))
-    return statement.replace(" INDEX ", " INDEX CONCURRENTLY ", 1)
+def _concurrently(index: Index) -> Index:
+    """The same, to be made and dropped beside whoever writes."""
+    if index.table is None:
+        raise ValueError("the index of a table is meant")
+    table = index.table.to_metadata(MetaData())
+    found = next(one for one in table.indexes if one.name == index.name)
+    found.dialect_options["postgresql"]["concurrently"] = True
+    return found
