@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, exists, func, literal, or_, select, tuple_
 
 from memsvc.core.errors import StartupRefused
 from memsvc.memories.draft import Circumstances, Prepared
@@ -46,14 +46,16 @@ def _read_again(workshop: Workshop, namespace: NamespaceRow) -> int:
         raise StartupRefused(
             "a namespace has vectors of another model than MEMSVC_EMBEDDER; name that one, and repair again"
         )
-    done = 0
+    done, after = 0, None
     while True:
         with workshop.database.read(namespace.tenant_id) as connection:
             columns = (VERSION.c.memory_id, VERSION.c.version, VERSION.c.content, *_circumstances())
-            query = _unread(namespace, *columns).order_by(VERSION.c.memory_id, VERSION.c.version).limit(_CHUNK)
-            rows = list(connection.execute(query))
+            place = tuple_(VERSION.c.memory_id, VERSION.c.version)
+            query = _unread(namespace, *columns).order_by(*place.clauses).limit(_CHUNK)
+            rows = list(connection.execute(query if after is None else query.where(place > after)))
         if not rows:
             return done
+        after = tuple_(*(literal(rows[-1][at], columns[at].type) for at in range(2)))  # on, whatever became of these
         made = dict(zip([(row.memory_id, row.version) for row in rows], _prepared(workshop, rows), strict=True))
 
         def unit(connection: Connection, locked: NamespaceRow, made: dict[Any, Prepared] = made) -> int:

@@ -18,6 +18,7 @@ from memsvc.core.ids import new_id
 from memsvc.memories.prepare import Preparer
 from memsvc.models import ChangeOp
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, ERASURE, LEASE, MEMORY, NAMESPACE, VERSION
+from memsvc.repair import change_log, texts
 from memsvc.repair.repairs import Workshop
 from memsvc.repair.service import Repairs
 from retrieval.analysis.analyser import TextAnalyser
@@ -60,7 +61,9 @@ def _untold(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID)
 
 
 def _no_vectors(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
-    connection.execute(EMBEDDING.delete().where(EMBEDDING.c.memory_id == memory))
+    home = select(MEMORY.c.namespace_id).where(MEMORY.c.id == memory).scalar_subquery()
+    beside = select(MEMORY.c.id).where(MEMORY.c.namespace_id == home)
+    connection.execute(EMBEDDING.delete().where(EMBEDDING.c.memory_id.in_(beside)))
 
 
 def _no_analysis(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
@@ -99,7 +102,9 @@ PLANTS: dict[str, tuple[str, Plant]] = {
 }
 
 
-def test_each_damage_is_found_and_mended(service: Service) -> None:
+def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (texts, change_log):
+        monkeypatch.setattr(module, "_CHUNK", 1)
     ada = service.tenant()
     homes = {name: Caller(service, ada.secret, f"home/{name}") for name in ("sound", *PLANTS)}
     written = {name: UUID(home.remember(f"The tea of {name} is green.")["id"]) for name, home in homes.items()}
