@@ -1,24 +1,33 @@
 """How long it takes to take back what one key wrote, with what was derived from it, and to give it back.
 
-A namespace of so many memories of a key that is revoked and as many of others, consolidated by the job, on SQLite in
-this process, bank included. Checked: nothing of the key is found or derived from any more, everything of the others is.
+A namespace of so many memories of a key that is revoked and as many of others, consolidated by the job, on SQLite and
+on PostgreSQL in turn, bank included. Checked: nothing of the key is found or derived from any more, everything of the
+others is. With `--against` the same is measured with the code of another checkout, between the two databases' turns, so
+that a machine that is busy with something else is busy for both.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.revocation
+    OMP_NUM_THREADS=1 python -m benchmarks.revocation [--against CHECKOUT]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 
 from benchmarks._results import save
+from deploy.processes import postgres
 from gpu.bank.records import State
 from memsvc.core.settings import Settings
 from memsvc.memories.draft import Draft
@@ -33,22 +42,65 @@ _BATCH, _SESSION = 500, 100
 _BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 
+DATABASES = ("sqlite", "postgresql")
+
+
 def main() -> None:
     """Measure, print and save."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--memories", type=int, default=10_000)
+    parser.add_argument("--against", type=Path, help="a checkout whose code is measured as well")
+    parser.add_argument("--one", choices=DATABASES, help="measure this one alone, print JSON and save nothing")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        figures = measured(Path(folder), options.memories)
-    print(figures)
+    if options.one:
+        print(json.dumps(measured(options.one, options.memories)))
+        return
+    figures: dict[str, Any] = {"memories": options.memories, "target_s": TARGET_S}
+    for database in DATABASES:
+        if options.against:
+            figures.setdefault("against", {})[database] = _elsewhere(options.against, database, options.memories)
+        figures[database] = _elsewhere(Path(), database, options.memories)
+    print(json.dumps(figures, indent=2))
     save("revocation", figures, command=f"python -m benchmarks.revocation --memories {options.memories}")
 
 
-def measured(folder: Path, memories: int) -> dict[str, Any]:
-    """Seconds of each step, wall clock and processor, with what was counted before and after."""
-    container = Container(Settings(data_dir=folder, embedder="hashing:64", reranker="none", jobs="off"))
-    try:
-        container.keeper.load_all()
+def _elsewhere(checkout: Path, database: str, memories: int) -> dict[str, Any]:
+    """The figures of this file with the code of a checkout, in a process of its own."""
+    run = f"runpy.run_path({__file__!r}, run_name='__main__')"
+    program = f"import runpy, sys; sys.path[0] = {str(checkout.resolve())!r}; {run}"
+    command = [sys.executable, "-c", program, "--one", database, "--memories", str(memories)]
+    environment = {**os.environ, "PYTHONPATH": str(checkout.resolve())}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=checkout, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+@contextmanager
+def _container(database: str) -> Iterator[Container]:
+    quiet: dict[str, Any] = {"embedder": "hashing:64", "reranker": "none", "jobs": "off"}
+    with tempfile.TemporaryDirectory(prefix="memsvc-revoke-") as made:
+        folder = Path(made)
+        if database == "sqlite":
+            container = Container(Settings(data_dir=folder, **quiet))
+            try:
+                yield container
+            finally:
+                container.close()
+            return
+        with postgres(folder / "pg") as owner:
+            app = make_url(owner).set(username="memsvc_app").render_as_string(hide_password=False)
+            given = {"database_url": app, "migrate_database_url": owner}
+            container = Container(Settings(data_dir=folder / "data", **given, **quiet))
+            try:
+                yield container
+            finally:
+                container.close()
+
+
+def measured(database: str, memories: int) -> dict[str, Any]:
+    """Seconds of each step, wall clock and this process's processor, with what was counted before and after."""
+    with _container(database) as container:
+        container.start()
         principal = container.keys.anonymous
         if principal is None:
             raise RuntimeError("the service asks for keys")
@@ -65,8 +117,6 @@ def measured(folder: Path, memories: int) -> dict[str, Any]:
         after = _counts(container, honest)
         undone = _timed(steps, "undo", lambda: container.revocations.undo(honest, done.id, _anywhere))
         return {
-            "memories": memories,
-            "target_s": TARGET_S,
             "steps": steps,
             "previewed": {"memories": len(found.memory_ids), "derived": len(found.derived_ids)},
             "revoked": {"memories": done.memories, "derived": done.derived},
@@ -75,8 +125,6 @@ def measured(folder: Path, memories: int) -> dict[str, Any]:
             "active_after": after,
             "is_in_time": steps["revoke"]["s"] <= TARGET_S,
         }
-    finally:
-        container.close()
 
 
 def _write(container: Container, author: Author, memories: int) -> None:

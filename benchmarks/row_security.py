@@ -24,7 +24,7 @@ from memsvc.db.tenancy import SERVICE
 from memsvc.memories.draft import Draft
 from memsvc.memories.write import Author
 from memsvc.models import Base
-from memsvc.models.tables import EMBEDDING_SPACE
+from memsvc.models.tables import EMBEDDING_SPACE, SCHEMA_WINDOW
 from memsvc.recall.service import Question
 from memsvc.wiring import Container
 from retrieval.types import Profile
@@ -119,7 +119,7 @@ def _switch(operator: Engine, is_on: bool) -> None:
     how = "ENABLE ROW LEVEL SECURITY, FORCE" if is_on else "DISABLE ROW LEVEL SECURITY, NO FORCE"
     with operator.begin() as connection:
         for table in Base.metadata.sorted_tables:
-            if table is not EMBEDDING_SPACE:
+            if table not in (EMBEDDING_SPACE, SCHEMA_WINDOW):
                 connection.execute(text(f"ALTER TABLE {table.name} {how} ROW LEVEL SECURITY"))
 
 

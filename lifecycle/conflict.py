@@ -9,6 +9,9 @@ memories arrive makes no difference.
 Newer is what became valid later (`valid_from`, or when it happened, or when it was recorded, whichever is known first);
 among equals what happened later; among equals what was recorded later. Of memories that are equal in all three none is
 outdated.
+
+What is trusted less outdates nothing that is trusted more (`lifecycle.trust`): a page that an agent read must not hide
+what its user said.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from datetime import datetime
 from uuid import UUID
 
 from lifecycle.claims import Claim, claims, says_more
+from lifecycle.trust import Trust, tier
 
 _MOST_LOOKS = 256
 """So many newer memories about the same are looked at to find the one that supersedes."""
@@ -35,6 +39,7 @@ class Dated:
     Attributes:
         says_more: see `lifecycle.claims.says_more`.
         is_fixed: it may outdate others and is not itself superseded.
+        trust: rank of its tier, see `lifecycle.trust`.
     """
 
     id: UUID
@@ -44,6 +49,7 @@ class Dated:
     occurred_at: datetime | None
     recorded_at: datetime
     is_fixed: bool = False
+    trust: float = Trust.AGENT.rank
 
     @property
     def moment(self) -> datetime:
@@ -82,15 +88,18 @@ def dated(
     occurred_at: datetime | None,
     recorded_at: datetime,
     is_fixed: bool = False,
+    trust: float = Trust.AGENT.rank,
 ) -> Dated:
     """What a memory claims, from its text."""
     made = claims(text, speaker)
-    return Dated(memory_id, made, says_more(text, made), valid_from, occurred_at, recorded_at, is_fixed)
+    return Dated(memory_id, made, says_more(text, made), valid_from, occurred_at, recorded_at, is_fixed, trust)
 
 
 def supersession(newer: Dated, older: Dated) -> Supersession | None:
     """That one memory supersedes another; None if it does not."""
     if older.says_more or older.is_fixed or not older.claims or newer.id == older.id or newer.place <= older.place:
+        return None
+    if tier(newer.trust).rank < tier(older.trust).rank:
         return None
     told = {(claim.subject, claim.attribute): claim for claim in newer.claims}
     evidence = []
@@ -104,15 +113,16 @@ def supersession(newer: Dated, older: Dated) -> Supersession | None:
 
 def supersessions(memories: Iterable[Dated]) -> dict[UUID, Supersession]:
     """For each memory that is superseded, by what. Time grows with n log n, whatever the memories say."""
-    about: defaultdict[Key, list[Dated]] = defaultdict(list)
+    about: defaultdict[tuple[Key, Trust], list[Dated]] = defaultdict(list)
     everything = [memory for memory in memories if memory.claims]
     for memory in everything:
         for key in _keys(memory):
-            about[key].append(memory)
-    groups = {key: _Group(key, found) for key, found in about.items() if len(found) > 1}
+            for reached in _reached(memory):
+                about[key, reached].append(memory)
+    groups = {place: _Group(place[0], found) for place, found in about.items() if len(found) > 1}
     found: dict[UUID, Supersession] = {}
     for memory in everything:
-        group = groups.get(next(iter(_keys(memory))))
+        group = groups.get((next(iter(_keys(memory))), tier(memory.trust)))
         one = None if group is None or memory.says_more or memory.is_fixed else group.next_after(memory)
         if one is not None:
             found[memory.id] = one
@@ -137,7 +147,7 @@ def begins(found: Mapping[UUID, Supersession]) -> dict[UUID, datetime]:
 
 
 class _Group:
-    """Memories that claim something about the same subject and attribute, from old to new."""
+    """Memories of a tier or a higher one that claim something about the same subject and attribute, from old to new."""
 
     def __init__(self, key: Key, memories: Sequence[Dated]) -> None:
         self._memories = sorted(memories, key=lambda memory: (memory.place, memory.id))
@@ -159,6 +169,11 @@ class _Group:
                 return found
             place = self._run_ends[place] if len(older.claims) == 1 else place + 1
         return None
+
+
+def _reached(memory: Dated) -> list[Trust]:
+    """The tiers of what a memory may outdate."""
+    return [one for one in Trust if one.rank <= tier(memory.trust).rank]
 
 
 def _keys(memory: Dated) -> dict[Key, None]:

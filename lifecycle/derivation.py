@@ -5,7 +5,8 @@ it is worded; of a roll-up of roll-ups, of their digests (Merkle 1987, doi:10.10
 corrected changes the digest of everything above it, and of nothing else.
 
 Nothing is derived from sources of different tiers of trust: what is trusted less neither lends support to what is
-trusted more, nor draws it down, nor gets into its gists. What is derived is no more trusted than its least trusted
+trusted more, nor draws it down, nor gets into its gists. What is trusted more ends facts of what is trusted less, and
+does nothing else there. What is derived is no more trusted than its least trusted
 source, and ends with the first of its sources that ends.
 """
 
@@ -120,17 +121,24 @@ def derivations(sources: Sequence[Source], gists: Gists, now: datetime, wording:
     of_tier: dict[Trust, list[Source]] = {}
     for source in sources:
         of_tier.setdefault(tier(source.trust), []).append(source)
-    return [one for each in Trust if each in of_tier for one in _of_tier(of_tier[each], gists, now, wording)]
+    made: list[Derivation] = []
+    above: list[Source] = []
+    for each in Trust:
+        alike = of_tier.get(each, [])
+        made += _of_tier(alike, above, gists, now, wording)
+        above += alike
+    return made
 
 
-def _of_tier(sources: Sequence[Source], gists: Gists, now: datetime, wording: str) -> list[Derivation]:
-    """What should be there of sources that are trusted alike."""
+def _of_tier(
+    sources: Sequence[Source], above: Sequence[Source], gists: Gists, now: datetime, wording: str
+) -> list[Derivation]:
+    """What should be there of sources that are trusted alike, where there are others that are trusted more."""
     episodes = [source for source in sources if source.is_episode]
     by_id = {source.id: source for source in sources}
     made: list[Derivation] = []
     if Derived.FACT in gists.levels:
-        said = (Statement(source.episode, source.text, source.speaker) for source in episodes)
-        for fact in repeated(said, gists.support):
+        for fact in repeated(_said(episodes), gists.support, _said(above)):
             below = tuple(by_id[statement.episode.id] for statement in fact.said)
             speaker = fact.said[-1].speaker
             made.append(_derived(Derived.FACT, below, "", fact.text, speaker=speaker, support=fact.support))
@@ -144,6 +152,11 @@ def _of_tier(sources: Sequence[Source], gists: Gists, now: datetime, wording: st
         below_it = tuple(nodes[piece] if isinstance(piece, Node) else by_id[piece.id] for piece in node.below)
         nodes[node] = _derived(node.level, below_it, wording, None, words=gists.words)
     return [*made, *nodes.values()]
+
+
+def _said(sources: Iterable[Source]) -> list[Statement]:
+    """What episodes say."""
+    return [Statement(one.episode, one.text, one.speaker) for one in sources if one.is_episode]
 
 
 def _derived(

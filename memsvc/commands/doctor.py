@@ -67,7 +67,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if engine.dialect.name == "postgresql":
             with engine.connect() as connection:
                 yield from postgres.examine(connection, settings, is_at_head=state is migrate.SchemaState.AT_HEAD)
-        if state is migrate.SchemaState.AT_HEAD:
+        if state in migrate.WORKING:
             with engine.connect() as connection:
                 yield from encryption.examine(connection, settings)
             with engine.connect() as connection:  # the one before reads by server cursors
@@ -100,6 +100,8 @@ def _schema(state: migrate.SchemaState) -> Finding:
     match state:
         case migrate.SchemaState.AT_HEAD:
             return Finding("schema", "ok", "is that of this release")
+        case migrate.SchemaState.AHEAD:
+            return Finding("schema", "note", "is that of a newer release, on which this one works; start the newer one")
         case migrate.SchemaState.NEWER_OR_UNKNOWN:
             return Finding("schema", "fail", "was written by a newer or unknown release; start that one")
         case _:

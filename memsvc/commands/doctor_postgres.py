@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from memsvc.commands.finding import Finding, Level
 from memsvc.core.clock import SystemClock, from_us
 from memsvc.core.settings import Settings
+from memsvc.db import indexes
 from memsvc.db.durability import switched_off
 from memsvc.db.limits import Limits
 from memsvc.models import Base
@@ -34,8 +35,17 @@ def examine(connection: Connection, settings: Settings, *, is_at_head: bool) -> 
     yield _role(connection)
     if is_at_head:
         yield _row_security(connection)
+        yield _indexes(connection)
         if major >= _MAINTAIN_FROM:
             yield _maintenance(connection)
+
+
+def _indexes(connection: Connection) -> Finding:
+    names = [str(index.name) for index in indexes.missing(connection)]
+    if not names:
+        return Finding("indexes", "ok", "all are there and valid")
+    told = f"{', '.join(names)} missing or not valid, and what they are for is slow; run: memsvc migrate"
+    return Finding("indexes", "note", told)
 
 
 def _version(major: int) -> Finding:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from memsvc.commands import doctor as checks
 from memsvc.commands import store
 from memsvc.core.errors import StartupRefused
 from memsvc.core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from memsvc.repair.service import Damage
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The memsvc server.")
 
@@ -243,17 +246,48 @@ def tenant_limits(
 
 
 @app.command()
-def doctor(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Check that the server can run here. Changes nothing; exits with 1 if something must be put right."""
+def doctor(
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Look into the rows, and mend what is wrong there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what --repair would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Mend without asking before each.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that the server can run here; exits with 1 if something is left to put right.
+
+    Changes nothing but with --repair.
+    """
     with _refusals():
-        findings = checks.examine(_settings(data_dir, database_url))
+        settings = _settings(data_dir, database_url)
+        findings = checks.examine(settings)
+        is_well = all(finding.level != "fail" for finding in findings)
+        told: dict[str, object] = {"findings": [finding.as_dict() for finding in findings]}
+        if not as_json:
+            for finding in findings:
+                typer.echo(f"{finding.level:<5} {finding.check}: {finding.message}")
+        if repair or dry_run:
+            # Not at the top: it needs what the checks must not.
+            from memsvc.commands import repair as mending
+
+            outcomes = []
+            for outcome in mending.repair(settings, lambda damage: not dry_run and (yes or _agreed(damage, as_json))):
+                outcomes.append(outcome.as_dict())
+                is_well = is_well and not outcome.left
+                if not as_json:
+                    typer.echo(f"{outcome.check}: {outcome.found}\n  {outcome.done}")
+            told["repairs"] = outcomes
+            if not (outcomes or as_json):
+                typer.echo("repair: nothing in the rows is wrong")
     if as_json:
-        typer.echo(json.dumps({"findings": [finding.as_dict() for finding in findings]}))
-    else:
-        for finding in findings:
-            typer.echo(f"{finding.level:<5} {finding.check}: {finding.message}")
-    if any(finding.level == "fail" for finding in findings):
+        typer.echo(json.dumps(told))
+    if not is_well:
         raise typer.Exit(REFUSED)
+
+
+def _agreed(damage: Damage, as_json: bool) -> bool:
+    return typer.confirm(f"{damage.found}\n  {damage.will}?", default=False, err=as_json)
 
 
 def _settings(data_dir: Path | None, database_url: str | None, **others: object) -> Settings:

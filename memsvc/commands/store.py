@@ -45,7 +45,7 @@ def migrate(settings: Settings) -> list[str]:
     Raises:
         StartupRefused: the database is not ours, newer, owned by another process, or not to be reached.
     """
-    with _opened(settings) as database:
+    with opened(settings) as database:
         return upgrade(settings, database)
 
 
@@ -57,7 +57,7 @@ def admin_key(settings: Settings, tenant: str, name: str) -> tuple[KeyRecord, st
     """
     if not all(text.strip() and len(text) <= 200 for text in (tenant, name)):
         raise StartupRefused("give names of 1 to 200 characters")
-    with _opened(settings) as database:
+    with opened(settings) as database:
         upgrade(settings, database)
         return create_tenant_with_admin_key(database, load_secrets(settings), SystemClock(), tenant, name)
 
@@ -69,7 +69,7 @@ def save_tombstones(settings: Settings, file: Path) -> int:
         StartupRefused: see `migrate`; or the file is there already or cannot be written.
     """
     count = 0
-    with _opened(settings) as database, _refused_files():
+    with opened(settings) as database, _refused_files():
         schema.require_head(database.engine)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             for line in carried.saved(database):
@@ -86,7 +86,7 @@ def load_tombstones(settings: Settings, file: Path) -> int:
     Raises:
         StartupRefused: see `migrate`; or the file cannot be read or holds something else.
     """
-    with _opened(settings) as database, _refused_files():
+    with opened(settings) as database, _refused_files():
         upgrade(settings, database)
         with file.open("rb") as lines:
             try:
@@ -102,7 +102,7 @@ def verify_audit(settings: Settings, tenant: str | None) -> dict[str, dict[str, 
         StartupRefused: see `migrate`; or there is no such tenant.
     """
     found: dict[str, dict[str, Any]] = {}
-    with _opened(settings) as database:
+    with opened(settings) as database:
         schema.require_head(database.engine)
         with database.read(SERVICE) as connection:
             tenants = {row.name: row.id for row in connection.execute(select(Tenant.name, Tenant.id))}
@@ -121,7 +121,7 @@ def encrypt(settings: Settings, say: Callable[[str], None]) -> tuple[int, bool]:
     Raises:
         StartupRefused: see `migrate`; or there is no root key, or another one than before.
     """
-    with _opened(settings) as database:
+    with opened(settings) as database:
         _require_keyring(settings, database)
         count = encrypt_all(database, SystemClock(), lambda done: say(f"{done} memories encrypted"))
         return count, database.overwrite([table.name for table in TOUCHED], full=True) is not None
@@ -133,7 +133,7 @@ def rotate_root(settings: Settings) -> int:
     Raises:
         StartupRefused: see `encrypt`.
     """
-    with _opened(settings) as database:
+    with opened(settings) as database:
         count = keys.rewrap(database, _require_keyring(settings, database))
         database.overwrite([TENANT_KEY.name], full=True)
         return count
@@ -172,7 +172,7 @@ def tenant_limits(settings: Settings, tenant: str, wanted: str | None) -> tuple[
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
         raise StartupRefused(f"these are no limits: {wrong}") from None
-    with _opened(settings) as database:
+    with opened(settings) as database:
         upgrade(settings, database)
         with database.read(SERVICE) as connection:
             tenant_id = limits.tenant_named(connection, tenant)
@@ -192,7 +192,12 @@ def _set_limits(connection: Connection, tenant_id: UUID, wanted: limits.Stored) 
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Database]:
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database of the settings; an SQLite file is this process's alone meanwhile.
+
+    Raises:
+        StartupRefused: it is owned by another process, or does not answer.
+    """
     try:
         database = Database(settings.url, limits=Limits.of(settings, "memsvc", pool=1), keyring=load_keyring(settings))
         try:

@@ -13,11 +13,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, inspect, select
+from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select
 
 from memsvc.core.errors import StartupRefused
-from memsvc.db import sqlite_file
+from memsvc.db import indexes, sqlite_file
 from memsvc.db.tenancy import MAINTENANCE_SETTING
+from memsvc.models import SchemaWindow
 
 VERSION_TABLE = "alembic_version"
 # Any constant serves; it only has to be the same in every release. Advisory locks are separate for each database.
@@ -30,7 +31,13 @@ class SchemaState(StrEnum):
     EMPTY = "empty"
     BEHIND = "behind"
     AT_HEAD = "at_head"
+    AHEAD = "ahead"
+    """Of a newer release, which says that this one works on it."""
     NEWER_OR_UNKNOWN = "newer_or_unknown"
+
+
+WORKING = (SchemaState.AT_HEAD, SchemaState.AHEAD)
+"""On which this release works."""
 
 
 def check(engine: Engine) -> SchemaState:
@@ -47,25 +54,26 @@ def check(engine: Engine) -> SchemaState:
 
 
 def require_head(engine: Engine) -> None:
-    """Refuse to serve on any schema but this release's.
+    """Refuse to serve on any schema but this release's, or one that works with it.
 
     Raises:
-        StartupRefused: the schema is older, newer, unknown, absent, or the database is not ours.
+        StartupRefused: the schema is older, too new, unknown, absent, or the database is not ours.
     """
     state = check(engine)
     if state is SchemaState.NEWER_OR_UNKNOWN:
         raise StartupRefused(_NEWER)
-    if state is not SchemaState.AT_HEAD:
+    if state not in WORKING:
         raise StartupRefused(f"the schema of the database is {state.replace('_', ' ')}; run `memsvc migrate` first")
 
 
 def upgrade(engine: Engine) -> list[str]:
     """Apply every missing revision in one transaction; a second process that starts at once waits and finds nothing.
 
-    SQLite is protected by the owner's lock file, which the caller holds; PostgreSQL by an advisory lock.
+    Then indexes that are missing are made (`memsvc.db.indexes`). SQLite is protected by the owner's lock file, which
+    the caller holds; PostgreSQL by an advisory lock.
 
     Returns:
-        The revisions applied, oldest first; empty when the schema was at head.
+        The revisions applied, oldest first; empty when the schema was at head, or ahead of this release.
 
     Raises:
         StartupRefused: the database is newer than this release, unknown, damaged or not ours.
@@ -74,8 +82,11 @@ def upgrade(engine: Engine) -> list[str]:
     if path is not None and not sqlite_file.verify(path):
         sqlite_file.create(path)
     with _exclusive(engine) as connection:
-        if _state(connection) is SchemaState.NEWER_OR_UNKNOWN:
-            raise StartupRefused(_NEWER)
+        match _state(connection):
+            case SchemaState.NEWER_OR_UNKNOWN:
+                raise StartupRefused(_NEWER)
+            case SchemaState.AHEAD:
+                return []
         config = make_config(connection)
         before = _heads(connection)
         missing = [
@@ -85,14 +96,17 @@ def upgrade(engine: Engine) -> list[str]:
         ]
         if missing:
             command.upgrade(config, "head")
+            _open_window(connection)
             if connection.dialect.name == "postgresql":  # tables that they made, see revision 0014
                 connection.exec_driver_sql("SELECT memsvc_secure_tables()")
+    indexes.make_missing(engine)
     return missing[::-1]
 
 
-def at_head(connection: Connection) -> bool:
-    """Whether the schema is this release's, by the version table alone: cheap enough for every readiness probe."""
-    return set(_heads(connection)) == _own_heads()
+def works(connection: Connection) -> bool:
+    """Whether this release works on the schema, by what it says of itself: cheap enough for every readiness probe."""
+    current = _heads(connection)
+    return set(current) == _own_heads() or _is_ahead(connection, current)
 
 
 @cache
@@ -113,6 +127,33 @@ def make_config(connection: Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def _open_window(connection: Connection) -> None:
+    """Keeps which releases the schema works with: all of which no revision says that it ends them.
+
+    A revision that takes away what older code needs says so by `oldest_code`: the head of the first release that does
+    without.
+    """
+    oldest = "0001"
+    for script in reversed(list(_revisions().walk_revisions())):
+        oldest = getattr(script.module, "oldest_code", oldest)
+    (head,) = _own_heads()
+    connection.execute(delete(SchemaWindow))
+    connection.execute(insert(SchemaWindow).values(revision=head, oldest_code=oldest))
+
+
+def _is_ahead(connection: Connection, current: tuple[str, ...]) -> bool:
+    """Whether the schema is of a newer release, which says that this one works on it."""
+    if len(current) != 1 or not inspect(connection).has_table(SchemaWindow.__tablename__):
+        return False
+    query = select(SchemaWindow.oldest_code).where(SchemaWindow.revision == current[0])
+    return connection.execute(query).scalar_one_or_none() in _known()
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in _revisions().walk_revisions())
 
 
 _NEWER = (
@@ -147,9 +188,8 @@ def _state(connection: Connection) -> SchemaState:
             f"the database at {connection.engine.url.render_as_string(hide_password=True)} holds tables of something "
             "else; nothing was changed. Give memsvc a database of its own"
         )
-    known = {script.revision for script in _revisions().walk_revisions()}
-    if not known.issuperset(current):
-        return SchemaState.NEWER_OR_UNKNOWN
+    if not _known().issuperset(current):
+        return SchemaState.AHEAD if _is_ahead(connection, current) else SchemaState.NEWER_OR_UNKNOWN
     return SchemaState.AT_HEAD if set(current) == _own_heads() else SchemaState.BEHIND
 
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from memsvc.core.errors import StartupRefused
 from memsvc.core.settings import Settings
@@ -22,6 +22,7 @@ from memsvc.models import Base
 
 _MAINTAIN_FROM = 170000
 _INSUFFICIENT = "42501"
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def upgrade(settings: Settings, database: Database) -> list[str]:
@@ -31,18 +32,31 @@ def upgrade(settings: Settings, database: Database) -> list[str]:
         The revisions applied, oldest first.
 
     Raises:
-        StartupRefused: see `migrate.upgrade`; or the role may not change the schema.
+        StartupRefused: see `migrate.upgrade`; or the role may not change the schema; or a table is not let go of.
     """
-    if database.is_sqlite or settings.migrate_database_url is None:
-        try:
-            return migrate.upgrade(database.engine)
-        except ProgrammingError as error:
-            if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT:
+    try:
+        return _upgrade(settings, database)
+    except DBAPIError as error:
+        match getattr(error.orig, "sqlstate", None):
+            case _ if database.is_sqlite:
                 raise
-            raise StartupRefused(
-                "the role of MEMSVC_DATABASE_URL may not change the schema, which is older than this release; run "
-                "`memsvc migrate` with MEMSVC_MIGRATE_DATABASE_URL first"
-            ) from None
+            case code if code == _INSUFFICIENT and settings.migrate_database_url is None:
+                raise StartupRefused(
+                    "the role of MEMSVC_DATABASE_URL may not change the schema, which is older than this release; run "
+                    "`memsvc migrate` with MEMSVC_MIGRATE_DATABASE_URL first"
+                ) from None
+            case code if code == _LOCK_NOT_AVAILABLE:
+                raise StartupRefused(
+                    "somebody uses a table for so long that the schema cannot be changed without holding up everybody "
+                    "else; nothing was changed. Run it again (pg_stat_activity shows who it is)"
+                ) from None
+            case _:
+                raise
+
+
+def _upgrade(settings: Settings, database: Database) -> list[str]:
+    if database.is_sqlite or settings.migrate_database_url is None:
+        return migrate.upgrade(database.engine)
     owner = _owner_engine(settings.migrate_database_url)
     try:
         applied = migrate.upgrade(owner)

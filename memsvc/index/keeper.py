@@ -226,19 +226,23 @@ class Keeper:
         with self._database.read(SERVICE) as connection:
             every = namespaces.every(connection)
         for namespace in every:
-            self.catch_up(namespace.key, namespace.head_seq)
-            with self._lock(namespace.key), self._database.read(namespace.tenant_id) as connection:
-                self._brought_up(connection, namespace.key)
-                current = self._namespace(connection, namespace.key)
-                stored, banked = set[Fingerprint](), set[Fingerprint]()
-                for bank in (self.bank, self.archives):
-                    if (held := _held(bank, namespace.key)) is None:
-                        continue
-                    is_archive = bank is self.archives
-                    batches = load_namespace(connection, current, held.dim, self._tiers, archive=is_archive)
-                    stored |= {f for batch in batches for f in fingerprints(batch)}
-                    banked |= set(held.fingerprints())
-            yield Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
+            yield self.compared(namespace)
+
+    def compared(self, namespace: NamespaceRow) -> Verdict:
+        """The same for one namespace."""
+        self.catch_up(namespace.key, namespace.head_seq)
+        with self._lock(namespace.key), self._database.read(namespace.tenant_id) as connection:
+            self._brought_up(connection, namespace.key)
+            current = self._namespace(connection, namespace.key)
+            stored, banked = set[Fingerprint](), set[Fingerprint]()
+            for bank in (self.bank, self.archives):
+                if (held := _held(bank, namespace.key)) is None:
+                    continue
+                is_archive = bank is self.archives
+                batches = load_namespace(connection, current, held.dim, self._tiers, archive=is_archive)
+                stored |= {f for batch in batches for f in fingerprints(batch)}
+                banked |= set(held.fingerprints())
+        return Verdict(namespace.key, len(stored), len(stored - banked), len(banked - stored))
 
     def _lock(self, key: Key) -> threading.Lock:
         with self._guard:

@@ -41,7 +41,7 @@ class Conflicts:
         """See `Work`. What comes back is first, then what is superseded, each followed by what takes its place."""
         rows: dict[UUID, Mapping[str, Any]] = {}
         claiming: list[Dated] = []
-        for stored in memories.statements(connection, *namespace.key, _SPEAKING, now):
+        for stored in memories.statements(connection, *namespace.key, _SPEAKING, now, ("trust",)):
             said = _dated(stored, is_brought_back=stored.row["reason"] in _BROUGHT_BACK)
             if said.claims or stored.row["state"] == State.SUPERSEDED:
                 rows[stored.id] = {name: stored.row[name] for name in ("state", "valid_from", "valid_to")}
@@ -174,4 +174,5 @@ def _dated(stored: Stored, *, is_brought_back: bool = False) -> Dated:
         occurred_at=row["occurred_at"],
         recorded_at=row["recorded_at"],
         is_fixed=bool(row["pinned"] or row["legal_hold"] or row["state"] == State.ARCHIVED or is_brought_back),
+        trust=row["trust"],
     )

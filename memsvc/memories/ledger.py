@@ -7,7 +7,7 @@ places in the change log last. An erasure is carried out at once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,12 +22,13 @@ from lifecycle.policy import Level
 from lifecycle.trust import Trust
 from memsvc.limits.repository import NOTHING as NOTHING_USED
 from memsvc.limits.repository import Usage
-from memsvc.memories import merged_vectors
+from memsvc.memories import merged_vectors, restating
 from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, LinkDraft, Outdated, Prepared, Vectors
 from memsvc.memories.residue import content_bytes, take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
 from memsvc.models.ids import one_of
+from memsvc.models.sealed import keyring_of
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -190,6 +191,24 @@ class Ledger:
             self._anew.append(stored.id)
         return version
 
+    @property
+    def is_sealing(self) -> bool:
+        """Whether what is written is encrypted, and with it what was there and was not yet."""
+        return keyring_of(self.connection.dialect) is not None
+
+    def restate(self, memory_ids: Collection[UUID], state: State, reason: str) -> int:
+        """Puts memories into a state of which nothing else changes, at once; returns how many were in another.
+
+        For a ledger that does not seal; none of them may wait for another version in it.
+        """
+        moved = restating.restate(
+            self.connection, self.namespace.tenant_id, memory_ids, int(state), now=self.now, reason=reason,
+            writer=self.writer,
+        )  # fmt: skip
+        for memory_id, version in moved:
+            self._change(ChangeOp.PUT, memory_id, version)
+        return len(moved)
+
     def version_of(self, stored: Stored) -> int:
         """The version of a memory that stands once everything so far is written."""
         made = [update["b_version"] for update in self._updates if update["b_id"] == stored.id]
@@ -319,6 +338,16 @@ class Ledger:
         return encoding.is_pending or set(self.namespace.complete_spaces) <= encoding.of.keys() <= set(
             self.namespace.spaces
         )
+
+    def reread(self, memory_id: UUID, version: int, prepared: Prepared) -> None:
+        """Another analysis and other vectors for a text that stays, of a version as in `reencode`; no new version."""
+        own = (ANALYSIS.c.memory_id == memory_id, ANALYSIS.c.version == version)
+        self.connection.execute(ANALYSIS.delete().where(ANALYSIS.c.tenant_id == self.namespace.tenant_id, *own))
+        self._outdated.append((memory_id, version))
+        self._anew.append(memory_id)
+        self._derived(memory_id, version, prepared)
+        if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
+            self._change(ChangeOp.REWRITE, memory_id, None)
 
     def remerge(self, pivot_id: UUID) -> None:
         """The merged vector of a memory is made anew with the next `flush`, from what is merged into it then."""

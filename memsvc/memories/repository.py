@@ -62,6 +62,12 @@ def by_ids(
     return {row.id: _to_stored(row) for row in connection.execute(query)}
 
 
+def states(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, State]:
+    """The state of each of the tenant's memories."""
+    query = select(MEMORY.c.id, MEMORY.c.state).where(one_of(MEMORY.c.id, tenant_id, memory_ids))
+    return {row.id: State(row.state) for row in connection.execute(query)}
+
+
 def located(
     connection: Connection, tenant_id: UUID, memory_id: UUID, *, lock: bool = False
 ) -> tuple[Stored, NamespaceRow] | None:

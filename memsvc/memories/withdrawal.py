@@ -43,6 +43,27 @@ def hide(ledger: Ledger, stored: Stored, state: State, reason: str) -> None:
     ledger.revise(stored, values, None, None, pair_bytes(values, stored.row["external_id"]), reason)
 
 
+def hide_all(ledger: Ledger, memory_ids: Collection[UUID], reason: str) -> int:
+    """Forgets memories of the ledger's namespace; returns how many were not forgotten yet."""
+    before = repository.states(ledger.connection, ledger.namespace.tenant_id, memory_ids)
+    outdated = [one for one, state in before.items() if state is State.SUPERSEDED]
+    for stored in repository.by_ids(ledger.connection, *ledger.namespace.key, outdated).values():
+        hide(ledger, stored, State.FORGOTTEN, reason)
+    return len(outdated) + put_all(ledger, before.keys() - set(outdated), State.FORGOTTEN, reason)
+
+
+def put_all(ledger: Ledger, memory_ids: Collection[UUID], state: State, reason: str) -> int:
+    """Puts memories into a state of which nothing else changes; returns how many were in another."""
+    if not ledger.is_sealing:
+        return ledger.restate(memory_ids, state, reason)
+    found = repository.by_ids(ledger.connection, *ledger.namespace.key, memory_ids).values()
+    moving = [stored for stored in found if stored.row["state"] != state]
+    for stored in moving:
+        values = {**stored.described, "state": int(state)}
+        ledger.revise(stored, values, None, None, pair_bytes(values, stored.row["external_id"]), reason)
+    return len(moving)
+
+
 def _revive(ledger: Ledger, memory_ids: Collection[UUID]) -> None:
     """Brings back at once what jobs superseded because of these memories alone: they do not speak any more."""
     connection, tenant = ledger.connection, ledger.namespace.tenant_id
@@ -62,8 +83,7 @@ def _withdraw_derived(ledger: Ledger, secrets: Secrets, memory_ids: Collection[U
     stored = repository.by_ids(ledger.connection, *ledger.namespace.key, there)
     free = [one for one in there if not stored[one].row["legal_hold"]]
     kept = [one for one in free if there[one].is_held]
-    for memory_id in kept:
-        hide(ledger, stored[memory_id], State.FORGOTTEN, reason)
+    hide_all(ledger, kept, reason)
     gone = sorted(set(free) - set(kept))
     if gone:
         ledger.erase({memory_id: tombstone(secrets, memory_id) for memory_id in gone}, new_id())

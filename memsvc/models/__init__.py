@@ -11,6 +11,7 @@ from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease, RunState
 from memsvc.models.key import MemoryKey, TenantKey
 from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Relation, Tombstone
+from memsvc.models.schema import SchemaWindow
 from memsvc.models.tenant import ApiKey, Beside, Namespace, Tenant
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "RecallFeedback",
     "Relation",
     "RunState",
+    "SchemaWindow",
     "Tenant",
     "TenantKey",
     "TokenEmbedding",

@@ -16,6 +16,7 @@ from memsvc.models.idempotency import Idempotency
 from memsvc.models.job import Job, JobEffect, JobRun, Lease
 from memsvc.models.key import MemoryKey, TenantKey
 from memsvc.models.memory import Analysis, LegalHold, Memory, MemoryLink, MemoryVersion, Tombstone
+from memsvc.models.schema import SchemaWindow
 from memsvc.models.tenant import ApiKey, Namespace, Tenant
 
 ANALYSIS = cast(Table, Analysis.__table__)
@@ -40,6 +41,7 @@ MEMORY = cast(Table, Memory.__table__)
 MEMORY_KEY = cast(Table, MemoryKey.__table__)
 NAMESPACE = cast(Table, Namespace.__table__)
 PENDING = cast(Table, PendingEmbedding.__table__)
+SCHEMA_WINDOW = cast(Table, SchemaWindow.__table__)
 TENANT = cast(Table, Tenant.__table__)
 TENANT_KEY = cast(Table, TenantKey.__table__)
 TOKEN_EMBEDDING = cast(Table, TokenEmbedding.__table__)

@@ -28,7 +28,7 @@ from memsvc.memories import lineage, merged, repository
 from memsvc.memories.draft import DESCRIBED, pair_bytes
 from memsvc.memories.ledger import Ledger
 from memsvc.memories.once import Claim, Once, Outcome
-from memsvc.memories.withdrawal import hide, withdraw
+from memsvc.memories.withdrawal import hide_all, put_all, withdraw
 from memsvc.memories.write import Author, Count
 from memsvc.models.ids import one_of
 from memsvc.models.tables import MEMORY, VERSION
@@ -179,13 +179,8 @@ class Revocations:
             ids = _free(connection, locked, memory_ids)
             merged.stand_alone(ledger, repository.merged_of(connection, *locked.key, ids))
             derived = withdraw(ledger, self._secrets, ids, reason)
-            shown = [
-                one for one in repository.by_ids(connection, *locked.key, ids).values()
-                if one.row["state"] != State.FORGOTTEN
-            ]  # fmt: skip
-            for stored in shown:
-                hide(ledger, stored, State.FORGOTTEN, reason)
-            return {"hidden": len(shown), "derived": derived, "seq": ledger.flush()}
+            hidden = hide_all(ledger, ids, reason)
+            return {"hidden": hidden, "derived": derived, "seq": ledger.flush()}
 
         outcome = self._database.write(namespace.tenant_id, unit)
         self._keeper.catch_up(namespace.key, outcome["seq"])
@@ -197,12 +192,12 @@ class Revocations:
             if locked is None:
                 return {"shown": 0, "seq": 0}
             ledger = Ledger(connection, locked, self._clock.now(), author.name)
-            before = _before(connection, locked, memory_ids, revocation_id)
-            for stored in repository.by_ids(connection, *locked.key, before).values():
-                values = before[stored.id]
-                pairs = pair_bytes(values, stored.row["external_id"])
-                ledger.revise(stored, values, None, None, pairs, _UNDONE)
-            return {"shown": len(before), "seq": ledger.flush()}
+            states = _before(connection, locked, memory_ids, revocation_id)
+            outdated = [one for one, state in states.items() if state is State.SUPERSEDED]
+            _outdate(ledger, outdated)
+            for state in set(states.values()) - {State.SUPERSEDED}:
+                put_all(ledger, [one for one, was in states.items() if was is state], state, _UNDONE)
+            return {"shown": len(states), "seq": ledger.flush()}
 
         outcome = self._database.write(namespace.tenant_id, unit)
         self._keeper.catch_up(namespace.key, outcome["seq"])
@@ -253,11 +248,11 @@ def _shown(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence
 
 def _before(
     connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID], revocation_id: UUID
-) -> dict[UUID, dict[str, Any]]:
-    """The described columns of memories in the version before the revocation's, which still stands."""
+) -> dict[UUID, State]:
+    """The states of memories in the version before the revocation's, which still stands; what was merged is active."""
     then = VERSION.alias("then")
     query = (
-        select(then)
+        select(then.c.memory_id, then.c.state)
         .join(MEMORY, and_(MEMORY.c.tenant_id == then.c.tenant_id, MEMORY.c.id == then.c.memory_id))
         .join(VERSION, _is_current())
         .where(
@@ -267,8 +262,19 @@ def _before(
             then.c.version == MEMORY.c.version - 1,
         )
     )
-    found = {row.memory_id: {name: row._mapping[name] for name in DESCRIBED} for row in connection.execute(query)}
-    return {
-        one: {**values, "state": int(State.ACTIVE) if values["state"] == State.MERGED else values["state"]}
-        for one, values in found.items()
-    }
+    found = {row.memory_id: State(row.state) for row in connection.execute(query)}
+    return {one: State.ACTIVE if state is State.MERGED else state for one, state in found.items()}
+
+
+def _outdate(ledger: Ledger, memory_ids: Sequence[UUID]) -> None:
+    """Gives back to memories that were superseded until when they were true: a revocation takes that, too."""
+    connection, namespace = ledger.connection, ledger.namespace
+    query = (
+        select(VERSION)
+        .join(MEMORY, and_(MEMORY.c.tenant_id == VERSION.c.tenant_id, MEMORY.c.id == VERSION.c.memory_id))
+        .where(one_of(MEMORY.c.id, namespace.tenant_id, memory_ids), VERSION.c.version == MEMORY.c.version - 1)
+    )
+    before = {row.memory_id: {name: row._mapping[name] for name in DESCRIBED} for row in connection.execute(query)}
+    for stored in repository.by_ids(connection, *namespace.key, memory_ids).values():
+        values = before[stored.id]
+        ledger.revise(stored, values, None, None, pair_bytes(values, stored.row["external_id"]), _UNDONE)

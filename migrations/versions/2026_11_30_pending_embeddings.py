@@ -1,7 +1,7 @@
 """Texts that were stored while the embedding model did not answer, and wait for their vectors.
 
 Revision: 0022
-Revises: 0020
+Revises: 0021
 Created: 2026-11-30 00:30:00.000000
 """
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

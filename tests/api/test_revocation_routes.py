@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from memsvc.revocations import service as service_module
 from tests.fixtures.service import Caller, Service, assert_problem
 
 
@@ -93,6 +95,51 @@ def test_again_with_the_same_key_goes_on(ada: Caller) -> None:
     again = ada.ask("POST", "/v1/revocations", **ask).json()
     assert (first["id"], again["memories"]) == (again["id"], 1)
     assert ada.ask("POST", f"/v1/revocations/{first['id']}:undo").json()["memories"] == 2
+
+
+def test_what_is_killed_between_two_chunks_goes_on(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    mole = ada.key(name="mole")
+    for number in range(5):
+        mole.remember(f"lie number {number}")
+    ask = {"json": {"namespace": "user/ada", "writer": "mole"}, "headers": {"Idempotency-Key": "k"}}
+    monkeypatch.setattr(service_module, "CHUNK", 2)
+    whole, begun = service_module.Revocations._hide, []
+
+    def killed(*given: Any) -> Any:
+        begun.append(given)
+        if len(begun) == 2:
+            raise RuntimeError("killed")
+        return whole(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service_module.Revocations, "_hide", killed)
+        assert_problem(ada.ask("POST", "/v1/revocations", **ask), 500)
+    assert len(ada.found("lie number", top_k=9)) == 3  # a chunk is gone whole, the others are there whole
+    done = ada.ask("POST", "/v1/revocations", **ask).json()
+    assert (done["memories"], ada.found("lie number", top_k=9)) == (3, [])
+    assert ada.ask("POST", f"/v1/revocations/{done['id']}:undo").json()["memories"] == 5
+    assert len(ada.found("lie number", top_k=9)) == 5
+
+
+def test_a_pinned_fact_that_is_named_itself_is_hidden_once(ada: Caller) -> None:
+    first = ada.remember("I live in Oslo.", session_id="0", speaker="Ada", kind="episodic")
+    for number in (1, 2):
+        ada.remember("I live in Oslo.", session_id=str(number), speaker="Ada", kind="episodic")
+    care = {"namespace": "user/ada", "policy": {"share_per_run": 1.0, "gists": {"levels": ["fact"]}}}
+    assert ada.ask("PUT", "/v1/policy", json=care).status_code == 200
+    run = ada.ask("POST", "/v1/job-runs", json={"namespace": "user/ada", "kind": "consolidate"}).json()
+    by = time.monotonic() + 60
+    while run["state"] != "succeeded" and time.monotonic() < by:
+        time.sleep(0.02)
+        run = ada.ask("GET", f"/v1/job-runs/{run['id']}").json()
+    (fact,) = [one["id"] for one in ada.list(limit=50)["items"] if one["derived"] == "fact"]
+    ada.edit(fact, pinned=True)
+    done = revoke(ada, since=first["recorded_at"])
+    assert (done["memories"], done["derived"]) == (4, 0)
+    assert ada.found("Oslo") == []
+    assert ada.ask("POST", f"/v1/revocations/{done['id']}:undo").json()["memories"] == 4
+    reasons = [one["reason"] for one in ada.history(fact)]
+    assert reasons == ["created", "edited", f"revoked {done['id']}", "revocation undone"]
 
 
 def test_a_quarantine_outlasts_a_revocation_that_is_undone(ada: Caller) -> None:

@@ -263,3 +263,15 @@ def test_a_link_that_a_user_made_stays(service: Service) -> None:
     assert conflict(service).counts == {}
     undo(service, done)
     assert links(service) == {(note, oslo)}
+
+
+def test_what_came_from_outside_outdates_nothing_that_a_user_said(service: Service) -> None:
+    own = told(service, "I live in Oslo.", 1)
+    page = told(service, "I moved to Bergen.", 2, source={"type": "web", "uri": "https://one.example/x"})
+    assert conflict(service).counts == {}
+    newer = told(service, "I moved to Turku.", 3)
+    conflict(service)
+    with service.container.database.read(service.tenant_id) as connection:
+        query = select(MEMORY.c.id, MEMORY.c.state).where(MEMORY.c.id.in_([own, page, newer]))
+        states = {row.id: State(row.state) for row in connection.execute(query)}
+    assert states == {own: State.SUPERSEDED, page: State.SUPERSEDED, newer: State.ACTIVE}

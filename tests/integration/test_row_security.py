@@ -21,11 +21,11 @@ from memsvc.db.roles import upgrade
 from memsvc.db.tenancy import MAINTENANCE_SETTING, SERVICE, TENANT_SETTING
 from memsvc.memories import repository
 from memsvc.models import ApiKey, Base, Tenant
-from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE, VERSION
+from memsvc.models.tables import EMBEDDING_SPACE, MEMORY, NAMESPACE, SCHEMA_WINDOW, VERSION
 from tests.fixtures.operator import APP_ROLE, as_app
 from tests.fixtures.service import Caller, Service, serving
 
-OWNED = [table for table in Base.metadata.sorted_tables if table is not EMBEDDING_SPACE]
+OWNED = [table for table in Base.metadata.sorted_tables if table not in (EMBEDDING_SPACE, SCHEMA_WINDOW)]
 OPEN_TO_SERVICE = {
     "tenant", "tenant_key", "api_key", "namespace", "job", "job_run", "erasure", "tombstone", "audit_head",
     "pending_embedding",

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.conflict import Dated, begins, dated, same_value, supersession, supersessions
+from lifecycle.conflict import _MOST_LOOKS, Dated, begins, dated, same_value, supersession, supersessions
+from lifecycle.trust import Trust
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -291,3 +292,31 @@ def test_thousands_of_confirmations_cost_little() -> None:
 )
 def test_the_same_value(one: str, other: str, same: bool) -> None:
     assert same_value(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "is_superseded"),
+    [
+        (Trust.AGENT, Trust.EXTERNAL, False),
+        (Trust.TRUSTED, Trust.AGENT, False),
+        (Trust.AGENT, Trust.AGENT, True),
+        (Trust.EXTERNAL, Trust.AGENT, True),
+        (Trust.EXTERNAL, Trust.EXTERNAL, True),
+    ],
+)
+def test_what_is_trusted_less_outdates_nothing_that_is_trusted_more(
+    older: Trust, newer: Trust, is_superseded: bool
+) -> None:
+    one = replace(memory(1, "I live in Oslo.", 1), trust=older.rank)
+    other = replace(memory(2, "I moved to Bergen.", 2), trust=newer.rank)
+    assert (supersession(other, one) is not None) is is_superseded
+    assert (one.id in supersessions([one, other])) is is_superseded
+
+
+def test_no_flood_of_what_is_trusted_less_stands_before_what_is_trusted() -> None:
+    flood = [
+        replace(memory(n, f"I live in Town{n % 2}.", n), trust=Trust.EXTERNAL.rank) for n in range(2, 2 * _MOST_LOOKS)
+    ]
+    one, other = memory(0, "I live in Oslo.", 0), memory(1, "I moved to Bergen.", 3 * _MOST_LOOKS)
+    found = supersessions([one, *flood, other])
+    assert found[one.id].newer is other

@@ -109,3 +109,16 @@ def test_a_match_shares_something_and_is_used_once(wanted: list[frozenset[UUID]]
     assert all(wanted[place] & there[one] for place, one in found.items())
     left = [members for one, members in there.items() if one not in found.values()]
     assert not any(wanted[place] & members for place in range(len(wanted)) if place not in found for members in left)
+
+
+@pytest.mark.parametrize(("rank", "is_ended"), [(2.0, True), (1.0, True), (0.0, False)])
+def test_a_fact_of_less_trusted_tellings_ends_with_what_is_trusted_as_much_or_more(rank: float, is_ended: bool) -> None:
+    def told(number: int, text: str, trust: float) -> Source:
+        moment = BEGIN + timedelta(days=number)
+        return Source(Episode(UUID(int=number + 1), ("ada", None), number, moment), text, "Ada", None, True, moment,
+                      None, trust, 0.5)  # fmt: skip
+
+    facts = Gists(levels=frozenset({Derived.FACT}))
+    oslo = [told(number, "I live in Oslo.", 1.0) for number in range(3)]
+    made = derivations([*oslo, told(5, "I moved to Bergen.", rank)], facts, NEVER, "w")
+    assert [one.text for one in made] == ([] if is_ended else ["I live in Oslo"])

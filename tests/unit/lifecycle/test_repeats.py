@@ -42,6 +42,24 @@ def test_one_session_counts_once() -> None:
     assert found(said(*["I live in Oslo."] * 6, sessions=2)) == []
 
 
+@pytest.mark.parametrize(
+    ("above", "day", "is_there"),
+    [
+        ("I moved to Bergen.", 9, False),
+        ("I no longer live in Oslo.", 9, False),
+        ("I live in Oslo, Norway.", 9, True),
+        ("I work at Fjord Labs.", 9, True),
+        ("I live in Bergen.", 0, True),
+    ],
+)
+def test_what_is_trusted_more_ends_what_it_contradicts_later(above: str, day: int, is_there: bool) -> None:
+    told = said(*["I live in Oslo."] * 4)
+    moment = BEGIN + timedelta(days=day)
+    more = Statement(Episode(UUID(int=99 if day else 0), (None, None), 99, moment, SAME), above, "Ada")
+    assert bool(repeated(told, 3, [more])) is is_there
+    assert repeated(told[:2], 3, [more, *said("I live in Oslo.")]) == []  # and lends no support
+
+
 def test_of_what_has_one_value_the_last_counts() -> None:
     oslo, bergen = ["I live in Oslo."] * 3, ["I live in Bergen."]
     assert found(said(*oslo, *bergen)) == []
