@@ -121,12 +121,13 @@ PLANTS = {
             "held.erase(",
             "len(",
         ),
-        _one(
+        Plant(
             "numbers of the change log without the lock",
             "tests/integration/test_storage_ledger.py::test_a_reader_cannot_miss_a_late_commit",
-            "memsvc.namespaces.repository:get",
-            "if lock",
-            "if False",
+            (
+                ("memsvc.namespaces.repository:get", "if lock", "if False"),
+                ("memsvc.namespaces.repository:advance", "_NS.c.head_seq + by", "namespace.head_seq + by"),
+            ),
         ),
         _one(
             "what the change log says is behind is not waited for",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks._results import save
 from benchmarks.faults.forked import become, forked
-from benchmarks.faults.plants import PLANTS, Plant, plant
+from benchmarks.faults.plants import PLANTS, plant
 from benchmarks.faults.rows import ROWS
 from benchmarks.faults.stage import Stage
 
@@ -35,8 +35,6 @@ class Outcome:
     told: str
 
 
-A_DAY = 2
-"""Faults that are planted in a run of the tests: each starts another pytest."""
 
 
 def main(seed: int) -> bool:
@@ -68,13 +66,6 @@ def main(seed: int) -> bool:
     }
     save("fault_sabotage", figures, command=f"python -m benchmarks.faults --sabotage --seed {seed}", seed=seed)
     return not missed and not broken_before
-
-
-def of_the_day(day: int) -> list[Plant]:
-    """Those of a day, which follow each other, so that all come round. Tests only: a row takes too long there."""
-    quick = [one for one in PLANTS.values() if one.caught_by not in ROWS]
-    first = day * A_DAY % len(quick)
-    return [quick[(first + n) % len(quick)] for n in range(A_DAY)]
 
 
 def detect(detector: str, planted: Sequence[str], seed: int) -> Outcome:
