@@ -164,6 +164,9 @@ GOOD = (
         "namespace": "fuzz", "limit": "3", "cursor": c,
     }, "namespace")),
     Good("GET", "/v1/entities/{id}", query=lambda r, t, c: {"namespace": "fuzz"}),
+    Good("GET", "/v1/entities/{id}/graph", query=lambda r, t, c: _some(r, {
+        "namespace": "fuzz", "limit": "3",
+    }, "namespace")),
     Good("POST", "/v1/entities:merge", lambda r, t, i: {"namespace": "fuzz", "entity_ids": [t, i]}),
     Good("POST", "/v1/entities:split", lambda r, t, i: {"namespace": "fuzz", "entity_id": t}),
     Good("GET", "/v1/policy", query=lambda r, t, c: {"namespace": "fuzz"}),

@@ -36,7 +36,7 @@ from memsvc.main import create_app
 from memsvc.wiring import Container
 
 LIMIT_S = 2.0
-_DOCS = {"/docs", "/docs/oauth2-redirect"}
+_DOCS = {"/docs", "/docs/oauth2-redirect", "/console", "/console/", "/console/{digest}/{name:path}"}
 _NOT_REST = {"/mcp"}  # another protocol, see tests/api/test_mcp_http.py
 _PROBLEM_KEYS = {"type", "title", "status", "code", "detail", "request_id", "errors"}
 _MOST_IDS = 400

@@ -30,7 +30,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
+from itertools import combinations
 from typing import Protocol
 
 import numpy as np
@@ -106,6 +107,20 @@ class AliasGroup:
     def ids(self) -> NDArray[np.uint64]:
         """Ids of the mentions, ascending; uint64 `[a]`."""
         return np.sort(np.array([one.id for one in self.names], np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """That two parties are mentioned together: their places among the parties, and by how many memories.
+
+    `told_by` are those memories, the first 16 by the order of their ids as texts from the last: the newest, where ids
+    grow with time.
+    """
+
+    one: int
+    other: int
+    memories: int
+    told_by: tuple[Hashable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +269,49 @@ class NameTable:
                 seen.update(one.id for one in group.names)
                 found.append(group)
         return sorted(found, key=lambda group: (-group.memories, group.names[0].id))
+
+    def company(
+        self, mention: int, most: int, decisions: Decisions = NO_DECISIONS
+    ) -> tuple[list[AliasGroup], list[Shared]]:
+        """Who is mentioned together with a party, and who of those with whom else.
+
+        Args:
+            mention: the id of any of its names, which some memory mentions.
+            most: of those beside it, the ones that most memories mention together with it.
+            decisions: what people said about names.
+
+        Returns:
+            The parties, the one that was asked for first and then those nearest to it; and what any two of them share.
+        """
+        parties = [self._group(self._names[mention], decisions)]
+        own = self._mentioning(parties[0])
+        beside = Counter(i for number in own for i in self._mentioned[number])
+        placed = {one.id for one in parties[0].names}
+        for i in sorted(beside.keys() - placed, key=lambda i: (-beside[i], i)):
+            if len(parties) > most:
+                break
+            if i not in placed:
+                parties.append(self._group(self._names[i], decisions))
+                placed.update(one.id for one in parties[-1].names)
+        return parties, self._shared([self._mentioning(party) for party in parties])
+
+    def _mentioning(self, party: AliasGroup) -> set[int]:
+        """Numbers of the memories that mention any of its names."""
+        return set().union(*(self._memories.get(one.id, set()) for one in party.names))
+
+    def _shared(self, mentioning: Sequence[set[int]]) -> list[Shared]:
+        """What any two of some sets of memories share, with those that share something."""
+        pairs = {
+            (one, other): both
+            for one, other in combinations(range(len(mentioning)), 2)
+            if (both := mentioning[one] & mentioning[other])
+        }
+        wanted = set().union(*pairs.values())
+        memory_of = {number: memory for memory, (number, _) in self._rows.items() if number in wanted}
+        return [
+            Shared(one, other, len(both), tuple(nlargest(_MOST_TELLING, (memory_of[i] for i in both), key=str)))
+            for (one, other), both in pairs.items()
+        ]
 
     def expand(self, names: Sequence[str], decisions: Decisions = NO_DECISIONS) -> list[NDArray[np.uint64]]:
         """See `AliasSource`."""

@@ -69,6 +69,12 @@ class EntityQuery(ApiModel):
     namespace: NamespacePath
 
 
+class GraphQuery(EntityQuery):
+    """How much of what is around an entity."""
+
+    limit: QueryInt = Field(20, ge=1, le=50, description="Most entities beside the one that is asked for.")
+
+
 class EntityMerge(ApiModel):
     """Entities that are one."""
 
@@ -127,6 +133,22 @@ class EntityPageOut(ApiModel):
 
     items: list[EntityOut]
     next_cursor: str | None
+
+
+class SharedOut(ApiModel):
+    """That memories mention two entities together: how many, and the ids of the newest, at most 16."""
+
+    one: EntityId
+    other: EntityId
+    memories: int
+    memory_ids: list[UUID]
+
+
+class EntityGraphOut(ApiModel):
+    """An entity, first, and those that most memories mention together with it, the nearest first; what two share."""
+
+    entities: list[EntityOut]
+    links: list[SharedOut]
 
 
 class EntitiesOut(ApiModel):
@@ -189,6 +211,34 @@ async def get_entity(request: Request, principal: Reader, entity_id: str) -> Ent
         raise NotFound("there is no such entity")
     mention = int(entity_id, 16)
     return _entity(await run_blocking(request, container.entities.one, principal.tenant_id, query.namespace, mention))
+
+
+@router.get(
+    "/entities/{entity_id}/graph",
+    response_model=EntityGraphOut, responses=_READ, openapi_extra=query_parameters(GraphQuery),
+)  # fmt: skip
+async def get_entity_graph(request: Request, principal: Reader, entity_id: str) -> EntityGraphOut:
+    """What is around an entity: whom active memories mention together with it."""
+    container: EntityContainer = request.app.state.container
+    query = read_query(request, GraphQuery, container.settings)
+    principal.require_namespace(query.namespace)
+    if not _HEX.fullmatch(entity_id):
+        raise NotFound("there is no such entity")
+    company = await run_blocking(
+        request, container.entities.company, principal.tenant_id, query.namespace, int(entity_id, 16), query.limit
+    )
+    return EntityGraphOut.model_construct(
+        entities=[_entity(party) for party in company.parties],
+        links=[
+            SharedOut.model_construct(
+                one=company.parties[link.one].id,
+                other=company.parties[link.other].id,
+                memories=link.memories,
+                memory_ids=[memory for memory in link.told_by if isinstance(memory, UUID)],
+            )
+            for link in company.shared
+        ],
+    )
 
 
 @router.post("/entities:merge", response_model=EntityOut, responses=_WRITE, openapi_extra=json_body(EntityMerge))

@@ -17,7 +17,7 @@ from memsvc.entities.tables import NameTables
 from memsvc.http.cursor import CursorCodec
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
-from retrieval.aliases import AliasGroup, Decisions
+from retrieval.aliases import AliasGroup, Decisions, Shared
 from retrieval.types import Resolved
 
 _ROUTE = "entities"
@@ -42,6 +42,14 @@ class EntityPage:
 
     parties: list[Party]
     next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """An entity among those that are mentioned together with it; `shared` names parties by their places."""
+
+    parties: list[Party]
+    shared: list[Shared]
 
 
 class Entities:
@@ -89,6 +97,23 @@ class Entities:
             if namespace is None:
                 raise _unknown()
             return self._found(connection, namespace, [mention_id])[0]
+
+    def company(self, tenant_id: UUID, path: str, mention_id: int, most: int) -> Company:
+        """The entity that a mention stands for, and at most so many that active memories mention together with it.
+
+        Raises:
+            NotFound: no active memory of the namespace mentions it.
+        """
+        with self._database.read(tenant_id) as connection:
+            namespace = namespaces.find(connection, tenant_id, path)
+            if namespace is None:
+                raise _unknown()
+            decisions = Decisions(repository.decisions(connection, namespace))
+            with self._tables.learned(connection, namespace) as learned:
+                if learned.table.group_of(mention_id, decisions) is None:
+                    raise _unknown()
+                groups, shared = learned.table.company(mention_id, most, decisions)
+        return Company([_party(group, decisions) for group in groups], shared)
 
     def resolve(self, namespace: NamespaceRow, names: Sequence[str]) -> tuple[Resolved, ...]:
         """What each name of a question stands for in a namespace."""
