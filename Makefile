@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZ
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test ready check check-deploy up-local format bench quality faults fuzz supply clean
+.PHONY: help serve test ready check check-deploy up-local format bench quality faults fuzz console-test supply clean
 
 help: ## Show these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -61,6 +61,10 @@ up-local: $(VENV)/.dev ## PostgreSQL, migrations, two API processes and a worker
 
 mem0-client: $(VENV)/.dev ## Get mem0's own client, for the tests that speak to the service with it (docs/compat.md)
 	@$(PIP) install --quiet --no-deps --upgrade --target .mem0-client -r tests/e2e/mem0-client.txt
+
+console-test: $(VENV)/.dev ## The console in the system's Chromium, with the extra that drives it (docs/console.md)
+	@$(PIP) install --quiet -e '.[console-test]'
+	@$(TEST_ENV) $(BIN)/python -m pytest tests/e2e/console
 
 format: $(VENV)/.dev ## Put the code into its form
 	@$(BIN)/ruff format $(CHECKED)

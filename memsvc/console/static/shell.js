@@ -63,7 +63,7 @@ function Inside({ namespace, who }) {
     return () => (isLeft = true);
   }, [route.view, route.params.ns]);
   useFocusOnArrival(shown.view === route.view && `${route.view} ${route.params.id ?? ""}`);
-  useEffect(() => document.querySelector(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [route.view]);
+  useEffect(showPlace, [route.view]);
   const { View } = shown;
   const isThere = shown.view === route.view;
   return html`<div class="frame">
@@ -81,6 +81,13 @@ function Inside({ namespace, who }) {
       ${isThere && View && html`<${View} key=${`${route.view} ${route.params.ns ?? ""} ${who}`} params=${route.params} />`}
     </main>
   </div>`;
+}
+
+// On a narrow screen the places are wider than it. Not by scrollIntoView: where Tab goes next would follow it.
+function showPlace() {
+  const here = document.querySelector(".places [aria-current]");
+  const list = here?.closest("ul");
+  if (list) list.scrollLeft = here.offsetLeft - (list.clientWidth - here.clientWidth) / 2;
 }
 
 // After the first view, whose place in the page the visitor chose by opening it.

@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { useAnswer } from "../asking.js";
 import { axes, Chart } from "../chart.js";
 import { clock, count, day, plural } from "../format.js";
-import { Answer, Badge, Empty, Heading, NeedsNamespace } from "../parts.js";
+import { Answer, Badge, Busy, Empty, Heading, NeedsNamespace } from "../parts.js";
 import { amend, href } from "../route.js";
 
 const PAGE = 200;
@@ -32,6 +32,7 @@ export default function Timeline({ params }) {
       <label class="field" for="end"><span>Up to and with</span><input id="end" type="date" value=${until} onChange=${(event) => event.target.value && show(event.target.value, days)} /></label>
       <span class="buttons"><button type="button" disabled=${!until} onClick=${() => shift(-1)}>← Earlier</button> <button type="button" disabled=${!until} onClick=${() => shift(1)}>Later →</button></span>
     </form>
+    ${!until && newest.busy && html`<${Busy} />`}
     ${newest.problem && html`<${Answer} answer=${newest} needs="read" />`}
     <${Answer} answer=${answer} needs="read">${(found) => html`<${Days} found=${found} days=${Number(days)} until=${until} ns=${ns} onDay=${(one) => show(one, "1")} />`}<//>`;
 }
