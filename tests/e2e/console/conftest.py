@@ -9,7 +9,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from tests.fixtures.browser import MODES, Watched, browsing, missing
+from benchmarks._browser import MODES, Watched, browsing, missing
 from tests.fixtures.console_world import World, fill
 from tests.fixtures.listening import listening
 from tests.fixtures.service import Caller, Service, serving

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks._browser import MODES, Watched
 from tests.e2e.console.conftest import Open
-from tests.fixtures.browser import MODES, Watched
 from tests.fixtures.console_world import AGENT, TEAM, USER, World
 from tests.fixtures.service import Caller
 
