@@ -58,7 +58,7 @@ def main() -> None:
         client = Client(server.url)
         if not client.get("/v1/namespaces")["items"]:
             _load.fill(client, NAMESPACE, memories)
-        _load_side_namespaces(client, memories)
+            _load_side_namespaces(client, memories)
         browser = stack.enter_context(browsing())
         figures = measure(browser, server, memories, options.calls)
         figures["memories"] = client.get(f"/v1/stats?namespace={NAMESPACE}")["memories"]
@@ -71,6 +71,7 @@ def main() -> None:
 def measure(browser: Browser, server: Server, memories: _load.Memories, calls: int) -> dict[str, Any]:
     """Every figure; `calls` is how often each thing is done."""
     questions = iter(memories.questions)
+    _watched(browser, server.url).open(None)  # is there a console at all
     return {
         "targets": {"first_view_ms": TARGET_FIRST_VIEW_MS, "recall_shown_after_answer_ms": TARGET_SHOWN_MS},
         "first_view": spread([_first_view(browser, server.url) for _ in range(calls)]),
