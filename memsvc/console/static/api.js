@@ -15,13 +15,13 @@ export class Problem extends Error {
   }
 }
 
-async function answered(method, path, { query = {}, body, signal } = {}) {
+async function answered(method, path, key, { query = {}, body, signal } = {}) {
   const url = new URL(path, ROOT);
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }
   const headers = { accept: "application/json" };
-  if (session.key) headers.authorization = `Bearer ${session.key}`;
+  if (key) headers.authorization = `Bearer ${key}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   const sent = body === undefined ? undefined : JSON.stringify(body);
   try {
@@ -34,10 +34,11 @@ async function answered(method, path, { query = {}, body, signal } = {}) {
 
 // The answer as JSON; raises a Problem for what was refused.
 export async function ask(method, path, asked) {
-  const answer = await answered(method, path, asked);
+  const { key } = session;
+  const answer = await answered(method, path, key, asked);
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
-  if (answer.status === 401) session.refuse();
+  if (answer.status === 401) session.refuse(key);
   throw new Problem(answer.status, body);
 }
 
@@ -46,5 +47,5 @@ export const post = (path, body, signal) => ask("POST", path, { body, signal });
 
 // Whether requests may be sent here; also the answer that says no is one.
 export async function readiness(signal) {
-  return (await answered("GET", "readyz", { signal })).json();
+  return (await answered("GET", "readyz", "", { signal })).json();
 }

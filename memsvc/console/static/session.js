@@ -33,8 +33,8 @@ export const session = {
   },
   enter: (key) => set({ key, locked: false, refused: false }),
   leave: () => set({ key: "", namespace: "", locked: true, refused: false }),
-  // The service wants a key, or another one.
-  refuse: () => set({ key: "", locked: true, refused: state.key !== "" }),
+  // The service wants a key, or another one. Several answers may say so, some after a better key was entered.
+  refuse: (key) => key === state.key && !state.locked && set({ key: "", locked: true, refused: key !== "" }),
   choose: (namespace) => namespace !== state.namespace && set({ namespace }),
 };
 
