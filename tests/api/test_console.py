@@ -141,6 +141,14 @@ def test_every_module_that_is_imported_is_there() -> None:
     assert found > 60
 
 
+def test_everything_that_is_imported_is_used() -> None:
+    for name, file in OWN.items():
+        text = file.body.decode()
+        imported = ",".join(re.findall(r"import \{([^}]*)\} from", text))
+        for one in filter(None, map(str.strip, imported.split(","))):
+            assert len(re.findall(rf"\b{re.escape(one)}\b", text)) > 1, (name, one)
+
+
 def test_no_module_is_huge_and_all_is_small() -> None:
     assert max(len(file.body.splitlines()) for name, file in OWN.items() if name.endswith(".js")) < 250
     assert sum(len(file.body) for name, file in site().files.items() if not name.endswith(".LICENSE")) < 300_000

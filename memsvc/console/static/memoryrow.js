@@ -5,9 +5,9 @@ import { href } from "./route.js";
 
 export const ROW_REM = { wide: 4.5, narrow: 5.7 };
 
-export function MemoryRow({ memory, from }) {
+export function MemoryRow({ memory }) {
   const { id, content, kind, state, level, derived, trust, tags, pinned, legal_hold, speaker } = memory;
-  return html`<a class="row" data-row href=${href("memory", { id, ns: memory.namespace, from })}>
+  return html`<a class="row" data-row href=${href("memory", { id, ns: memory.namespace })}>
     <span class="content">${speaker && html`<b>${speaker}: </b>`}${content}</span>
     <span class="meta">
       <${Time} at=${memory.occurred_at ?? memory.recorded_at} />

@@ -1,10 +1,9 @@
 // What is around every view: who is asked for a key, where one can go, and the keys that lead there.
 import { html, useEffect, useRef, useState } from "./html.js";
-import { get } from "./api.js";
+import { get, Problem } from "./api.js";
 import { useAnswer } from "./asking.js";
 import { Busy, Refusal } from "./parts.js";
-import { Problem } from "./api.js";
-import { go, href, useRoute } from "./route.js";
+import { go, href, read, useRoute } from "./route.js";
 import { session, useSession } from "./session.js";
 import { PLACES, shortcuts, useShortcuts } from "./shortcuts.js";
 
@@ -127,7 +126,7 @@ function Chooser({ namespace }) {
   const choose = (event) => {
     event.preventDefault();
     if (!text.trim()) return;
-    const { view } = readView();
+    const { view } = read();
     session.choose(text.trim());
     go(OF_NO_NAMESPACE.has(view) || UNDER[view] ? "namespace" : view, { ns: text.trim() });
   };
@@ -138,8 +137,6 @@ function Chooser({ namespace }) {
     <button>Go</button>
   </form>`;
 }
-
-const readView = () => ({ view: location.hash.replace(/^#\/?/, "").split("?")[0] || "namespaces" });
 
 const SHADES = ["light dark", "light", "dark"];
 const SHADE_NAMES = { "light dark": "as the system", light: "light", dark: "dark" };

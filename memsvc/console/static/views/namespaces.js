@@ -3,7 +3,7 @@ import { html, useEffect, useState } from "../html.js";
 import { get, readiness } from "../api.js";
 import { useAnswer, usePages } from "../asking.js";
 import { bytes, count, fromNow } from "../format.js";
-import { Badge, Empty, Heading, More, Refusal, Shares, Time } from "../parts.js";
+import { Badge, Empty, Heading, More, Refusal, Shares } from "../parts.js";
 import { href } from "../route.js";
 
 const PAGE = 25;

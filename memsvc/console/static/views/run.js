@@ -2,11 +2,12 @@
 import { html, useEffect, useState } from "../html.js";
 import { get, post } from "../api.js";
 import { useAnswer, usePages } from "../asking.js";
-import { plural, words } from "../format.js";
-import { Answer, Badge, Confirm, Empty, Facts, Heading, Json, MemoryLink, More, Pairs, Refusal, Time } from "../parts.js";
+import { words } from "../format.js";
+import { Answer, Badge, Confirm, Empty, Facts, Heading, Json, More, Pairs, Refusal, Time } from "../parts.js";
 import { go, href } from "../route.js";
 
 const PAGE = 100;
+const FEW = 20; // memories whose words are asked for, one by one
 const POLL_MS = 1000;
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
@@ -69,21 +70,14 @@ function Effects({ run }) {
   if (done && items.length === 0) return html`<${Empty}>${ENDED.has(run.state) ? "To no memory anything." : "Nothing yet."}<//>`;
   return html`${items.length > 0 && html`<div class="wide"><table class="cards"><caption class="hidden">Effects by memory</caption>
       <thead><tr><th scope="col">Memory</th><th scope="col">Action</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Why</th></tr></thead>
-      <tbody>${items.map((one, at) => html`<tr key=${`${one.memory_id} ${at}`}><th scope="row"><${Words} id=${one.memory_id} isShown=${at < PAGE} /></th><td data-name="Action"><${Badge}>${words(one.action)}<//></td>
+      <tbody>${items.map((one, at) => html`<tr key=${`${one.memory_id} ${at}`}><th scope="row"><${Words} id=${one.memory_id} isAsked=${at < FEW} /></th><td data-name="Action"><${Badge}>${words(one.action)}<//></td>
         <td data-name="Before"><${Pairs} of=${one.before} /></td><td data-name="After"><${Pairs} of=${one.after} /></td><td data-name="Why"><${Pairs} of=${one.why} /></td></tr>`)}</tbody></table></div>`}
     <${More} pages=${pages} noun=${items.length === 1 ? "memory" : "memories"} />`;
 }
 
-const FEW = 20;
-let asking = 0;
-
-// The first words of a memory; an id where it is out of reads, or there are many.
-function Words({ id, isShown }) {
-  const answer = useAnswer((signal) => {
-    if (!isShown || asking >= FEW) return null;
-    asking += 1;
-    return get(`v1/memories/${id}`, {}, signal).finally(() => (asking -= 1));
-  }, [id]);
+// The first words of a memory; its id where it is out of reads, or stands far down.
+function Words({ id, isAsked }) {
+  const answer = useAnswer((signal) => (isAsked ? get(`v1/memories/${id}`, {}, signal) : null), [id]);
   const text = answer.value?.content;
   return html`<a data-row class=${text ? "" : "id"} href=${href("memory", { id })} title=${id}>${text ? (text.length > 70 ? `${text.slice(0, 70)}…` : text) : id.slice(-12)}</a>`;
 }
