@@ -122,7 +122,8 @@ function KeyForm({ refused }) {
 function Chooser({ namespace }) {
   const [text, setText] = useState(namespace);
   useEffect(() => setText(namespace), [namespace]);
-  const { value } = useAnswer((signal) => get("v1/namespaces", { limit: 100 }, signal), []);
+  const [isWanted, want] = useState(false); // what can be chosen is not asked for before somebody wants to choose
+  const { value } = useAnswer((signal) => (isWanted ? get("v1/namespaces", { limit: 100 }, signal) : null), [isWanted]);
   const choose = (event) => {
     event.preventDefault();
     if (!text.trim()) return;
@@ -132,7 +133,7 @@ function Chooser({ namespace }) {
   };
   return html`<form class="chooser" role="search" aria-label="Namespace" onSubmit=${choose}>
     <label for="namespace">Namespace</label>
-    <input id="namespace" list="namespaces" value=${text} onInput=${(event) => setText(event.target.value)} placeholder="choose one" autocomplete="off" spellcheck=${false} />
+    <input id="namespace" list="namespaces" value=${text} onFocus=${() => want(true)} onInput=${(event) => setText(event.target.value)} placeholder="choose one" autocomplete="off" spellcheck=${false} />
     <datalist id="namespaces">${value?.items.map((one) => html`<option key=${one.namespace} value=${one.namespace}></option>`)}</datalist>
     <button>Go</button>
   </form>`;
