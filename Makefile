@@ -12,7 +12,8 @@ TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZ
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test ready check check-deploy docs up-local format bench quality faults fuzz supply clean
+.PHONY: help serve test ready check check-deploy docs up-local format bench quality faults fuzz mem0-client console-test \
+  supply clean
 
 help: ## Show these commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -68,6 +69,10 @@ mem0-client: $(VENV)/.dev ## Get mem0's own clients of several versions, for the
 	@for version in $$(grep -v '^#' tests/e2e/mem0-older.txt); do \
 		$(PIP) install --quiet --no-deps --upgrade --target ".mem0-client/older/$$version" "mem0ai==$$version" || exit 1; \
 	done
+
+console-test: $(VENV)/.dev ## The console in the system's Chromium, with the extra that drives it (docs/console.md)
+	@$(PIP) install --quiet -e '.[console-test]'
+	@$(TEST_ENV) $(BIN)/python -m pytest tests/e2e/console
 
 format: $(VENV)/.dev ## Put the code into its form
 	@$(BIN)/ruff format $(CHECKED)

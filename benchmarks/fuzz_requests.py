@@ -37,7 +37,7 @@ from memsvc.main import create_app
 from memsvc.wiring import Container
 
 LIMIT_S = 2.0
-_DOCS = {"/docs", "/docs/oauth2-redirect"}
+_DOCS = {"/docs", "/docs/oauth2-redirect", "/console", "/console/", "/console/{digest}/{name:path}"}
 _NOT_REST = {"/mcp"}  # another protocol, see tests/api/test_mcp_http.py
 _PARTS = {
     "{kind}/{entity_id:path}": "user/user:{id}", "{kind}/{name:path}": "run/{id}", "{rest:path}": "v1/feedback/",

@@ -18,6 +18,7 @@ from memsvc.auth.authenticate import authenticate
 from memsvc.auth.endpoints import router as keys_router
 from memsvc.changes.endpoints import router as changes_router
 from memsvc.compat.mem0.mounting import PlainProblems, mem0_routes
+from memsvc.console.mounting import console_routes
 from memsvc.context.endpoints import router as context_router
 from memsvc.entities.endpoints import router as entities_router
 from memsvc.erasures.endpoints import router as erasures_router
@@ -107,7 +108,12 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
         redoc_url=None,
         openapi_url="/openapi.json" if settings.is_loopback else None,
         redirect_slashes=False,
-        routes=[*routes, *mcp_routes(settings.mcp), *mem0_routes(settings.mem0_namespace)],
+        routes=[
+            *routes,
+            *console_routes(settings),
+            *mcp_routes(settings.mcp),
+            *mem0_routes(settings.mem0_namespace),
+        ],
     )
     app.state.container = container
     app.state.is_started = is_started

@@ -271,6 +271,10 @@ class Settings(BaseSettings):
         "both.",
     )
 
+    console: Literal["on", "off"] = Field(
+        default="on", description="Whether the page for people (docs/console.md) is at `/console`."
+    )
+
     mem0_namespace: str | None = Field(
         default=None,
         pattern=r"^[^\s/*]{1,128}(/[^\s/*]{1,128}){0,15}$",

@@ -16,11 +16,11 @@ from memsvc.core.errors import StartupRefused
 from memsvc.http.routes import mounted_routes
 from memsvc.main import ROUTES, create_app
 from tests.fixtures.edge import Edge, assert_problem, bearer, running
-from tests.fixtures.routes import NOT_REST
+from tests.fixtures.routes import CONSOLE, NOT_REST
 
 PUBLIC = {"/livez", "/readyz"}
-# Starlette's own; they exist on loopback only.
-DOCUMENTATION = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
+# Starlette's own, which exist on loopback only, and files without data of anyone.
+DOCUMENTATION = CONSOLE | {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
 
 
 @pytest.fixture

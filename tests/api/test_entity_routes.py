@@ -199,3 +199,57 @@ def test_what_makes_no_sense_is_refused(told: Caller) -> None:
     cursor = told.ask("GET", "/v1/entities", params={"namespace": told.namespace, "limit": 1}).json()["next_cursor"]
     elsewhere = {"namespace": "user/bo", "limit": 1, "cursor": cursor}
     assert_problem(told.ask("GET", "/v1/entities", params=elsewhere), 400, "bad_cursor")
+
+
+def graph(caller: Caller, name: str, **params: Any) -> Any:
+    asked = {"namespace": caller.namespace, **params}
+    return caller.ask("GET", f"/v1/entities/{entity_id(name)}/graph", params=asked)
+
+
+def test_graph_has_whom_memories_mention_together(ada: Caller) -> None:
+    first = ada.remember("We met Zed and Cleo in Oslo.")["id"]
+    second = ada.remember("We saw Zed and Cleo.")["id"]
+    ada.remember("We saw Bo in Lima.")
+
+    answer = graph(ada, "Zed")
+
+    assert answer.status_code == 200
+    found = answer.json()
+    called = {one["id"]: one["name"] for one in found["entities"]}
+    assert list(called.values()) == ["Zed", "Cleo", "Oslo"]
+    shared = {frozenset((called[one["one"]], called[one["other"]])): one for one in found["links"]}
+    assert {pair: one["memories"] for pair, one in shared.items()} == {
+        frozenset(("Zed", "Cleo")): 2, frozenset(("Zed", "Oslo")): 1, frozenset(("Cleo", "Oslo")): 1,
+    }  # fmt: skip
+    assert shared[frozenset(("Zed", "Cleo"))]["memory_ids"] == [second, first]
+
+
+def test_graph_ends_at_its_limit_and_with_what_was_erased(ada: Caller) -> None:
+    ada.remember("We met Zed and Cleo.")
+    gone = ada.remember("We met Zed and Bo in Lima with Cleo.")["id"]
+
+    nearest = graph(ada, "Zed", limit=1).json()
+    ada.erase(gone)
+    left = graph(ada, "Zed").json()
+
+    assert [one["name"] for one in nearest["entities"]] == ["Zed", "Cleo"]
+    assert [one["name"] for one in left["entities"]] == ["Zed", "Cleo"]
+    assert [one["memories"] for one in left["links"]] == [1]
+
+
+def test_graph_joins_the_names_of_an_entity(ada: Caller) -> None:
+    ada.remember("We met Zed and Cleo.")
+    ada.remember("We met Zorro and Cleo.")
+    merge(ada, "Zed", "Zorro")
+
+    found = graph(ada, "Zorro").json()
+
+    assert {alias["name"] for alias in found["entities"][0]["aliases"]} == {"Zed", "Zorro"}
+    assert [one["memories"] for one in found["links"]] == [2]
+
+
+def test_graph_of_nobody_is_not_found(ada: Caller) -> None:
+    ada.remember("We met Zed.")
+    assert_problem(graph(ada, "Nobody"), 404)
+    assert_problem(ada.ask("GET", "/v1/entities/zed/graph", params={"namespace": ada.namespace}), 404)
+    assert_problem(graph(ada, "Zed", limit=51), 422)
