@@ -194,9 +194,11 @@ def _poisoning(figures: Figures) -> Lines:
 
 
 def _revocation(figures: Figures) -> Lines:
-    for name, step in figures["steps"].items():
-        yield f"{name} of {figures['memories']} memories", f"{step['s']} s ({step['processor_s']} s of processor)"
-    yield "with them went, derived", str(figures["revoked"]["derived"])
+    for database in ("sqlite", "postgresql"):
+        found = figures[database]
+        of = f"{figures['memories']} memories and {found['revoked']['derived']} derived"
+        for name, step in found["steps"].items():
+            yield f"{database}: {name} of {of}", f"{step['s']} s ({step['processor_s']} s of processor)"
 
 
 LINES: dict[str, Callable[[Figures], Lines]] = {

@@ -35,8 +35,6 @@ class Outcome:
     told: str
 
 
-
-
 def main(seed: int) -> bool:
     """Every fault; saves how many were caught, and returns whether all were."""
     caught: list[str] = []
