@@ -8,6 +8,7 @@ finds it. It is read in the light of what is before it in its conversation by th
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,6 +39,8 @@ SILENT_AFTER = 2
 """So many texts in a row without an answer, each asked for alone: it is the model, and not the texts."""
 _WRITER = "backlog"
 _FIRST_S, _LONGEST_S = 1.0, 30.0
+_STORED_WITHIN_S = 60.0
+"""Who says that a text is left stores it after that, within this time: until then it is looked for."""
 
 Key = tuple[UUID, int]
 """A memory, and the version that its text came with."""
@@ -81,6 +84,7 @@ class Backlog:
         self._on_waiting = on_waiting
         self._waiting = 0
         self._is_silent = False
+        self._expected_until = 0.0
         self._woken = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -97,6 +101,7 @@ class Backlog:
 
     def wake(self) -> None:
         """A text is being left to be read later."""
+        self._expected_until = time.monotonic() + _STORED_WITHIN_S
         if not self._waiting:
             self._tell(1)
             self._woken.set()
@@ -225,10 +230,11 @@ class Backlog:
                 self.round()
             except Exception as error:  # noqa: BLE001 - the outer edge of the thread: the next round tries again
                 log.warning("backlog_round_failed", error=type(error).__name__)
-            is_woken = self._woken.wait(pause_s if self._waiting else self._every_s)
-            pause_s = min(2 * pause_s, _LONGEST_S) if self._waiting and not is_woken else _FIRST_S
+            is_soon = self._waiting > 0 or time.monotonic() < self._expected_until
+            is_woken = self._woken.wait(pause_s if is_soon else self._every_s)
+            pause_s = min(2 * pause_s, _LONGEST_S) if is_soon and not is_woken else _FIRST_S
             if is_woken:
-                self._closing.wait(_FIRST_S)  # what wakes it is not stored yet
+                self._closing.wait(_FIRST_S)  # what wakes it is hardly stored yet
 
 
 def _due(now: datetime) -> Select[Any]:

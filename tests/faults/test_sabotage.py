@@ -99,7 +99,7 @@ def _as(name: str, service: Service, content: str) -> None:
 
 
 def test_sabotage_the_bank_is_not_told(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def only_count(self: Keeper, connection: Connection, key: Any, held: Any) -> Any:
+    def only_count(self: Keeper, connection: Connection, key: Any, held: Any, *more: Any) -> Any:
         held.applied_seq = self._namespace(connection, key).head_seq
         return held
 

@@ -128,8 +128,8 @@ def test_two_that_are_at_it_give_it_its_vectors_once(
     encoded = backlog._encoded
     rounds: list[int] = []
 
-    def and_another(texts: Sequence[Any]) -> Any:
-        made = encoded(texts)
+    def and_another(texts: Sequence[Any], spaces: Sequence[UUID]) -> Any:
+        made = encoded(texts, spaces)
         if not rounds:
             rounds.append(-1)
             rounds[0] = backlog.round()
@@ -259,5 +259,26 @@ def test_its_thread_comes_back_when_the_model_does(service: Service, model: Mood
     model.failure = None
     until = time.monotonic() + 20
     while waiting(service) or backlog.waiting:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_what_is_stored_long_after_the_model_failed_is_not_left(service: Service, model: Moody) -> None:
+    """Its thread hears of a text before it is there, and looks again."""
+    backlog = service.container.backlog
+    wake = backlog.wake
+
+    def long_before() -> None:
+        wake()
+        time.sleep(2.5)
+
+    backlog.start()
+    down(model)
+    service.container.preparer.on_postponed = long_before
+    service.add("the kettle is blue")
+    assert waiting(service)
+    model.failure = None
+    until = time.monotonic() + 20
+    while waiting(service):
         assert time.monotonic() < until
         time.sleep(0.05)

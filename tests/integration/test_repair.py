@@ -15,13 +15,11 @@ from typer.testing import CliRunner
 
 from memsvc.commands.root import app
 from memsvc.core.ids import new_id
-from memsvc.memories.prepare import Preparer
 from memsvc.models import ChangeOp
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, ERASURE, LEASE, MEMORY, NAMESPACE, VERSION
 from memsvc.repair import change_log, texts
 from memsvc.repair.repairs import Workshop
 from memsvc.repair.service import Repairs
-from retrieval.analysis.analyser import TextAnalyser
 from tests.fixtures.service import DIM, Caller, Service, serving
 
 
@@ -33,10 +31,7 @@ def service(tmp_path: Path, database_url: str) -> Iterator[Service]:
 
 def _repairs(service: Service) -> Repairs:
     made = service.container
-    preparer = Preparer(TextAnalyser(), made.embedder)
-    return Repairs(
-        Workshop(made.database, made.clock, made.secrets, made.keeper, lambda: preparer, lambda: made.space_id)
-    )
+    return Repairs(Workshop(made.database, made.clock, made.secrets, made.keeper, lambda: made.preparer))
 
 
 Plant = Callable[[Connection, UUID, UUID, UUID], None]

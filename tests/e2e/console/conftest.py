@@ -41,7 +41,7 @@ class Open:
         return Watched(page, self.url)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while a browser is driven no other test can have an event loop
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     lacks = missing()
     if lacks is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -34,6 +35,8 @@ def test_a_text_is_read_in_the_light_of_what_is_taken() -> None:
         contexts={(B, 1): A, (C, 2): B},
         texts={(A, 1): "a", (B, 1): "b", (B, 2): "b, said again", (C, 2): "c"},
         current={A: 1, B: 2, C: 2},
+        embedded={(A, 1), (B, 1), (B, 2), (C, 2)},
     )
     assert plan.unread() == [(B, 1)]
+    assert replace(plan, embedded=plan.embedded - {(C, 2)}).unread() == [(B, 1), (C, 2)]
     assert [plan.before((B, 1)), plan.before((C, 2)), plan.before((A, 1))] == ["", "b, said again", ""]
