@@ -221,7 +221,7 @@ class _Writing:
             namespaces.mark_external(connection, namespace)
         changes = ((self.ids[one], version) for one, version in self._versions())
         head = _log(connection, namespace, now, list(changes), self.plan.growth)
-        if not ((self.is_other_space or self.analyses) and self.plan.pivots):
+        if not (self.encodings and self.plan.pivots):
             return head
         ledger = Ledger(connection, namespace, now, writer)
         for pivot in self.plan.pivots:

@@ -247,7 +247,10 @@ class Ledger:
             self._change(ChangeOp.PUT, from_id, self.connection.execute(version).scalar_one())
 
     def encoding(self, stored: Stored) -> Encoding:
-        """What the models made of a memory's text, as it stands in the namespace's embedding spaces."""
+        """What the models made of a memory's text, as it stands in the namespace's embedding spaces.
+
+        A text that lacks vectors in one of them is pending, and so is the same text wherever it is stored again.
+        """
         vectors, tokens = (
             self.connection.execute(
                 select(*columns)
@@ -272,8 +275,9 @@ class Ledger:
         of: dict[UUID, list[bytes]] = {}
         for row in vectors:
             of.setdefault(row.space_id, []).append(row.vector)
-        nothing = Vectors(np.empty((0, 0), np.float16))
-        made = dict.fromkeys(self.namespace.complete_spaces, nothing) | {
+        if not set(self.namespace.complete_spaces) <= of.keys():
+            return Encoding({})
+        made = {
             space_id: Vectors(np.frombuffer(b"".join(rows), dtype="<f2").reshape(len(rows), -1), codes.get(space_id))
             for space_id, rows in of.items()
         }

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, literal, or_, select, tuple_
 
 from memsvc.core.errors import StartupRefused
 from memsvc.memories.draft import Circumstances, Prepared
 from memsvc.memories.ledger import Ledger
+from memsvc.models.ids import one_of
 from memsvc.models.tables import ANALYSIS, EMBEDDING, PENDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.repair.repairs import WRITER, Repair, Workshop
+from memsvc.sealing.readable import readable
 from retrieval.types import Passage
 
 _CHUNK = 100
+_KEY = (VERSION.c.memory_id, VERSION.c.version)
 
 
 def _unread(namespace: NamespaceRow, *columns: Any) -> Select[Any]:
@@ -54,22 +60,22 @@ def _read_again(workshop: Workshop, namespace: NamespaceRow) -> int:
     done, after = 0, None
     while True:
         with workshop.database.read(namespace.tenant_id) as connection:
-            columns = (VERSION.c.memory_id, VERSION.c.version, VERSION.c.content, *_circumstances())
             place = tuple_(VERSION.c.memory_id, VERSION.c.version)
-            query = _unread(namespace, *columns).order_by(*place.clauses).limit(_CHUNK)
-            rows = list(connection.execute(query if after is None else query.where(place > after)))
-        if not rows:
+            query = _unread(namespace, *_KEY).order_by(*place.clauses).limit(_CHUNK)
+            keys = connection.execute(query if after is None else query.where(place > after)).all()
+            rows = readable({row.memory_id for row in keys}, partial(_texts, connection, namespace))
+        if not keys:
             return done
-        after = tuple_(*(literal(rows[-1][at], columns[at].type) for at in range(2)))  # on, whatever became of these
+        after = tuple_(*(literal(keys[-1][at], _KEY[at].type) for at in range(2)))  # on, whatever became of these
         made = dict(
             zip([(row.memory_id, row.version) for row in rows], _prepared(workshop, namespace, rows), strict=True)
         )
 
         def unit(connection: Connection, locked: NamespaceRow, made: dict[Any, Prepared] = made) -> int:
-            keys = connection.execute(_unread(locked, VERSION.c.memory_id, VERSION.c.version)).all()
+            there = one_of(VERSION.c.memory_id, locked.tenant_id, {memory_id for memory_id, _ in made})
+            found = connection.execute(_unread(locked, *_KEY).where(there)).all()
             ledger = Ledger(connection, locked, workshop.clock.now(), WRITER)
-            found = [(row.memory_id, row.version) for row in keys]
-            left = [key for key in found if key in made and ledger.takes(made[key].encoding)]
+            left = [key for key in map(tuple, found) if key in made and ledger.takes(made[key].encoding)]
             for memory_id, version in left:
                 ledger.reread(memory_id, version, made[memory_id, version])
             ledger.flush()
@@ -78,11 +84,14 @@ def _read_again(workshop: Workshop, namespace: NamespaceRow) -> int:
         done += workshop.write(namespace, unit)
 
 
-def _circumstances() -> list[Any]:
-    return [VERSION.c[name] for name in Circumstances._fields]
+def _texts(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """The texts of some memories of which something is missing, with what they are analysed with."""
+    columns = (*_KEY, VERSION.c.content, *(VERSION.c[name] for name in Circumstances._fields))
+    there = one_of(VERSION.c.memory_id, namespace.tenant_id, memory_ids)
+    return connection.execute(_unread(namespace, *columns).where(there)).all()
 
 
-def _prepared(workshop: Workshop, namespace: NamespaceRow, rows: list[Row[Any]]) -> list[Prepared]:
+def _prepared(workshop: Workshop, namespace: NamespaceRow, rows: Sequence[Row[Any]]) -> list[Prepared]:
     preparer = workshop.preparer()
     encodings = preparer.encode([Passage(row.content, "") for row in rows], namespace.spaces)
     return [

@@ -33,10 +33,8 @@ def service(tmp_path: Path, database_url: str) -> Iterator[Service]:
 
 def _repairs(service: Service) -> Repairs:
     made = service.container
-    preparer = Preparer(TextAnalyser(), made.embedder)
-    return Repairs(
-        Workshop(made.database, made.clock, made.secrets, made.keeper, lambda: preparer, lambda: made.space_id)
-    )
+    preparer = Preparer(TextAnalyser(), made.embedders)
+    return Repairs(Workshop(made.database, made.clock, made.secrets, made.keeper, lambda: preparer))
 
 
 Plant = Callable[[Connection, UUID, UUID, UUID], None]
