@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select, text, update
 from typer.testing import CliRunner
 
 from memsvc.commands.root import app
+from memsvc.core.errors import EmbedderUnavailable
 from memsvc.core.ids import new_id
 from memsvc.memories.prepare import Preparer
 from memsvc.models import ChangeOp
@@ -196,3 +197,23 @@ def test_the_command_asks_first(tmp_path: Path) -> None:
     assert code == 0
     assert [(one["check"], one["left"]) for one in json.loads(said)["repairs"]] == [("counters", 0)]
     assert "nothing in the rows is wrong" in _doctor(tmp_path, "--repair")[1]
+
+
+def test_what_cannot_be_mended_now_keeps_nothing_from_being_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path) as service:
+        memory = UUID(service.tenant().remember("The tea of Oslo.")["id"])
+        service.meddle(lambda connection: _no_vectors(connection, uuid4(), uuid4(), memory))
+        service.meddle(lambda connection: connection.execute(update(NAMESPACE).values(n_memories=5)))
+
+    def away(*given: Any, **named: Any) -> Any:
+        raise EmbedderUnavailable("the model is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Preparer, "encode", away)
+        code, said = _doctor(tmp_path, "--repair", "--yes", "--json")
+    outcomes = {one["check"]: (one["done"], one["left"]) for one in json.loads(said)["repairs"]}
+    assert code == 1
+    assert outcomes["texts"] == ("left: the model is away", 1)
+    assert outcomes["counters"][1] == 0
