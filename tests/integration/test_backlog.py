@@ -244,10 +244,10 @@ def surprise_of(service: Service, memory_id: UUID) -> float | None:
 
 def test_the_operator_is_told(service: Service, model: Moody) -> None:
     settings = service.container.settings
-    assert next(one for one in examine(settings) if one.check == "embeddings").level == "ok"
+    assert next(one for one in examine(settings) if one.check == "pending").level == "ok"
     down(model)
     service.add("the kettle is blue")
-    told = next(one for one in examine(settings) if one.check == "embeddings")
+    told = next(one for one in examine(settings) if one.check == "pending")
     assert told.level == "note"
     assert told.message.startswith("1 texts wait")
 

@@ -54,6 +54,12 @@ def _gap(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) ->
     connection.execute(CHANGE.delete().where(_own(CHANGE, tenant, namespace), CHANGE.c.seq == 1))
 
 
+def _gaps(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
+    """In the middle and at the end."""
+    (head,) = connection.execute(select(NAMESPACE.c.head_seq).where(NAMESPACE.c.id == namespace)).scalars()
+    connection.execute(CHANGE.delete().where(_own(CHANGE, tenant, namespace), CHANGE.c.seq.in_((2, 3, head))))
+
+
 def _untold(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
     lost = {"op": int(ChangeOp.VOID), "memory_id": None, "version": None}
     connection.execute(update(CHANGE).where(CHANGE.c.memory_id == memory).values(lost))
@@ -92,6 +98,7 @@ def _erasure(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID
 PLANTS: dict[str, tuple[str, Plant]] = {
     "head": ("change_log_head", _head_behind),
     "gap": ("change_log_gaps", _gap),
+    "gaps": ("change_log_gaps", _gaps),
     "untold": ("change_log_memories", _untold),
     "vectors": ("texts", _no_vectors),
     "analysis": ("texts", _no_analysis),
@@ -109,6 +116,8 @@ def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.M
     written = {name: UUID(home.remember(f"The tea of {name} is green.")["id"]) for name, home in homes.items()}
     for home in homes.values():
         home.remember("The bicycle stands in the yard.")
+    for hour in (8, 9, 10):
+        homes["gaps"].remember(f"The bus of {hour} o'clock.")
     repairs = _repairs(service)
     assert list(repairs.found()) == []
     assert list(repairs.unloadable()) == []
@@ -121,8 +130,8 @@ def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.M
         service.meddle(lambda c, at=(tenant, namespace, written[name]), plant=plant: plant(c, *at))
     found = list(repairs.found())
     at = {(where[one.where.id] if not isinstance(one.where, UUID) else "erasure", one.repair.name) for one in found}
-    lost_with_it = ("gap", "change_log_memories")
-    assert at == {*((name, check) for name, (check, _) in PLANTS.items()), lost_with_it}
+    lost_with_it = {(name, "change_log_memories") for name in ("gap", "gaps")}
+    assert at == {*((name, check) for name, (check, _) in PLANTS.items()), *lost_with_it}
     assert [str(one.n) in one.found for one in found] == [True] * len(found)
     assert [one.found for one in repairs.found()] == [one.found for one in found]  # looking changes nothing
     for damage in repairs.found():
