@@ -143,6 +143,24 @@ def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.M
     assert homes["counters"].stats()["memories"] == 2
 
 
+def test_a_text_that_is_analysed_anew_keeps_the_vector_that_came_with_it(service: Service) -> None:
+    ada = service.tenant()
+    memory = UUID(ada.remember("The tea of Oslo.", embedding=[1.0] + [0.0] * (DIM - 1))["id"])
+
+    def vectors() -> list[bytes]:
+        with service.look() as connection:
+            return list(connection.execute(select(EMBEDDING.c.vector)).scalars())
+
+    before = vectors()
+    service.meddle(lambda connection: _no_analysis(connection, uuid4(), uuid4(), memory))
+    repairs = _repairs(service)
+    (damage,) = repairs.found()
+    assert repairs.mend(damage) == 1
+    assert vectors() == before
+    assert list(repairs.found()) == []
+    assert list(repairs.unloadable()) == []
+
+
 def test_rows_of_nothing_are_deleted(tmp_path: Path) -> None:
     """On SQLite alone: PostgreSQL has no way to such rows."""
     with serving(tmp_path) as service:
@@ -201,7 +219,7 @@ def test_the_command_asks_first(tmp_path: Path) -> None:
         code, said = _doctor(tmp_path, *options, answer=answer)
         assert (code, said.count("left; it would")) == (1, 2), said
     code, said = _doctor(tmp_path, "--repair", answer="y\nn\n")
-    assert (code, "mended, 1 of 1: have the model" in said, said.count("left; it would")) == (1, True, 1), said
+    assert (code, "mended, 1 of 1: analyse them" in said, said.count("left; it would")) == (1, True, 1), said
     code, said = _doctor(tmp_path, "--repair", "--yes", "--json")
     assert code == 0
     assert [(one["check"], one["left"]) for one in json.loads(said)["repairs"]] == [("counters", 0)]
