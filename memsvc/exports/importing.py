@@ -164,7 +164,7 @@ class Importing:
             raise Conflict(
                 "somebody wrote some of these memories meanwhile, or the export lacks some; try again"
             ) from None
-        self._keeper.catch_up((tenant, namespace_id), seq)
+        self._keeper.written((tenant, namespace_id), seq)
         taken = len(plan.memory_ids) - len(plan.gone)
         return Imported(taken, len(plan.gone), is_ours, len(again), len(vetting.redacted), len(vetting.held), seq)
 
