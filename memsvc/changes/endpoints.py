@@ -138,8 +138,8 @@ async def list_changes(request: Request, principal: Reader) -> Response:
         query.limit + 1,
         reviews="admin" in principal.roles,
     )
-    page, cursor = found[: query.limit], None
-    if len(found) > query.limit:
+    page, cursor = found.rows[: query.limit], None
+    if len(found.rows) > query.limit:
         cursor = container.cursors.encode(page[-1]["seq"], tenant_id=principal.tenant_id, route=_ROUTE, digest=digest)
     return json_answer({"items": [_fields(row) for row in page], "next_cursor": cursor})
 
@@ -170,9 +170,8 @@ async def stream_changes(request: Request, principal: Reader) -> Response:
             _AT_ONCE,
             reviews=reviews,
         )
-        if found:
-            part = replace(part, after=found[-1]["seq"])
-        return [Event(str(row["seq"]), "change", bytes(json_answer(_fields(row)).body)) for row in found]
+        part = replace(part, after=found.through)  # what is before `since` is looked through once, not with every look
+        return [Event(str(row["seq"]), "change", bytes(json_answer(_fields(row)).body)) for row in found.rows]
 
     return answer(request, look, every_s=container.settings.stream_every_s, for_s=query.for_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,13 +32,27 @@ class Between:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first changes of a part of a log.
+
+    Attributes:
+        rows: seq, op, memory_id, version, recorded_at, and state, reason and writer of the version; None where there is
+            none.
+        through: the number up to which everything was looked at: none of the part comes at or before it any more.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    through: int
+
+
 class Changes:
     """Reads the logs of one tenant's namespaces."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, tenant_id: UUID, path: str, part: Between, limit: int, *, reviews: bool) -> list[Mapping[str, Any]]:
+    def page(self, tenant_id: UUID, path: str, part: Between, limit: int, *, reviews: bool) -> Found:
         """The first changes of a part of the log; none of a namespace that does not exist.
 
         A number is given in the transaction that makes the change, under the lock of its namespace: what was not there
@@ -46,15 +60,14 @@ class Changes:
 
         Args:
             reviews: whether the caller may see what is in quarantine; to others a change of it names no memory.
-
-        Returns:
-            seq, op, memory_id, version, recorded_at, and state, reason and writer of the version; None where there is
-            none.
         """
         with self._database.read(tenant_id) as connection:
             namespace = namespaces.find(connection, tenant_id, path)
-            rows = [] if namespace is None else _read(connection, namespace, part, limit)
-        return [_shown(row._mapping, reviews=reviews) for row in rows]
+            if namespace is None:
+                return Found((), part.after)
+            rows = _read(connection, namespace, part, limit)
+        through = rows[-1].seq if len(rows) == limit else max(part.after, namespace.head_seq)
+        return Found([_shown(row._mapping, reviews=reviews) for row in rows], through)
 
 
 _QUERY = (

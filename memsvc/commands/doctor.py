@@ -87,9 +87,9 @@ def _pending(connection: Connection) -> Finding:
         connection.execute(select(func.set_config(SERVICE_SETTING, "on", True)))
     number, since = connection.execute(select(func.count(), func.min(PENDING.c.since))).one()
     if not number:
-        return Finding("embeddings", "ok", "every text has its vectors")
+        return Finding("pending", "ok", "every text has its vectors")
     return Finding(
-        "embeddings",
+        "pending",
         "note",
         f"{number} texts wait for the embedding model, the first since {since:%Y-%m-%d %H:%M} UTC; they are found by "
         "their words until it answers",

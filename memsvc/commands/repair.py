@@ -11,6 +11,7 @@ from gpu.bank.bank import Bank
 from memsvc.commands.jobs import writing_tools
 from memsvc.commands.store import opened
 from memsvc.core.clock import SystemClock
+from memsvc.core.errors import ServiceError
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
 from memsvc.db import migrate as schema
@@ -52,7 +53,11 @@ def repair(settings: Settings, agreed: Callable[[Damage], bool]) -> Iterator[Out
             elif not agreed(damage):
                 yield Outcome(damage.repair.name, damage.found, f"left; it would {damage.will}", damage.n)
             else:
-                done = repairs.mend(damage)
+                try:
+                    done = repairs.mend(damage)
+                except ServiceError as refused:  # a model that is away, say: the rest can be mended all the same
+                    yield Outcome(damage.repair.name, damage.found, f"left: {refused.detail}", damage.n)
+                    continue
                 said = f"mended, {done} of {damage.n}: {damage.will}"
                 yield Outcome(damage.repair.name, damage.found, said, max(0, damage.n - done))
         for namespace, why in repairs.unloadable():

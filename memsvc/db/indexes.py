@@ -49,6 +49,7 @@ def make_missing(engine: Engine) -> list[str]:
             return []
         try:
             connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text("SET lock_timeout = 0"))  # it waits for every transaction that is older
             wanted = missing(connection)
             if not _may(connection):
                 log.warning("indexes_missing", names=[_name(index) for index in wanted])
@@ -61,6 +62,7 @@ def make_missing(engine: Engine) -> list[str]:
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
             connection.execute(text("RESET statement_timeout"))
+            connection.execute(text("RESET lock_timeout"))
 
 
 def _may(connection: Connection) -> bool:

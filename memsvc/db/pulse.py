@@ -74,8 +74,12 @@ class Pulse:
         with self._guard:
             if self._asked_at is not None or monotonic() < self._answered_at + self._quiet_s:
                 return
+            thread = threading.Thread(target=self._until_answered, name="memsvc-pulse", daemon=True)
             self._asked_at = monotonic()
-        threading.Thread(target=self._until_answered, name="memsvc-pulse", daemon=True).start()
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads: a question that nobody asks must not count as one without answer
+                self._asked_at = None
 
     def _until_answered(self) -> None:
         begun, was_lost = monotonic(), False

@@ -148,7 +148,7 @@ class Importing:
             if settled(export.manifest["settings"], namespace.settings) != settings:
                 raise Conflict("the screening of the namespace was changed meanwhile; try again")
             quota.check(connection, namespace, plan.growth)
-            _settle(connection, namespace, settings, export.manifest, space_id)
+            _settle(connection, namespace, settings, export.manifest, space_id, now)
             changed = namespaces.get(connection, *namespace.key)
             seq = writing.run(connection, changed or namespace, now, author.name)
             trail.append(
@@ -164,7 +164,7 @@ class Importing:
             raise Conflict(
                 "somebody wrote some of these memories meanwhile, or the export lacks some; try again"
             ) from None
-        self._keeper.catch_up((tenant, namespace_id), seq)
+        self._keeper.written((tenant, namespace_id), seq)
         taken = len(plan.memory_ids) - len(plan.gone)
         return Imported(taken, len(plan.gone), is_ours, len(again), len(vetting.redacted), len(vetting.held), seq)
 
@@ -221,7 +221,7 @@ class _Writing:
             namespaces.mark_external(connection, namespace)
         changes = ((self.ids[one], version) for one, version in self._versions())
         head = _log(connection, namespace, now, list(changes), self.plan.growth)
-        if not ((self.is_other_space or self.analyses) and self.plan.pivots):
+        if not (self.encodings and self.plan.pivots):
             return head
         ledger = Ledger(connection, namespace, now, writer)
         for pivot in self.plan.pivots:
@@ -322,11 +322,18 @@ def _settle(
     settings: Mapping[str, Any],
     manifest: Mapping[str, Any],
     space_id: UUID,
+    now: datetime,
 ) -> None:
     """The namespace's own row; its vectors come from a model of this server.
 
-    It keeps no other space beside: it had no memories, so there is nothing in it.
+    It keeps no other space beside: it had no memories, so there is nothing in it. Another active one is a change that
+    banks follow, like a switch: they may have the namespace, and an export may have no memories.
     """
+    if namespace.space_id != space_id:
+        seq = namespaces.advance(connection, namespace, 1)
+        own = {"tenant_id": namespace.tenant_id, "namespace_id": namespace.id, "seq": seq, "recorded_at": now}
+        switch = {"op": int(ChangeOp.SWITCH), "memory_id": None, "version": None}
+        connection.execute(insert(CHANGE), [own | switch])
     connection.execute(
         update(NAMESPACE)
         .where(NAMESPACE.c.tenant_id == namespace.tenant_id, NAMESPACE.c.id == namespace.id)

@@ -41,7 +41,7 @@ class Plan:
     Attributes:
         memory_ids: of all memories, in their order.
         gone: those that are left out: erased since, or derived from one that was.
-        pivots: memories that others are merged into.
+        pivots: memories that others are merged into, without those that are left out.
         contexts: in the light of which memory a text was read.
         texts: of every version that brought one.
         current: the version whose text a memory has now.
@@ -126,7 +126,6 @@ def planned(export: Opened, erased: Collection[UUID] = ()) -> Plan:
     }
     plan.contexts = {(r["memory_id"], r["version"]): r["context_id"] for r in rows(export, TOKENS) if r["context_id"]}
     plan.embedded = {(r["memory_id"], r["version"]) for r in rows(export, EMBEDDINGS)}
-    plan.pivots = set(merged.values())
     sources: dict[UUID, set[UUID]] = {}
     for row in rows(export, LINKS):
         if row["relation"] == Relation.DERIVED_FROM and row["from_id"] in derived:
@@ -136,6 +135,7 @@ def planned(export: Opened, erased: Collection[UUID] = ()) -> Plan:
     _check_vectors(export)
     plan.gone = _with_derived(set(erased) & plan.current.keys(), sources)
     _check_merged(plan.gone, merged)
+    plan.pivots = set(merged.values()) - plan.gone
     return plan
 
 

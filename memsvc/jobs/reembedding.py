@@ -16,16 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection
 
 from lifecycle.derivation import ROLLUPS
 from lifecycle.policy import Policy
 from lifecycle.steps import EMBED, FREE, Aim, Step
-from memsvc.core.errors import Damaged
 from memsvc.core.ids import new_id
 from memsvc.jobs import repository as runs
 from memsvc.memories import repository as memories
@@ -38,6 +35,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.reembedding import repository
 from memsvc.reembedding.repository import KIND, Missing
+from memsvc.sealing.readable import readable
 from retrieval.types import Passage
 
 MOST = 500
@@ -50,10 +48,6 @@ _MOST_REST_S = 20.0
 """Longest rest, for the same reason."""
 
 _ROLLUPS = frozenset(level.value for level in ROLLUPS)
-
-log = structlog.get_logger("memsvc.jobs")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +114,7 @@ class Reembed:
             if current is None or current.beside != Beside.GROWING or current.beside_id is None:
                 return steps
             space_id, ids = current.beside_id, [step.memory_id for step in wanted]
-            texts = _sound(ids, lambda sound: repository.missing(connection, current, sound))
+            texts = readable(ids, lambda sound: repository.missing(connection, current, sound))
             befores = self._befores(connection, current, texts, wanted[0].now)
         made: dict[UUID, dict[int, Encoding]] = {}
         read_after: dict[UUID, list[Before]] = {}
@@ -159,7 +153,7 @@ class Reembed:
             earlier = memories.before_each(connection, tenant, ids, now, without=())
             contexts = [earlier.get(text.memory_id) for text in texts]
         wanted = list(dict.fromkeys(one for one in contexts if one is not None))
-        said = _sound(wanted, lambda sound: memories.texts(connection, tenant, sound)) if wanted else {}
+        said = readable(wanted, lambda sound: memories.texts(connection, tenant, sound)) if wanted else {}
         return [Before(said[one], one) if one is not None and one in said else NOTHING for one in contexts]
 
     def apply(self, ledger: Ledger, steps: Sequence[Step], policy: Policy, now: datetime) -> Sequence[Step]:
@@ -222,16 +216,3 @@ def ask(connection: Connection, namespace: NamespaceRow, now: datetime, by: str)
     """Queues a run of a locked namespace, unless one waits already."""
     if not runs.queued(connection, namespace, KIND):
         runs.ask(connection, namespace, KIND, f"asked {new_id()}", now, by=by)
-
-
-def _sound(memory_ids: Sequence[UUID], read: Callable[[Sequence[UUID]], T]) -> T:
-    """What is read of memories, without those that are encrypted and do not open."""
-    left = list(memory_ids)
-    while True:
-        try:
-            return read(left)
-        except Damaged as found:
-            if found.memory_id not in left:
-                raise
-            log.warning("memory_unreadable", memory=str(found.memory_id))
-            left.remove(found.memory_id)

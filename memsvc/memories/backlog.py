@@ -31,6 +31,7 @@ from memsvc.memories.prepare import Preparer
 from memsvc.models.ids import one_of
 from memsvc.models.tables import PENDING, VERSION
 from memsvc.namespaces import repository as namespaces
+from memsvc.sealing.readable import readable
 from retrieval.types import Passage
 
 AT_ONCE = 64
@@ -159,14 +160,13 @@ class Backlog:
             now = self._clock.now()
             there = self._texts(connection, tenant_id, attempts)  # some are gone, have vectors, or follow another now
             ledger = Ledger(connection, namespace, now, _WRITER)
-            stored = {text.key for text in there if text in made and ledger.takes(made[text])}
-            for text in there:
-                if text.key in stored:
-                    ledger.reencode(*text.key, made[text])
-                else:
-                    tries = attempts[text.key] + 1
-                    again_s = _FIRST_S if is_silent else min(2.0 ** min(tries, 10), _LONGEST_S)
-                    _postpone(connection, tenant_id, text.key, tries, now + timedelta(seconds=again_s))
+            stored = {text.key: made[text] for text in there if text in made and ledger.takes(made[text])}
+            for key, encoding in stored.items():
+                ledger.reencode(*key, encoding)
+            for key in attempts.keys() - stored.keys():  # those that cannot be read, too: they held up the others
+                tries = attempts[key] + 1
+                again_s = _FIRST_S if is_silent else min(2.0 ** min(tries, 10), _LONGEST_S)
+                _postpone(connection, tenant_id, key, tries, now + timedelta(seconds=again_s))
             return len(stored), ledger.flush()
 
         stored, seq = self._database.write(tenant_id, unit)
@@ -175,8 +175,8 @@ class Backlog:
         return stored
 
     def _texts(self, connection: Connection, tenant_id: UUID, keys: Collection[Key]) -> list[_Text]:
-        """Those that still wait, with what each is to be read in the light of."""
-        ids = {memory_id for memory_id, _ in keys}
+        """Those that still wait and can be read, with what each is to be read in the light of."""
+        ids = sorted({memory_id for memory_id, _ in keys})
         query = (
             select(PENDING.c.memory_id, PENDING.c.version, VERSION.c.content)
             .join(
@@ -187,15 +187,18 @@ class Backlog:
                     VERSION.c.version == PENDING.c.version,
                 ),
             )
-            .where(one_of(PENDING.c.memory_id, tenant_id, ids))
             .order_by(PENDING.c.memory_id, PENDING.c.version)
         )
-        rows = connection.execute(query).all()
+        rows = readable(
+            ids, lambda some: connection.execute(query.where(one_of(PENDING.c.memory_id, tenant_id, some))).all()
+        )
         befores: dict[UUID, Before] = {}
         if self._preparer.reads_context:
             earlier = repository.before_each(connection, tenant_id, ids, self._clock.now(), without=())
-            said = repository.texts(connection, tenant_id, set(earlier.values()))
-            befores = {memory_id: Before(said[before], before) for memory_id, before in earlier.items()}
+            said = readable(set(earlier.values()), lambda some: repository.texts(connection, tenant_id, some))
+            befores = {
+                memory_id: Before(said[before], before) for memory_id, before in earlier.items() if before in said
+            }
         return [
             _Text((row.memory_id, row.version), row.content or "", befores.get(row.memory_id, NOTHING))
             for row in rows

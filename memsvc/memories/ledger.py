@@ -247,7 +247,10 @@ class Ledger:
             self._change(ChangeOp.PUT, from_id, self.connection.execute(version).scalar_one())
 
     def encoding(self, stored: Stored) -> Encoding:
-        """What the models made of a memory's text, as it stands in the namespace's embedding spaces."""
+        """What the models made of a memory's text, as it stands in the namespace's embedding spaces.
+
+        A text that lacks vectors in one of them is pending, and so is the same text wherever it is stored again.
+        """
         vectors, tokens = (
             self.connection.execute(
                 select(*columns)
@@ -272,8 +275,9 @@ class Ledger:
         of: dict[UUID, list[bytes]] = {}
         for row in vectors:
             of.setdefault(row.space_id, []).append(row.vector)
-        nothing = Vectors(np.empty((0, 0), np.float16))
-        made = dict.fromkeys(self.namespace.complete_spaces, nothing) | {
+        if not set(self.namespace.complete_spaces) <= of.keys():
+            return Encoding({})
+        made = {
             space_id: Vectors(np.frombuffer(b"".join(rows), dtype="<f2").reshape(len(rows), -1), codes.get(space_id))
             for space_id, rows in of.items()
         }
@@ -290,8 +294,7 @@ class Ledger:
         self._outdated.append((memory_id, version))
         self._anew.append(memory_id)
         self._encoded(memory_id, version, encoding)
-        if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
-            self._change(ChangeOp.REWRITE, memory_id, None)
+        self._rewritten(memory_id)
 
     def embed_beside(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
         """Vectors of a text that is there for the space that the namespace keeps beside; recalls see nothing of them.
@@ -341,13 +344,15 @@ class Ledger:
 
     def reread(self, memory_id: UUID, version: int, prepared: Prepared) -> None:
         """Another analysis and other vectors for a text that stays, of a version as in `reencode`; no new version."""
+        self.reanalyse(memory_id, version, prepared.analysis)
+        self.reencode(memory_id, version, prepared.encoding)
+
+    def reanalyse(self, memory_id: UUID, version: int, analysis: TextAnalysis) -> None:
+        """Another analysis for a text that stays with its vectors, of a version as in `reencode`; no new version."""
         own = (ANALYSIS.c.memory_id == memory_id, ANALYSIS.c.version == version)
         self.connection.execute(ANALYSIS.delete().where(ANALYSIS.c.tenant_id == self.namespace.tenant_id, *own))
-        self._outdated.append((memory_id, version))
-        self._anew.append(memory_id)
-        self._derived(memory_id, version, prepared)
-        if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
-            self._change(ChangeOp.REWRITE, memory_id, None)
+        self._analysed(memory_id, version, analysis)
+        self._rewritten(memory_id)
 
     def remerge(self, pivot_id: UUID) -> None:
         """The merged vector of a memory is made anew with the next `flush`, from what is merged into it then."""
@@ -464,9 +469,12 @@ class Ledger:
 
     def _derived(self, memory_id: UUID, version: int, prepared: Prepared) -> None:
         """What analysis and embedding found in the text of this version."""
-        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
-        self._analyses.append(key | analysis_columns(prepared.analysis))
+        self._analysed(memory_id, version, prepared.analysis)
         self._encoded(memory_id, version, prepared.encoding)
+
+    def _analysed(self, memory_id: UUID, version: int, analysis: TextAnalysis) -> None:
+        key = {"tenant_id": self.namespace.tenant_id, "memory_id": memory_id, "version": version}
+        self._analyses.append(key | analysis_columns(analysis))
 
     def _encoded(self, memory_id: UUID, version: int, encoding: Encoding) -> None:
         """Vectors of a text in every space that the namespace has, or that it waits for them.
@@ -491,6 +499,11 @@ class Ledger:
             if codes is not None:
                 tokens = {"n_tokens": codes.shape[0], "context_id": encoding.context_id, "codes": codes.tobytes()}
                 self._tokens.append({**space, **tokens})
+
+    def _rewritten(self, memory_id: UUID) -> None:
+        """A place in the log for a memory of which what is stored beside its versions is another; one is enough."""
+        if not any(c["memory_id"] == memory_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
+            self._change(ChangeOp.REWRITE, memory_id, None)
 
     def _change(self, op: ChangeOp, memory_id: UUID | None, version: int | None) -> None:
         self._changes.append(
@@ -562,8 +575,7 @@ class Ledger:
         """Merged vectors of memories that were merged or separated, or of which a part has other vectors now."""
         reread = [memory_id for memory_id, _ in self._outdated]
         for pivot_id in merged_vectors.remade(self.connection, self.namespace, self._remerged, reread):
-            if not any(c["memory_id"] == pivot_id and c["op"] == ChangeOp.REWRITE for c in self._changes):
-                self._change(ChangeOp.REWRITE, pivot_id, None)
+            self._rewritten(pivot_id)
         beside = self.namespace.spaces[1:]
         if self._beside and beside:
             merged_vectors.remade(self.connection, self.namespace, (), self._beside, beside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, select
@@ -45,12 +45,19 @@ def _missing(connection: Connection, namespace: NamespaceRow) -> int:
     return namespace.head_seq - int(connection.execute(query).scalar_one())
 
 
+def _gaps(connection: Connection, namespace: NamespaceRow) -> list[range]:
+    """The numbers up to the head that are missing; found by the database, for the log may be long."""
+    before = func.lag(CHANGE.c.seq).over(order_by=CHANGE.c.seq).label("before")
+    there = select(CHANGE.c.seq, before).where(*_own(namespace), CHANGE.c.seq <= namespace.head_seq).subquery()
+    after_gaps = select(there).where(there.c.seq > func.coalesce(there.c.before, 0) + 1).order_by(there.c.seq)
+    gaps = [range((row.before or 0) + 1, row.seq) for row in connection.execute(after_gaps)]
+    last = connection.execute(select(func.coalesce(func.max(there.c.seq), 0))).scalar_one()
+    return [*gaps, range(int(last) + 1, namespace.head_seq + 1)]
+
+
 def _fill(workshop: Workshop, namespace: NamespaceRow) -> int:
     def unit(connection: Connection, locked: NamespaceRow) -> int:
-        if not _missing(connection, locked):
-            return 0
-        there = set(connection.execute(select(CHANGE.c.seq).where(*_own(locked))).scalars())
-        gaps = (seq for seq in range(1, locked.head_seq + 1) if seq not in there)
+        gaps = chain.from_iterable(_gaps(connection, locked))
         filled = 0
         while part := list(islice(gaps, _CHUNK)):
             own = {"tenant_id": locked.tenant_id, "namespace_id": locked.id, "recorded_at": workshop.clock.now()}

@@ -92,6 +92,7 @@ class Repairs:
 
         Raises:
             StartupRefused: the model of the settings is not the one that it takes.
+            EmbedderUnavailable: that gives no answer.
             ValueError: nothing may mend it.
         """
         if damage.repair.mend is None:

@@ -1,43 +1,48 @@
-"""Texts without analysis or vectors: they are read again by the model of the settings."""
+"""Texts without analysis or vectors: they are analysed, and read by the model of the settings where vectors lack."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, exists, func, literal, or_, select, tuple_
 
 from memsvc.core.errors import StartupRefused
-from memsvc.memories.draft import Circumstances, Prepared
+from memsvc.memories.draft import Circumstances, Encoding, Prepared
 from memsvc.memories.ledger import Ledger
+from memsvc.models.ids import one_of
 from memsvc.models.tables import ANALYSIS, EMBEDDING, PENDING, VERSION
 from memsvc.namespaces.repository import NamespaceRow
 from memsvc.repair.repairs import WRITER, Repair, Workshop
+from memsvc.sealing.readable import readable
 from retrieval.types import Passage
 
 _CHUNK = 100
+_KEY = (VERSION.c.memory_id, VERSION.c.version)
+
+Key = tuple[UUID, int]
+
+
+def _has(table: Table, *more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a table has something of a version."""
+    own = (table.c[name] == VERSION.c[name] for name in ("tenant_id", "memory_id", "version"))
+    return exists().where(*own, *more)
+
+
+def _has_vectors(namespace: NamespaceRow) -> ColumnElement[bool]:
+    """Whether a version has vectors, or waits for them: that is no damage."""
+    return or_(_has(EMBEDDING, EMBEDDING.c.space_id == namespace.space_id, EMBEDDING.c.view >= 0), _has(PENDING))
 
 
 def _unread(namespace: NamespaceRow, *columns: Any) -> Select[Any]:
-    """Versions with a text of their own of which something is missing that no bank can do without.
-
-    What waits for the model has no vectors either, but will: that is no damage.
-    """
-    same = [
-        and_(
-            table.c.tenant_id == VERSION.c.tenant_id,
-            table.c.memory_id == VERSION.c.memory_id,
-            table.c.version == VERSION.c.version,
-        )
-        for table in (ANALYSIS, EMBEDDING, PENDING)
-    ]
-    analysed = exists().where(same[0])
-    embedded = exists().where(same[1], EMBEDDING.c.space_id == namespace.space_id, EMBEDDING.c.view >= 0)
-    waits = exists().where(same[2])
+    """Versions with a text of their own of which something is missing that no bank can do without."""
     return select(*columns).where(
         VERSION.c.tenant_id == namespace.tenant_id,
         VERSION.c.namespace_id == namespace.id,
         VERSION.c.content_version == VERSION.c.version,
-        or_(~analysed, and_(~embedded, ~waits)),
+        or_(~_has(ANALYSIS), ~_has_vectors(namespace)),
     )
 
 
@@ -54,47 +59,62 @@ def _read_again(workshop: Workshop, namespace: NamespaceRow) -> int:
     done, after = 0, None
     while True:
         with workshop.database.read(namespace.tenant_id) as connection:
-            columns = (VERSION.c.memory_id, VERSION.c.version, VERSION.c.content, *_circumstances())
             place = tuple_(VERSION.c.memory_id, VERSION.c.version)
-            query = _unread(namespace, *columns).order_by(*place.clauses).limit(_CHUNK)
-            rows = list(connection.execute(query if after is None else query.where(place > after)))
-        if not rows:
+            query = _unread(namespace, *_KEY).order_by(*place.clauses).limit(_CHUNK)
+            keys = connection.execute(query if after is None else query.where(place > after)).all()
+            rows = readable({row.memory_id for row in keys}, partial(_texts, connection, namespace))
+        if not keys:
             return done
-        after = tuple_(*(literal(rows[-1][at], columns[at].type) for at in range(2)))  # on, whatever became of these
-        made = dict(
-            zip([(row.memory_id, row.version) for row in rows], _prepared(workshop, namespace, rows), strict=True)
-        )
+        after = tuple_(*(literal(keys[-1][at], _KEY[at].type) for at in range(2)))  # on, whatever became of these
+        made = _prepared(workshop, namespace, rows)
 
-        def unit(connection: Connection, locked: NamespaceRow, made: dict[Any, Prepared] = made) -> int:
-            keys = connection.execute(_unread(locked, VERSION.c.memory_id, VERSION.c.version)).all()
+        def unit(connection: Connection, locked: NamespaceRow, made: dict[Key, Prepared] = made) -> int:
+            there = one_of(VERSION.c.memory_id, locked.tenant_id, {memory_id for memory_id, _ in made})
             ledger = Ledger(connection, locked, workshop.clock.now(), WRITER)
-            found = [(row.memory_id, row.version) for row in keys]
-            left = [key for key in found if key in made and ledger.takes(made[key].encoding)]
-            for memory_id, version in left:
-                ledger.reread(memory_id, version, made[memory_id, version])
+            query = _unread(locked, *_KEY, _has_vectors(locked).label("is_read")).where(there)
+            mended = 0
+            for row in connection.execute(query).all():
+                prepared = made.get((row.memory_id, row.version))
+                if prepared is None:
+                    continue
+                if row.is_read:
+                    ledger.reanalyse(row.memory_id, row.version, prepared.analysis)
+                elif not prepared.encoding.is_pending and ledger.takes(prepared.encoding):
+                    ledger.reread(row.memory_id, row.version, prepared)
+                else:
+                    continue
+                mended += 1
             ledger.flush()
-            return len(left)
+            return mended
 
         done += workshop.write(namespace, unit)
 
 
-def _circumstances() -> list[Any]:
-    return [VERSION.c[name] for name in Circumstances._fields]
+def _texts(connection: Connection, namespace: NamespaceRow, memory_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    """The texts of some memories of which something is missing, with what they are analysed with."""
+    is_read = _has_vectors(namespace).label("is_read")
+    columns = (*_KEY, VERSION.c.content, is_read, *(VERSION.c[name] for name in Circumstances._fields))
+    there = one_of(VERSION.c.memory_id, namespace.tenant_id, memory_ids)
+    return connection.execute(_unread(namespace, *columns).where(there)).all()
 
 
-def _prepared(workshop: Workshop, namespace: NamespaceRow, rows: list[Row[Any]]) -> list[Prepared]:
+def _prepared(workshop: Workshop, namespace: NamespaceRow, rows: Sequence[Row[Any]]) -> dict[Key, Prepared]:
+    """The texts analysed, and those without vectors read: vectors that are there may be a caller's own."""
     preparer = workshop.preparer()
-    encodings = preparer.encode([Passage(row.content, "") for row in rows], namespace.spaces)
-    return [
-        preparer.analysed(row.content, Circumstances.of(dict(row._mapping)), encoding)
-        for row, encoding in zip(rows, encodings, strict=True)
-    ]
+    unread = [row for row in rows if not row.is_read]
+    encodings = preparer.encode([Passage(row.content, "") for row in unread], namespace.spaces)
+    of = {(row.memory_id, row.version): encoding for row, encoding in zip(unread, encodings, strict=True)}
+    made = {}
+    for row in rows:
+        key, circumstances = (row.memory_id, row.version), Circumstances.of(dict(row._mapping))
+        made[key] = preparer.analysed(row.content, circumstances, of.get(key, Encoding({})))
+    return made
 
 
 UNREAD: Repair[NamespaceRow] = Repair(
     "texts",
     "{n} texts have no analysis or no vectors, so that no recall finds them, or no bank loads",
-    "have the model read them again",
+    "analyse them, and have the model read those without vectors",
     _count,
     _read_again,
 )

@@ -183,7 +183,7 @@ class Revocations:
             return {"hidden": hidden, "derived": derived, "seq": ledger.flush()}
 
         outcome = self._database.write(namespace.tenant_id, unit)
-        self._keeper.catch_up(namespace.key, outcome["seq"])
+        self._keeper.written(namespace.key, outcome["seq"])
         return outcome["hidden"], outcome["derived"]
 
     def _show(self, author: Author, namespace: NamespaceRow, memory_ids: Sequence[UUID], revocation_id: UUID) -> int:
@@ -200,7 +200,7 @@ class Revocations:
             return {"shown": len(states), "seq": ledger.flush()}
 
         outcome = self._database.write(namespace.tenant_id, unit)
-        self._keeper.catch_up(namespace.key, outcome["seq"])
+        self._keeper.written(namespace.key, outcome["seq"])
         return int(outcome["shown"])
 
     def _reached(

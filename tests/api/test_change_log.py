@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
+from memsvc.changes.service import Between
+from memsvc.models.tables import MEMORY
 from tests.fixtures.service import Caller, Service, assert_problem
 
 
@@ -86,6 +92,19 @@ def test_a_stream_that_is_taken_up_again_neither_misses_nor_repeats(ada: Caller)
     assert events(ada, "5") == []
     ada.remember("late")
     assert [seq for seq, _ in events(ada, "5")] == ["6"]
+
+
+def test_what_was_looked_through_is_not_looked_at_again(ada: Caller, service: Service) -> None:
+    kept, _ = lived(ada)
+    with service.look() as connection:
+        tenant = connection.execute(select(MEMORY.c.tenant_id).where(MEMORY.c.id == UUID(kept))).scalar_one()
+    changes, part = service.container.changes, Between(since=service.clock.now() + timedelta(hours=1))
+    found = changes.page(tenant, ada.namespace, part, 200, reviews=True)
+    assert (list(found.rows), found.through) == ([], log(ada)[-1]["seq"])
+    service.clock.move(hours=2)
+    ada.remember("later")
+    found = changes.page(tenant, ada.namespace, replace(part, after=found.through), 1, reviews=True)
+    assert [row["seq"] for row in found.rows] == [found.through] == [log(ada)[-1]["seq"]]
 
 
 def test_what_is_in_quarantine_is_told_to_admins_alone(ada: Caller) -> None:

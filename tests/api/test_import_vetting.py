@@ -241,3 +241,20 @@ def test_what_is_merged_is_blackened_and_merged_anew(ada: Caller) -> None:
     assert parted.status_code == 200, parted.text
     assert MAIL not in json.dumps(there.list(filter=json.dumps({"state": {"exists": True}})))
     assert all(verdict.equal for verdict in ada.service.container.keeper.verify())
+
+
+def test_what_was_merged_and_is_erased_is_not_merged_anew(ada: Caller) -> None:
+    member = ada.merged()
+    ada.remember(f"Write to {MAIL}")
+    file = exported(ada)
+    everything = ada.list(filter=json.dumps({"state": {"in": ["active", "merged"]}}))["items"]
+    text = ada.get(member).json()["content"]
+    for one in everything:
+        if one["content"] == text:
+            assert ada.erase(one["id"]).status_code == 204
+    there = made(ada, "user/copy", email="redact")
+
+    found = brought(ada, there.namespace, file)
+
+    assert (found["memories"], found["erased"], found["redacted"]) == (1, 2, 1)
+    assert all(verdict.equal for verdict in ada.service.container.keeper.verify())

@@ -118,6 +118,13 @@ def test_what_cannot_be_meant_is_refused(ada: Caller, method: str, path: str, bo
     assert refused.json()["detail"]
 
 
+def test_a_batch_in_which_nothing_is_said_of_one_changes_none(ada: Caller) -> None:
+    memory = ada.remember("the tea of Oslo", user_id="ada")["id"]
+    changes = {"memories": [{"memory_id": memory, "text": "the tea of Bergen"}, {"memory_id": memory}]}
+    assert call(ada, "PUT", "/v1/batch/", json=changes).status_code == 422
+    assert ada.get(memory).json()["content"] == "the tea of Oslo"
+
+
 def test_whose_memories_there_are(ada: Caller) -> None:
     assert call(ada, "GET", "/v1/entities/").json()["results"] == []
     add(ada, "one", user_id="ada", app_id="shop")

@@ -14,10 +14,11 @@ from sqlalchemy import select
 
 from memsvc.commands.doctor import examine
 from memsvc.core.errors import EmbedderUnavailable
+from memsvc.memories import backlog
 from memsvc.memories.backlog import SILENT_AFTER
 from memsvc.memories.draft import Draft
 from memsvc.models.job import RunState
-from memsvc.models.tables import EMBEDDING, MEMORY, PENDING, TOKEN_EMBEDDING
+from memsvc.models.tables import EMBEDDING, MEMORY, MEMORY_KEY, PENDING, TOKEN_EMBEDDING
 from retrieval.embedders.batching import BatchingEmbedder
 from retrieval.embedders.hashing import HashingEmbedder
 from retrieval.errors import EmbedderAnswerError, EmbedderBusyError, EmbedderError
@@ -124,19 +125,19 @@ def test_two_that_are_at_it_give_it_its_vectors_once(
     down(model)
     memory = service.add("the kettle is blue")
     model.failure = None
-    backlog = service.container.backlog
-    encoded = backlog._encoded
+    made_by = service.container.backlog
+    encoded = made_by._encoded
     rounds: list[int] = []
 
-    def and_another(texts: Sequence[Any], spaces: Sequence[UUID]) -> Any:
-        made = encoded(texts, spaces)
+    def and_another(*given: Any) -> Any:
+        made = encoded(*given)
         if not rounds:
             rounds.append(-1)
-            rounds[0] = backlog.round()
+            rounds[0] = made_by.round()
         return made
 
-    monkeypatch.setattr(backlog, "_encoded", and_another)
-    assert backlog.round() == 0
+    monkeypatch.setattr(made_by, "_encoded", and_another)
+    assert made_by.round() == 0
     assert rounds == [1]
     assert [len(one) for one in vectors(service, [memory])] == [2]
     assert service.differences() == 0
@@ -243,36 +244,36 @@ def surprise_of(service: Service, memory_id: UUID) -> float | None:
 
 def test_the_operator_is_told(service: Service, model: Moody) -> None:
     settings = service.container.settings
-    assert next(one for one in examine(settings) if one.check == "embeddings").level == "ok"
+    assert next(one for one in examine(settings) if one.check == "pending").level == "ok"
     down(model)
     service.add("the kettle is blue")
-    told = next(one for one in examine(settings) if one.check == "embeddings")
+    told = next(one for one in examine(settings) if one.check == "pending")
     assert told.level == "note"
     assert told.message.startswith("1 texts wait")
 
 
 def test_its_thread_comes_back_when_the_model_does(service: Service, model: Moody) -> None:
-    backlog = service.container.backlog
-    backlog.start()
+    thread = service.container.backlog
+    thread.start()
     down(model)
     service.add("the kettle is blue")
     model.failure = None
     until = time.monotonic() + 20
-    while waiting(service) or backlog.waiting:
+    while waiting(service) or thread.waiting:
         assert time.monotonic() < until
         time.sleep(0.05)
 
 
 def test_what_is_stored_long_after_the_model_failed_is_not_left(service: Service, model: Moody) -> None:
     """Its thread hears of a text before it is there, and looks again."""
-    backlog = service.container.backlog
-    wake = backlog.wake
+    thread = service.container.backlog
+    wake = thread.wake
 
     def long_before() -> None:
         wake()
         time.sleep(2.5)
 
-    backlog.start()
+    thread.start()
     down(model)
     service.container.preparer.on_postponed = long_before
     service.add("the kettle is blue")
@@ -282,3 +283,33 @@ def test_what_is_stored_long_after_the_model_failed_is_not_left(service: Service
     while waiting(service):
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_other_circumstances_of_a_text_that_waits(service: Service, model: Moody) -> None:
+    """The text of the new version is a text of its own: it waits, too."""
+    down(model)
+    memory = service.add("the kettle is blue")
+    assert service.edit(memory, speaker="Ada")["items"][0]["degraded"] == ["semantic"]
+    assert waiting(service) == [(memory, 1), (memory, 2)]
+    model.failure = None
+    assert service.container.backlog.round() == 2
+    (made,) = vectors(service, [memory])
+    assert len(made) == 4  # of two texts
+    assert service.differences() == 0
+
+
+def test_a_text_that_does_not_open_holds_up_no_other(
+    database_url: str, tmp_path: Path, model: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where there are as many of them as one transaction takes."""
+    monkeypatch.setattr(backlog, "AT_ONCE", 1)
+    embedder = BatchingEmbedder(model, document_workers=2, texts_per_run=64)
+    with service_on(database_url, tmp_path, embedder=embedder, root_key="r" * 32) as service:
+        down(model)
+        lost = service.add("the kettle is blue")
+        service.add("the kettle is red")
+        service.meddle(lambda c: c.execute(MEMORY_KEY.delete().where(MEMORY_KEY.c.memory_id == lost)) and None)
+        model.failure = None
+        assert service.container.backlog.round() == 1
+        assert waiting(service) == [(lost, 1)]
+        assert service.container.backlog.round() == 0

@@ -50,6 +50,29 @@ def test_what_one_writes_the_other_applies_at_once(pair: Pair) -> None:
     assert soon(lambda: applied(other.service) == [head(writer)])  # and so what is erased leaves it, too
 
 
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True)
+def test_the_other_hears_of_what_is_taken_back_and_of_what_is_brought(pair: Pair) -> None:
+    writer, other = pair
+    writer.remember("The key is under the mat.", session_id="s1")
+    assert other.found("key")
+    asked = {"namespace": writer.namespace, "session_id": "s1"}
+    revocation = writer.ask("POST", "/v1/revocations", json=asked).json()
+    assert soon(lambda: applied(other.service) == [head(writer)])
+    assert writer.ask("POST", f"/v1/revocations/{revocation['id']}:undo").status_code == 200
+    assert soon(lambda: applied(other.service) == [head(writer)])
+
+    file = writer.ask("POST", "/v1/exports", json={"namespace": writer.namespace}).content
+    copy = Caller(other.service, other.secret, "user/copy")
+    copy.erase(copy.remember("It is there.")["id"])
+    there = {"namespace": copy.namespace}
+    headers = {"content-type": "application/x-tar"}
+    assert writer.ask("POST", "/v1/imports", params=there, content=file, headers=headers).status_code == 201
+    with writer.service.look() as connection:
+        heads = {one.key: one.head_seq for one in namespaces.every(connection)}
+    keeper = other.service.container.keeper
+    assert soon(lambda: {key: keeper.applied(key) for key in heads} == heads)
+
+
 @pytest.mark.parametrize("pair", ["redis"], indirect=True)
 def test_nonsense_on_the_line_is_passed_over(pair: Pair, redis_url: str) -> None:
     writer, other = pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -496,6 +497,21 @@ def test_other_namespaces_stay(service: Service, clock: HeldClock) -> None:
     assert namespace_of(service, "user/bo").beside_id is None
     assert answers(service, "user/bo") == before
     assert len({key[0] for key in rows(service, SECOND)}) == 13
+
+
+def test_an_import_that_brings_nothing_but_another_model_is_followed(service: Service) -> None:
+    other = "user/other"
+    service.erase(service.add("a boat"))
+    moved(service)
+    service.erase(service.add("a cedar", other))
+    assert service.found("cedar", other) == set()  # in the bank from here on
+    file = io.BytesIO(b"".join(service.container.exporting(service.author, PATH).pieces))
+    service.container.importing(service.author, other, file)
+    assert model(service, other) == SECOND
+    assert service.found("cedar", other) == set()
+    cedar = service.add("a cedar", other)
+    assert service.found("cedar", other) == {cedar}
+    assert service.differences() == 0
 
 
 def test_only_models_of_the_server(service: Service) -> None:

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, insert, select, text, update
 from typer.testing import CliRunner
 
 from memsvc.commands.root import app
+from memsvc.core.errors import EmbedderUnavailable
 from memsvc.core.ids import new_id
+from memsvc.memories.prepare import Preparer
 from memsvc.models import ChangeOp
 from memsvc.models.tables import ANALYSIS, CHANGE, EMBEDDING, ERASURE, LEASE, MEMORY, NAMESPACE, VERSION
 from memsvc.repair import change_log, texts
@@ -48,6 +50,12 @@ def _head_behind(connection: Connection, tenant: UUID, namespace: UUID, memory: 
 
 def _gap(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
     connection.execute(CHANGE.delete().where(_own(CHANGE, tenant, namespace), CHANGE.c.seq == 1))
+
+
+def _gaps(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
+    """In the middle and at the end."""
+    (head,) = connection.execute(select(NAMESPACE.c.head_seq).where(NAMESPACE.c.id == namespace)).scalars()
+    connection.execute(CHANGE.delete().where(_own(CHANGE, tenant, namespace), CHANGE.c.seq.in_((2, 3, head))))
 
 
 def _untold(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID) -> None:
@@ -88,6 +96,7 @@ def _erasure(connection: Connection, tenant: UUID, namespace: UUID, memory: UUID
 PLANTS: dict[str, tuple[str, Plant]] = {
     "head": ("change_log_head", _head_behind),
     "gap": ("change_log_gaps", _gap),
+    "gaps": ("change_log_gaps", _gaps),
     "untold": ("change_log_memories", _untold),
     "vectors": ("texts", _no_vectors),
     "analysis": ("texts", _no_analysis),
@@ -105,6 +114,8 @@ def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.M
     written = {name: UUID(home.remember(f"The tea of {name} is green.")["id"]) for name, home in homes.items()}
     for home in homes.values():
         home.remember("The bicycle stands in the yard.")
+    for hour in (8, 9, 10):
+        homes["gaps"].remember(f"The bus of {hour} o'clock.")
     repairs = _repairs(service)
     assert list(repairs.found()) == []
     assert list(repairs.unloadable()) == []
@@ -117,8 +128,8 @@ def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.M
         service.meddle(lambda c, at=(tenant, namespace, written[name]), plant=plant: plant(c, *at))
     found = list(repairs.found())
     at = {(where[one.where.id] if not isinstance(one.where, UUID) else "erasure", one.repair.name) for one in found}
-    lost_with_it = ("gap", "change_log_memories")
-    assert at == {*((name, check) for name, (check, _) in PLANTS.items()), lost_with_it}
+    lost_with_it = {(name, "change_log_memories") for name in ("gap", "gaps")}
+    assert at == {*((name, check) for name, (check, _) in PLANTS.items()), *lost_with_it}
     assert [str(one.n) in one.found for one in found] == [True] * len(found)
     assert [one.found for one in repairs.found()] == [one.found for one in found]  # looking changes nothing
     for damage in repairs.found():
@@ -128,6 +139,24 @@ def test_each_damage_is_found_and_mended(service: Service, monkeypatch: pytest.M
     for name, home in homes.items():
         assert (f"The tea of {name} is green." in home.found(f"tea of {name}")) is (name != "erasure"), name
     assert homes["counters"].stats()["memories"] == 2
+
+
+def test_a_text_that_is_analysed_anew_keeps_the_vector_that_came_with_it(service: Service) -> None:
+    ada = service.tenant()
+    memory = UUID(ada.remember("The tea of Oslo.", embedding=[1.0] + [0.0] * (DIM - 1))["id"])
+
+    def vectors() -> list[bytes]:
+        with service.look() as connection:
+            return list(connection.execute(select(EMBEDDING.c.vector)).scalars())
+
+    before = vectors()
+    service.meddle(lambda connection: _no_analysis(connection, uuid4(), uuid4(), memory))
+    repairs = _repairs(service)
+    (damage,) = repairs.found()
+    assert repairs.mend(damage) == 1
+    assert vectors() == before
+    assert list(repairs.found()) == []
+    assert list(repairs.unloadable()) == []
 
 
 def test_rows_of_nothing_are_deleted(tmp_path: Path) -> None:
@@ -188,8 +217,28 @@ def test_the_command_asks_first(tmp_path: Path) -> None:
         code, said = _doctor(tmp_path, *options, answer=answer)
         assert (code, said.count("left; it would")) == (1, 2), said
     code, said = _doctor(tmp_path, "--repair", answer="y\nn\n")
-    assert (code, "mended, 1 of 1: have the model" in said, said.count("left; it would")) == (1, True, 1), said
+    assert (code, "mended, 1 of 1: analyse them" in said, said.count("left; it would")) == (1, True, 1), said
     code, said = _doctor(tmp_path, "--repair", "--yes", "--json")
     assert code == 0
     assert [(one["check"], one["left"]) for one in json.loads(said)["repairs"]] == [("counters", 0)]
     assert "nothing in the rows is wrong" in _doctor(tmp_path, "--repair")[1]
+
+
+def test_what_cannot_be_mended_now_keeps_nothing_from_being_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path) as service:
+        memory = UUID(service.tenant().remember("The tea of Oslo.")["id"])
+        service.meddle(lambda connection: _no_vectors(connection, uuid4(), uuid4(), memory))
+        service.meddle(lambda connection: connection.execute(update(NAMESPACE).values(n_memories=5)))
+
+    def away(*given: Any, **named: Any) -> Any:
+        raise EmbedderUnavailable("the model is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Preparer, "encode", away)
+        code, said = _doctor(tmp_path, "--repair", "--yes", "--json")
+    outcomes = {one["check"]: (one["done"], one["left"]) for one in json.loads(said)["repairs"]}
+    assert code == 1
+    assert outcomes["texts"] == ("left: the model is away", 1)
+    assert outcomes["counters"][1] == 0

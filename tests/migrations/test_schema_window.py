@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from memsvc.core.errors import StartupRefused
 from memsvc.core.settings import Settings
 from memsvc.db import indexes, migrate, roles
 from memsvc.db.engine import Database
+from memsvc.db.limits import Limits
 from memsvc.db.migrate import SchemaState
 
 
@@ -80,6 +82,24 @@ def test_an_index_that_is_not_valid_is_made_anew_beside_a_writer(postgres_url: s
     assert indexes.make_missing(engine) == [name]
     with engine.connect() as connection:
         assert indexes.missing(connection) == []
+    engine.dispose()
+
+
+def test_an_index_waits_for_older_transactions_longer_than_requests_wait(postgres_url: str) -> None:
+    limits = Limits(lock_timeout_s=0.2)
+    engine = create_engine(postgres_url, connect_args={"options": limits.options()})
+    name = "ix_memory_tenant_id_nearest_id"
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP INDEX {name}"))
+    with ThreadPoolExecutor(1) as beside, engine.connect() as older:
+        older.execute(text("LOCK TABLE memory IN ROW EXCLUSIVE MODE"))
+        making = beside.submit(indexes.make_missing, engine)
+        with pytest.raises(TimeoutError):
+            making.result(timeout=3 * limits.lock_timeout_s)
+        older.rollback()
+        assert making.result(timeout=30) == [name]
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "200ms"
     engine.dispose()
 
 

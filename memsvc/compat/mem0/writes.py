@@ -120,16 +120,17 @@ async def erased_of(request: Request, place: Place, kind: str, name: str) -> Res
 
 @router.put("/v1/batch/")
 async def batch_update(request: Request, principal: Writer) -> Response:
-    """Change several memories, one after the other; the first that is refused ends it, and is named."""
+    """Change several memories, one after the other; the first that is refused ends it."""
     place = Place(request, principal)
     body = await read_json(request, BatchUpdate, place.container.settings)
     check_count(len(body.memories), place.container)
+    changes = [(one.memory_id, _named(one)) for one in body.memories]
 
     def work() -> None:
-        for one in body.memories:  # before anything is changed: the ids may be wrong
-            place.container.reading.one(place.tenant_id, one.memory_id, place.only)
-        for one in body.memories:
-            _edit(place, one.memory_id, _named(one), {})
+        for memory_id, _ in changes:  # before anything is changed: the ids may be wrong
+            place.container.reading.one(place.tenant_id, memory_id, place.only)
+        for memory_id, named in changes:
+            _edit(place, memory_id, named, {})
 
     await run_blocking(request, work)
     return json_answer({"message": f"Successfully updated {len(body.memories)} memories"})

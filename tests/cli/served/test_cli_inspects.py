@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from memsvc_client.cli import completion, main
+from memsvc_client.cli.service import _worries
+from memsvc_client.types import Stats
 from tests.cli.served.conftest import Memsvc
 from tests.fixtures.service import Caller, Service
 
@@ -213,6 +215,8 @@ def test_sizes_and_health_of_namespaces(memsvc: Memsvc, ada: Caller) -> None:
     assert "well" in out
     (one,) = json.loads(memsvc("namespaces", "list", "--prefix", ada.namespace, "--sizes", "--json")[1])["items"]
     assert one["levels"]["active"] == 1
+    waits = Stats.model_validate(one | {"pending_embeddings": 2})
+    assert [*_worries(waits)] == ["2 texts wait for the embedding model"]
 
 
 def test_a_shell_completes_namespaces(memsvc: Memsvc, ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,20 @@ def test_a_silent_server_is_given_up_and_found_again() -> None:
     pulse.check()
 
 
+def test_a_question_that_cannot_be_asked_is_not_one_without_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    asked = threading.Event()
+    pulse = Pulse(asked.set, SILENCE_S)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        pulse.check(SILENCE_S)
+    time.sleep(SILENCE_S)
+    pulse.check(SILENCE_S)
+    assert asked.wait(2)
+
+
 def test_who_hears_something_starts_to_wait_anew() -> None:
     silences: list[float] = []
 

@@ -66,10 +66,12 @@ def _show_sizes(session: Session, found: Sequence[Stats]) -> None:
 
 
 def _worries(one: Stats) -> Iterator[str]:
-    """What somebody should look at: a bank that is behind, and work whose newest run failed."""
+    """What somebody should look at: a bank that is behind, texts that wait, and work whose newest run failed."""
     behind = (one.head_seq or 0) - (one.applied_seq if one.applied_seq is not None else one.head_seq or 0)
     if behind > 0 and one.bank_bytes:  # one that is not loaded yet will be when it is asked
         yield f"bank {behind} changes behind"
+    if one.pending_embeddings:
+        yield f"{one.pending_embeddings} texts wait for the embedding model"
     yield from (f"{kind} {run.state}" for kind, run in one.last_runs.items() if run.state == "failed")
 
 

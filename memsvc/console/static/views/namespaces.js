@@ -45,6 +45,7 @@ export function Lag({ stats }) {
   const behind = stats.head_seq - stats.applied_seq;
   const failed = Object.entries(stats.last_runs).filter(([, run]) => run.state === "failed");
   if (failed.length > 0) return html`<${Badge} tone="bad">${failed.map(([kind]) => kind).join(", ")} failed<//>`;
+  if (stats.pending_embeddings > 0) return html`<${Badge} tone="warm" title="The embedding model did not answer; they are found by their words until it does">${count(stats.pending_embeddings)} texts wait<//>`;
   if (stats.applied_seq > 0 && behind > 0) return html`<${Badge} title="The next recall brings the bank up to date">${count(behind)} changes to read<//>`;
   return html`<${Badge} tone="good">${stats.applied_seq > 0 ? "up to date" : "not loaded"}<//>`;
 }

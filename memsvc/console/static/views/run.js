@@ -9,6 +9,7 @@ import { go, href } from "../route.js";
 const PAGE = 100;
 const FEW = 20; // memories whose words are asked for, one by one
 const POLL_MS = 1000;
+const FINAL = new Set(["expire", "reembed"]); // what nothing takes back
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 export default function Run({ params: { id, ns } }) {
@@ -43,7 +44,7 @@ function Head({ run, onChange }) {
     }
   };
   const isOver = ENDED.has(run.state);
-  const canUndo = isOver && !run.dry_run && run.undoes === null && run.kind !== "expire";
+  const canUndo = isOver && !run.dry_run && run.undoes === null && !FINAL.has(run.kind);
   return html`<p class="summary" role="status">${run.undoes && html`<b>Undo</b> `}${run.dry_run && html`<${Badge}>dry run<//>`} <${Badge}>${run.state}<//> <${Pairs} of=${run.counts} /></p>
     <p class="buttons">${canUndo && html`<button type="button" class="strong" onClick=${() => setAsking(true)}>Undo</button>`}
       ${!isOver && html`<button type="button" onClick=${() => act("cancel")}>Cancel</button>`}
