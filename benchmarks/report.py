@@ -201,6 +201,22 @@ def _revocation(figures: Figures) -> Lines:
             yield f"{database}: {name} of {of}", f"{step['s']} s ({step['processor_s']} s of processor)"
 
 
+def _load(figures: Figures) -> Lines:
+    of = f"{figures['processes']} processes, {figures['namespaces']} × {figures['memories']}, {figures['embedder']}"
+    for kind, one in ((kind, figures[kind]) for kind in ("recalls", "writes", "mixed")):
+        what = f"{kind} at p99 ≤ {figures['p99_ms']:g} ms ({of})"
+        if one["held"] is None:
+            yield what, "none"
+            continue
+        held, over = one["held"], one["overload"]
+        yield what, f"{held['offered_per_s']}/s, p50 {held['p50_ms']} ms, p99 {held['p99_ms']} ms"
+        yield (
+            f"{kind}, four times that: overload of {over['offered_per_s']}/s",
+            f"goodput {over['goodput_share']} of what was held (within {over['in_time_ms']:g} ms), "
+            f"{over['refused']} of {over['sent']} refused, {over['failed']} failed",
+        )
+
+
 LINES: dict[str, Callable[[Figures], Lines]] = {
     "poisoning": _poisoning,
     "revocation": _revocation,
@@ -209,6 +225,8 @@ LINES: dict[str, Callable[[Figures], Lines]] = {
     "filtered_recall": _filtered,
     "namespaces_1000": _small,
     "batch_ingest": _ingest,
+    "load_stub": _load,
+    "load_real": _load,
     "quality": _quality,
     "quality_sample": _quality,
     "quality_abilities": _abilities,
