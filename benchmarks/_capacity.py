@@ -102,15 +102,30 @@ def highest(holds: Callable[[float], bool], first: float, *, growth: float = 1.6
     return low
 
 
-def overload(at_capacity: Trial, over: Trial, within_ms: float) -> dict[str, object]:
-    """What an overload came to beside the load that was held.
+def peak(goodput: Callable[[float], float], first: float, *, growth: float = 1.6, gain: float = 1.05) -> float:
+    """The rate with the best goodput, as rates grow until it gets no better.
 
     Args:
-        at_capacity: at the highest rate that held.
+        goodput: tries a rate.
+        first: the first of them.
+        growth: from one rate to the next, above 1.
+        gain: by what ratio a goodput must be above the best before it to go on, above 1.
+    """
+    rate, best = first, goodput(first)
+    while (more := goodput(rate * growth)) > gain * best:
+        rate, best = rate * growth, more
+    return rate
+
+
+def overload(before: Trial, over: Trial, within_ms: float) -> dict[str, object]:
+    """What an overload came to beside a load that was done.
+
+    Args:
+        before: at some rate.
         over: at a multiple of it.
         within_ms: until when an answer is in time.
     """
-    held, refused = at_capacity.goodput(within_ms), sorted(over.refused_ms)
+    held, refused = before.goodput(within_ms), sorted(over.refused_ms)
     done = sorted(over.done_ms)
     return {
         **over.figures(),

@@ -4,8 +4,9 @@
 
 First the database is filled: one namespace over the API, the others as copies of its rows (`benchmarks._copied`). Then
 requests arrive by the clock (`benchmarks._open_loop`), recalls, writes, and nine recalls to a write, at rates that
-rise until the 99th percentile of all waits is above `--p99-ms`; a refusal counts as a wait without end. Last they
-arrive at four times the rate that was held. What is asked for goes to the process that has the namespace in its bank,
+rise until the 99th percentile of all waits is above `--p99-ms`; a refusal counts as a wait without end. Then rates rise
+until no more is answered within `--in-time-ms`, the peak. Last they arrive at four times the rate that was held, and at
+four times the peak. What is asked for goes to the process that has the namespace in its bank,
 as behind a proxy that goes by the key; with `--spread` to any of them. Client, database and service share the cores.
 """
 
@@ -26,7 +27,7 @@ import orjson
 from sqlalchemy import create_engine, make_url
 
 from benchmarks import _results, _stubbed
-from benchmarks._capacity import Trial, highest, overload
+from benchmarks._capacity import Trial, highest, overload, peak
 from benchmarks._copied import copy_namespace
 from benchmarks._http import Client
 from benchmarks._open_loop import Request, offer
@@ -39,12 +40,13 @@ from retrieval.embedders import packaged
 KINDS = {"recalls": 0.0, "writes": 1.0, "mixed": 0.1}
 """Kinds of load, and the share of writes in each."""
 OVERLOAD, OVERLOAD_S = 4.0, 20.0
+_PEAK_S = 10.0
 _BATCH = 500
 _ROOM = 1.25
 """Bank that each process may have, over what its namespaces take."""
 _STRANGERS_LEAVE_S = 11.0
 """A start fills the bank with any namespaces; those that nobody asks for may leave it after 10 s."""
-_FIRST_PER_S = {"recalls": 20.0, "writes": 20.0, "mixed": 20.0}
+_FIRST_PER_S = 20.0
 _FEWEST = 200
 """Requests of a trial at least: a hundredth of fewer is nobody."""
 
@@ -125,25 +127,38 @@ class Load:
 
 
 def measure(load: Load, sizes: Sizes, kind: str) -> dict[str, Any]:
-    """The highest rate that is held, and four times that."""
-    trials: dict[float, Trial] = {}
+    """The highest rate that is held, the most that is done at any rate, and four times each of them."""
+    long: dict[float, Trial] = {}
+    short: dict[float, Trial] = {}
+
+    def tried(per_s: float, seconds: float) -> Trial:
+        trial = load.trial(KINDS[kind], per_s, seconds)
+        print(f"  {kind}: {trial.figures()}", flush=True)
+        return trial
 
     def holds(per_s: float) -> bool:
-        trial = trials[per_s] = load.trial(KINDS[kind], per_s, sizes.seconds)
-        is_held = trial.wait_ms(0.99) <= sizes.p99_ms
-        print(f"  {kind}: {per_s:.1f}/s {'held' if is_held else 'not held'} {trial.figures()}", flush=True)
-        return is_held
+        long[per_s] = tried(per_s, sizes.seconds)
+        return long[per_s].wait_ms(0.99) <= sizes.p99_ms
 
-    held = highest(holds, _FIRST_PER_S[kind])
-    figures: dict[str, Any] = {"held": None, "trials": [one.figures() for one in trials.values()], "overload": None}
-    if held is None:
-        return figures
-    over = load.trial(KINDS[kind], OVERLOAD * held, OVERLOAD_S)
-    figures["held"] = trials[held].figures()
-    figures["overload"] = overload(trials[held], over, sizes.in_time_ms)
-    figures["overload"]["goodput_share_within_p99_ms"] = overload(trials[held], over, sizes.p99_ms)["goodput_share"]
-    print(f"  {kind}, overload: {figures['overload']}", flush=True)
-    return figures
+    def done(per_s: float) -> float:
+        short[per_s] = tried(per_s, _PEAK_S)
+        return short[per_s].goodput(sizes.in_time_ms)
+
+    def over(before: Trial) -> dict[str, Any]:
+        after = tried(OVERLOAD * before.offered_per_s, OVERLOAD_S)
+        within_p99 = overload(before, after, sizes.p99_ms)["goodput_share"]
+        return overload(before, after, sizes.in_time_ms) | {"goodput_share_within_p99_ms": within_p99}
+
+    rate = highest(holds, _FIRST_PER_S)
+    held = None if rate is None else long[rate]
+    most = short[peak(done, rate or _FIRST_PER_S)]
+    return {
+        "held": held and held.figures(),
+        "overload": held and over(held),
+        "peak": most.figures() | {"goodput_per_s": round(most.goodput(sizes.in_time_ms), 1)},
+        "overload_of_peak": over(most),
+        "trials": [one.figures() for one in (*long.values(), *short.values())],
+    }
 
 
 def fill(folder: Path, sizes: Sizes, module: str, corpus: Corpus) -> dict[str, Any]:
@@ -231,7 +246,7 @@ def main() -> None:
                 "warm_s": round(load.warm(), 1),
             }
             for kind in KINDS:
-                load.trial(KINDS[kind], _FIRST_PER_S[kind], 5.0)  # what is compiled and opened at first
+                load.trial(KINDS[kind], _FIRST_PER_S, 5.0)  # what is compiled and opened at first
                 figures[kind] = measure(load, sizes, kind)
     saved = _results.save(
         options.name or f"load_{options.embedder}", figures, command=_command(options), seed=sizes.seed

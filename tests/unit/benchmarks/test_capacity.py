@@ -11,7 +11,7 @@ from queue import Queue
 
 import pytest
 
-from benchmarks._capacity import Trial, highest, overload
+from benchmarks._capacity import Trial, highest, overload, peak
 from benchmarks._open_loop import Request, offer
 from benchmarks.report import LINES
 
@@ -42,8 +42,19 @@ def test_the_rate_that_is_found_holds_and_a_tenth_more_does_not(most: float) -> 
 
 def test_no_rate_is_found_where_none_holds() -> None:
     tried: list[float] = []
-    assert highest(lambda rate: bool(tried.append(rate)), 30.0) is None
+
+    def holds(rate: float) -> bool:
+        tried.append(rate)
+        return False
+
+    assert highest(holds, 30.0) is None
     assert 1.0 > min(tried) > 0.5
+
+
+@pytest.mark.parametrize(("most", "found"), [(50.0, 20.0 * 1.6**2), (20.0, 20.0), (5.0, 20.0)])
+def test_rates_grow_until_no_more_is_done(most: float, found: float) -> None:
+    """What is beyond costs a little: refusing it is work, too."""
+    assert peak(lambda rate: min(rate, most) - 0.01 * rate, 20.0) == pytest.approx(found)
 
 
 def test_a_refusal_is_a_wait_without_end() -> None:
@@ -132,14 +143,18 @@ def test_nobody_there_is_a_failure() -> None:
 
 def test_the_report_shows_what_was_held_and_what_was_not() -> None:
     held, over = trial([10.0] * 100, offered=10.0), trial([10.0] * 100, offered=40.0)
-    one = {"held": held.figures(), "trials": [], "overload": overload(held, over, 2000.0)}
+    both = {"overload": overload(held, over, 2000.0), "overload_of_peak": overload(over, over, 2000.0)}
+    one = {"held": held.figures(), **both}
+    none = one | {"held": None, "overload": None}
     figures = {
         "processes": 4, "namespaces": 200, "memories": 5000, "p99_ms": 100.0, "profile": "fast", "embedder": "a stub",
-        "recalls": one, "writes": {"held": None, "trials": [], "overload": None}, "mixed": one,
+        "recalls": one, "writes": none, "mixed": one,
     }  # fmt: skip
     lines = dict(LINES["load_stub"](figures))
     of = "(4 processes, 200 × 5000, a stub)"
     assert lines[f"recalls at p99 ≤ 100 ms {of}"] == "10.0/s, p50 10.0 ms, p99 10.0 ms"
     assert lines[f"writes at p99 ≤ 100 ms {of}"] == "none"
-    told = lines["mixed, four times that: overload of 40.0/s"]
-    assert told == "goodput 1.0 of what was held (within 2000 ms), 0 of 100 refused, 0 failed"
+    told = "goodput 10.0/s within 2000 ms, 1.0 of before; 0 of 100 refused, 0 failed"
+    assert lines["mixed at four times that: 40.0/s"] == told
+    assert lines["writes at four times the peak: 40.0/s"] == told
+    assert "writes at four times that: 40.0/s" not in lines
