@@ -54,7 +54,7 @@ def test_a_copy_answers_and_changes_like_the_first(caller: Caller, engine: Engin
     caller.edit(own, content="The ferry to Hobart leaves at noon.")
     caller.remember("A second ferry leaves at one.")
     assert caller.erase(own).status_code == 204
-    assert caller.found("When does the ferry leave?")[0] == "A second ferry leaves at one."
+    assert set(caller.found("ferry")) == {"A second ferry leaves at one.", "Then the bus goes on to the harbour."}
     caller.namespace = "bench/a"
     assert caller.found("When does the ferry leave?") == [h["memory"]["content"] for h in found["hits"]]
 
