@@ -31,7 +31,8 @@ def engine(postgres_url: str) -> Iterator[Engine]:
 
 def test_a_copy_answers_and_changes_like_the_first(caller: Caller, engine: Engine) -> None:
     first = caller.remember("The ferry to Hobart leaves at nine.", external_id="ferry", session_id="s")
-    caller.remember("Then the bus goes on to the harbour.", session_id="s")
+    link = {"relation": "derived_from", "memory_id": first["id"]}
+    caller.remember("Then the bus goes on to the harbour.", session_id="s", links=[link])
     caller.edit(first["id"], content="The ferry to Hobart leaves at ten.")
     found = caller.recall("When does the ferry leave?")
     listed, stats = caller.listed(), caller.stats()
@@ -49,6 +50,8 @@ def test_a_copy_answers_and_changes_like_the_first(caller: Caller, engine: Engin
         assert [one["content"] for one in caller.history(own)] == [
             one["content"] for one in caller.history(first["id"])
         ]
+        bus = next(h["memory"]["id"] for h in again["hits"] if h["memory"]["id"] != own)
+        assert ("derived_from", own, "out") in caller.links(bus)
         ids.add(own)
     assert len(ids) == 3
     caller.edit(own, content="The ferry to Hobart leaves at noon.")
