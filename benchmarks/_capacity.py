@@ -22,6 +22,7 @@ class Trial:
         statuses: how often each one came; 0: the connection ended without an answer, or none came in time.
         without_retry_after: refusals that do not say when to come again.
         busy: share of the machine's cores that were at work meanwhile, client included; from 0 to 1.
+        client_cores: cores that the client took.
     """
 
     offered_per_s: float
@@ -32,6 +33,7 @@ class Trial:
     statuses: Counter[int] = field(default_factory=Counter)
     without_retry_after: int = 0
     busy: float = 0.0
+    client_cores: float = 0.0
 
     def told(self, status: int, ms: float, *, says_when: bool) -> None:
         """Count an answer: its status, the wait, and whether it has `Retry-After`."""
@@ -72,6 +74,7 @@ class Trial:
             "without_retry_after": self.without_retry_after,
             "statuses": {str(status): n for status, n in sorted(self.statuses.items())},
             "busy": round(self.busy, 3),
+            "client_cores": round(self.client_cores, 3),
         }
 
 
@@ -80,7 +83,7 @@ def highest(holds: Callable[[float], bool], first: float, *, growth: float = 1.6
 
     Args:
         holds: tries a rate. That higher ones hold less is taken for granted.
-        first: where to begin; if it does not hold, lower ones are tried down to a thirtieth of it.
+        first: where to begin; if it does not hold, lower ones are tried down to a tenth of it.
         growth: from one rate to the next, above 1.
         close: how far apart the one that holds and the one that does not may stay, as a ratio above 1.
 
@@ -93,7 +96,7 @@ def highest(holds: Callable[[float], bool], first: float, *, growth: float = 1.6
             low = high
     else:
         while not holds(low := high / growth):
-            if low <= first / 30:
+            if low <= first / 10:
                 return None
             high = low
     while high / low > close:

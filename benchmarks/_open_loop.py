@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class _Offering:
 
     async def run(self, requests: Sequence[Request], due: Sequence[float]) -> Trial:
         clock = asyncio.get_running_loop().time
-        begun, waiting = clock(), set[asyncio.Task[None]]()
+        begun, used_s, waiting = clock(), time.process_time(), set[asyncio.Task[None]]()
         for request, at in zip(requests, due, strict=True):
             if (left := begun + at - clock()) > 0:
                 await asyncio.sleep(left)
@@ -65,6 +66,7 @@ class _Offering:
             waiting.add(task)
             task.add_done_callback(waiting.discard)
         self._trial.busy = psutil.cpu_percent() / 100
+        self._trial.client_cores = (time.process_time() - used_s) / (clock() - begun)
         self._trial.sent = len(requests)
         await asyncio.gather(*list(waiting))
         for connection in (one for idle in self._idle.values() for one in idle):

@@ -49,7 +49,7 @@ _STRANGERS_LEAVE_S = 11.0
 _FIRST_PER_S = 20.0
 _TRIES = 2
 """A rate that does not hold is tried again: one bad moment must not end the search. All trials are saved."""
-_FEWEST = 200
+_FEWEST = 100
 """Requests of a trial at least: a hundredth of fewer is nobody."""
 
 

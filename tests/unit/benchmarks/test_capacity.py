@@ -25,7 +25,7 @@ def trial(done_ms: list[float], *, sent: int | None = None, refused: int = 0, of
     return made
 
 
-@pytest.mark.parametrize("most", [0.9, 3.0, 20.0, 47.0, 1234.0])
+@pytest.mark.parametrize("most", [2.0, 3.0, 20.0, 47.0, 1234.0])
 def test_the_rate_that_is_found_holds_and_a_tenth_more_does_not(most: float) -> None:
     tried: list[float] = []
 
@@ -48,7 +48,7 @@ def test_no_rate_is_found_where_none_holds() -> None:
         return False
 
     assert highest(holds, 30.0) is None
-    assert 1.0 > min(tried) > 0.5
+    assert 3.0 >= min(tried) > 1.8
 
 
 @pytest.mark.parametrize(("most", "found"), [(50.0, 20.0 * 1.6**2), (20.0, 20.0), (5.0, 20.0)])
