@@ -22,7 +22,7 @@ from memsvc.models.tables import (
 _TABLES = (NAMESPACE, MEMORY, VERSION, CHANGE, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, LINK)
 _MEMORIES = frozenset({"memory_id", "nearest_id", "merged_into", "context_id", "from_id", "to_id"})
 """Columns that hold the id of a memory; `memory.id` is another one."""
-MOST = 0xFFFF
+MOST = 0xFF
 
 
 def copy_namespace(engine: Engine, path: str, copies: list[str]) -> None:
@@ -79,6 +79,7 @@ def _value(table: Table, name: str) -> str:
     if table is NAMESPACE and name == "path":
         return "CAST(:path AS text)"
     if name in _MEMORIES or name == "namespace_id" or (name == "id" and table in (MEMORY, NAMESPACE)):
-        # The end of an id is random: with the copy's number there, ids differ, and stand in the order of the first.
-        return f'CAST(overlay(CAST("{name}" AS text) PLACING CAST(:mark AS text) FROM 33) AS uuid)'
+        # The first digits of a UUIDv7 tell a span of 49 days. With the copy's number there ids differ, stand in the
+        # order of the first ones, and before those of what is written later.
+        return f'CAST(overlay(CAST("{name}" AS text) PLACING CAST(:mark AS text) FROM 1) AS uuid)'
     return f'"{name}"'

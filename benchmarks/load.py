@@ -28,7 +28,7 @@ from sqlalchemy import create_engine, make_url
 
 from benchmarks import _results, _stubbed
 from benchmarks._capacity import Trial, highest, overload, peak
-from benchmarks._copied import copy_namespace
+from benchmarks._copied import MOST, copy_namespace
 from benchmarks._http import Client
 from benchmarks._open_loop import Request, offer
 from benchmarks._server import scratch
@@ -272,7 +272,7 @@ def _command(options: argparse.Namespace) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--processes", type=int, default=4, help="API processes")
-    parser.add_argument("--namespaces", type=int, default=200)
+    parser.add_argument("--namespaces", type=int, default=200, help=f"at most {MOST + 1}")
     parser.add_argument("--memories", type=int, default=5000, help="of each namespace")
     parser.add_argument("--embedder", choices=("stub", "real"), default="stub", help="of a fixed cost, or the default")
     parser.add_argument("--seconds", type=float, default=30.0, help="for which a rate is offered")
@@ -284,7 +284,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--spread", action="store_true", help="ask any process; each needs a bank of everything")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--name", help="name of the file of figures; default: load_stub or load_real")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.namespaces > MOST + 1:
+        parser.error(f"at most {MOST + 1} namespaces")
+    return given
 
 
 if __name__ == "__main__":

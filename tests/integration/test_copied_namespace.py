@@ -34,13 +34,15 @@ def test_a_copy_answers_and_changes_like_the_first(caller: Caller, engine: Engin
     link = {"relation": "derived_from", "memory_id": first["id"]}
     caller.remember("Then the bus goes on to the harbour.", session_id="s", links=[link])
     caller.edit(first["id"], content="The ferry to Hobart leaves at ten.")
-    found = caller.recall("When does the ferry leave?")
+    many = {"namespace": caller.namespace, "memories": [{"content": f"Bus {n} is late."} for n in range(150)]}
+    assert caller.ask("POST", "/v1/memories:batch", json=many).status_code == 200  # ids of the same millisecond
+    found = caller.recall("When does the ferry leave?", top_k=2)
     listed, stats = caller.listed(), caller.stats()
     copy_namespace(engine, caller.namespace, COPIES)
     ids = {first["id"]}
     for path in COPIES:
         caller.namespace = path
-        again = caller.recall("When does the ferry leave?")
+        again = caller.recall("When does the ferry leave?", top_k=2)
         assert [(h["memory"]["content"], h["score"]) for h in again["hits"]] == [
             (h["memory"]["content"], h["score"]) for h in found["hits"]
         ]
@@ -57,9 +59,9 @@ def test_a_copy_answers_and_changes_like_the_first(caller: Caller, engine: Engin
     caller.edit(own, content="The ferry to Hobart leaves at noon.")
     caller.remember("A second ferry leaves at one.")
     assert caller.erase(own).status_code == 204
-    assert set(caller.found("ferry")) == {"A second ferry leaves at one.", "Then the bus goes on to the harbour."}
+    assert [text for text in caller.found("ferry") if "ferry" in text] == ["A second ferry leaves at one."]
     caller.namespace = "bench/a"
-    assert caller.found("When does the ferry leave?") == [h["memory"]["content"] for h in found["hits"]]
+    assert caller.found("When does the ferry leave?", top_k=2) == [h["memory"]["content"] for h in found["hits"]]
 
 
 def test_what_cannot_be_told_apart_is_not_copied(caller: Caller, engine: Engine) -> None:
