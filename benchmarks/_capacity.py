@@ -15,10 +15,11 @@ class Trial:
     """What came of requests that arrived at a rate, whether the ones before were answered or not.
 
     Attributes:
-        offered_per_s, seconds: the rate, and for how long requests arrived.
+        offered_per_s, seconds: the mean rate, and for how long requests arrived.
         sent: how many there were.
         done_ms: waits for a success, from when the request was to be sent, in milliseconds.
-        refused_ms: the same for 429 and 503.
+        counted_ms: those of them that ended while requests still arrived: what comes later counts for no rate.
+        refused_ms: as `done_ms`, for 429 and 503.
         statuses: how often each one came; 0: the connection ended without an answer, or none came in time.
         without_retry_after: refusals that do not say when to come again.
         busy: share of the machine's cores that were at work meanwhile, client included; from 0 to 1.
@@ -29,17 +30,20 @@ class Trial:
     seconds: float
     sent: int = 0
     done_ms: list[float] = field(default_factory=list)
+    counted_ms: list[float] = field(default_factory=list)
     refused_ms: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     without_retry_after: int = 0
     busy: float = 0.0
     client_cores: float = 0.0
 
-    def told(self, status: int, ms: float, *, says_when: bool) -> None:
-        """Count an answer: its status, the wait, and whether it has `Retry-After`."""
+    def told(self, status: int, ms: float, *, says_when: bool, is_after: bool = False) -> None:
+        """Count an answer: its status, the wait, whether it has `Retry-After`, and came after the last request."""
         self.statuses[status] += 1
         if 200 <= status < 300:
             self.done_ms.append(ms)
+            if not is_after:
+                self.counted_ms.append(ms)
         elif status in _REFUSALS:
             self.refused_ms.append(ms)
             self.without_retry_after += not says_when
@@ -53,7 +57,7 @@ class Trial:
 
     def goodput(self, within_ms: float) -> float:
         """Requests a second that were done within a wait."""
-        return sum(ms <= within_ms for ms in self.done_ms) / self.seconds
+        return sum(ms <= within_ms for ms in self.counted_ms) / self.seconds
 
     @property
     def failed(self) -> int:
@@ -66,7 +70,7 @@ class Trial:
             "offered_per_s": round(self.offered_per_s, 1),
             "seconds": round(self.seconds, 1),
             "sent": self.sent,
-            "done_per_s": round(len(self.done_ms) / self.seconds, 1),
+            "done_per_s": round(len(self.counted_ms) / self.seconds, 1),
             **{
                 f"p{name}_ms": _finite(self.wait_ms(share)) for name, share in (("50", 0.5), ("95", 0.95), ("99", 0.99))
             },

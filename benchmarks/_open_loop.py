@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,14 +40,23 @@ class _Connection:
 
 
 def offer(requests: Sequence[Request], per_s: float, seed: int) -> Trial:
-    """Send each request once, at this mean rate; returns when all have their answers, or waited for them in vain."""
+    """Send each request once, at this mean rate.
+
+    Args:
+        requests: at least one.
+        per_s: the rate.
+        seed: of the gaps between arrivals.
+
+    Returns:
+        What came of them, when all have their answers or waited for them in vain.
+    """
     gaps = np.random.default_rng(seed).exponential(1.0 / per_s, len(requests))
     due = np.cumsum(gaps).tolist()
     psutil.cpu_percent()  # from here on
     gc.collect()
     gc.disable()  # a pause of the client's would be counted as the service's
     try:
-        return asyncio.run(_Offering(Trial(per_s, len(requests) / per_s)).run(requests, due))
+        return asyncio.run(_Offering(Trial(per_s, due[-1])).run(requests, due))
     finally:
         gc.enable()
 
@@ -54,6 +64,7 @@ def offer(requests: Sequence[Request], per_s: float, seed: int) -> Trial:
 class _Offering:
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
+        self._ended_s = math.inf
         self._idle: dict[str, list[_Connection]] = {}
 
     async def run(self, requests: Sequence[Request], due: Sequence[float]) -> Trial:
@@ -65,6 +76,7 @@ class _Offering:
             task = asyncio.create_task(self._ask(request, begun + at))
             waiting.add(task)
             task.add_done_callback(waiting.discard)
+        self._ended_s = clock()
         self._trial.busy = psutil.cpu_percent() / 100
         self._trial.client_cores = (time.process_time() - used_s) / (clock() - begun)
         self._trial.sent = len(requests)
@@ -82,8 +94,8 @@ class _Offering:
                 status, says_when = await self._answer(request)
         except (*_GONE, TimeoutError):
             pass
-        ms = (asyncio.get_running_loop().time() - due_s) * 1e3
-        self._trial.told(status, ms, says_when=says_when)
+        now_s = asyncio.get_running_loop().time()
+        self._trial.told(status, (now_s - due_s) * 1e3, says_when=says_when, is_after=now_s > self._ended_s)
 
     async def _answer(self, request: Request) -> tuple[int, bool]:
         idle = self._idle.setdefault(request.url, [])

@@ -79,6 +79,15 @@ def test_goodput_counts_what_was_done_in_time_alone() -> None:
     assert of["failed"] == 0
 
 
+def test_what_is_done_after_the_last_request_counts_for_no_rate() -> None:
+    """Else a queue that is worked off at the end would look like goodput, most in a short trial."""
+    over = trial([50.0] * 60)
+    for _ in range(40):
+        over.told(200, 50.0, says_when=False, is_after=True)
+    assert over.goodput(100.0) == 6.0
+    assert len(over.done_ms) == 100
+
+
 def test_failures_are_told_from_refusals() -> None:
     over = trial([1.0])
     for status, says_when in ((500, False), (0, False), (503, False), (429, True)):
@@ -129,6 +138,8 @@ def test_a_service_that_stops_for_a_moment_is_charged_with_all_that_came_meanwhi
     assert found.statuses == {201: 100}
     assert sum(ms > 50.0 for ms in found.done_ms) >= 30
     assert found.wait_ms(0.99) >= 150.0
+    assert len(found.counted_ms) < len(found.done_ms) == 100  # the last one has its answer after the last arrival
+    assert 0.1 < found.seconds < 0.6
 
 
 def test_refusals_that_close_their_connections_are_counted(stalling: str) -> None:
