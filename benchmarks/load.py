@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -255,18 +257,9 @@ def main() -> None:
             for kind in KINDS:
                 load.trial(KINDS[kind], _FIRST_PER_S, 5.0)  # what is compiled and opened at first
                 figures[kind] = measure(load, sizes, kind)
-    saved = _results.save(
-        options.name or f"load_{options.embedder}", figures, command=_command(options), seed=sizes.seed
-    )
+    command = shlex.join(["python", "-m", "benchmarks.load", *sys.argv[1:]])
+    saved = _results.save(options.name or f"load_{options.embedder}", figures, command=command, seed=sizes.seed)
     print(f"saved {saved}")
-
-
-def _command(options: argparse.Namespace) -> str:
-    return (
-        f"python -m benchmarks.load --processes {options.processes} --namespaces {options.namespaces} "
-        f"--memories {options.memories} --embedder {options.embedder} --seconds {options.seconds:g}"
-        f"{' --spread' if options.spread else ''}"
-    )
 
 
 def _options() -> argparse.Namespace:
