@@ -4,7 +4,7 @@
 
 First the database is filled: one namespace over the API, the others as copies of its rows (`benchmarks._copied`). Then
 requests arrive by the clock (`benchmarks._open_loop`), recalls, writes, and nine recalls to a write, at rates that rise
-until the 99th percentile of all waits is above `--p99-ms`; a refusal counts as a wait without end. Then rates rise until
+until the 99th percentile of all waits is above `--p99-ms`; a refusal counts as a wait without end. Then they rise until
 no more is answered within `--in-time-ms`: the peak. Last they arrive at four times what was done at the rate that was
 held, and at four times the peak. What is asked for goes to the process that has the namespace in its bank, as behind a
 proxy that goes by the key; with `--spread` to any of them. Client, database and service share the cores.

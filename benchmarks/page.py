@@ -116,7 +116,7 @@ def _held(folder: Path) -> Iterator[str]:
     yield (
         "Requests arrive by the clock (Poisson) at several API processes over PostgreSQL and Valkey, and waits are "
         "counted from when a request was to arrive; client, database and service share the cores. The peak is the most "
-        "that was answered within 2 s at any rate; goodput is what was answered within that at four times its rate.\n"
+        "that was answered within 2 s at any rate; goodput is what was answered within 2 s at four times that.\n"
     )
     for name in names:
         saved = _saved(folder, name)
