@@ -108,6 +108,37 @@ def _speed(folder: Path) -> Iterator[str]:
     )
 
 
+def _held(folder: Path) -> Iterator[str]:
+    names = [name for name in ("load_stub", "load_real") if (folder / f"{name}.json").exists()]
+    if not names:
+        return
+    yield "## How much it holds\n"
+    yield (
+        "Requests arrive by the clock (Poisson) at several API processes over PostgreSQL and Valkey, and waits are "
+        "counted from when a request was to arrive; client, database and service share the cores. The peak is the most "
+        "that was answered within 2 s at any rate; goodput is what was answered within 2 s at four times that.\n"
+    )
+    for name in names:
+        saved = _saved(folder, name)
+        of = saved["figures"]
+        yield (
+            f"{of['processes']} processes, {of['namespaces']} namespaces of {of['memories']:,} memories, profile "
+            f"`{of['profile']}`, embedder: {of['embedder']}; {of['routing']}.\n"
+        )
+        yield f"| | a second at p99 ≤ {of['p99_ms']:g} ms | p50, p99 | peak | goodput | failed |"
+        yield "|---|---|---|---|---|---|"
+        for kind in ("recalls", "writes", "mixed"):
+            yield f"| {kind} | {_held_of(of[kind])} |"
+        yield f"\n{_origin(saved, name)}\n"
+
+
+def _held_of(one: Figures) -> str:
+    held, over = one["held"], one["overload_of_peak"]
+    waits = f"{held['offered_per_s']} | {held['p50_ms']} ms, {held['p99_ms']} ms" if held else "none | "
+    share = f"{over['goodput_per_s']}, {100 * over['goodput_share']:.0f} % of the peak"
+    return f"{waits} | {one['peak']['goodput_per_s']} | {share} | {over['failed']} of {over['sent']}"
+
+
 def _promises(folder: Path) -> Iterator[str]:
     yield "## What was acknowledged stays\n"
     yield "| | killed with SIGKILL | acknowledged writes | lost | restart to ready, p50 |"
@@ -170,7 +201,7 @@ def _misses(folder: Path) -> Iterator[str]:
     yield ""
 
 
-_PARTS: tuple[Callable[[Path], Iterator[str]], ...] = (_quality, _speed, _promises, _life, _misses)
+_PARTS: tuple[Callable[[Path], Iterator[str]], ...] = (_quality, _speed, _held, _promises, _life, _misses)
 
 
 def _saved(folder: Path, name: str) -> dict[str, Any]:

@@ -201,6 +201,21 @@ def _revocation(figures: Figures) -> Lines:
             yield f"{database}: {name} of {of}", f"{step['s']} s ({step['processor_s']} s of processor)"
 
 
+def _load(figures: Figures) -> Lines:
+    of = f"{figures['processes']} processes, {figures['namespaces']} × {figures['memories']}, {figures['embedder']}"
+    for kind, one in ((kind, figures[kind]) for kind in ("recalls", "writes", "mixed")):
+        held = one["held"]
+        figure = f"{held['offered_per_s']}/s, p50 {held['p50_ms']} ms, p99 {held['p99_ms']} ms" if held else "none"
+        yield f"{kind} at p99 ≤ {figures['p99_ms']:g} ms ({of})", figure
+        for what, name in (("that", "overload"), ("the peak", "overload_of_peak")):
+            if over := one[name]:
+                yield (
+                    f"{kind} at four times {what}: {over['offered_per_s']}/s",
+                    f"goodput {over['goodput_per_s']}/s within {over['in_time_ms']:g} ms, {over['goodput_share']} of "
+                    f"before; {over['refused']} of {over['sent']} refused, {over['failed']} failed",
+                )
+
+
 LINES: dict[str, Callable[[Figures], Lines]] = {
     "poisoning": _poisoning,
     "revocation": _revocation,
@@ -209,6 +224,8 @@ LINES: dict[str, Callable[[Figures], Lines]] = {
     "filtered_recall": _filtered,
     "namespaces_1000": _small,
     "batch_ingest": _ingest,
+    "load_stub": _load,
+    "load_real": _load,
     "quality": _quality,
     "quality_sample": _quality,
     "quality_abilities": _abilities,

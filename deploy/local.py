@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from deploy.check import CheckFailed, check
-from deploy.processes import Api, Process, ProcessEnded, postgres, valkey
+from deploy.processes import MODULE, Api, Process, ProcessEnded, postgres, valkey
 from memsvc.health import probe
 
 _WATCH_S = 0.5
@@ -31,12 +31,13 @@ _JOBS_EVERY_S = 1.0
 
 
 @contextmanager
-def running(folder: Path, ports: Sequence[int]) -> Iterator[list[Process]]:
+def running(folder: Path, ports: Sequence[int], module: str = MODULE) -> Iterator[list[Process]]:
     """All processes, ready; stopped at the end, the database last.
 
     Args:
         folder: of the database, the secret and the logs.
         ports: of the API processes, one each; 0 takes a free one.
+        module: the command that API processes and worker run.
 
     Raises:
         ProcessEnded: one of them did not get ready.
@@ -52,11 +53,12 @@ def running(folder: Path, ports: Sequence[int]) -> Iterator[list[Process]]:
         closing.callback(migrate.stop)
         migrate.wait_for_exit()
         apis = [
-            Api(f"api-{number}", port, {**shared, "MEMSVC_JOBS": "off"}, logs) for number, port in enumerate(ports, 1)
+            Api(f"api-{number}", port, {**shared, "MEMSVC_JOBS": "off"}, logs, module)
+            for number, port in enumerate(ports, 1)
         ]
         beat.unlink(missing_ok=True)
         working = {**shared, "MEMSVC_JOBS_EVERY_S": str(_JOBS_EVERY_S), "MEMSVC_WORKER_BEAT": str(beat)}
-        worker = Process("worker", ["worker"], working, logs)
+        worker = Process("worker", ["worker"], working, logs, module)
         processes = [*apis, worker]
         closing.callback(_stop, processes)
         for api in apis:

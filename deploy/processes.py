@@ -16,6 +16,8 @@ from pathlib import Path
 
 from memsvc.health import probe
 
+MODULE = "memsvc_client"
+"""The `memsvc` command as a module."""
 START_LIMIT_S = 300.0
 STOP_LIMIT_S = 60.0
 
@@ -37,14 +39,17 @@ class Process:
         arguments: of the command.
         settings: each is an environment variable; beside them the environment of this process.
         logs: folder of the log.
+        module: what Python runs as the command.
     """
 
-    def __init__(self, name: str, arguments: list[str], settings: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self, name: str, arguments: list[str], settings: Mapping[str, str], logs: Path, module: str = MODULE
+    ) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "memsvc_client", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -106,8 +111,8 @@ class Api(Process):
     url = ""
     """Where it listens, once it is ready."""
 
-    def __init__(self, name: str, port: int, settings: Mapping[str, str], logs: Path) -> None:
-        super().__init__(name, ["serve", "--port", str(port)], settings, logs)
+    def __init__(self, name: str, port: int, settings: Mapping[str, str], logs: Path, module: str = MODULE) -> None:
+        super().__init__(name, ["serve", "--port", str(port)], settings, logs, module)
 
     def wait_until_ready(self) -> None:
         """Wait until it says that requests should be sent to it; raises as `wait_until`."""
