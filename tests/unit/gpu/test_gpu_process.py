@@ -252,10 +252,13 @@ def test_questions_are_embedded_while_others_are_searched(
     monkeypatch.setattr(stand.server, "_encode", taking("encode", encode))
     monkeypatch.setattr(stand.server, "_bank", SimpleNamespace(search=taking("search", stand.server._bank.search)))
     texts = ["x" * n for n in range(1, 25)]
+    expected = [best_of(stand.namespaces.banks[b"a"], query(len(text)), 5) for text in texts]
+    by = time.monotonic() + 30
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda text: found(client, b"a", 5, text=text), texts))
-    assert answers == [best_of(stand.namespaces.banks[b"a"], query(len(text)), 5) for text in texts]
-    assert any(a < d and c < b for a, b in spans["encode"] for c, d in spans["search"])
+        # On a busy machine all of them may come in step, be embedded together and searched together.
+        while not any(a < d and c < b for a, b in spans["encode"] for c, d in spans["search"]):
+            assert time.monotonic() < by
+            assert list(pool.map(lambda text: found(client, b"a", 5, text=text), texts)) == expected
 
 
 def test_a_namespace_that_is_behind_is_brought_up_first(stand: Stand, client: GpuClient) -> None:
