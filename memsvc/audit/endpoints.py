@@ -11,12 +11,12 @@ from memsvc.audit.chain import Entry, Head
 from memsvc.audit.schemas import Anchor, AnchorAnswer, AuditPage, AuditQuery, EntryOut, TrailVerdict, VerifyIn
 from memsvc.audit.service import Trails
 from memsvc.auth.authenticate import Admin
-from memsvc.core.errors import BadCursor, InvalidInput
+from memsvc.core.errors import BadCursor
 from memsvc.core.settings import Settings
 from memsvc.http.cursor import CursorCodec
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
-from memsvc.http.query import read_query
+from memsvc.http.query import check_limit, read_query
 from memsvc.http.work import run_blocking
 
 router = APIRouter()
@@ -43,8 +43,7 @@ async def list_audit(request: Request, principal: Admin) -> AuditPage:
     """What was done in this tenant that somebody may have to answer for, the oldest first."""
     container = _container(request)
     query = read_query(request, AuditQuery, container.settings)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     tenant = principal.tenant_id
     digest = repr((query.kind, query.since, query.until)).encode()
     after = 0

@@ -19,9 +19,9 @@ from memsvc.changes.service import Between
 from memsvc.core.errors import BadCursor, InvalidInput
 from memsvc.http.answers import json_answer
 from memsvc.http.openapi import problems, query_parameters
-from memsvc.http.query import QueryInt, read_query
+from memsvc.http.query import QueryInt, check_limit, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant
-from memsvc.http.streams import MEDIA_TYPE, Event, answer
+from memsvc.http.streams import LAST_EVENT_ID, LONGEST_S, MEDIA_TYPE, Event, answer, parameters
 from memsvc.http.work import run_blocking
 from memsvc.memories.schemas import NamespacePath, StateName
 from memsvc.models import ChangeOp
@@ -30,12 +30,9 @@ from memsvc.wiring import Container
 router = APIRouter()
 
 _ROUTE = "changes"
-_LAST_EVENT_ID = "last-event-id"
 _AT_ONCE = 200
 _SEQ_MAX = 2**62
 _DIGITS = 19
-LONGEST_S = 600
-"""Seconds after which a stream ends by itself at the latest."""
 
 
 class ChangeName(StrEnum):
@@ -104,13 +101,6 @@ class ChangePage(ApiModel):
     next_cursor: str | None
 
 
-def _described() -> dict[str, Any]:
-    described = query_parameters(ChangesStreamQuery)
-    header = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}
-    described["parameters"].append({**header, "description": "Go on after the event of this id, which is a `seq`."})
-    return described
-
-
 @router.get(
     "/changes", response_model=ChangePage, responses=problems(400, 401, 403, 414, 422, 431, 503),
     openapi_extra=query_parameters(ChangesQuery),
@@ -120,8 +110,7 @@ async def list_changes(request: Request, principal: Reader) -> Response:
     container: Container = request.app.state.container
     query = read_query(request, ChangesQuery, container.settings)
     principal.require_namespace(query.namespace)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     digest = orjson.dumps([query.namespace, query.after, query.since, query.until])
     part = Between(query.after, query.since, query.until)
     if query.cursor is not None:
@@ -148,14 +137,14 @@ async def list_changes(request: Request, principal: Reader) -> Response:
     "/changes/stream", response_class=StreamingResponse,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "Events `change`, each with a `ChangeOut` as data."},
                **problems(400, 401, 403, 414, 422, 429, 431, 503)},
-    openapi_extra=_described(),
+    openapi_extra=parameters(ChangesStreamQuery, "Go on after the event of this id, which is a `seq`."),
 )  # fmt: skip
 async def stream_changes(request: Request, principal: Reader) -> Response:
     """What was changed in a namespace, and what is changed from now on: Server-Sent Events, whose ids are `seq`."""
     container: Container = request.app.state.container
     query = read_query(request, ChangesStreamQuery, container.settings)
     principal.require_namespace(query.namespace)
-    given = request.headers.get(_LAST_EVENT_ID)
+    given = request.headers.get(LAST_EVENT_ID)
     part = Between(query.after if given is None else _seq(given), query.since)
     reviews = "admin" in principal.roles
 

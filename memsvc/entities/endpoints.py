@@ -11,12 +11,12 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from memsvc.auth.authenticate import Reader, Writer
-from memsvc.core.errors import InvalidInput, NotFound
+from memsvc.core.errors import NotFound
 from memsvc.core.settings import Settings
 from memsvc.entities.service import Entities, Party
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
-from memsvc.http.query import QueryInt, read_query
+from memsvc.http.query import QueryInt, check_limit, read_query
 from memsvc.http.schemas import ApiModel, Bytes
 from memsvc.http.work import run_blocking
 from memsvc.memories.schemas import NamespacePath
@@ -190,8 +190,7 @@ async def list_entities(request: Request, principal: Reader) -> EntityPageOut:
     container: EntityContainer = request.app.state.container
     query = read_query(request, EntitiesQuery, container.settings)
     principal.require_namespace(query.namespace)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     page = await run_blocking(
         request, container.entities.page, principal.tenant_id, query.namespace, query.limit, query.cursor
     )

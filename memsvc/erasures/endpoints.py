@@ -30,7 +30,7 @@ from memsvc.http.answers import json_answer
 from memsvc.http.cursor import CursorCodec
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
-from memsvc.http.query import read_query
+from memsvc.http.query import check_limit, read_query
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import KEYED, claim
@@ -87,8 +87,7 @@ async def list_erasures(request: Request, principal: Eraser) -> ErasurePage:
     """Erasures of namespaces that the key reaches, the newest first."""
     container = _container(request)
     query = read_query(request, ErasuresQuery, container.settings)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     tenant = principal.tenant_id
     before = _place(container, tenant, query.cursor)
     found = await run_blocking(request, container.erasures.page, tenant, before, query.limit + 1, principal.may)

@@ -51,3 +51,13 @@ def read_query(request: Request, model: type[M], settings: Settings) -> M:
         return model.model_validate_strings(values, context={"settings": settings})
     except ValidationError as error:
         raise invalid(error, values) from None
+
+
+def check_limit(limit: int, settings: Settings) -> None:
+    """Refuse a page that is longer than any may be.
+
+    Raises:
+        InvalidInput: it is.
+    """
+    if limit > settings.page_max:
+        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {settings.page_max}")

@@ -6,11 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from memsvc.core.errors import TooManyRequests
+from memsvc.http.openapi import query_parameters
 
 HEARTBEAT_S = 15.0
 """After so many seconds without an event comes a comment, so that nobody on the way takes the stream for dead."""
@@ -19,6 +22,18 @@ _RETRY_AFTER_S = 10
 _OPENING = b"retry: 2000\n\n"
 _HEARTBEAT = b": still here\n\n"
 MEDIA_TYPE = "text/event-stream"
+LAST_EVENT_ID = "last-event-id"
+"""The header with which a client goes on after the last event that it saw."""
+LONGEST_S = 600
+"""Seconds after which a stream ends by itself at the latest."""
+
+
+def parameters(model: type[BaseModel], after: str) -> dict[str, Any]:
+    """What a stream takes, for OpenAPI: its query and `Last-Event-ID`, of which `after` says what it does."""
+    described = query_parameters(model)
+    header = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}
+    described["parameters"].append({**header, "description": after})
+    return described
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 
 from memsvc.auth.authenticate import Reader, Writer
 from memsvc.auth.principal import Principal
-from memsvc.core.errors import BadCursor, InvalidInput
+from memsvc.core.errors import BadCursor
 from memsvc.core.settings import Settings
 from memsvc.http.cursor import CursorCodec
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
-from memsvc.http.query import read_query
+from memsvc.http.query import check_limit, read_query
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.jobs.schemas import (
@@ -180,8 +180,7 @@ def _author(principal: Principal) -> Author:
 
 
 def _limit(container: JobsContainer, limit: int) -> int:
-    if limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(limit, container.settings)
     return limit
 
 

@@ -18,7 +18,7 @@ from memsvc.filters.grammar import parse
 from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
-from memsvc.http.query import read_query
+from memsvc.http.query import check_limit, read_query
 from memsvc.http.schemas import path_id
 from memsvc.http.strict_json import parse as parse_json
 from memsvc.http.validation import invalid
@@ -166,8 +166,7 @@ async def list_memories(request: Request, principal: Reader) -> Response:
     container = _container(request)
     query = read_query(request, ListQuery, container.settings)
     principal.require_namespace(query.namespace)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     condition, raw = parse_filter(query.filter)
     try:
         page = await run_blocking(

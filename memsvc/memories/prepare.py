@@ -96,17 +96,16 @@ class Preparer:
         """
         befores = befores or [""] * len(drafts)
         active, *beside = spaces or self.spaces(None)
+        for draft in drafts:
+            self.check_vector(draft, active)
         texts = [Passage(draft.content or "", before) for draft, before in zip(drafts, befores, strict=True)]
         read = [i for i, draft in enumerate(drafts) if draft.content is not None and draft.vector is None]
         made = dict(zip(read, self.encode([texts[i] for i in read], (active, *beside), may_wait=may_wait), strict=True))
-        supplied = [i for i, draft in enumerate(drafts) if draft.content is not None and draft.vector is not None]
-        for i in supplied:
-            self.check_vector(drafts[i], active)
+        supplied = {i: d.vector for i, d in enumerate(drafts) if d.content is not None and d.vector is not None}
         # These do not wait for a model that is away: their vectors are here, and nobody keeps them meanwhile.
         others = self.encode([texts[i] for i in supplied], beside)
-        for i, other in zip(supplied, others, strict=True):
-            if (vector := drafts[i].vector) is not None:
-                made[i] = Encoding({active: _supplied(vector), **other.of})
+        for (i, vector), other in zip(supplied.items(), others, strict=True):
+            made[i] = Encoding({active: _supplied(vector), **other.of})
         with tracing.step("analysis", texts=len(drafts)):
             return [self._one(draft, made.get(i)) for i, draft in enumerate(drafts)]
 

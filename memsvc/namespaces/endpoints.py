@@ -12,9 +12,8 @@ from gpu.bank.layouts import TIERS
 from gpu.bank.records import Kind, State
 from memsvc.auth.authenticate import Reader
 from memsvc.auth.principal import Principal
-from memsvc.core.errors import InvalidInput
 from memsvc.http.openapi import problems, query_parameters
-from memsvc.http.query import QueryInt, read_query
+from memsvc.http.query import QueryInt, check_limit, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.http.work import run_blocking
 from memsvc.jobs.schemas import STATE_NAMES, RunStateName
@@ -104,8 +103,7 @@ async def list_namespaces(request: Request, principal: Reader) -> NamespacePage:
     """Namespaces that the key reaches, by path."""
     container: Container = request.app.state.container
     query = read_query(request, NamespaceQuery, container.settings)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     return await run_blocking(request, _page, container, principal, query)
 
 

@@ -12,13 +12,13 @@ from starlette.responses import StreamingResponse
 
 from memsvc.auth.authenticate import Reader, Writer
 from memsvc.core.clock import from_us, to_us
-from memsvc.core.errors import BadCursor, InvalidInput
+from memsvc.core.errors import BadCursor
 from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
-from memsvc.http.query import QueryInt, read_query
+from memsvc.http.query import QueryInt, check_limit, read_query
 from memsvc.http.schemas import ApiModel, Bytes, Instant, path_id
-from memsvc.http.streams import MEDIA_TYPE, Event, answer
+from memsvc.http.streams import LAST_EVENT_ID, LONGEST_S, MEDIA_TYPE, Event, answer, parameters
 from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import KEYED, claim
 from memsvc.memories.endpoints import fields_of
@@ -31,11 +31,8 @@ router = APIRouter()
 
 _ROUTE = "memories-due"
 _STREAM = "memories-due-stream"
-_LAST_EVENT_ID = "last-event-id"
 _AT_ONCE = 50
 _MARK_US = 10 * 366 * 86_400 * 1_000_000  # a namespace in which nothing is due for months is still followed
-LONGEST_S = 600
-"""Seconds after which a stream ends by itself at the latest."""
 
 
 class DueQuery(ApiModel):
@@ -82,13 +79,6 @@ class RehearsedIn(ApiModel):
     outcome: Literal["remembered", "failed"]
 
 
-def _described() -> dict[str, Any]:
-    described = query_parameters(DueStreamQuery)
-    header = {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}}
-    described["parameters"].append({**header, "description": "Go on after the event of this id."})
-    return described
-
-
 @router.get(
     "/memories:due", response_model=DuePage, responses=problems(400, 401, 403, 414, 422, 431, 503),
     openapi_extra=query_parameters(DueQuery),
@@ -98,8 +88,7 @@ async def due_memories(request: Request, principal: Reader) -> Response:
     container: Container = request.app.state.container
     query = read_query(request, DueQuery, container.settings)
     principal.require_namespace(query.namespace)
-    if query.limit > container.settings.page_max:
-        raise InvalidInput.field("/limit", "less_than_equal", f"must be at most {container.settings.page_max}")
+    check_limit(query.limit, container.settings)
     digest = f"{query.namespace} {query.horizon_s}".encode()
     after = None if query.cursor is None else _place(container, query.cursor, principal.tenant_id, digest)
     found = await run_blocking(
@@ -124,7 +113,7 @@ async def due_memories(request: Request, principal: Reader) -> Response:
     "/memories:due/stream", response_class=StreamingResponse,
     responses={200: {"content": {MEDIA_TYPE: {}}, "description": "Events `due`, each with a `DueOut` as data."},
                **problems(400, 401, 403, 414, 422, 429, 431, 503)},
-    openapi_extra=_described(),
+    openapi_extra=parameters(DueStreamQuery, "Go on after the event of this id."),
 )  # fmt: skip
 async def due_memories_stream(request: Request, principal: Reader) -> Response:
     """Important memories as they come to be due, and first those that are: Server-Sent Events. Changes nothing."""
@@ -132,7 +121,7 @@ async def due_memories_stream(request: Request, principal: Reader) -> Response:
     query = read_query(request, DueStreamQuery, container.settings)
     principal.require_namespace(query.namespace)
     digest = f"{query.namespace} {query.horizon_s}".encode()
-    given = request.headers.get(_LAST_EVENT_ID) or query.after
+    given = request.headers.get(LAST_EVENT_ID) or query.after
     place = None if given is None else _place(container, given, principal.tenant_id, digest, _STREAM)
 
     async def look() -> list[Event]:
