@@ -24,7 +24,10 @@ _POSSESSED = regex.compile(
 )
 """Somebody's "uncle's new number", or somebody's uncle who does something; not "my boss is"."""
 _SAYS_WHO = regex.compile(r"\b(?:and|&|of)\b", regex.IGNORECASE)
-_VALUE = regex.compile(r"(?<=[\p{L}\p{N},;)]\s)\p{Lu}[\p{L}\p{N}'’-]+|[\p{L}'’.@+-]*\p{N}[\p{L}\p{N}'’.@+-]*")
+_VALUE = regex.compile(
+    r"(?<=[\p{L}\p{N},;)]\s)\p{Lu}[\p{L}\p{N}'’-]+|[\p{L}'’.@+-]*+\p{N}[\p{L}\p{N}'’.@+-]*"
+    r"|[\p{L}'’.@+-]++(*SKIP)(*FAIL)"  # a run without a number is read once, not once from each of its letters
+)
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}'’.@+-]*")
 _UNSURE = UNCERTAIN - {"saying"}  # "just saying" is no hearsay
 _PLANS = regex.compile(r"\bplans?\s+to\b", regex.IGNORECASE)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from memsvc.core.settings import Settings
 
+# PostgreSQL's own 4 is for disks that turn: with it, one namespace among many is loaded by reading the whole of a table.
+_PLANS = {"random_page_cost": "1.1"}
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -51,4 +54,5 @@ class Limits:
             "lock_timeout": self.lock_timeout_s,
             "idle_in_transaction_session_timeout": self.idle_timeout_s,
         }
-        return " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in timeouts.items())
+        given = {name: f"{round(seconds * 1000)}" for name, seconds in timeouts.items()} | _PLANS
+        return " ".join(f"-c {name}={value}" for name, value in given.items())

@@ -9,11 +9,14 @@ from uuid import UUID
 
 from gpu.bank.bank import Bank
 from gpu.bank.namespace import NamespaceBank
+from memsvc.core import heap
 
 Key = tuple[UUID, UUID]
 
 IDLE_S = 10.0
 """So long a namespace was not asked for before it may leave. Chosen; whoever is still reading it can finish anyway."""
+TRIM_S = 1.0
+"""So long at least lies between two times that freed memory is given back to the system. Chosen."""
 
 
 class Room:
@@ -24,6 +27,7 @@ class Room:
     Args:
         budget_bytes: for all of them; None: there is room for everything.
         on_dropped: told who left.
+        trim: has the memory of those who left given back to the system.
     """
 
     def __init__(
@@ -34,12 +38,14 @@ class Room:
         *,
         idle_s: float = IDLE_S,
         now_s: Callable[[], float] = time.monotonic,
+        trim: Callable[[], None] = heap.trim,
     ) -> None:
         self._bank = bank
         self._budget = budget_bytes
         self._on_dropped = on_dropped
         self._idle_s = idle_s
         self._now_s = now_s
+        self._trim, self._trimmed_at = trim, now_s()
         self._used_at: dict[Key, float] = {}
         self._bytes: dict[Key, int] = {}
         self._total = 0
@@ -69,6 +75,9 @@ class Room:
         for one in leaving:
             self._bank.let_go(one)
             self._on_dropped(one)
+        if leaving and self._now_s() >= self._trimmed_at + TRIM_S:
+            self._trimmed_at = self._now_s()
+            self._trim()  # of what left now, if nobody reads it any more, and of what left before
 
     def _leaving(self, staying: Key) -> list[Key]:
         until = self._now_s() - self._idle_s

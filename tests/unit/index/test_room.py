@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from gpu.bank.bank import Bank
+from gpu.large.namespace import LargeNamespace
 from memsvc.index.room import Room
 from tests.fixtures.service import Caller, serving
 
@@ -39,6 +42,29 @@ def test_whoever_reads_a_namespace_that_leaves_can_finish() -> None:
     bank.let_go("a")
     assert len(held) == 0
     assert bank.open("a", 8) is not held
+
+
+def test_one_that_left_takes_no_memory_from_then_on() -> None:
+    bank = Bank(nearest=LargeNamespace)
+    held = weakref.ref(bank.open("a", 8))
+    gc.disable()
+    try:
+        bank.let_go("a")
+        assert held() is None
+    finally:
+        gc.enable()
+
+
+def test_freed_memory_is_given_back_now_and_then() -> None:
+    now, trimmed = [100.0], list[float]()
+    bank = Bank()
+    keys = [(uuid4(), uuid4()) for _ in range(4)]
+    room = Room(bank, 1, lambda key: None, idle_s=0, now_s=lambda: now[0], trim=lambda: trimmed.append(now[0]))
+    for key in keys:
+        now[0] += 0.75
+        room.used(key)
+        room.take(key, bank.open(key, 8))
+    assert trimmed == [101.5, 103.0]
 
 
 def test_answers_stay_the_same_under_a_budget(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Plays the rules until they were played often enough."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.fixtures.routes import routes_of
+from tests.fixtures.service import Service
+from tests.property.tenants.keys import Keys
+from tests.property.tenants.mem0 import Mem0
+from tests.property.tenants.rest import Rest
+
+EACH = 120
+"""Rules from one beginning: Hypothesis has no room for many more choices."""
+_MORE = 1.2
+"""Runs in which it has none are broken off: so many more are begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it.
+
+    Attributes:
+        steps: rules that were played.
+        requests: that they sent.
+        routes: (method, template) of every route that was asked.
+    """
+
+    steps: int
+    requests: int
+    routes: frozenset[tuple[str, str]]
+
+
+def play(service: Service, steps: int, seed: str) -> Played:
+    """Play at least that many rules, then look whether bank and database agree.
+
+    Args:
+        service: one that serves mem0's clients in the namespace `team`.
+        seed: of the choices, where the profile of Hypothesis has them repeated.
+
+    Raises:
+        AssertionError: one tenant learnt of the other, or a tenant did not get what is its own; with the rules that led
+            there.
+    """
+    attributes = {"service": service, "steps": 0, "requests": 0, "exercised": set()}
+    machine = type(f"Tenants{seed}", (Rest, Mem0, Keys), attributes)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=math.ceil(_MORE * steps / EACH),
+            stateful_step_count=EACH,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+            print_blob=False,
+        ),
+    )
+    assert all(verdict.equal for verdict in service.container.keeper.verify())
+    return Played(machine.steps, machine.requests, frozenset(machine.exercised))
+
+
+def unasked(service: Service, played: Played) -> set[tuple[str, str]]:
+    """Routes that serve data and were not asked."""
+    return routes_of(service.app) - played.routes
