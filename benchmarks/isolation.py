@@ -1,6 +1,7 @@
-"""Plays two tenants that call everything the same, over every route, and looks for anything of one in an answer to the other.
+"""Plays two tenants that call everything the same, and looks for anything of one in any answer to the other.
 
     python -m benchmarks.isolation [--steps 1000000] [--jobs 2] [--seed 7] [--database sqlite|postgresql]
+                                   [--minutes 60]
 
 The rules are those of `tests/property/tenants`. They are played in parts, each from an empty database, side by side in
 `--jobs` processes; the same seed plays the same. A leak is reported with the rules that led to it.
@@ -19,10 +20,15 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
+from sqlalchemy import create_engine, make_url
+
 from benchmarks._results import save
+from deploy.processes import postgres
+from memsvc.db import migrate
 
 _PART = 5_000
 
@@ -47,13 +53,16 @@ def play_part(database: str, seed: str, steps: int) -> Part:
     from tests.property.tenants.tenant import SHARED
 
     load_hypothesis_profile()
-    with tempfile.TemporaryDirectory(prefix="memsvc-isolation-") as folder, _url(database, Path(folder)) as url:
-        with serving(Path(folder), url, mem0_namespace=SHARED) as service:
-            try:
-                played = play(service, steps, seed)
-            except BaseException:  # whatever it is, the rules that led there are in it
-                return Part(0, 0, frozenset(), frozenset(), traceback.format_exc())
-            missing = frozenset(unasked(service, played))
+    with (
+        tempfile.TemporaryDirectory(prefix="memsvc-isolation-") as folder,
+        _url(database, Path(folder)) as url,
+        serving(Path(folder), url, mem0_namespace=SHARED) as service,
+    ):
+        try:
+            played = play(service, steps, seed)
+        except Exception:  # noqa: BLE001 - whatever it is, the rules that led there are in it
+            return Part(0, 0, frozenset(), frozenset(), traceback.format_exc())
+        missing = frozenset(unasked(service, played))
     return Part(played.steps, played.requests, played.routes, missing, "")
 
 
@@ -63,9 +72,13 @@ def _url(database: str, folder: Path) -> Iterator[str | None]:
     if database == "sqlite":
         yield None
         return
-    from deploy.processes import postgres
+    from tests.fixtures.operator import let_app_work
 
     with postgres(folder / "postgres") as url:
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+        migrate.upgrade(engine)
+        let_app_work(engine)
+        engine.dispose()
         yield url
 
 
@@ -77,31 +90,32 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--minutes", type=float, help="begin no part after so long")
+    parser.add_argument("--name", help="of the file of figures")
     given = parser.parse_args()
     begun = time.monotonic()
     until = None if given.minutes is None else begun + 60 * given.minutes
     parts: list[Part] = []
+    seeds = (f"{given.seed}_{n}" for n in range(-(-given.steps // _PART)))
+    size = min(_PART, given.steps)
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn"), max_tasks_per_child=4) as pool:
-        numbers = iter(range(-(-given.steps // _PART)))
-        size = min(_PART, given.steps)
-        running = {pool.submit(play_part, given.database, f"{given.seed}_{n}", size) for n, _ in zip(numbers, range(given.jobs), strict=False)}
+        running = {pool.submit(play_part, given.database, seed, size) for seed in islice(seeds, given.jobs)}
         while running:
             ended = next(as_completed(running))
             running.remove(ended)
             parts.append(ended.result())
-            steps = sum(part.steps for part in parts)
-            print(f"{steps} steps in {time.monotonic() - begun:.0f} s", flush=True)
-            if (until is None or time.monotonic() < until) and not parts[-1].found and (n := next(numbers, None)) is not None:
-                running.add(pool.submit(play_part, given.database, f"{given.seed}_{n}", size))
+            print(f"{sum(part.steps for part in parts)} steps in {time.monotonic() - begun:.0f} s", flush=True)
+            is_over = parts[-1].found or (until is not None and time.monotonic() > until)
+            for seed in islice(seeds, 0 if is_over else 1):
+                running.add(pool.submit(play_part, given.database, seed, size))
     found = [part.found for part in parts if part.found]
-    routes = frozenset().union(*(part.routes for part in parts))
-    never = frozenset(routes).intersection(*(part.unasked for part in parts)) if parts else routes
+    routes = {route for part in parts for route in part.routes}
+    never = frozenset.intersection(*(part.unasked for part in parts if not part.found)) if not found else frozenset()
     figures = {
         "database": given.database,
         "steps": sum(part.steps for part in parts),
         "requests": sum(part.requests for part in parts),
         "routes": len(routes),
-        "routes_not_asked": sorted(map(list, never)),
+        "routes_not_asked": sorted(never),
         "leaks": len(found),
         "first_leaks": found[:5],
         "jobs": given.jobs,
@@ -109,7 +123,7 @@ def main() -> int:
     }
     print(json.dumps(figures, indent=2))
     command = f"python -m benchmarks.isolation --steps {given.steps} --seed {given.seed} --database {given.database}"
-    print(save(f"isolation_{given.database}", figures, command=command, seed=given.seed))
+    print(save(given.name or f"isolation_{given.database}", figures, command=command, seed=given.seed))
     return 1 if found or never else 0
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from memsvc.core.settings import Settings
 
-# PostgreSQL's own 4 is for disks that turn: with it, one namespace among many is loaded by reading the whole of a table.
+# PostgreSQL's own 4 is for disks that turn: with it, one namespace of many is loaded by reading whole tables.
 _PLANS = {"random_page_cost": "1.1"}
 
 

@@ -18,8 +18,9 @@ LONG = 60_000
 LIMIT_S = 4.0
 """A hundred times what it takes; a text that is read quadratically takes ten times as long."""
 UNITS = (
-    "x", "é", "\u0301", "a\u0301 ", "字", "\n", " ", "1", "1 ", "Aa", "A ", "'", "a'", ".", "a.", "@a.", "-", "(", "[", "?",
-    "Mr. ", "on May 1, ", "I am ", "http://a.b/", "12:30 ", "1,000,", "Ada's ", "my uncle's ", "plans to ", "\u200b", "İ",
+    "x", "é", "\u0301", "a\u0301 ", "字", "\n", " ", "1", "1 ", "Aa", "A ", "'", "a'", ".", "a.", "@a.", "-", "(", "[",
+    "?", "Mr. ", "on May 1, ", "I am ", "http://a.b/", "12:30 ", "1,000,", "Ada's ", "my uncle's ", "plans to ",
+    "\u200b", "İ",
 )  # fmt: skip
 
 
