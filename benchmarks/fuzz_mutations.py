@@ -314,15 +314,13 @@ GOOD = (
 )  # fmt: skip
 
 
-def make(
-    rng: random.Random, good: Good, *, text: str, identifier: str, cursor: str, secret: str, is_much: bool = False
-) -> Sent:
-    """One request for a route: rarely good, mostly changed once to three times; `is_much`: four to eight times."""
+def make(rng: random.Random, good: Good, *, text: str, identifier: str, cursor: str, secret: str) -> Sent:
+    """One request for a route: rarely good, mostly changed once to three times."""
     document = good.body(rng, text, identifier) if good.body else None
     pairs = list(good.query(rng, text, cursor).items()) if good.query else []
     sent = Sent(good.method, good.template, good.template.replace("{id}", identifier).encode())
     sent.headers = [(b"host", b"fuzz"), (b"authorization", f"Bearer {secret}".encode())]
-    rounds = rng.randint(4, 8) if is_much else rng.choice((0, 1, 1, 1, 2, 3))
+    rounds = rng.choice((0, 1, 1, 1, 2, 3))
     raw = None
     for _ in range(rounds):
         if document is not None and rng.random() < 0.75:

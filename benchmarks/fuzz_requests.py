@@ -112,16 +112,16 @@ class Fuzzer:
         if served != {(good.method, good.template) for good in GOOD}:
             raise RuntimeError("the requests to start from do not cover exactly the routes that there are")
 
-    async def run(self, count: int, say: Callable[[str], None] = lambda text: None, much_share: float = 0.0) -> Report:
-        """Send `count` requests, that share of them changed much, then compare bank and database."""
+    async def run(self, count: int, say: Callable[[str], None] = lambda text: None) -> Report:
+        """Send `count` requests, then compare bank and database."""
         for index in range(count):
-            await self._one(index, is_much=self.rng.random() < much_share)
+            await self._one(index)
             if (index + 1) % 2000 == 0:
                 say(f"{index + 1} requests, {len(self.report.faults)} faults")
         self.report.bank_equal = all(verdict.equal for verdict in self.container.keeper.verify())
         return self.report
 
-    async def _one(self, index: int, *, is_much: bool) -> None:
+    async def _one(self, index: int) -> None:
         rng = self.rng
         good = GOOD[index] if index < len(GOOD) else rng.choices(GOOD, _WEIGHTS)[0]  # each at least once
         text = f"zq~{index:06}~\u017cx"
@@ -132,7 +132,6 @@ class Fuzzer:
             identifier=self._identifier(good),
             cursor=rng.choice(self._cursors),
             secret=self._secret,
-            is_much=is_much and index >= len(GOOD),
         )
         got = await self._exchange(sent)
         if got.seconds > LIMIT_S:  # once more: on a busy machine anything may be slow once
@@ -242,22 +241,15 @@ def _fault(sent: Sent, got: Got, text: str) -> str:
     return ""
 
 
-def fuzz(
-    folder: Path, count: int, seed: int, say: Callable[[str], None] = lambda text: None, *, much_share: float = 0.0
-) -> Report:
-    """Fuzz a new service in `folder`.
-
-    Args:
-        much_share: share of the requests that are changed four times and more: these are refused early, so that many
-            cost little; from 0 to 1.
-    """
+def fuzz(folder: Path, count: int, seed: int, say: Callable[[str], None] = lambda text: None) -> Report:
+    """Fuzz a new service in `folder`."""
     settings = Settings(data_dir=folder, embedder="hashing:64", auth="keys", mem0_namespace="fuzz")
     container = Container(settings)
     try:
         container.start()
         fuzzer = Fuzzer(container, seed)
         try:
-            return asyncio.run(fuzzer.run(count, say, much_share))
+            return asyncio.run(fuzzer.run(count, say))
         finally:
             fuzzer.app.state.pool.close()
     finally:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -24,11 +25,10 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 
 from benchmarks._results import save
 from deploy.processes import postgres
-from memsvc.db import migrate
 
 _PART = 5_000
 
@@ -45,7 +45,7 @@ class Part:
 
 
 def play_part(database: str, seed: str, steps: int) -> Part:
-    """One part on a database of its own. What one answer gives away is text, so that it can be handed over."""
+    """One part on a database of its own."""
     # Tests are needed for nothing else, and Hypothesis reads what is repeated when it is imported.
     from tests.fixtures.extent import load_hypothesis_profile
     from tests.fixtures.service import serving
@@ -60,8 +60,8 @@ def play_part(database: str, seed: str, steps: int) -> Part:
     ):
         try:
             played = play(service, steps, seed)
-        except Exception:  # noqa: BLE001 - whatever it is, the rules that led there are in it
-            return Part(0, 0, frozenset(), frozenset(), traceback.format_exc())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rules that led there are in its notes
+            return Part(0, 0, frozenset(), frozenset(), "".join(traceback.format_exception_only(error)))
         missing = frozenset(unasked(service, played))
     return Part(played.steps, played.requests, played.routes, missing, "")
 
@@ -72,13 +72,11 @@ def _url(database: str, folder: Path) -> Iterator[str | None]:
     if database == "sqlite":
         yield None
         return
-    from tests.fixtures.operator import let_app_work
+    from tests.fixtures.migrated import bring_up
 
-    with postgres(folder / "postgres") as url:
-        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
-        migrate.upgrade(engine)
-        let_app_work(engine)
-        engine.dispose()
+    with postgres(folder / "postgres") as given:
+        url = make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        bring_up(url)
         yield url
 
 
@@ -109,7 +107,7 @@ def main() -> int:
                 running.add(pool.submit(play_part, given.database, seed, size))
     found = [part.found for part in parts if part.found]
     routes = {route for part in parts for route in part.routes}
-    never = frozenset.intersection(*(part.unasked for part in parts if not part.found)) if not found else frozenset()
+    never = frozenset.intersection(*(part.unasked for part in parts))
     figures = {
         "database": given.database,
         "steps": sum(part.steps for part in parts),
@@ -122,7 +120,7 @@ def main() -> int:
         "seconds": round(time.monotonic() - begun, 1),
     }
     print(json.dumps(figures, indent=2))
-    command = f"python -m benchmarks.isolation --steps {given.steps} --seed {given.seed} --database {given.database}"
+    command = shlex.join(["python", "-m", "benchmarks.isolation", *sys.argv[1:]])
     print(save(given.name or f"isolation_{given.database}", figures, command=command, seed=given.seed))
     return 1 if found or never else 0
 

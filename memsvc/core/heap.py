@@ -8,10 +8,10 @@ from functools import cache
 
 
 def trim() -> None:
-    """Give back what no thread uses. Milliseconds, on glibc; elsewhere the allocator is left alone.
+    """Give back what no thread uses, on glibc; elsewhere the allocator is left alone. The GIL is free meanwhile.
 
-    glibc keeps what was freed for the thread whose arena it came from. Namespaces are loaded by any thread and freed by
-    any other, so that without this a process grows by all that ever was in its bank.
+    glibc keeps what was freed for the threads of the arena that it came from. Namespaces are loaded by any thread, so
+    that without this what left is kept once for each of several arenas.
     """
     if (found := _malloc_trim()) is not None:
         found(0)

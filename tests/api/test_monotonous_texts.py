@@ -1,4 +1,4 @@
-"""Texts of one thing over and over, as long as a memory may be: nothing that reads them takes long over them.
+"""Texts of one thing over and over, tens of thousands of letters long: nothing that reads them takes long over them.
 
 What one memory costs everybody who asks is an attack that needs one write. A pattern that reads a run of letters once
 from each of its letters took 42 s a recall.
@@ -16,7 +16,7 @@ from tests.fixtures.service import Service, serving
 
 LONG = 60_000
 LIMIT_S = 4.0
-"""A hundred times what it takes; a text that is read quadratically takes ten times as long."""
+"""Ten times what the slowest takes; a recall that read a text once from each of its letters took ten times this."""
 UNITS = (
     "x", "é", "\u0301", "a\u0301 ", "字", "\n", " ", "1", "1 ", "Aa", "A ", "'", "a'", ".", "a.", "@a.", "-", "(", "[",
     "?", "Mr. ", "on May 1, ", "I am ", "http://a.b/", "12:30 ", "1,000,", "Ada's ", "my uncle's ", "plans to ",

@@ -87,12 +87,18 @@ def test_limits_reach_the_server(postgres_url: str) -> None:
         with database.read(SERVICE) as connection:
             shown = {
                 name: connection.exec_driver_sql(f"SHOW {name}").scalar()
-                for name in ("idle_in_transaction_session_timeout", "lock_timeout", "application_name")
+                for name in (
+                    "idle_in_transaction_session_timeout",
+                    "lock_timeout",
+                    "application_name",
+                    "random_page_cost",
+                )
             }
             assert shown == {
                 "idle_in_transaction_session_timeout": "7500ms",
                 "lock_timeout": "10s",
                 "application_name": "me",
+                "random_page_cost": "1.1",
             }
             with pytest.raises(OperationalError, match="statement timeout"):
                 connection.execute(text("SELECT pg_sleep(5)"))

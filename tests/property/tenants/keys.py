@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import cycle, islice
-from typing import ClassVar
-
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.fixtures.routes import BO, EXAMPLES, MEM0, Example
+from tests.fixtures.routes import BO, EXAMPLES, MEM0, MEM0_ELSE, Example
 from tests.fixtures.service import Caller
 from tests.property.tenants.tenant import Tenant
 from tests.property.tenants.world import World, numbers, tenants
 
-_NOT_SERVED = MEM0[-5:]
-_AT_ONCE = 4
-"""Routes that a step asks: refusals cost little, and each route has its turn in a short run, too."""
+_ALL = (*EXAMPLES, *MEM0)
+_SHARES = 6
+"""A step asks one in so many routes: refusals cost little, and each route has its turn in a short run, too."""
+
+shares = st.integers(0, _SHARES - 1)
 
 
 class Keys(World):
-    """Keys of every kind, over every route in turn.
-
-    Attributes:
-        lesser, narrow: the next route for each rule; in turn and not by chance, so that none is left out.
-    """
-
-    lesser: ClassVar[Iterator[Example]] = cycle((*EXAMPLES, *MEM0))
-    narrow: ClassVar[Iterator[Example]] = cycle((*EXAMPLES, *MEM0))
+    """Keys of every kind, over every route."""
 
     @rule(name=tenants, foreign=st.booleans())
     def make_and_revoke(self, name: str, foreign: bool) -> None:
@@ -49,9 +40,9 @@ class Keys(World):
         assert not any(secret in page.text for secret in tenant.secrets)
         assert {item["id"] for item in page.json()["items"]} >= set(tenant.key_ids[-100:])
 
-    @rule(name=tenants, label=st.sampled_from(("reader", "writer", "revoked", "none")), number=numbers)
-    def lesser_key(self, name: str, label: str, number: int) -> None:
-        for example in islice(self.lesser, _AT_ONCE):
+    @rule(name=tenants, label=st.sampled_from(("reader", "writer", "revoked", "none")), share=shares, number=numbers)
+    def lesser_key(self, name: str, label: str, share: int, number: int) -> None:
+        for example in _ALL[share::_SHARES]:
             self._lesser_key(self.tenants[name], example, label, number)
 
     def _lesser_key(self, tenant: Tenant, example: Example, label: str, number: int) -> None:
@@ -71,17 +62,20 @@ class Keys(World):
             needs_a_query = example.template == "/compat/mem0/v1/memories/"
             assert answer.status_code in (200, 404) or needs_a_query
 
-    @rule(name=tenants, number=numbers)
-    def narrow_key(self, name: str, number: int) -> None:
+    @rule(name=tenants, share=shares, number=numbers)
+    def narrow_key(self, name: str, share: int, number: int) -> None:
+        for example in _ALL[share::_SHARES]:
+            self._narrow_key(self.tenants[name], example, number)
+
+    def _narrow_key(self, tenant: Tenant, example: Example, number: int) -> None:
         """A key for one namespace meets what lies in another."""
-        tenant, example = self.tenants[name], next(self.narrow)
         caller = tenant.callers["narrow"]
         if example in MEM0:
             own = self.pick(tenant, "own", number)
             answer = self.ask(
                 tenant, example.method, example.template, identifier=own, caller=caller, **example.given()
             )
-            assert answer.status_code == (404 if example in _NOT_SERVED else 403)
+            assert answer.status_code == (404 if example in MEM0_ELSE else 403)
             return
         outside = [m for m in tenant.memories.values() if m.namespace != "user/ada"]
         if example.about == "memory":

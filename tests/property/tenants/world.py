@@ -78,11 +78,11 @@ class World(RuleBasedStateMachine):
             made = tenant.admin.ask("POST", "/v1/memories:batch", json=body).json()["items"]
             for item, text in zip(made, texts, strict=True):
                 tenant.note(item["id"], namespace, text, item["external_id"])
-        *_, forgotten, erased = tenant.memories
-        assert tenant.admin.forget(forgotten).status_code == 200
-        tenant.memories[forgotten].state, tenant.memories[forgotten].version = "forgotten", 2
-        assert tenant.admin.erase(erased).status_code == 204
-        tenant.gone(erased)
+            forgotten, erased = made[2]["id"], made[3]["id"]
+            assert tenant.admin.forget(forgotten).status_code == 200
+            tenant.memories[forgotten].state, tenant.memories[forgotten].version = "forgotten", 2
+            assert tenant.admin.erase(erased).status_code == 204
+            tenant.gone(erased)
 
     def other(self, tenant: Tenant) -> Tenant:
         """The tenant that must learn nothing of this one."""

@@ -31,7 +31,7 @@ def claims() -> dict[str, str]:
     ndcg = {name: f"{of['mean_ndcg@10']:.1f}" for name, of in profiles.items()}
     rates = [f"{conflict[when]['current above outdated']:.0f} %" for when in ("before", "after")]
     return {
-        "kills": f"In {sum(of['kills'] for of in kills)} runs that ended with `kill -9`",
+        "kills": f"In {sum(of['kills'] for of in kills):,} runs that ended with `kill -9`",
         "writes": f"none of {sum(of['acknowledged_writes'] for of in kills):,} acknowledged writes was lost",
         "quality": f"{ndcg['fast']} without a model that reads the hits, {ndcg['balanced']} with a local one",
         "conflict": f"from {rates[0]} to {rates[1]}",
