@@ -1,6 +1,6 @@
 """Two tenants with the same names for everything, and no answer from which one could learn of the other.
 
-A few thousand steps in the ordinary run, more with `MEMSVC_TEST_PROFILE=long`; `benchmarks/isolation.py` plays any
+1,500 steps in the ordinary run, more with `MEMSVC_TEST_PROFILE=long`; `benchmarks/isolation.py` plays any
 number.
 """
 
@@ -16,7 +16,7 @@ from tests.fixtures.service import Service, serving
 from tests.property.tenants.play import play, unasked
 from tests.property.tenants.tenant import SHARED
 
-PARTS = (("sqlite", "sqlite", rounds(2_500, 20_000)), ("postgresql", "postgresql", rounds(1_000, 2_000)))
+PARTS = (("sqlite", "sqlite", rounds(1_000, 20_000)), ("postgresql", "postgresql", rounds(500, 2_000)))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.property.tenants.tenant import Tenant
 from tests.property.tenants.world import World, numbers, tenants
 
 _ALL = (*EXAMPLES, *MEM0)
-_SHARES = 6
+_SHARES = 4
 """A step asks one in so many routes: refusals cost little, and each route has its turn in a short run, too."""
 
 shares = st.integers(0, _SHARES - 1)
