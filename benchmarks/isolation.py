@@ -63,7 +63,7 @@ def play_part(database: str, seed: str, steps: int) -> Part:
         except Exception as error:  # noqa: BLE001 - whatever it is, the rules that led there are in its notes
             return Part(0, 0, frozenset(), frozenset(), "".join(traceback.format_exception_only(error)))
         missing = frozenset(unasked(service, played))
-    return Part(played.steps, played.requests, played.routes, missing, "")
+    return Part(played.steps, played.requests, frozenset(played.routes), missing, "")
 
 
 @contextmanager

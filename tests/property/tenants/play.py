@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from itertools import count
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -13,26 +13,12 @@ from tests.fixtures.service import Service
 from tests.property.tenants.keys import Keys
 from tests.property.tenants.mem0 import Mem0
 from tests.property.tenants.rest import Rest
+from tests.property.tenants.world import Played
 
 EACH = 120
 """Rules from one beginning: Hypothesis has no room for many more choices."""
 _MORE = 1.2
 """Runs in which it has none are broken off: so many more are begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What came of it.
-
-    Attributes:
-        steps: rules that were played.
-        requests: that they sent.
-        routes: (method, template) of every route that was asked.
-    """
-
-    steps: int
-    requests: int
-    routes: frozenset[tuple[str, str]]
 
 
 def play(service: Service, steps: int, seed: str) -> Played:
@@ -46,20 +32,23 @@ def play(service: Service, steps: int, seed: str) -> Played:
         AssertionError: one tenant learnt of the other, or a tenant did not get what is its own; with the rules that led
             there.
     """
-    attributes = {"service": service, "steps": 0, "requests": 0, "exercised": set()}
-    machine = type(f"Tenants{seed}", (Rest, Mem0, Keys), attributes)
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=math.ceil(_MORE * steps / EACH),
-            stateful_step_count=EACH,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink),
-            print_blob=False,
-        ),
-    )
+    played = Played()
+    for turn in count():
+        machine = type(f"Tenants{seed}_{turn}", (Rest, Mem0, Keys), {"service": service, "played": played})
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=math.ceil(_MORE * (steps - played.steps) / EACH),
+                stateful_step_count=EACH,
+                suppress_health_check=list(HealthCheck),
+                phases=(Phase.generate, Phase.shrink),
+                print_blob=False,
+            ),
+        )
+        if played.steps >= steps:
+            break
     assert all(verdict.equal for verdict in service.container.keeper.verify())
-    return Played(machine.steps, machine.requests, frozenset(machine.exercised))
+    return played
 
 
 def unasked(service: Service, played: Played) -> set[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -25,20 +26,31 @@ users = st.sampled_from(("u1", "u2"))
 whose = st.sampled_from(("own", "foreign", "forgotten", "erased", "unknown"))
 
 
+@dataclass(slots=True)
+class Played:
+    """What was played so far.
+
+    Attributes:
+        steps: rules.
+        requests: that they sent.
+        routes: (method, template) of every route that was asked.
+    """
+
+    steps: int = 0
+    requests: int = 0
+    routes: set[tuple[str, str]] = field(default_factory=set)
+
+
 class World(RuleBasedStateMachine):
     """What all rules share.
 
     Attributes:
         service: what is asked; set by who runs it.
-        steps: rules that were played, over all runs of the class.
-        requests: that were sent.
-        exercised: (method, template) of the routes that were asked.
+        played: where what was played is counted; likewise.
     """
 
     service: ClassVar[Service]
-    steps: ClassVar[int]
-    requests: ClassVar[int]
-    exercised: ClassVar[set[tuple[str, str]]]
+    played: ClassVar[Played]
 
     @initialize()
     def begin(self) -> None:
@@ -47,11 +59,11 @@ class World(RuleBasedStateMachine):
         self.written = 0
         for tenant in self.tenants.values():
             self._fill(tenant)
-        type(self).steps -= 1  # the beginning is none
+        self.played.steps -= 1  # the beginning is none
 
     @invariant()
     def counted(self) -> None:
-        type(self).steps += 1
+        self.played.steps += 1
 
     def _tenant(self, name: str, run: str) -> Tenant:
         admin = self.service.tenant(f"{name}-{run}")
@@ -104,8 +116,8 @@ class World(RuleBasedStateMachine):
         Args:
             route: the template, where `template` is a path already.
         """
-        self.exercised.add((method, route or template))
-        type(self).requests += 1
+        self.played.routes.add((method, route or template))
+        self.played.requests += 1
         answer = (caller or tenant.admin).ask(method, path_of(template, identifier), **given)
         assert answer.status_code < 500, answer.text
         shown, other = answer.text + str(answer.headers), self.other(tenant)
