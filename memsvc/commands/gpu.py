@@ -113,9 +113,9 @@ def run_gpu(settings: Settings, say: Say) -> None:
     Raises:
         StartupRefused: there is no socket to listen at, no device, or only SQLite, which one process owns.
     """
-    # Threads keep Python's own interval of 5 ms: half a millisecond (`take_turns`) is for recalls, which wait for an
-    # embedder on the processor. Nothing shows that searches here gain by it: 10,091 a second with it, 11,276 without,
-    # in one run of each (docs/decisions/0015-gpu-process.md).
+    # Threads keep Python's own interval of 5 ms: half a millisecond (`settle_threads`) is for recalls, which wait for
+    # an embedder on the processor. Nothing shows that searches here gain by it: 10,091 a second with it, 11,276
+    # without, in one run of each (docs/decisions/0015-gpu-process.md).
     configure_logging(settings)
     begin_tracing(settings, "memsvc gpu")
     if settings.gpu_socket is None:

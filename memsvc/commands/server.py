@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 from uvicorn.supervisors import Multiprocess
 
+from memsvc.core import heap
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging, log_config
 from memsvc.core.settings import PREFIX, Settings
@@ -51,13 +52,15 @@ def run_server(settings: Settings, workers: int, say: Say, options: Mapping[str,
     say("stopped")
 
 
-def take_turns() -> None:
-    """Has threads hand the interpreter on after half a millisecond instead of five.
+def settle_threads() -> None:
+    """How threads share this process; to be called before there are others.
 
-    A recall hands its question to the embedder's thread and goes on: with Python's own interval that thread began only
-    when the recall had nothing else to do, or after five milliseconds.
+    They hand the interpreter on after half a millisecond instead of five. A recall hands its question to the embedder's
+    thread and goes on: with Python's own interval that thread began only when the recall had nothing else to do, or
+    after five milliseconds. And they allocate from the same two arenas (`heap.share_arenas`).
     """
     sys.setswitchinterval(_SWITCH_S)
+    heap.share_arenas()
 
 
 class Server(uvicorn.Server):
@@ -85,7 +88,7 @@ class Server(uvicorn.Server):
 
 
 def _serve_here(settings: Settings, listener: socket.socket, say: Say) -> None:
-    take_turns()
+    settle_threads()
     begin_tracing(settings, "memsvc serve")
     container = Container(settings, say=say)
     try:

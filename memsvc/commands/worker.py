@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from memsvc.commands.server import take_turns
+from memsvc.commands.server import settle_threads
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.settings import load_settings
@@ -24,7 +24,7 @@ def make_app() -> FastAPI:
     try:
         settings = load_settings()
         configure_logging(settings)
-        take_turns()
+        settle_threads()
         begin_tracing(settings, "memsvc serve")
         container = Container(settings, say=log.info)
         container.start()

@@ -1,6 +1,7 @@
 """What recalls answered, kept for an hour in memory so that feedback can say what was right. Never logged or stored.
 
-Of a hit only its id, its namespace's path and the score of each channel are kept.
+Of a hit only its id, its namespace's path and the score of each channel are kept. A recall is kept as one string of
+bytes: as objects it takes more than twice as much.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from threading import Lock
 from uuid import UUID
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from memsvc.core.clock import Clock
@@ -23,7 +25,8 @@ from retrieval.adaptation import apart
 KEPT_FOR = timedelta(hours=1)
 RECALLS_MAX = 10_000
 HITS_MAX = 250_000
-"""Of all recalls together: about 30 MB with ten channels."""
+"""Of all recalls together: about 20 MB with ten channels."""
+_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,32 @@ class Trace:
     channels: tuple[str, ...]
     scores: NDArray[np.float32]
 
+    def packed(self) -> bytes:
+        """All of it; a line of JSON, and then the ids, the places of their paths and the scores as they are."""
+        paths = list(dict.fromkeys(self.paths))
+        places = {path: place for place, path in enumerate(paths)}
+        head = orjson.dumps([self.tenant_id, self.at, self.asked, paths, self.channels, len(self.memory_ids)])
+        homes = np.array([places[path] for path in self.paths], dtype=np.uint16)
+        ids = b"".join(memory_id.bytes for memory_id in self.memory_ids)
+        return b"".join((head, b"\n", ids, homes.tobytes(), self.scores.tobytes()))
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Trace:
+        """What `packed` made."""
+        head, body = packed.split(b"\n", 1)
+        tenant_id, at, asked, paths, channels, n_hits = orjson.loads(head)
+        ids, homes = body[: n_hits * _ID_BYTES], np.frombuffer(body, np.uint16, n_hits, n_hits * _ID_BYTES)
+        scores = np.frombuffer(body, np.float32, offset=len(ids) + homes.nbytes)
+        return cls(
+            UUID(tenant_id),
+            datetime.fromisoformat(at),
+            tuple(asked),
+            tuple(UUID(bytes=ids[begin : begin + _ID_BYTES]) for begin in range(0, len(ids), _ID_BYTES)),
+            tuple(paths[home] for home in homes.tolist()),
+            tuple(channels),
+            scores.reshape(len(channels), n_hits),
+        )
+
     def among(self, there: Container[UUID]) -> Trace:
         """The same recall as if only these memories had been there to be found."""
         places = [place for place, memory_id in enumerate(self.memory_ids) if memory_id in there]
@@ -64,6 +93,16 @@ class Trace:
         return {name: float(apart(self.scores[row, same])[own]) for row, name in enumerate(self.channels)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A recall as it is kept; whose and when is told without reading it."""
+
+    tenant_id: UUID
+    at: datetime
+    n_hits: int
+    packed: bytes
+
+
 class Traces:
     """The recalls of the last hour, the oldest dropped where there are too many. Thread-safe."""
 
@@ -71,7 +110,7 @@ class Traces:
         self._clock = clock
         self._recalls_max = recalls_max
         self._hits_max = hits_max
-        self._kept: OrderedDict[UUID, Trace] = OrderedDict()
+        self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
         self._hits = 0
         self._lock = Lock()
 
@@ -93,8 +132,9 @@ class Traces:
             tuple(channels),
             scores,
         )
+        kept = _Kept(tenant_id, now, len(hits), trace.packed())
         with self._lock:
-            self._kept[recall_id] = trace
+            self._kept[recall_id] = kept
             self._hits += len(hits)
             self._drop(now)
         return recall_id
@@ -103,8 +143,8 @@ class Traces:
         """A recall of this tenant in the last hour, or None."""
         with self._lock:
             self._drop(self._clock.now())
-            trace = self._kept.get(recall_id)
-        return trace if trace is not None and trace.tenant_id == tenant_id else None
+            kept = self._kept.get(recall_id)
+        return Trace.unpacked(kept.packed) if kept is not None and kept.tenant_id == tenant_id else None
 
     def _drop(self, now: datetime) -> None:
         while self._kept:
@@ -113,4 +153,4 @@ class Traces:
             if not too_many and now - oldest.at <= KEPT_FOR:
                 return
             self._kept.popitem(last=False)
-            self._hits -= len(oldest.memory_ids)
+            self._hits -= oldest.n_hits

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from memsvc.recall.found import Found
 from memsvc.recall.several import Located
 from memsvc.recall.traces import Traces
@@ -61,3 +63,19 @@ def test_hits_are_compared_with_those_of_their_own_namespace() -> None:
     assert trace is not None
     apart = [trace.apart(hit.found.hit.memory_id)["keyword"] for hit in found]
     assert [round(value, 3) for value in apart] == [-1.225, 0.0, 1.225, -1.0, 1.0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 7])
+def test_a_trace_is_found_as_it_was_recorded(n: int) -> None:
+    found = [*hits(n, "user/zoë\n"), *hits(n, "b")]
+    clock = Clock()
+    traces = Traces(clock)
+    trace = traces.find(ADA, traces.record(ADA, ["b", "user/zoë\n"], found))
+
+    assert trace is not None
+    assert (trace.tenant_id, trace.at, trace.asked) == (ADA, clock.moment, ("b", "user/zoë\n"))
+    assert trace.memory_ids == tuple(hit.found.hit.memory_id for hit in found)
+    assert trace.paths == tuple(hit.path for hit in found)
+    assert trace.channels == (("keyword",) if n else ())
+    assert trace.scores.shape == (len(trace.channels), 2 * n)
+    assert trace.scores.tolist() == ([[*map(float, range(n)), *map(float, range(n))]] if n else [])
