@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import Connection, Integer, String, column, event, select, table, text
 
 from memsvc.index.loader import load_namespace, load_versions
 from memsvc.memories.draft import Draft
@@ -71,11 +71,19 @@ def test_a_first_batch_is_read_by_key(service: Service, before: int) -> None:
 
 
 def test_only_tables_that_have_grown_are_analysed(service: Service) -> None:
+    tables = ("memory", "memory_version", "analysis")
+
+    def undisturbed(connection: Connection) -> None:
+        for name in tables:  # else PostgreSQL analyses them by itself when a minute is over
+            connection.execute(text(f"ALTER TABLE {name} SET (autovacuum_enabled = false)"))
+
     def analysed() -> dict[str, int]:
-        query = text("SELECT relname, relpages FROM pg_class WHERE relname IN ('memory', 'memory_version', 'analysis')")
+        sizes = table("pg_class", column("relname", String), column("relpages", Integer))
+        query = select(sizes).where(sizes.c.relname.in_(tables))
         with service.look() as connection:
             return {row.relname: row.relpages for row in connection.execute(query)}
 
+    service.meddle(undisturbed)
     service.add("one")
     assert set(analysed().values()) == {0}
     service.remember([Draft(f"text {n}") for n in range(N)])
