@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -63,6 +64,15 @@ def settle_threads() -> None:
     heap.share_arenas()
 
 
+def settle_objects() -> None:
+    """What is there when a process has started stays: no collection of garbage looks through it again.
+
+    That are nearly all of its objects; a full collection of them held up every request for a fifth of a second.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 class Server(uvicorn.Server):
     """Says that it is not ready from the moment of the first signal; a second one ends it at once."""
 
@@ -94,6 +104,7 @@ def _serve_here(settings: Settings, listener: socket.socket, say: Say) -> None:
     try:
         container.start()
         app = create_app(container, is_started=True)
+        settle_objects()
     except BaseException:
         container.close()
         raise

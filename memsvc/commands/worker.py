@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from memsvc.commands.server import settle_threads
+from memsvc.commands.server import settle_objects, settle_threads
 from memsvc.core.errors import StartupRefused
 from memsvc.core.logging import configure_logging
 from memsvc.core.settings import load_settings
@@ -28,7 +28,9 @@ def make_app() -> FastAPI:
         begin_tracing(settings, "memsvc serve")
         container = Container(settings, say=log.info)
         container.start()
-        return create_app(container, is_started=True)
+        app = create_app(container, is_started=True)
+        settle_objects()
     except StartupRefused as refused:
         log.error("refused", reason=str(refused))  # noqa: TRY400 - the reason is all there is to know
         sys.exit(STARTUP_FAILURE)
+    return app
