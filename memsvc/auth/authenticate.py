@@ -17,7 +17,10 @@ from memsvc.limits.admission import admit
 
 _EVERYDAY = frozenset({"read", "write"})
 _POLLED = frozenset({"/metrics"})  # every few seconds, and nothing of anybody
-_KEY_IN_URL = re.compile(rb"(?:^|&)(?:api[_-]?key|access[_-]?token|token|authorization|key)=|msk_", re.IGNORECASE)
+_KEY_IN_URL = re.compile(
+    rb"(?:^|&)(?i:api[_-]?key|access[_-]?token|token|authorization|key)="
+    rb"|(?:^|[^\w-]|%[0-9A-Fa-f]{2})msk_[\w-]{43}(?![\w-])"  # all of a key: a cursor may hold those four letters
+)
 
 
 BEARER = frozenset({"bearer"})

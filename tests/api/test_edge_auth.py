@@ -90,13 +90,21 @@ def test_the_key_is_checked_before_the_body(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["api_key={}", "apikey={}", "access_token={}", "token={}", "x={}", "API-KEY=x", "authorization=x"]
-)
+    "query",
+    ["api_key={}", "apikey={}", "access_token={}", "token={}", "x={}", "x=Bearer%20{}", "x={}&y", "API-KEY=x",
+     "authorization=x"],
+)  # fmt: skip
 def test_a_key_in_the_url_is_refused_and_not_repeated(edge: Edge, query: str) -> None:
     secret = edge.container.admin_secret()
     answer = edge.ask("GET", "/v1/things?" + query.format(secret), headers=bearer(secret))
     assert_problem(answer, 400, "malformed_request")
     assert secret not in answer.text
+
+
+@pytest.mark.parametrize("cursor", ["msk_", "abMSK_cd", "mSk_" + "A" * 43, "amsk_" + "A" * 43, "msk_" + "A" * 150])
+def test_a_cursor_that_looks_a_little_like_a_key_is_none(edge: Edge, cursor: str) -> None:
+    answer = edge.ask("GET", f"/v1/things?cursor={cursor}", headers=bearer(edge.container.admin_secret()))
+    assert "Authorization" not in answer.text
 
 
 def test_two_keys_are_refused(edge: Edge) -> None:
