@@ -26,7 +26,7 @@ _PATIENCE_S = 60.0
 _RUNS = 3
 
 
-def set_by(path: str) -> None:
+def set_by(_data_dir: Path, path: str) -> None:
     """In a server: its clock is off by the seconds that the file says."""
     from memsvc.core.clock import SystemClock  # only in a copy that serves
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -74,7 +75,7 @@ class ForkedServer(ServerProcess):
     Args:
         data_dir, settings: as there.
         planted: faults to plant in it, by name (`benchmarks.faults.plants`).
-        before: called in the copy before it serves, with `given`; a function of a module.
+        before: called in the copy before it serves, with its data folder and `given`; a function of a module.
     """
 
     def __init__(
@@ -90,7 +91,8 @@ class ForkedServer(ServerProcess):
         self._before, self._given = before, given
 
     def _begin(self, arguments: tuple[str, ...], environment: dict[str, str], log: BinaryIO) -> Process:
-        return forked(_serve, arguments, environment, str(self._log), self.planted, self._before, self._given)
+        before = self._before and partial(self._before, self.data_dir, *self._given)
+        return forked(_serve, arguments, environment, str(self._log), self.planted, before)
 
 
 def become(environment: dict[str, str], log: str) -> None:
@@ -109,8 +111,7 @@ def _serve(
     environment: dict[str, str],
     log: str,
     planted: tuple[str, ...],
-    before: Callable[..., None] | None,
-    given: tuple[Any, ...],
+    before: Callable[[], None] | None,
 ) -> None:
     from benchmarks.faults.plants import plant  # these two only in the copy, where they are imported already
     from memsvc_client.cli.main import main
@@ -119,6 +120,6 @@ def _serve(
     for name in planted:
         plant(name)
     if before is not None:
-        before(*given)
+        before()
     sys.argv = ["memsvc", "serve", *arguments]
     main()

@@ -25,8 +25,8 @@ _REFUSED_S = 1.0
 _RECOVERED_S = 10.0
 
 
-def mount_small(folder: str, mib: int) -> None:
-    """In a server that has one thread yet: a file system of its own at a folder.
+def mount_small(data_dir: Path, mib: int) -> None:
+    """In a server that has one thread yet: a file system of its own at its data folder.
 
     Raises:
         OSError: the system does not allow it.
@@ -38,16 +38,15 @@ def mount_small(folder: str, mib: int) -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"0 {user} 1")
     Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    if libc.mount(b"none", folder.encode(), b"tmpfs", 0, f"size={mib}m".encode()) != 0:
+    if libc.mount(b"none", bytes(data_dir), b"tmpfs", 0, f"size={mib}m".encode()) != 0:
         raise OSError(ctypes.get_errno(), "no file system of its own")
 
 
 def run(stage: Stage, n: int) -> Findings:
     """Fill the disk so many times."""
     findings, chance = Findings(), stage.chance("full disk")
-    server = stage.unstarted("full-disk", jobs="off", reserve_bytes=_RESERVE_BYTES)
+    server = stage.unstarted("full-disk", before=mount_small, given=(_MIB,), jobs="off", reserve_bytes=_RESERVE_BYTES)
     server.data_dir.mkdir()
-    server._before, server._given = mount_small, (str(server.data_dir), _MIB)  # type: ignore[attr-defined]
     server.start()
     seen = Path(f"/proc/{server.pid}/root{server.data_dir}")  # the disk, as the server sees it
     acknowledged: dict[str, str] = {}
@@ -80,7 +79,13 @@ def run(stage: Stage, n: int) -> Findings:
 
 
 def _fill(path: Path, rest: int) -> None:
-    """Take all the room but a rest."""
+    """Take all the room but a rest.
+
+    Raises:
+        RuntimeError: it is not the small disk that would be filled.
+    """
+    if shutil.disk_usage(path.parent).total > _MIB << 20:
+        raise RuntimeError("the server has no disk of its own")
     with contextlib.suppress(OSError), path.open("wb") as filler:
         while True:
             filler.write(bytes(4096))

@@ -24,7 +24,7 @@ _LOAD_S = 0.8
 _PATIENCE_S = 60.0
 
 
-def compare_when_asked(report: str) -> None:
+def compare_when_asked(_data_dir: Path, report: str) -> None:
     """In a server: at SIGUSR1, compare and write `report`, whole or not at all."""
     from memsvc.wiring import Container  # only in a copy that serves
 

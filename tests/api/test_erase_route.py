@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from sqlalchemy import select
 
-from memsvc.models.tables import CHANGE, EMBEDDING, IDEMPOTENCY, TOMBSTONE
+from memsvc.models.tables import CHANGE, EMBEDDING, FEEDBACK, IDEMPOTENCY, TOMBSTONE
 from tests.fixtures.service import Caller, serving, without_request_id
 
 CANARY = "canaryzq7f3a91"
@@ -90,11 +90,15 @@ def test_erase_leaves_no_row_that_names_the_memory(ada: Caller) -> None:
     memory = ada.write("x", external_id=CANARY, headers={"idempotency-key": "k"}).json()["memory"]
     batch = {"namespace": ada.namespace, "memories": [{"content": "x", "external_id": CANARY, "place": "here"}]}
     ada.ask("POST", "/v1/memories:batch", json=batch, headers={"idempotency-key": "b"})
+    verdict = {"memories": [{"id": memory["id"], "verdict": "useful"}]}
+    told = ada.ask("POST", f"/v1/recall/{ada.recall('x')['id']}/feedback", json=verdict)
+    assert told.json() == {"recorded": 1}
     ada.erase(memory["id"])
 
     with ada.service.look() as connection:
         assert UUID(memory["id"]) not in connection.execute(select(CHANGE.c.memory_id)).scalars().all()[:-1]
-        assert connection.execute(select(EMBEDDING.c.memory_id)).all() == []
+        for table in (EMBEDDING, FEEDBACK):
+            assert connection.execute(select(table.c.memory_id)).all() == []
         assert len(connection.execute(select(TOMBSTONE)).all()) == 1
         kept = connection.execute(select(IDEMPOTENCY.c.outcome)).scalars().all()
     assert CANARY not in str(kept)

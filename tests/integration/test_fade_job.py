@@ -22,6 +22,7 @@ from memsvc.jobs.runner import Runner
 from memsvc.jobs.scheduler import Scheduler
 from memsvc.models import RunState
 from memsvc.models.tables import JOB_EFFECT, JOB_RUN, MEMORY
+from memsvc.namespaces import repository as namespaces
 from tests.fixtures.storage_service import PATH, HeldClock, Service, anywhere, at_once, service_on
 
 DAY = 86_400.0
@@ -278,6 +279,14 @@ def test_of_one_period_there_is_one_run(service: Service, clock: HeldClock) -> N
     assert count_runs(service) == 3
     with service.look() as connection:
         assert set(connection.execute(select(JOB_RUN.c.state)).scalars()) == {int(RunState.SUCCEEDED)}
+        periods = list(connection.execute(select(JOB_RUN.c.period)).scalars())
+
+    def once_more(connection: Connection) -> list[UUID | None]:  # as one that saw it due and slept since then
+        namespace = namespaces.find(connection, service.tenant_id, PATH)
+        assert namespace is not None
+        return [repository.ask(connection, namespace, "fade", one, clock.now(), by="schedule") for one in periods]
+
+    assert service.meddle(once_more) == [None] * 3
     care(service, FADES)
     clock.move(10 * 3600)
     service.container.scheduler.round()
