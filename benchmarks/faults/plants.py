@@ -187,11 +187,11 @@ PLANTS = {
             "",
         ),
         _one(
-            "an erasure leaves what was computed",
-            "tests/api/test_erase_route.py::test_erase_leaves_no_row_that_names_the_memory",
+            "an erasure leaves what was done because of it",
+            "tests/integration/test_merge_job.py::test_the_end_of_a_pivot_brings_its_members_back[sqlite]",
             "memsvc.memories.residue:_take_out",
-            'delete(FEEDBACK, "memory_id")',
-            "pass",
+            'delete(JOB_EFFECT, "memory_id", "because_of")',
+            'delete(JOB_EFFECT, "memory_id")',
         ),
         _one(
             "an erasure leaves its places in the log",
