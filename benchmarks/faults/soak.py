@@ -130,7 +130,8 @@ def _step(caller: Caller, namespace: str, made: int, chance: Random, mine: list[
         return caller.ask("DELETE", f"/v1/memories/{mine.pop(0)}"), {204}
     if dice < 0.4 or not mine:
         answer = caller.add(namespace, f"lived through {made} with {chance.randrange(1_000)} others")
-        mine.append(answer.body["memory"]["id"])
+        if answer.status == 201:
+            mine.append(answer.body["memory"]["id"])
         return answer, {201}
     if dice < 0.5:
         return caller.ask("PATCH", f"/v1/memories/{mine[-1]}", {"content": f"edited {made}"}), {200}
