@@ -5,8 +5,8 @@ its slope after the warm-up is that of Theil and Sen, the median of the slopes o
 1968 (doi:10.1080/01621459.1968.10480934). What is kept grows the bank by design: what was written is erased again, so
 that as much is there at the end as at the beginning.
 
-The warm-up is the same mix without pauses. What has a bound (the traces of 10,000 recalls above all) is full after it;
-at the pace that follows, this alone would take a third of an hour and look like a leak.
+The warm-up is recalls until what is kept of them for feedback is full (10,000 of them), and then the same mix without
+pauses. At the pace that follows, what has a bound would take a third of an hour to fill, and look like a leak.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchmarks._killable import ServerProcess
 from benchmarks.faults.asking import GONE, Caller, percentile
 from benchmarks.faults.row import Findings, Row
 from benchmarks.faults.stage import Stage
+from memsvc.recall.traces import RECALLS_MAX
 
 WARM_UP = 1 / 6
 """Share of the time that counts for no slope or wait."""
@@ -70,7 +71,10 @@ def run(stage: Stage, n: int) -> Findings:
     warm_at = time.monotonic() + n * WARM_UP
     threads = [
         threading.Thread(
-            target=_live, args=(server, k, Random(chance.random()), stop, warm_at, times, findings), daemon=True
+            target=_live,
+            args=(server, k, Random(chance.random()), stop, warm_at, times, findings),
+            kwargs={"is_long": n >= _JUDGED_FROM_S},
+            daemon=True,
         )
         for k in range(_CLIENTS)
     ]
@@ -109,10 +113,14 @@ def _live(
     warm_at: float,
     times: list[tuple[float, float]],
     findings: Findings,
+    *,
+    is_long: bool,
 ) -> None:
     mine: list[str] = []
     made = 0
     with Caller(server.url) as caller:
+        if is_long:
+            _fill(caller, f"user/u{number}")
         while not stop.wait(0 if time.monotonic() < warm_at else _PAUSE_S):
             made += 1
             try:
@@ -122,6 +130,12 @@ def _live(
                 return
             times.append((time.monotonic(), answer.seconds))
             findings.check(answer.status in expected, "an unexpected answer", (answer.status, answer.body))
+
+
+def _fill(caller: Caller, namespace: str) -> None:
+    caller.add(namespace, "what every recall finds")
+    for n in range(RECALLS_MAX // _CLIENTS + 1):
+        caller.recalled(namespace, f"what does recall number {n} find")
 
 
 def _step(caller: Caller, namespace: str, made: int, chance: Random, mine: list[str]) -> Any:
