@@ -133,9 +133,10 @@ def _live(
 
 
 def _fill(caller: Caller, namespace: str) -> None:
-    caller.add(namespace, "what every recall finds")
+    for n in range(_KEPT):  # as many hits for each as later on
+        caller.add(namespace, f"lived through fact {n} before all others")
     for n in range(RECALLS_MAX // _CLIENTS + 1):
-        caller.recalled(namespace, f"what does recall number {n} find")
+        caller.recalled(namespace, f"lived through {n}")
 
 
 def _step(caller: Caller, namespace: str, made: int, chance: Random, mine: list[str]) -> Any:
