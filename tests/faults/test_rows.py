@@ -14,7 +14,8 @@ from benchmarks.faults.row import Findings
 from benchmarks.faults.rows import ROWS
 from benchmarks.faults.soak import theil_sen
 from benchmarks.faults.stage import Stage
-from benchmarks.faults.synced import BESIDE, judge
+from benchmarks.faults.synced import BESIDE, judge, judge_failures
+from memsvc.db.unsynced import EXIT_CODE
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +86,23 @@ FAILED = ("fdatasync", "5</d/memsvc.db-wal>", False)
 def test_a_trace_is_judged(seen: list[tuple[str, str, bool]], is_broken: bool) -> None:
     findings = Findings()
     judge(seen, "memsvc.db-wal", seen.count(ACK), findings)
+    assert bool(findings.broken) is is_broken
+
+
+@pytest.mark.parametrize(
+    ("seen", "code", "is_broken"),
+    [
+        ([WAL, FAILED], EXIT_CODE, False),
+        ([WAL, FAILED], None, True),
+        ([WAL, FAILED, SYNC, ACK], EXIT_CODE, True),
+        ([WAL, SYNC, FAILED, ACK], None, False),  # there was nothing left to sync
+        ([WAL, SYNC, FAILED, WAL, FAILED, ACK], EXIT_CODE, True),
+        ([FAILED, WAL, SYNC, ACK], None, False),
+    ],
+)
+def test_a_trace_of_failures_is_judged(seen: list[tuple[str, str, bool]], code: int | None, is_broken: bool) -> None:
+    findings = Findings()
+    judge_failures(seen, code, findings)
     assert bool(findings.broken) is is_broken
 
 
