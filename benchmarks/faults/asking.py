@@ -226,8 +226,12 @@ def compare(url: str, acknowledged: dict[str, str], findings: Findings) -> None:
             findings.broke("one write had two effects", (content, found))
 
 
-def at_once(calls: Iterable[Callable[[], Any]]) -> list[Any]:
-    """Results of calls in threads of their own; what one raises is its result."""
+def at_once(calls: Iterable[Callable[[], Any]], within_s: float | None = _PATIENCE_S) -> list[Any]:
+    """Results of calls in threads of their own; what one raises is its result, and None that it did not end in time.
+
+    Args:
+        within_s: how long each is waited for; None: to its end.
+    """
     waiting = list(calls)
     results: list[Any] = [None] * len(waiting)
 
@@ -241,7 +245,7 @@ def at_once(calls: Iterable[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(_PATIENCE_S)
+        thread.join(within_s)
     return results
 
 

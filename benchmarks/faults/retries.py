@@ -41,7 +41,7 @@ def run(stage: Stage, n: int) -> Findings:
                 return
             _one(servers, *taken, acknowledged, sent, findings)
 
-    at_once([work] * _SIDE_BY_SIDE)
+    at_once([work] * _SIDE_BY_SIDE, within_s=None)  # what is told as done below must have ended
     stop.set()
     killer.join(_PATIENCE_S)
     _other_bodies(servers, chance, acknowledged, findings)
