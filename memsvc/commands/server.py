@@ -67,7 +67,7 @@ def settle_threads() -> None:
 def settle_objects() -> None:
     """What is there when a process has started stays: no collection of garbage looks through it again.
 
-    That are nearly all of its objects; a full collection of them held up every request for a fifth of a second.
+    That are nearly all of its objects, and a full collection holds up every request for as long as it looks.
     """
     gc.collect()
     gc.freeze()

@@ -15,8 +15,8 @@ def share_arenas() -> None:
     """Have the threads of this process share two arenas, on glibc; to be called before there are other threads.
 
     glibc gives each thread an arena of its own, up to eight for each core, and what one frees serves no other: the
-    memory of a process with many threads grows for an hour though it holds nothing more. The arenas' locks wait for
-    nobody here, as threads take turns anyway (the GIL).
+    memory of a process with many threads goes on growing though it holds nothing more. Threads take turns here anyway
+    (the GIL), so that few meet at an arena's lock.
     """
     if (found := _function("mallopt")) is not None:
         found(_M_ARENA_MAX, _ARENAS)
