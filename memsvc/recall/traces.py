@@ -50,7 +50,7 @@ class Trace:
     scores: NDArray[np.float32]
 
     def packed(self) -> bytes:
-        """All but whose and when: a line of JSON, then the ids, the places of their paths, and the scores as they are."""
+        """All but whose and when: a line of JSON, then the ids, the places of their paths and the scores."""
         paths = list(dict.fromkeys(self.paths))
         places = {path: place for place, path in enumerate(paths)}
         head = orjson.dumps([self.asked, paths, self.channels])
