@@ -67,10 +67,12 @@ def settle_threads() -> None:
 def settle_objects() -> None:
     """What is there when a process has started stays: no collection of garbage looks through it again.
 
-    That are nearly all of its objects, and a full collection holds up every request for as long as it looks.
+    That are nearly all of its objects, and a full collection holds up every request for as long as it looks. What is
+    made and freed later goes back to the system (`heap.trim_regularly`).
     """
     gc.collect()
     gc.freeze()
+    heap.trim_regularly()
 
 
 class Server(uvicorn.Server):

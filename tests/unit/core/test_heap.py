@@ -29,7 +29,34 @@ libc.fflush(None)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+_PEAK = """
+import sys, time
+import psutil
+from memsvc.core import heap
+
+resident = lambda: psutil.Process().memory_info().rss / 2**20
+if sys.argv[1] == "trimmed":
+    heap.trim_regularly(every_s=0.05)
+held = [bytearray(2_000) for _ in range(30_000)]
+peak = resident()
+held = held[::1_000]  # what lies between them is free, and at no arena's end
+until = time.monotonic() + (20 if sys.argv[1] == "trimmed" else 1)
+while resident() > peak - 30 and time.monotonic() < until:
+    time.sleep(0.02)
+print(peak - resident())
+"""
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+
+
+@glibc_only
+@pytest.mark.parametrize("how", ["trimmed", "left alone"])
+def test_a_peak_goes_back_to_the_system_though_something_of_it_is_still_used(how: str) -> None:
+    told = subprocess.run([sys.executable, "-c", _PEAK, how], check=True, capture_output=True, text=True).stdout
+    given_back_mib = float(told)
+    assert given_back_mib > 30 if how == "trimmed" else given_back_mib < 10
+
+
+@glibc_only
 @pytest.mark.parametrize(("how", "at_most"), [("shared", 2), ("alone", None)])
 def test_threads_share_two_arenas(how: str, at_most: int | None) -> None:
     told = subprocess.run([sys.executable, "-c", _ARENAS, how], check=True, capture_output=True, text=True).stdout
