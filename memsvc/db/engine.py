@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 from gpu import tracing
 from memsvc.core.errors import StartupRefused
 from memsvc.db.analyse import analyse_grown
+from memsvc.db.compiled import compiled_statements
 from memsvc.db.limits import Limits
 from memsvc.db.pulse import CONNECT_S, Pulse, WatchedConnection
 from memsvc.db.reserve import Reserve
@@ -230,6 +231,7 @@ def _sqlite_engine(url: URL, pool: type[QueuePool | NullPool], limits: Limits | 
         url.set(drivername="sqlite+pysqlite"),
         poolclass=pool,
         connect_args={"check_same_thread": False},
+        execution_options={"compiled_cache": compiled_statements},
         hide_parameters=True,
         **sized,
     )
@@ -272,6 +274,7 @@ def _postgres_engine(url: URL, limits: Limits, pulse: Pulse) -> Engine:
         pool_timeout=limits.pool_timeout_s,
         pool_pre_ping=True,
         pool_use_lifo=True,
+        execution_options={"compiled_cache": compiled_statements},
         hide_parameters=True,
         connect_args={
             "options": limits.options(),
