@@ -30,9 +30,9 @@ import structlog
 from benchmarks import _results
 from benchmarks.fuzz_mutations import GOOD, Good, Sent, make
 from memsvc.auth.keys import create_tenant_with_admin_key
-from memsvc.compat.mem0.mounting import PREFIX
+from memsvc.compat.mem0.place import PREFIX
 from memsvc.core.settings import Settings
-from memsvc.http.routes import mounted_routes
+from memsvc.http.routes import plain_routes
 from memsvc.main import create_app
 from memsvc.wiring import Container
 
@@ -104,10 +104,10 @@ class Fuzzer:
 
     def _check_routes(self) -> None:
         served = {
-            (method, _as_good(mounted.path))
-            for mounted in mounted_routes(self.app.routes)
-            for method in mounted.route.methods or ()
-            if method != "HEAD" and mounted.path not in _DOCS | _NOT_REST
+            (method, _as_good(route.path))
+            for route in plain_routes(self.app.routes)
+            for method in route.methods or ()
+            if method != "HEAD" and route.path not in _DOCS | _NOT_REST
         }
         if served != {(good.method, good.template) for good in GOOD}:
             raise RuntimeError("the requests to start from do not cover exactly the routes that there are")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
@@ -31,7 +31,7 @@ from memsvc.http.container import EdgeContainer
 from memsvc.http.middleware import BoundRequests, ObserveRequests
 from memsvc.http.openapi import add_schemas, add_security
 from memsvc.http.problem import install_problems
-from memsvc.http.routes import templates_by_route
+from memsvc.http.routes import routes_of
 from memsvc.http.streams import Streams
 from memsvc.http.work import WorkPool
 from memsvc.jobs.endpoints import router as jobs_router
@@ -49,21 +49,9 @@ log = structlog.get_logger("memsvc")
 DESCRIPTION = "Long-term memory for AI agents: remember, recall, forget. Errors are problem+json with a stable `code`."
 
 
-def mounted(routers: Sequence[APIRouter]) -> Sequence[BaseRoute]:
-    """The routes of an application: the probes, and the routers under `/v1`.
-
-    Apart from the application, because nothing in them depends on the service behind it, and what a framework works out
-    of them at the first request takes longer than all the rest of an application: those in one process share it.
-    """
-    whole = APIRouter()
-    whole.include_router(probes)
-    for router in routers:
-        whole.include_router(router, prefix="/v1")
-    return whole.routes
-
-
-ROUTES = mounted(
+ROUTES = routes_of(
     (
+        probes,
         memories_router,
         recall_router,
         context_router,
@@ -91,7 +79,7 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
 
     Args:
         container: started and closed with the application.
-        routes: what it answers, as `mounted` gives them.
+        routes: what it answers.
         is_started: whether the container was started already; else it is with the application.
 
     Raises:
@@ -121,7 +109,6 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     app.state.pool = WorkPool(settings.request_threads)
     app.state.streams = Streams(settings.streams_max)
     container.metrics.requests_waiting.set_function(lambda: app.state.pool.waiting)
-    app.state.templates = templates_by_route(app.routes)
     install_problems(app, authenticate)
     app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)
     app.add_middleware(ObserveRequests, metrics=container.metrics)  # added last: outermost

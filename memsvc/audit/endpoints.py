@@ -17,9 +17,10 @@ from memsvc.http.cursor import CursorCodec
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.work import run_blocking
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _ROUTE = "audit"
 _READ = problems(400, 401, 403, 414, 422, 431, 503)

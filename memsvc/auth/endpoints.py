@@ -20,10 +20,11 @@ from memsvc.http.container import container_of
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 
-router = APIRouter(tags=["keys"])
+router = APIRouter(prefix=API, tags=["keys"])
 
 _ROUTE = "keys"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

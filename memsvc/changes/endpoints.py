@@ -20,6 +20,7 @@ from memsvc.core.errors import BadCursor, InvalidInput
 from memsvc.http.answers import json_answer
 from memsvc.http.openapi import problems, query_parameters
 from memsvc.http.query import QueryInt, check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.http.streams import LAST_EVENT_ID, LONGEST_S, MEDIA_TYPE, Event, answer, parameters
 from memsvc.http.work import run_blocking
@@ -27,7 +28,7 @@ from memsvc.memories.schemas import NamespacePath, StateName
 from memsvc.models import ChangeOp
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _ROUTE = "changes"
 _AT_ONCE = 200

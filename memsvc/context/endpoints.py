@@ -13,13 +13,14 @@ from memsvc.context.service import packed
 from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
+from memsvc.http.routes import API
 from memsvc.http.work import run_blocking
 from memsvc.memories.recalls import Recalls
 from memsvc.recall.asking import answer_fields, ask
 from memsvc.recall.several import Located
 from retrieval.packing.pack import BlockOrder, Packed
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 
 @router.post(

@@ -17,11 +17,12 @@ from memsvc.entities.service import Entities, Party
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import QueryInt, check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import ApiModel, Bytes
 from memsvc.http.work import run_blocking
 from memsvc.memories.schemas import NamespacePath
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _READ = problems(400, 401, 403, 404, 414, 422, 431, 503)
 _WRITE = problems(400, 401, 403, 404, 408, 413, 414, 415, 422, 431, 503, 507)

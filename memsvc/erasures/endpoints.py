@@ -31,12 +31,13 @@ from memsvc.http.cursor import CursorCodec
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import KEYED, claim
 from memsvc.memories.write import Author
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _READ = problems(400, 401, 403, 404, 414, 422, 431, 503)
 _ROUTE = "erasures"

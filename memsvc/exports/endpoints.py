@@ -20,12 +20,13 @@ from memsvc.http.errors import RequestTimeout
 from memsvc.http.json_body import BODY_TIMEOUT_S, read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import ApiModel
 from memsvc.http.work import run_blocking
 from memsvc.memories.schemas import NamespacePath
 from memsvc.memories.write import Author
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 MEDIA_TYPE = "application/x-tar"
 _FILE = {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}

@@ -10,12 +10,13 @@ from memsvc.feedback.service import Feedback, Weights
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.wiring import Container
 from retrieval.adaptation import Verdict
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 
 @router.post(

@@ -15,12 +15,13 @@ import memsvc
 from memsvc.auth.authenticate import Admin, Reader
 from memsvc.http.container import EdgeContainer, container_of
 from memsvc.http.openapi import PUBLIC, problems
+from memsvc.http.routes import API
 from memsvc.http.work import run_blocking
 
 log = structlog.get_logger("memsvc.health")
 
 probes = APIRouter(tags=["health"])
-router = APIRouter(tags=["health"])
+router = APIRouter(prefix=API, tags=["health"])
 
 READY_TIMEOUT_S = 2.0
 # Probes need no key, so that however many come they cost one look at the database in this time.

@@ -12,13 +12,14 @@ from memsvc.auth.authenticate import Admin
 from memsvc.auth.principal import Principal
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
+from memsvc.http.routes import API
 from memsvc.http.schemas import ApiModel, Bytes, Instant, path_id
 from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import KEYED, claim
 from memsvc.memories.write import Author
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _WRITE = problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 422, 431, 503, 507)
 

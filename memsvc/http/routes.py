@@ -1,53 +1,43 @@
-"""What routes an application has, included routers flattened."""
+"""What routes an application has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route, compile_path
+from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-
-@dataclass(frozen=True, slots=True)
-class MountedRoute:
-    """A route and the whole path that reaches it."""
-
-    path: str
-    route: Route
+API = "/v1"
+"""Where the routes of the service begin: the prefix of each router of its own."""
 
 
-def mounted_routes(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[MountedRoute]:
-    """All plain routes, with the prefixes under which their routers were included."""
-    for route in routes:
-        included = getattr(route, "original_router", None)
-        if included is not None:
-            yield from mounted_routes(included.routes, prefix + route.include_context.prefix)  # type: ignore[attr-defined]
-        elif isinstance(route, Route):
-            yield MountedRoute(prefix + route.path, route)
+def routes_of(routers: Sequence[APIRouter]) -> list[BaseRoute]:
+    """All of their routes, in one list.
+
+    Not by `include_router`: a framework that finds a route through routers inside of a router looks for it twice, and
+    takes longer for that than for the rest of what it does for a request.
+    """
+    return [route for router in routers for route in router.routes]
+
+
+def plain_routes(routes: Sequence[BaseRoute]) -> Iterator[Route]:
+    """Those with a path and methods."""
+    return (route for route in routes if isinstance(route, Route))
 
 
 def route_template(scope: Scope) -> str:
     """The template of the route that answers (`/v1/keys/{key_id}`), never the path itself; `-` when none does."""
-    route = scope.get("route")
-    path = getattr(route, "path", None)
-    if not isinstance(path, str):
-        return "-"
-    templates: dict[int, str] | None = getattr(scope["app"].state, "templates", None)
-    return path if templates is None else templates.get(id(route), path)
-
-
-def templates_by_route(routes: Sequence[BaseRoute]) -> dict[int, str]:
-    """The whole path template of each route object, by its identity."""
-    return {id(mounted.route): mounted.path for mounted in mounted_routes(routes)}
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "-"
 
 
 def allowed_methods(request: Request) -> list[str]:
     """Methods that some route at the request's path takes."""
     path = request.scope["path"]
     found: set[str] = set()
-    for mounted in mounted_routes(request.app.routes):
-        if compile_path(mounted.path)[0].match(path):
-            found |= mounted.route.methods or set()
+    for route in plain_routes(request.app.routes):
+        if route.path_regex.match(path):
+            found |= route.methods or set()
     return sorted(found)

@@ -15,6 +15,7 @@ from memsvc.http.cursor import CursorCodec
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.jobs.schemas import (
@@ -38,7 +39,7 @@ from memsvc.memories.write import Author
 from memsvc.namespaces import policies
 from memsvc.screening.rules import whole
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _READ = problems(400, 401, 403, 404, 414, 422, 431, 503)
 _WRITE = problems(400, 401, 403, 404, 408, 409, 413, 414, 415, 422, 431, 503, 507)

@@ -15,6 +15,7 @@ from memsvc.core.errors import NotFound
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.limits import repository
@@ -31,7 +32,7 @@ from memsvc.limits.schemas import (
 from memsvc.namespaces import repository as namespaces
 from memsvc.wiring import Container
 
-router = APIRouter(tags=["limits"])
+router = APIRouter(prefix=API, tags=["limits"])
 
 
 @router.get(

@@ -19,6 +19,7 @@ from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.strict_json import parse as parse_json
 from memsvc.http.validation import invalid
@@ -52,7 +53,7 @@ from memsvc.memories.write import Author
 from memsvc.models import Relation
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 M = TypeVar("M", bound=BaseModel)
 _READ = problems(400, 401, 403, 404, 414, 422, 431, 503)

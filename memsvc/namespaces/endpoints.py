@@ -14,6 +14,7 @@ from memsvc.auth.authenticate import Reader
 from memsvc.auth.principal import Principal
 from memsvc.http.openapi import problems, query_parameters
 from memsvc.http.query import QueryInt, check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import ApiModel, Bytes, Instant
 from memsvc.http.work import run_blocking
 from memsvc.jobs.schemas import STATE_NAMES, RunStateName
@@ -22,7 +23,7 @@ from memsvc.models import RunState
 from memsvc.namespaces import repository, stats
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _ROUTE = "namespaces"
 

@@ -12,13 +12,14 @@ from memsvc.auth.authenticate import Reader
 from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
+from memsvc.http.routes import API
 from memsvc.memories.schemas import memory_fields
 from memsvc.recall.asking import answer_fields, ask
 from memsvc.recall.schemas import RecallAnswer, RecallRequest
 from memsvc.recall.several import Located
 from retrieval.types import ChannelScore
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _BYTES_PER_TOKEN = 4
 

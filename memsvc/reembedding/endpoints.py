@@ -10,6 +10,7 @@ from memsvc.core.errors import InvalidInput
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import read_query
+from memsvc.http.routes import API
 from memsvc.http.work import run_blocking
 from memsvc.memories.write import Author
 from memsvc.models.tenant import Beside
@@ -18,7 +19,7 @@ from memsvc.reembedding.schemas import BesideName, BesideOut, EmbeddingIn, Embed
 from memsvc.reembedding.service import Standing
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _CALLED: dict[Beside, BesideName] = {
     Beside.GROWING: "growing",

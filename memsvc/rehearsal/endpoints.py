@@ -17,6 +17,7 @@ from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems, query_parameters
 from memsvc.http.query import QueryInt, check_limit, read_query
+from memsvc.http.routes import API
 from memsvc.http.schemas import ApiModel, Bytes, Instant, path_id
 from memsvc.http.streams import LAST_EVENT_ID, LONGEST_S, MEDIA_TYPE, Event, answer, parameters
 from memsvc.http.work import run_blocking
@@ -27,7 +28,7 @@ from memsvc.memories.write import Author
 from memsvc.rehearsal.service import Announced, Due
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 _ROUTE = "memories-due"
 _STREAM = "memories-due-stream"

@@ -12,6 +12,7 @@ from memsvc.erasures.service import Wanted
 from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.openapi import json_body, problems
+from memsvc.http.routes import API
 from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.memories.conditions import KEYED, claim
@@ -20,7 +21,7 @@ from memsvc.revocations.schemas import RevocationIn, RevocationOut, RevocationPr
 from memsvc.revocations.service import Preview, Revoked
 from memsvc.wiring import Container
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 SHOWN_MAX = 1_000
 """Ids that a dry run names at most."""

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from memsvc.auth import keys
 from memsvc.auth.authenticate import RequireRole
 from memsvc.core.errors import StartupRefused
-from memsvc.http.routes import mounted_routes
+from memsvc.http.routes import plain_routes
 from memsvc.main import ROUTES, create_app
 from tests.fixtures.edge import Edge, assert_problem, bearer, running
 from tests.fixtures.routes import CONSOLE, NOT_REST
@@ -45,15 +45,15 @@ def test_every_route_declares_a_role_or_is_public(edge: Edge) -> None:
     app = create_app(edge.container, ROUTES, is_started=True)
     app.state.pool.close()
     found = 0
-    for mounted in mounted_routes(app.routes):
-        if mounted.path in NOT_REST:  # takes any key; what it calls with it are these routes
+    for route in plain_routes(app.routes):
+        if route.path in NOT_REST:  # takes any key; what it calls with it are these routes
             continue
-        if isinstance(mounted.route, APIRoute):
-            roles = [d.call.role for d in mounted.route.dependant.dependencies if isinstance(d.call, RequireRole)]
-            assert len(roles) == (0 if mounted.path in PUBLIC else 1), mounted.path
+        if isinstance(route, APIRoute):
+            roles = [d.call.role for d in route.dependant.dependencies if isinstance(d.call, RequireRole)]
+            assert len(roles) == (0 if route.path in PUBLIC else 1), route.path
             found += 1
         else:
-            assert mounted.path in DOCUMENTATION
+            assert route.path in DOCUMENTATION
     assert found > 10
 
 

@@ -10,23 +10,19 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memsvc.compat.mem0 import older, reads, writes
-from memsvc.compat.mem0.place import Reader
+from memsvc.compat.mem0.place import PREFIX, Reader
 from memsvc.core.errors import NotFound
 from memsvc.http.problem import MEDIA_TYPE
+from memsvc.http.routes import routes_of
 
-PREFIX = "/compat/mem0"
-
-router = APIRouter(include_in_schema=False)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 
 def mem0_routes(namespace: str | None) -> Sequence[BaseRoute]:
     """The routes over a namespace; none without one."""
     if namespace is None:
         return ()
-    whole = APIRouter()
-    for each in (reads.router, writes.router, older.router, router):
-        whole.include_router(each, prefix=PREFIX)
-    return whole.routes
+    return routes_of((reads.router, writes.router, older.router, router))
 
 
 @router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 
 from memsvc.compat.mem0.entities import TYPES
 from memsvc.compat.mem0.filters import Filter, joined, translated
-from memsvc.compat.mem0.place import Eraser, Place, Reader, page_size
+from memsvc.compat.mem0.place import PREFIX, Eraser, Place, Reader, page_size
 from memsvc.compat.mem0.reads import answers, narrowed, numbered, page_of, scoped
 from memsvc.compat.mem0.schemas import (
     Listing,
@@ -30,7 +30,7 @@ from memsvc.http.answers import json_answer
 from memsvc.http.json_body import read_json
 from memsvc.http.query import read_query
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 _PAGE = 100
 """So many memories a list has if nobody says, as at mem0."""

@@ -18,6 +18,8 @@ from memsvc.memories.endpoints import fields_of
 from memsvc.memories.write import Author
 from memsvc.wiring import Container
 
+PREFIX = "/compat/mem0"
+"""Where mem0's routes begin."""
 SCHEMES = frozenset({"token", "bearer"})
 Reader = Annotated[Principal, Depends(RequireRole("read", SCHEMES))]
 Writer = Annotated[Principal, Depends(RequireRole("write", SCHEMES))]

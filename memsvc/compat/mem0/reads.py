@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from memsvc.auth.principal import Principal
 from memsvc.compat.mem0 import entities, shapes
 from memsvc.compat.mem0.filters import Filter, created, joined, moment, names_scope, translated
-from memsvc.compat.mem0.place import Place, Reader, memory_answer, page_size
+from memsvc.compat.mem0.place import PREFIX, Place, Reader, memory_answer, page_size
 from memsvc.compat.mem0.schemas import GetAll, Listing, PageQuery, Question, Search
 from memsvc.core.errors import InvalidInput
 from memsvc.filters.ast import Node
@@ -28,7 +28,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.recall.asking import ask
 from memsvc.recall.schemas import RecallRequest
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 _TOP_K = 10
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from memsvc.compat.mem0 import entities
 from memsvc.compat.mem0.filters import moment
 from memsvc.compat.mem0.messages import drafts
-from memsvc.compat.mem0.place import Eraser, Place, Writer, check_count, memory_answer
+from memsvc.compat.mem0.place import PREFIX, Eraser, Place, Writer, check_count, memory_answer
 from memsvc.compat.mem0.schemas import (
     Add,
     BatchDelete,
@@ -31,7 +31,7 @@ from memsvc.http.schemas import path_id
 from memsvc.http.work import run_blocking
 from memsvc.memories.schemas import MemoryEdit, to_draft
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(prefix=PREFIX, include_in_schema=False)
 
 _GONE = "Memories deleted successfully!"
 _GOING = "These memories are being deleted; it goes on after this answer"
