@@ -241,10 +241,12 @@ def _fault(sent: Sent, got: Got, text: str) -> str:
     return ""
 
 
-def fuzz(folder: Path, count: int, seed: int, say: Callable[[str], None] = lambda text: None) -> Report:
-    """Fuzz a new service in `folder`."""
-    settings = Settings(data_dir=folder, embedder="hashing:64", auth="keys", mem0_namespace="fuzz")
-    container = Container(settings)
+def fuzz(
+    folder: Path, count: int, seed: int, say: Callable[[str], None] = lambda text: None, **settings: Any
+) -> Report:
+    """Fuzz a new service in `folder`, with other settings than usual if need be."""
+    given = {"data_dir": folder, "embedder": "hashing:64", "auth": "keys", "mem0_namespace": "fuzz", **settings}
+    container = Container(Settings(**given))
     try:
         container.start()
         fuzzer = Fuzzer(container, seed)

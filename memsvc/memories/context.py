@@ -191,6 +191,8 @@ class Readers:
         rows = [
             row for row in repository.read_in_light_of(connection, tenant_id, erased) if row.memory_id not in erased
         ]
+        if not rows:
+            return []
         ids = dict.fromkeys(row.memory_id for row in rows)
         earlier = repository.before_each(connection, tenant_id, ids, now, without=erased)
         said = repository.texts(connection, tenant_id, set(earlier.values()))

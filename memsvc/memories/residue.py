@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select
 from memsvc.core.secrets import Secrets
 from memsvc.models import ChangeOp
 from memsvc.models.conditions import byte_length
-from memsvc.models.ids import one_of
+from memsvc.models.ids import given, one_of, one_of_given
 from memsvc.models.tables import (
     ANALYSIS,
     CHANGE,
@@ -39,6 +39,21 @@ TOUCHED: tuple[Table, ...] = (
 )  # fmt: skip
 """Tables in which an erasure leaves dead rows."""
 _WORD = "<u8"
+# One statement for each column, not one with OR, which would be answered from no index. The memories go last.
+_NAMING = (
+    *((LINK, column) for column in ("from_id", "to_id")),
+    (FEEDBACK, "memory_id"),
+    *((JOB_EFFECT, column) for column in ("memory_id", "because_of")),
+    *(
+        (table, "memory_id")
+        for table in (MEMORY_KEY, LEGAL_HOLD, PENDING, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION)
+    ),
+    (MEMORY, "id"),
+)
+_DELETES = tuple((table, table.delete().where(one_of_given(table.c[column]))) for table, column in _NAMING)
+_VOID = (
+    CHANGE.update().where(one_of_given(CHANGE.c.memory_id)).values(op=int(ChangeOp.VOID), memory_id=None, version=None)
+)
 
 
 def tombstone(secrets: Secrets, memory_id: UUID) -> bytes:
@@ -67,21 +82,11 @@ def take_out(connection: Connection, namespace: NamespaceRow, memory_ids: Sequen
 
 
 def _take_out(connection: Connection, tenant_id: UUID, memory_ids: Sequence[UUID]) -> Counter[str]:
+    named = given(tenant_id, memory_ids)
     counts: Counter[str] = Counter()
-
-    def delete(table: Table, *columns: str) -> None:
-        for column in columns:  # one statement each: an OR over two columns would be answered from no index
-            gone = connection.execute(table.delete().where(one_of(table.c[column], tenant_id, memory_ids)))
-            counts[table.name] += gone.rowcount
-
-    delete(LINK, "from_id", "to_id")
-    delete(FEEDBACK, "memory_id")
-    delete(JOB_EFFECT, "memory_id", "because_of")
-    for table in (MEMORY_KEY, LEGAL_HOLD, PENDING, TOKEN_EMBEDDING, EMBEDDING, ANALYSIS, VERSION):
-        delete(table, "memory_id")
-    delete(MEMORY, "id")
-    named = one_of(CHANGE.c.memory_id, tenant_id, memory_ids)
-    connection.execute(CHANGE.update().where(named).values(op=int(ChangeOp.VOID), memory_id=None, version=None))
+    for table, statement in _DELETES:
+        counts[table.name] += connection.execute(statement, named).rowcount
+    connection.execute(_VOID, named)
     return +counts
 
 

@@ -16,6 +16,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import UserDefinedType
 
+# Named like no column: an UPDATE takes what is named like one for its new value.
+_TENANT, _IDS = "one_of_tenant", "one_of_ids"
+
 
 class _Ids(UserDefinedType[list[UUID]]):
     """Ids as text: of an array on PostgreSQL, on SQLite JSON of what it keeps of each."""
@@ -56,3 +59,14 @@ def one_of(column: ColumnElement[Any], tenant_id: UUID, ids: Iterable[UUID]) -> 
     """
     of = column.table.c.tenant_id  # a column of a table, or of an alias of one
     return _OneOf(of, column, bindparam(None, tenant_id, type_=of.type), bindparam(None, list(ids), type_=_Ids()))
+
+
+def one_of_given(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The same of what `given` holds, with which the statement is executed: it is built once, then."""
+    of = column.table.c.tenant_id
+    return _OneOf(of, column, bindparam(_TENANT, type_=of.type), bindparam(_IDS, type_=_Ids()))
+
+
+def given(tenant_id: UUID, ids: Iterable[UUID]) -> dict[str, Any]:
+    """What a statement with `one_of_given` is executed with."""
+    return {_TENANT: tenant_id, _IDS: list(ids)}

@@ -1,6 +1,6 @@
 """Two tenants with the same names for everything, and no answer from which one could learn of the other.
 
-1,500 steps in the ordinary run, more with `MEMSVC_TEST_PROFILE=long`; `benchmarks/isolation.py` plays any
+20,000 steps in parts in the ordinary run, more with `MEMSVC_TEST_PROFILE=long`; `benchmarks/isolation.py` plays any
 number.
 """
 
@@ -16,7 +16,10 @@ from tests.fixtures.service import Service, serving
 from tests.property.tenants.play import play, unasked
 from tests.property.tenants.tenant import SHARED
 
-PARTS = (("sqlite", "sqlite", rounds(1_000, 20_000)), ("postgresql", "postgresql", rounds(500, 2_000)))
+PARTS = (
+    *((f"sqlite{part}", "sqlite", rounds(2_250, 10_000)) for part in range(8)),
+    *((f"postgresql{part}", "postgresql", rounds(500, 2_000)) for part in range(4)),
+)
 
 
 @pytest.fixture

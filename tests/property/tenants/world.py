@@ -90,6 +90,8 @@ class World(RuleBasedStateMachine):
             made = tenant.admin.ask("POST", "/v1/memories:batch", json=body).json()["items"]
             for item, text in zip(made, texts, strict=True):
                 tenant.note(item["id"], namespace, text, item["external_id"])
+            if namespace != NAMESPACES[0]:
+                continue  # changes cost more than all the rest of a beginning
             forgotten, erased = made[2]["id"], made[3]["id"]
             assert tenant.admin.forget(forgotten).status_code == 200
             tenant.memories[forgotten].state, tenant.memories[forgotten].version = "forgotten", 2
