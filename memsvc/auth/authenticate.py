@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from memsvc.audit.notes import Call
+from memsvc.auth.form import KEY
 from memsvc.auth.principal import Principal, Role
 from memsvc.core.errors import Forbidden, MalformedRequest, Unauthenticated
 from memsvc.http.routes import route_template
@@ -19,7 +20,7 @@ _EVERYDAY = frozenset({"read", "write"})
 _POLLED = frozenset({"/metrics"})  # every few seconds, and nothing of anybody
 _KEY_IN_URL = re.compile(
     rb"(?:^|&)(?i:api[_-]?key|access[_-]?token|token|authorization|key)="
-    rb"|(?:^|[^\w-]|%[0-9A-Fa-f]{2})msk_[\w-]{43}(?![\w-])"  # all of a key: a cursor may hold those four letters
+    rb"|(?:^|[^\w-]|%[0-9A-Fa-f]{2})" + KEY.encode() + rb"(?![\w-])"  # all of one: a cursor may hold its first letters
 )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
 from lifecycle.trust import Trust
 from memsvc.audit import trail
+from memsvc.auth.form import KEY, PREFIX, SECRET_BYTES
 from memsvc.auth.principal import EVERYWHERE, ROLES, Principal
 from memsvc.auth.record import COLUMNS, KeyRecord, NewKey, record, record_of
 from memsvc.auth.tenants import DEFAULT_TENANT, ensure_default_tenant, ensure_tenant
@@ -30,14 +31,12 @@ from memsvc.db.engine import Database
 from memsvc.db.tenancy import SERVICE
 from memsvc.models import ApiKey
 
-PREFIX = "msk_"
 SHOWN_CHARS = len(PREFIX) + 6
 # A key revoked by another process is refused after at most this time.
 REVOCATION_DELAY_S = 2.0
 
-_SECRET_BYTES = 32
 _LABEL = "api-key"
-_FORM = re.compile(r"msk_[A-Za-z0-9_-]{43}", re.ASCII)
+_FORM = re.compile(KEY, re.ASCII)
 _CACHE_SIZE = 4096
 OVERLAP_S = 86_400
 """So long both keys of a rotation open, unless told otherwise."""
@@ -213,7 +212,7 @@ class KeyService:
 
     def _values(self, key: NewKey, client_id: UUID | None, now: datetime) -> tuple[str, dict[str, Any]]:
         """A new secret, and the row of its key."""
-        secret = PREFIX + random.token_urlsafe(_SECRET_BYTES)
+        secret = PREFIX + random.token_urlsafe(SECRET_BYTES)
         return secret, {
             "tenant_id": key.tenant_id,
             "id": new_id(),

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from memsvc.auth.form import KEY
+
 _START = r"(?<![A-Za-z0-9_-])"
 _FORMS = (
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS access key id
@@ -31,7 +33,7 @@ _FORMS = (
     r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])",  # Telegram
     r"do[opr]_v1_[0-9a-f]{64}",  # DigitalOcean
     r"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}",  # Shopify
-    r"msk_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])",  # this service
+    KEY + r"(?![A-Za-z0-9_-])",  # this service
     r"eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}",  # JSON Web Token
 )
 _PATTERNS = (
