@@ -13,18 +13,21 @@ from benchmarks._killable import ServerProcess
 from benchmarks.faults.asking import GONE, Answer, Caller, at_once, compare
 from benchmarks.faults.row import Findings, Row
 from benchmarks.faults.stage import Stage
+from gpu.cores import usable_cores
 
-_SIDE_BY_SIDE = 4
+_FEWEST_SERVERS, _CORES_EACH = 2, 4
+"""Where there are more cores, more processes take the writes."""
+_CLIENTS_EACH = 4
 _MOST = 5
 _PATIENCE_S = 60.0
 _KILL_EVERY_S = 1.5
 
 
 def run(stage: Stage, n: int) -> Findings:
-    """Send so many writes, each one to five times, to two processes of which one after the other is killed."""
+    """Send so many writes, each one to five times, to processes of which one after the other is killed."""
     findings, chance = Findings(), stage.chance("retries")
     url = stage.postgres.new_database()
-    servers = [stage.server("retries", url=url) for _ in range(2)]
+    servers = [stage.server("retries", url=url) for _ in range(max(_FEWEST_SERVERS, usable_cores() // _CORES_EACH))]
     acknowledged: dict[str, str] = {}
     sent: Counter[str] = Counter()
     stop = threading.Event()
@@ -41,12 +44,17 @@ def run(stage: Stage, n: int) -> Findings:
                 return
             _one(servers, *taken, acknowledged, sent, findings)
 
-    at_once([work] * _SIDE_BY_SIDE, within_s=None)  # what is told as done below must have ended
+    at_once([work] * (_CLIENTS_EACH * len(servers)), within_s=None)  # what is told as done below must have ended
     stop.set()
     killer.join(_PATIENCE_S)
     _other_bodies(servers, chance, acknowledged, findings)
     compare(url, acknowledged, findings)
-    findings.figures |= {"requests": sent["requests"], "without_answer": sent["doubt"], "kills": sent["kills"]}
+    findings.figures |= {
+        "processes": len(servers),
+        "requests": sent["requests"],
+        "without_answer": sent["doubt"],
+        "kills": sent["kills"],
+    }
     for server in servers:
         server.kill()
     return findings
