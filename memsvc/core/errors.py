@@ -7,7 +7,8 @@ ServiceError
 ├── Forbidden (403)
 ├── NotFound (404)              unknown, foreign, forgotten and erased look alike
 ├── Conflict (409)
-├── Damaged (409)
+├── Unreadable (409)
+│   └── Damaged (409)
 ├── PreconditionFailed (412)
 ├── TooLarge (413)
 ├── UnsupportedMedia (415)
@@ -88,10 +89,14 @@ class Conflict(ServiceError):
     status, code, title = 409, "conflict", "The state of the resource does not allow this"
 
 
-class Damaged(ServiceError):
-    """What is encrypted does not open: it, or its key, is not what was written. Whoever has its id can erase it."""
+class Unreadable(ServiceError):
+    """The database holds what no release wrote, where it does not look itself."""
 
     status, code, title = 409, "unreadable", "What is stored cannot be read"
+
+
+class Damaged(Unreadable):
+    """What is encrypted does not open: it, or its key, is not what was written. Whoever has its id can erase it."""
 
     def __init__(self, memory_id: UUID) -> None:
         super().__init__(

@@ -110,6 +110,12 @@ class Database:
                 give_keyring(engine, keyring)
 
     @property
+    def name(self) -> str:
+        """How people call it: its file, or its URL without the password."""
+        url = self.engine.url
+        return str(url.database) if self.is_sqlite else url.render_as_string(hide_password=True)
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
         return self.engine.dialect.name == "sqlite"

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from gpu.bank.coding import coded
 from gpu.bank.layouts import TIERS, Tier, token_bytes
 from gpu.bank.records import NEVER_US, UNKNOWN_US, RecordBatch, Relation, no_codes
-from memsvc.core.errors import Damaged
+from memsvc.core.errors import Damaged, Unreadable
 from memsvc.models.archive import IN_ARCHIVE
 from memsvc.models.conditions import VERSION_AMONG, among
 from memsvc.models.embedding import MERGED_VIEW
@@ -292,7 +292,7 @@ def _piece(
 ) -> RecordBatch:
     """Every version of the memories for which conditions hold, by when they were first recorded."""
     space = {"space_id": namespace.space_id}
-    with _collector_resting():
+    with _collector_resting(), _only_what_was_written():
         rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE), space).all()
         wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
         views = _standing(connection.execute(wanted, space).all())
@@ -322,6 +322,19 @@ def _whole(read: Callable[[frozenset[UUID]], RecordBatch]) -> RecordBatch:
                 raise
             log.warning("memory_unreadable", memory=str(found.memory_id))
             damaged |= {found.memory_id}
+
+
+@contextmanager
+def _only_what_was_written() -> Iterator[None]:
+    """A column that holds something else is damage: SQLite takes any value in any column, and checks no bytes.
+
+    Raises:
+        Unreadable: it was found by what cannot be done with it.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError, KeyError, AttributeError) as error:
+        raise Unreadable(f"rows of memories hold what is never written there ({type(error).__name__})") from error
 
 
 @contextmanager

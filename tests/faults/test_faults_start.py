@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 from memsvc.core.errors import StartupRefused
+from tests.fixtures.service import serving
 from tests.fixtures.storage_service import open_service, service_on
 
 
@@ -78,6 +81,21 @@ def test_a_missing_file_beside_its_log_is_refused(filled: Path, tmp_path: Path) 
     with pytest.raises(StartupRefused, match="without its log"):
         open_service(f"sqlite:///{filled}", tmp_path)
     assert not filled.exists()
+
+
+@pytest.mark.parametrize("value", [5, 1.5, "no bytes", b"odd"])
+def test_a_row_of_another_kind_is_refused(tmp_path: Path, value: object) -> None:
+    """A flipped bit may say that a column holds something else: SQLite takes any value in any column."""
+    with serving(tmp_path) as service:
+        service.tenant().remember("a life")
+    path = tmp_path / "memsvc.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE memory_version SET pairs = ?", (value,))
+        connection.commit()
+    with pytest.raises(StartupRefused) as refused, serving(tmp_path):
+        pass
+    assert str(path) in str(refused.value)
+    assert "backup" in str(refused.value)
 
 
 @pytest.mark.slow

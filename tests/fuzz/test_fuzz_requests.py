@@ -21,7 +21,7 @@ def no_logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.mark.slow
+@pytest.mark.part
 @pytest.mark.usefixtures("no_logs")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_requests_that_are_almost_right_get_clean_answers(tmp_path: Path, part: int) -> None:

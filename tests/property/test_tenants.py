@@ -29,7 +29,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
         yield made
 
 
-@pytest.mark.slow
+@pytest.mark.part
 @pytest.mark.parametrize(("seed", "service", "steps"), PARTS, indirect=["service"])
 def test_tenants_learn_nothing_of_each_other(service: Service, seed: str, steps: int) -> None:
     played = play(service, steps, seed)
