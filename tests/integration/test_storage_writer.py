@@ -399,7 +399,7 @@ def test_a_deadlock_is_tried_again(postgres_url: str) -> None:
     results = at_once([lambda: database.write(SERVICE, unit(1, 2)), lambda: database.write(SERVICE, unit(2, 1))])
     database.close()
     assert results == [1, 2]
-    assert len(tries) == 3
+    assert len(tries) >= 3  # who is ended may be back before the other has its second row, and end that one
 
 
 def test_what_keeps_failing_is_not_tried_for_ever(postgres_url: str) -> None:
