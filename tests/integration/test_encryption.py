@@ -25,6 +25,7 @@ from memsvc.namespaces import repository as namespaces
 from memsvc.recall.service import Question
 from retrieval.types import Profile
 from tests.fixtures.operator import as_app
+from tests.fixtures.service import serving
 from tests.fixtures.storage_service import PATH, Service, anywhere, service_on, table_files
 
 ROOT, OTHER = "r" * 32, "o" * 32
@@ -169,6 +170,17 @@ def test_what_does_not_open_is_refused_and_the_rest_is_served(
             service.author, Wanted(None, {"memory_ids": [str(second)]}), anywhere, None, within_s=30.0
         )
         assert [one.id for one in listed(service, {})] == [first]
+
+
+def test_where_nearly_nothing_opens_nothing_starts(tmp_path: Path) -> None:
+    with serving(tmp_path, root_key=ROOT) as service:
+        caller = service.tenant()
+        memories = [{"content": f"{WORD} {number}"} for number in range(30)]
+        caller.ask("POST", "/v1/memories:batch", json={"namespace": caller.namespace, "memories": memories})
+        one = "(SELECT content FROM memory_version ORDER BY memory_id LIMIT 1)"
+        service.meddle(lambda c: c.execute(text(f"UPDATE memory_version SET content = {one}")).rowcount)  # noqa: S608
+    with pytest.raises(StartupRefused, match="backup"), serving(tmp_path, root_key=ROOT):
+        pass
 
 
 @pytest.mark.parametrize("damage", [_swap_keys, _lose_key])
