@@ -9,8 +9,8 @@ CHECKED := $(SOURCES) migrations tests benchmarks deploy docs examples
 export PYTHONDONTWRITEBYTECODE :=
 # One thread for BLAS and friends in every test process: the processes themselves run side by side.
 TEST_ENV := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
-# Half of the time that tests take they wait, for servers and databases: four of them left a fifth of two cores idle.
-JOBS ?= $(shell $(PYTHON) -c "import os; print(max(6, os.cpu_count() or 1))")
+# Half of the time that tests take they wait, for servers and databases: four of them keep two cores busy.
+JOBS ?= $(shell $(PYTHON) -c "import os; print(max(4, os.cpu_count() or 1))")
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test ready check check-deploy docs up-local format bench quality faults fuzz mem0-client console-test \

@@ -17,8 +17,8 @@ from tests.property.tenants.play import play, unasked
 from tests.property.tenants.tenant import SHARED
 
 PARTS = (
-    *((f"sqlite{part}", "sqlite", rounds(2_250, 10_000)) for part in range(8)),
-    *((f"postgresql{part}", "postgresql", rounds(500, 2_000)) for part in range(4)),
+    *((f"sqlite{part}", "sqlite", rounds(2_375, 10_000)) for part in range(8)),
+    *((f"postgresql{part}", "postgresql", rounds(500, 2_000)) for part in range(2)),
 )
 
 
