@@ -334,6 +334,7 @@ def _only_what_was_written() -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, OverflowError, KeyError, AttributeError) as error:
+        log.warning("rows_unreadable", error=type(error).__name__)  # never its words: they may be a memory's
         log.debug("rows_unreadable", exc_info=True)
         raise Unreadable(f"rows of memories hold what is never written there ({type(error).__name__})") from error
 

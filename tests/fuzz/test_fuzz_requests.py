@@ -30,5 +30,6 @@ def test_requests_that_are_almost_right_get_clean_answers(tmp_path: Path, part: 
     assert report.faults == []
     assert report.bank_equal
     assert report.requests == REQUESTS
+    assert "none" not in report.kinds  # each was changed
     assert set(report.routes) == {f"{good.method} {good.template}" for good in GOOD}
     assert {"200", "201", "204", "400", "404", "413", "415", "422"} <= set(report.statuses)

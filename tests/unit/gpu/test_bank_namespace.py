@@ -418,7 +418,7 @@ def test_where_memories_are_comes_from_the_index_and_is_what_a_look_at_all_rows_
 
 
 def test_warm_up_runs_every_kernel() -> None:
-    warm_up()
+    warm_up.__wrapped__()  # though another test may have warmed this process up already
 
 
 REPEATS = 77
