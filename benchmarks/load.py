@@ -4,9 +4,10 @@
 
 First the database is filled: one namespace over the API, the others as copies of its rows (`benchmarks._copied`). Then
 requests arrive by the clock (`benchmarks._open_loop`), recalls, writes, and nine recalls to a write, at rates that rise
-until the 99th percentile of all waits is above `--p99-ms`; a refusal counts as a wait without end. Then they rise until
-no more is answered within `--in-time-ms`: the peak. Last they arrive at four times what was done at the rate that was
-held, and at four times the peak. What is asked for goes to the process that has the namespace in its bank, as behind a
+until the 99th percentile of all waits is above `--p99-ms`; a refusal counts as a wait without end, and they arrive at
+four times what was done at the rate that was held. Then they rise until no more is answered within `--in-time-ms`: the
+peak. Last they arrive at that rate and at four times what was done, in turn and several times; saved is the pair with
+the median share. What is asked for goes to the process that has the namespace in its bank, as behind a
 proxy that goes by the key; with `--spread` to any of them. Client, database and service share the cores.
 """
 
@@ -43,6 +44,8 @@ KINDS = {"recalls": 0.0, "writes": 1.0, "mixed": 0.1}
 """Kinds of load, and the share of writes in each."""
 OVERLOAD, OVERLOAD_S = 4.0, 20.0
 _PEAK_S = 10.0
+_PAIRS = 3
+"""Of a peak and its overload. One peak that a rate was chosen by is a lucky one."""
 _BATCH = 500
 _ROOM = 1.25
 """Bank that each process may have, over what its namespaces take."""
@@ -63,7 +66,6 @@ class Sizes:
     namespaces: int
     memories: int
     threads: int
-    queue: int
     seconds: float
     p99_ms: float
     in_time_ms: float
@@ -131,7 +133,7 @@ class Load:
 
 
 def measure(load: Load, sizes: Sizes, kind: str) -> dict[str, Any]:
-    """The highest rate that is held, the most that is done at any rate, and four times each of them.
+    """The highest rate that is held, the most that is done at any rate, and overloads of both.
 
     Raises:
         RuntimeError: nothing was done in time.
@@ -164,16 +166,20 @@ def measure(load: Load, sizes: Sizes, kind: str) -> dict[str, Any]:
 
     rate = highest(holds, _FIRST_PER_S)
     held = None if rate is None else long[rate]
-    most = short[peak(done, rate or _FIRST_PER_S)]
-    if not most.goodput(sizes.in_time_ms):
-        raise RuntimeError(
-            f"nothing was done within {sizes.in_time_ms:g} ms at {most.offered_per_s:g} requests a second"
-        )
+    over_held = held and over(held)
+    at = peak(done, rate or _FIRST_PER_S)
+    pairs = []
+    for _ in range(_PAIRS):
+        if not done(at):
+            raise RuntimeError(f"nothing was done within {sizes.in_time_ms:g} ms at {at:g} requests a second")
+        pairs.append((short[at], over(short[at])))
+    pairs.sort(key=lambda pair: pair[1]["goodput_share"])
+    most, over_most = pairs[len(pairs) // 2]
     return {
         "held": held and held.figures(),
-        "overload": held and over(held),
+        "overload": over_held,
         "peak": most.figures() | {"goodput_per_s": round(most.goodput(sizes.in_time_ms), 1)},
-        "overload_of_peak": over(most),
+        "overload_of_peak": over_most | {"goodput_shares": [one["goodput_share"] for _, one in pairs]},
         "trials": [one.figures() for one in trials],
     }
 
@@ -232,21 +238,20 @@ def main() -> None:
     """Measure and save."""
     options = _options()
     sizes = Sizes(
-        options.processes, options.namespaces, options.memories, options.threads, options.queue, options.seconds,
-        options.p99_ms, options.in_time_ms, options.profile, options.spread, options.seed,
+        options.processes, options.namespaces, options.memories, options.threads, options.seconds, options.p99_ms,
+        options.in_time_ms, options.profile, options.spread, options.seed,
     )  # fmt: skip
     is_stub = options.embedder == "stub"
     module = _stubbed.__name__ if is_stub else MODULE
     settings = {
         "embedder": _stubbed.SETTING if is_stub else f"packaged:{packaged.DEFAULT_MODEL}",
         "request_threads": sizes.threads,
-        "request_queue": sizes.queue,
         "log_level": "error",
         **({"reranker": "none"} if sizes.profile == "fast" else {}),
     }
     corpus = Corpus(sizes.seed, packaged.load())
     with scratch() as folder:
-        with _settings(**{**settings, "request_queue": 512}):
+        with _settings(**settings):
             filled = fill(folder, sizes, module, corpus)
         print(f"filled: {filled}", flush=True)
         each = sizes.namespaces if sizes.is_spread else -(-sizes.namespaces // sizes.processes)
@@ -280,8 +285,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--p99-ms", type=float, default=100.0, help="the 99th percentile of the waits at most")
     parser.add_argument("--in-time-ms", type=float, default=2000.0, help="until when an answer counts in an overload")
     parser.add_argument("--profile", choices=("fast", "balanced", "thorough"), default="fast", help="of the recalls")
-    parser.add_argument("--threads", type=int, default=4, help="MEMSVC_REQUEST_THREADS of each process")
-    parser.add_argument("--queue", type=int, default=16, help="MEMSVC_REQUEST_QUEUE of each process")
+    parser.add_argument("--threads", type=int, default=2, help="MEMSVC_REQUEST_THREADS of each process")
     parser.add_argument("--spread", action="store_true", help="ask any process; each needs a bank of everything")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--name", help="name of the file of figures; default: load_stub or load_real")

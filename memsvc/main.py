@@ -110,7 +110,13 @@ def create_app(container: EdgeContainer, routes: Sequence[BaseRoute] = ROUTES, *
     app.state.streams = Streams(settings.streams_max)
     container.metrics.requests_waiting.set_function(lambda: app.state.pool.waiting)
     install_problems(app, authenticate)
-    app.add_middleware(BoundRequests, metrics=container.metrics, in_flight_max=settings.request_queue)
+    app.add_middleware(
+        BoundRequests,
+        metrics=container.metrics,
+        pool=app.state.pool,
+        wait_max_s=settings.request_wait_s,
+        in_flight_max=settings.request_queue,
+    )
     app.add_middleware(ObserveRequests, metrics=container.metrics)  # added last: outermost
     if settings.mem0_namespace is not None:
         app.add_middleware(PlainProblems)  # but for this one, which sees what all the others answer

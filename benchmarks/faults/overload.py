@@ -1,8 +1,8 @@
 """R-21: four times what it can do: what is beyond is refused early, and what is admitted is done as at the peak.
 
 First clients that wait for their answers measure what it can do (requests a second); then requests come at four times
-that rate, whether the ones before were answered or not, each with a connection of its own out of a pool. The service
-gets few threads and a short queue, so that the load that two cores can make is an overload.
+that rate, whether the ones before were answered or not, each with a connection of its own out of a pool. Its settings
+are its own defaults.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from benchmarks.faults.asking import Caller, percentile
 from benchmarks.faults.row import Findings, Row
 from benchmarks.faults.stage import Stage
 
-THREADS, QUEUE = 4, 16
 TIMES = 4
 GOODPUT, REFUSED_MS, ADMITTED_S, NORMAL_S = 0.85, 50.0, 2.0, 5.0
 _CLIENTS = 4
@@ -55,7 +54,7 @@ class Load:
 def run(stage: Stage, n: int) -> Findings:
     """Measure for so many seconds each: the peak, and four times the peak."""
     findings = Findings()
-    server = stage.server("overload", jobs="off", request_threads=THREADS, request_queue=QUEUE)
+    server = stage.server("overload", jobs="off")
     with Caller(server.url) as caller:
         caller.add("user/ada", "the namespace is there")
     asyncio.run(_closed(server, 1.0))  # what is compiled and opened at first

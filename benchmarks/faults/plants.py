@@ -216,10 +216,10 @@ PLANTS = {
             "elapsed_s",
         ),
         _one(
-            "no bound to requests in flight",
+            "no bound to how long requests wait",
             "R-21",
             "memsvc.http.middleware:BoundRequests._refusal",
-            "self._in_flight >= self._in_flight_max",
+            "self._pool.wait_s > self._wait_max_s",
             "False",
         ),
         _one(

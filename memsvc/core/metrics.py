@@ -95,7 +95,7 @@ class Metrics:
         self.refused = self._counter(
             "memsvc_http_refused",
             "Requests refused unseen.",
-            reason="`in_flight`, `uri`, `headers` or `auth`",
+            reason="`wait`, `in_flight`, `uri`, `headers` or `auth`",
         )
 
     def _of_recalls(self) -> None:

@@ -375,8 +375,16 @@ class Settings(BaseSettings):
         "are loaded again when somebody asks. None: all stay.",
     )
 
-    request_threads: int = Field(default=32, ge=1, description="Requests worked on at the same time.")
-    request_queue: int = Field(default=512, ge=1, description="Requests in flight before new ones are refused (503).")
+    request_threads: int = Field(default=16, ge=1, description="Requests worked on at the same time.")
+    request_wait_s: float = Field(
+        default=1.0,
+        gt=0.0,
+        description="How long a request may have to wait until work on it begins; one that would wait longer is "
+        "refused at once (503).",
+    )
+    request_queue: int = Field(
+        default=512, ge=1, description="Requests in flight before new ones are refused (503), however quickly done."
+    )
     streams_max: int = Field(
         default=64,
         ge=0,

@@ -19,6 +19,7 @@ from memsvc.core.ids import new_id
 from memsvc.core.metrics import Metrics
 from memsvc.http.problem import problem_response, unexpected
 from memsvc.http.routes import route_template
+from memsvc.http.work import WorkPool
 
 log = structlog.get_logger("memsvc.access")
 
@@ -156,11 +157,23 @@ def _request_id(scope: Scope) -> str:
 
 
 class BoundRequests:
-    """Refuses URLs and headers that are too large, and requests beyond those that may be in flight."""
+    """Refuses URLs and headers that are too large, and requests that would have to wait for too long.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, in_flight_max: int) -> None:
+    Args:
+        app: what answers the others.
+        metrics: told what is refused, and why.
+        pool: where requests wait.
+        wait_max_s: see `WorkPool.wait_s`.
+        in_flight_max: requests at the same time, however quickly they are done.
+    """
+
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, pool: WorkPool, *, wait_max_s: float, in_flight_max: int
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._pool = pool
+        self._wait_max_s = wait_max_s
         self._in_flight_max = in_flight_max
         self._in_flight = 0
         metrics.in_flight.set_function(lambda: self._in_flight)
@@ -195,6 +208,10 @@ class BoundRequests:
         headers = scope["headers"]
         if len(headers) > MAX_HEADERS or sum(len(k) + len(v) for k, v in headers) > MAX_HEADER_BYTES:
             return "headers", HeadersTooLarge(f"send at most {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes in all")
-        if self._in_flight >= self._in_flight_max and scope["path"] not in PROBES:
+        if scope["path"] in PROBES:
+            return None
+        if self._in_flight >= self._in_flight_max:
             return "in_flight", Unavailable("too many requests are in flight; try again", retry_after_s=1)
+        if self._pool.wait_s > self._wait_max_s:
+            return "wait", Unavailable("those before it would keep this request waiting; try again", retry_after_s=1)
         return None

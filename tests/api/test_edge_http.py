@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.fixtures.edge import CANARY, Edge, assert_problem, running
@@ -143,6 +145,25 @@ def test_beyond_the_bound_requests_are_refused_and_probes_are_not(tmp_path: Path
         assert [answer.status_code for answer in answers[6:]] == [200, 200]
         assert 'memsvc_http_refused_total{reason="in_flight"} 4.0' in edge.ask("GET", "/metrics").text
         assert edge.ask("GET", "/v1/fail/slow").status_code == 200
+
+
+def test_who_would_wait_for_too_long_is_refused_at_once(tmp_path: Path) -> None:
+    with running(tmp_path / "slow", request_threads=1, request_wait_s=0.1) as edge:
+
+        async def run() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=edge.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                slow = [asyncio.create_task(client.get("/v1/fail/slow")) for _ in range(4)]
+                await asyncio.sleep(0.2)  # one is worked on for 0.3 s, the others wait for that
+                late = [await client.get(path) for path in ("/v1/fail/slow", "/livez", "/readyz")]
+                return [*(await asyncio.gather(*slow)), *late]
+
+        *admitted, refused, livez, readyz = asyncio.run(run())
+        assert [answer.status_code for answer in (*admitted, livez, readyz)] == [200] * 6
+        assert_problem(refused, 503, "unavailable")
+        assert refused.headers["retry-after"] == "1"
+        assert edge.ask("GET", "/v1/fail/slow").status_code == 200
+        assert 'memsvc_http_refused_total{reason="wait"} 1.0' in edge.ask("GET", "/metrics").text
 
 
 def test_a_failure_of_ours_tells_the_id_and_nothing_else(edge: Edge) -> None:
