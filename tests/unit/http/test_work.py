@@ -1,56 +1,80 @@
-"""How long a request will wait for a thread: what admission decides by."""
+"""Who gets a thread next, and how long somebody new will wait for one: what admission decides by."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from threading import Semaphore
+from time import sleep
+from typing import Any
 
 import pytest
 
 from memsvc.http import work
-from memsvc.http.work import WorkPool
+from memsvc.http.work import WorkPool, run_blocking
 
 
 class Busy:
     """A pool of calls that end when they are told to, and a clock that stands still."""
 
-    def __init__(self, pool: WorkPool) -> None:
-        self.pool = pool
+    def __init__(self, threads: int) -> None:
+        self.pool = WorkPool(threads)
         self.now = 100.0
         self._may_end = Semaphore(0)
-        self._calls: list[asyncio.Task[bool]] = []
+        self._begun = 0
+        self._calls: list[asyncio.Task[None]] = []
 
-    async def begin(self, calls: int) -> None:
-        """That many more calls."""
-        self._calls += [asyncio.create_task(self.pool.run(self._may_end.acquire)) for _ in range(calls)]
-        await asyncio.sleep(0)
+    async def begin(self, calls: int, *, go_first: bool = False) -> None:
+        """That many more calls; returns when all have a thread that will get one."""
+        free = max(0, self.pool._threads - self._open)
+        begun = self._begun + min(calls, free)
+        self._calls += [asyncio.create_task(self.pool.run(self._hold, goes_first=go_first)) for _ in range(calls)]
+        await asyncio.sleep(0)  # each comes to where it waits
+        await self._until(lambda: self._begun >= begun)
 
     async def end(self, *, after_s: float) -> None:
-        """One of them ends after that time."""
-        left = sum(not call.done() for call in self._calls)
+        """One of them ends after that time; returns when another has its thread."""
+        open_before, begun = self._open, self._begun
+        waiting = self.pool.waiting
         self.now += after_s
         self._may_end.release()
-        while sum(not call.done() for call in self._calls) == left:  # noqa: ASYNC110 - nobody says which one ends
-            await asyncio.sleep(0.001)
+        await self._until(lambda: self._open < open_before and self._begun >= begun + bool(waiting))
 
     async def all_end(self) -> None:
         """None is left."""
-        for _ in self._calls:
+        for _ in range(self._open):
             self._may_end.release()
         await asyncio.gather(*self._calls)
         self._calls.clear()
 
+    def close(self) -> None:
+        """Whatever a test that failed left behind."""
+        self._may_end.release(1000)
+        self.pool.close()
+
+    @property
+    def _open(self) -> int:
+        return sum(not call.done() for call in self._calls)
+
+    def _hold(self) -> None:
+        self._begun += 1
+        self._may_end.acquire()
+
+    @staticmethod
+    async def _until(is_so: Callable[[], bool]) -> None:
+        while not is_so():  # noqa: ASYNC110 - threads do not set an event of the loop's
+            await asyncio.sleep(0.001)
+
 
 @contextmanager
 def busy(monkeypatch: pytest.MonkeyPatch, threads: int) -> Iterator[Busy]:
-    one = Busy(WorkPool(threads))
+    one = Busy(threads)
     monkeypatch.setattr(work, "monotonic", lambda: one.now)
     try:
         yield one
     finally:
-        one.pool.close()
+        one.close()
 
 
 def test_nobody_waits_while_a_thread_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +88,7 @@ def test_nobody_waits_while_a_thread_is_free(monkeypatch: pytest.MonkeyPatch) ->
         asyncio.run(run())
 
 
-def test_each_that_waits_takes_the_usual_time_between_two_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_that_waits_takes_the_usual_time_between_two_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         await one.begin(12)
         assert one.pool.wait_s == 0.0  # nothing is known yet
@@ -79,7 +103,7 @@ def test_each_that_waits_takes_the_usual_time_between_two_ends(monkeypatch: pyte
         asyncio.run(run())
 
 
-def test_after_many_ends_the_newest_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_many_the_newest_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         await one.begin(202)
         for _ in range(100):
@@ -94,7 +118,7 @@ def test_after_many_ends_the_newest_still_count(monkeypatch: pytest.MonkeyPatch)
         asyncio.run(run())
 
 
-def test_where_nothing_ends_the_wait_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_none_begins_the_wait_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
         await one.begin(1)
         one.now += 60.0  # as long as nobody waited does not count
@@ -120,3 +144,88 @@ def test_what_was_slow_before_does_not_count_when_calls_wait_anew(monkeypatch: p
 
     with busy(monkeypatch, threads=1) as one:
         asyncio.run(run())
+
+
+def test_calls_that_go_first_keep_new_ones_and_are_no_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        await one.begin(3)
+        await one.begin(2, go_first=True)
+        await one.end(after_s=0.5)
+        await one.end(after_s=0.5)
+        assert one.pool.wait_s == pytest.approx(1.0)  # two wait, and none of them has begun
+        await one.end(after_s=0.5)
+        assert one.pool.wait_s == pytest.approx(1 * 1.5)
+        await one.all_end()
+
+    with busy(monkeypatch, threads=1) as one:
+        asyncio.run(run())
+
+
+def test_where_only_calls_wait_that_go_first_a_new_one_will_wait_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        await one.begin(3, go_first=True)
+        one.now += 2.0
+        assert one.pool.wait_s == 2.0
+        await one.all_end()
+        assert one.pool.wait_s == 0.0
+
+    with busy(monkeypatch, threads=1) as one:
+        asyncio.run(run())
+
+
+class _Request:
+    """As much of a request as `run_blocking` looks at."""
+
+    def __init__(self, pool: WorkPool) -> None:
+        self.scope: dict[str, Any] = {}
+        self.app = type("App", (), {"state": type("State", (), {"pool": pool})})
+
+
+def test_a_request_that_has_begun_goes_on_before_others_begin() -> None:
+    pool, may_go, order = WorkPool(1), Semaphore(0), list[str]()
+
+    def work_on(what: str) -> None:
+        order.append(what)
+        sleep(0.002)
+
+    async def of(name: str, request: Any, calls: int) -> None:
+        for number in range(calls):
+            await run_blocking(request, work_on, f"{name} {number}")
+
+    async def run() -> None:
+        running: list[Awaitable[None]] = [asyncio.ensure_future(run_blocking(_Request(pool), may_go.acquire))]  # type: ignore[arg-type]
+        running += [asyncio.ensure_future(of("first", _Request(pool), 3))]
+        running += [asyncio.ensure_future(of(f"other {n}", _Request(pool), 1)) for n in range(100)]
+        await asyncio.sleep(0.01)
+        may_go.release()
+        await asyncio.gather(*running)
+
+    asyncio.run(run())
+    pool.close()
+    assert order.index("first 2") < 50  # the others were all there before its second call
+    assert sorted(order) == sorted([f"first {n}" for n in range(3)] + [f"other {n} 0" for n in range(100)])
+
+
+def test_a_call_that_fails_says_so_and_one_that_nobody_waits_for_is_not_run() -> None:
+    pool, may_go, ran = WorkPool(1), Semaphore(0), list[int]()
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    async def run() -> None:
+        first = asyncio.ensure_future(pool.run(may_go.acquire))
+        gone = asyncio.ensure_future(pool.run(lambda: ran.append(1)))
+        failing = asyncio.ensure_future(pool.run(fail))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        await asyncio.sleep(0.01)
+        may_go.release()
+        assert await first
+        with pytest.raises(ValueError, match="no"):
+            await failing
+        assert pool.wait_s == 0.0
+        assert pool.waiting == 0
+
+    asyncio.run(run())
+    pool.close()
+    assert not ran
