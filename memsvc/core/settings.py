@@ -375,7 +375,7 @@ class Settings(BaseSettings):
         "are loaded again when somebody asks. None: all stay.",
     )
 
-    request_threads: int = Field(default=16, ge=1, description="Requests worked on at the same time.")
+    request_threads: int = Field(default=8, ge=1, description="Requests worked on at the same time.")
     request_wait_s: float = Field(
         default=1.0,
         gt=0.0,
