@@ -24,6 +24,7 @@ T = TypeVar("T")
 _NEWEST_SHARE = 0.05
 """How much the newest time between two beginnings decides of the usual one, when there were many."""
 _HAS_BEGUN = "has_begun"
+_STOPPING = Unavailable("the service is shutting down; try again", retry_after_s=2)
 
 
 class WorkPool:
@@ -58,15 +59,9 @@ class WorkPool:
         Raises:
             Unavailable: the service is stopping.
         """
-        if self._closed:
-            raise Unavailable("the service is shutting down; try again", retry_after_s=2)
         self._taken += 1
-        call = _Call(not goes_first, next(self._numbers), partial(copy_context().run, function), bool(self.waiting))
-        if call.has_to_wait:
-            self._pace.comes(is_new=call.is_new)
-        self._calls.put(call)
-        self._executor.submit(self._next)
         try:
+            call = self._ordered(partial(copy_context().run, function), is_new=not goes_first)
             result: T = await asyncio.wrap_future(call.ended)
             return result
         finally:
@@ -76,6 +71,19 @@ class WorkPool:
         """Wait for what runs and end the threads."""
         self._closed = True
         self._executor.shutdown()
+
+    def _ordered(self, function: Callable[[], Any], *, is_new: bool) -> _Call:
+        if self._closed:
+            raise _STOPPING
+        call = _Call(is_new, next(self._numbers), function, has_to_wait=bool(self.waiting))
+        if call.has_to_wait:
+            self._pace.comes(is_new=is_new)
+        self._calls.put(call)
+        try:
+            self._executor.submit(self._next)
+        except RuntimeError as error:  # it was closed since that look
+            raise _STOPPING from error
+        return call
 
     def _next(self) -> None:
         """Run whichever call is due: there are as many of them as there were orders to run one."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from memsvc.core.errors import Unavailable
 from memsvc.http import work
 from memsvc.http.work import WorkPool, run_blocking
 
@@ -229,3 +230,14 @@ def test_a_call_that_fails_says_so_and_one_that_nobody_waits_for_is_not_run() ->
     asyncio.run(run())
     pool.close()
     assert not ran
+
+
+def test_a_pool_that_closes_between_look_and_order_says_that_it_stops() -> None:
+    pool = WorkPool(1)
+    pool._executor.shutdown()  # what closes it sets its mark before, in another thread
+
+    async def run() -> None:
+        with pytest.raises(Unavailable):
+            await pool.run(lambda: None)
+
+    asyncio.run(run())
