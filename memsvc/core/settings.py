@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         description="Connections to the database that a process keeps open; to PostgreSQL as many again under load. "
-        "Default: `request_threads` + 1.",
+        "Default: `request_threads` + 4.",
     )
     database_pool_timeout_s: float = Field(
         default=5.0, gt=0.0, le=60.0, description="How long a request waits for one of them before it is refused (503)."

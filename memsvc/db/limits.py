@@ -10,6 +10,10 @@ from memsvc.core.settings import Settings
 _PLANS = {"random_page_cost": "1.1"}
 
 
+_BESIDE_REQUESTS = 4
+"""The readiness probe, the scheduler, what embeds later and what follows the changes read from threads of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of the connections of one process.
@@ -37,8 +41,7 @@ class Limits:
     def of(cls, settings: Settings, name: str, pool: int | None = None) -> Limits:
         """What the settings say, for a process of this name; `pool` for one that needs few connections."""
         return cls(
-            # The readiness probe reads from a thread of its own.
-            pool=pool or settings.database_pool or settings.request_threads + 1,
+            pool=pool or settings.database_pool or settings.request_threads + _BESIDE_REQUESTS,
             pool_timeout_s=settings.database_pool_timeout_s,
             statement_timeout_s=settings.database_statement_timeout_s,
             lock_timeout_s=settings.database_lock_timeout_s,
