@@ -116,7 +116,8 @@ def _held(folder: Path) -> Iterator[str]:
     yield (
         "Requests arrive by the clock (Poisson) at several API processes over PostgreSQL and Valkey, and waits are "
         "counted from when a request was to arrive; client, database and service share the cores. The peak is the most "
-        "that was answered within 2 s at any rate; goodput is what was answered within 2 s at four times that.\n"
+        "that was answered within 2 s at any rate; goodput is what was answered within 2 s at four times that: of the "
+        "pair in the middle of three, with the shares of the others beside it.\n"
     )
     for name in names:
         saved = _saved(folder, name)
@@ -136,6 +137,8 @@ def _held_of(one: Figures) -> str:
     held, over = one["held"], one["overload_of_peak"]
     waits = f"{held['offered_per_s']} | {held['p50_ms']} ms, {held['p99_ms']} ms" if held else "none | "
     share = f"{over['goodput_per_s']}, {100 * over['goodput_share']:.0f} % of the peak"
+    if others := [each for each in over.get("goodput_shares", ()) if each != over["goodput_share"]]:
+        share += f" ({', '.join(f'{100 * each:.0f}' for each in others)})"
     return f"{waits} | {one['peak']['goodput_per_s']} | {share} | {over['failed']} of {over['sent']}"
 
 

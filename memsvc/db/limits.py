@@ -8,8 +8,6 @@ from memsvc.core.settings import Settings
 
 # PostgreSQL's own 4 is for disks that turn: with it, one namespace of many is loaded by reading whole tables.
 _PLANS = {"random_page_cost": "1.1"}
-
-
 _BESIDE_REQUESTS = 4
 """The readiness probe, the scheduler, what embeds later and what follows the changes read from threads of their own."""
 
