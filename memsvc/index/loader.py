@@ -187,7 +187,8 @@ def load_versions(
     """Certain versions of the namespace's memories. Those that are gone, or do not open, are left out."""
 
     def read(damaged: frozenset[UUID]) -> RecordBatch:
-        return _versions(connection, namespace, dim, [key for key in keys if key[0] not in damaged], tiers)
+        with _only_what_was_written():
+            return _versions(connection, namespace, dim, [key for key in keys if key[0] not in damaged], tiers)
 
     return _whole(read)
 

@@ -14,7 +14,8 @@ import pytest
 
 from benchmarks._killable import WITHOUT_MODELS, ServerProcess
 from memsvc.core.errors import StartupRefused
-from tests.fixtures.service import serving
+from memsvc.models.change import ChangeOp
+from tests.fixtures.service import assert_problem, serving
 from tests.fixtures.storage_service import open_service, service_on
 
 
@@ -96,6 +97,24 @@ def test_a_row_of_another_kind_is_refused(tmp_path: Path, value: object) -> None
         pass
     assert str(path) in str(refused.value)
     assert "backup" in str(refused.value)
+
+
+def test_a_row_of_another_kind_that_comes_by_the_log_is_no_failure_of_ours(tmp_path: Path) -> None:
+    with serving(tmp_path) as service:
+        tenant = service.tenant()
+        tenant.remember("a life")
+        with closing(sqlite3.connect(tmp_path / "memsvc.db")) as connection:
+            connection.execute("UPDATE memory_version SET pairs = 'no bytes'")
+            connection.execute(
+                "INSERT INTO change SELECT tenant_id, namespace_id, seq + 1, ?, memory_id, version, recorded_at "
+                "FROM change",
+                (ChangeOp.RETIER,),
+            )
+            connection.execute("UPDATE namespace SET head_seq = head_seq + 1")
+            connection.commit()
+        for _ in range(2):
+            answer = tenant.ask("POST", "/v1/recall", json={"namespace": tenant.namespace, "query": "a life"})
+            assert_problem(answer, 409, "unreadable")
 
 
 @pytest.mark.slow
