@@ -13,7 +13,7 @@ from memsvc.auth.form import KEY
 from memsvc.auth.principal import Principal, Role
 from memsvc.core.errors import Forbidden, MalformedRequest, Unauthenticated
 from memsvc.http.routes import route_template
-from memsvc.http.work import run_blocking
+from memsvc.http.work import look_up, run_blocking
 from memsvc.limits.admission import admit
 
 _EVERYDAY = frozenset({"read", "write"})
@@ -51,7 +51,7 @@ async def authenticate(request: Request, schemes: frozenset[str] = BEARER) -> Pr
     scheme, _, secret = given[0].partition(" ")
     if scheme.lower() not in schemes:
         raise _unauthenticated(request)
-    principal: Principal | None = keys.recent(secret) or await run_blocking(request, keys.find, secret)
+    principal: Principal | None = keys.recent(secret) or await look_up(request, keys.find, secret)
     if principal is None:
         raise _unauthenticated(request)
     if not principal.may_come_from(request.client.host if request.client else None):

@@ -167,3 +167,13 @@ async def run_blocking(request: HTTPConnection, function: Callable[P, T], /, *ar
     state = request.scope.setdefault("state", {})
     has_begun, state[_HAS_BEGUN] = state.get(_HAS_BEGUN, False), True
     return await pool.run(partial(function, *args, **kwargs), goes_first=has_begun)
+
+
+async def look_up(request: HTTPConnection, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a short call that decides whether a request is worked on. It goes first, and nothing has begun by it.
+
+    Many requests want the same to be looked up at the same moment, when what was known has become too old. In the
+    queue, all that stand in it would do so, one by one, and their work would begin at once thereafter.
+    """
+    pool: WorkPool = request.app.state.pool
+    return await pool.run(partial(function, *args, **kwargs), goes_first=True)

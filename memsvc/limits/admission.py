@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import Request
 
 from memsvc.auth.principal import Principal
-from memsvc.http.work import run_blocking
+from memsvc.http.work import look_up
 from memsvc.limits.buckets import Verdict
 from memsvc.limits.limiter import Limiter
 
@@ -24,7 +24,7 @@ async def admit(request: Request, principal: Principal) -> None:
     who = principal.tenant_id, principal.key_id
     limits = limiter.recent(*who)
     if limits is None:
-        limits = await run_blocking(request, limiter.in_force, *who)
+        limits = await look_up(request, limiter.in_force, *who)
     takes = limiter.request(principal, limits)
     if not takes:
         return

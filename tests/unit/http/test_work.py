@@ -13,7 +13,7 @@ import pytest
 
 from memsvc.core.errors import Unavailable
 from memsvc.http import work
-from memsvc.http.work import WorkPool, run_blocking
+from memsvc.http.work import WorkPool, look_up, run_blocking
 
 
 class Busy:
@@ -205,6 +205,27 @@ def test_a_request_that_has_begun_goes_on_before_others_begin() -> None:
     pool.close()
     assert order.index("first 2") < 50  # the others were all there before its second call
     assert sorted(order) == sorted([f"first {n}" for n in range(3)] + [f"other {n} 0" for n in range(100)])
+
+
+def test_what_is_looked_up_goes_first_and_begins_nothing() -> None:
+    pool, may_go, order = WorkPool(1), Semaphore(0), list[str]()
+
+    async def late(request: Any) -> None:
+        await look_up(request, order.append, "looked up")
+        await run_blocking(request, order.append, "late")
+
+    async def run() -> None:
+        running: list[Awaitable[None]] = [asyncio.ensure_future(run_blocking(_Request(pool), may_go.acquire))]  # type: ignore[arg-type]
+        running += [asyncio.ensure_future(run_blocking(_Request(pool), order.append, "early")) for _ in range(3)]  # type: ignore[arg-type]
+        await asyncio.sleep(0.01)
+        running += [asyncio.ensure_future(late(_Request(pool)))]
+        await asyncio.sleep(0.01)
+        may_go.release()
+        await asyncio.gather(*running)
+
+    asyncio.run(run())
+    pool.close()
+    assert order == ["looked up", "early", "early", "early", "late"]
 
 
 def test_a_call_that_fails_says_so_and_one_that_nobody_waits_for_is_not_run() -> None:
