@@ -42,7 +42,7 @@ from retrieval.embedders import packaged
 
 KINDS = {"recalls": 0.0, "writes": 1.0, "mixed": 0.1}
 """Kinds of load, and the share of writes in each."""
-OVERLOAD, OVERLOAD_S = 4.0, 20.0
+OVERLOAD, OVERLOAD_S = 4.0, 15.0
 _PEAK_S = 10.0
 _PAIRS = 3
 """Of a peak and its overload. One peak that a rate was chosen by is a lucky one."""
