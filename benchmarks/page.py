@@ -116,8 +116,8 @@ def _held(folder: Path) -> Iterator[str]:
     yield (
         "Requests arrive by the clock (Poisson) at several API processes over PostgreSQL and Valkey, and waits are "
         "counted from when a request was to arrive; client, database and service share the cores. The peak is the most "
-        "that was answered within 2 s at any rate; goodput is what was answered within 2 s at four times that: of the "
-        "pair in the middle of three, with the shares of the others beside it.\n"
+        "that was answered within 2 s at any rate; goodput is what was answered within 2 s at four times that. Where "
+        "shares stand beside it, both were measured several times in turn, and it is the pair in the middle.\n"
     )
     for name in names:
         saved = _saved(folder, name)
