@@ -1,8 +1,8 @@
 """R-21: four times what it can do: what is beyond is refused early, and what is admitted is done as at the peak.
 
 First clients that wait for their answers measure what it can do (requests a second); then requests come at four times
-that rate, whether the ones before were answered or not, each with a connection of its own out of a pool. Its settings
-are its own defaults.
+that rate, whether the ones before were answered or not, each with a connection of its own out of a pool. The service
+has its default settings.
 """
 
 from __future__ import annotations

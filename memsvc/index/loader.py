@@ -187,8 +187,7 @@ def load_versions(
     """Certain versions of the namespace's memories. Those that are gone, or do not open, are left out."""
 
     def read(damaged: frozenset[UUID]) -> RecordBatch:
-        with _only_what_was_written():
-            return _versions(connection, namespace, dim, [key for key in keys if key[0] not in damaged], tiers)
+        return _versions(connection, namespace, dim, [key for key in keys if key[0] not in damaged], tiers)
 
     return _whole(read)
 
@@ -293,7 +292,7 @@ def _piece(
 ) -> RecordBatch:
     """Every version of the memories for which conditions hold, by when they were first recorded."""
     space = {"space_id": namespace.space_id}
-    with _collector_resting(), _only_what_was_written():
+    with _collector_resting():
         rows = connection.execute(_ROWS.where(*piece).order_by(*_BY_PLACE), space).all()
         wanted = _VIEWS.where(*piece).order_by(*_BY_PLACE, EMBEDDING.c.view)
         views = _standing(connection.execute(wanted, space).all())
@@ -313,11 +312,13 @@ def _whole(read: Callable[[frozenset[UUID]], RecordBatch]) -> RecordBatch:
 
     Raises:
         Damaged: so many do not that it is no accident of one row: a bank that is nearly empty must not be served.
+        Unreadable: see `_only_what_was_written`.
     """
     damaged: frozenset[UUID] = frozenset()
     while True:
         try:
-            return read(damaged)
+            with _only_what_was_written():
+                return read(damaged)
         except Damaged as found:
             if len(damaged) >= _MOST_DAMAGED or found.memory_id in damaged:
                 raise
