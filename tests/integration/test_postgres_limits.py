@@ -24,7 +24,7 @@ from memsvc.http.problem import from_database
 from tests.fixtures.operator import as_app
 from tests.fixtures.service import Service, assert_problem, serving
 
-SHORT = {"database_statement_timeout_s": 2.0, "database_lock_timeout_s": 0.3, "database_pool_timeout_s": 0.3}
+SHORT = {"database_statement_timeout_s": 2.0, "database_lock_timeout_s": 0.3, "database_pool_timeout_s": 2.0}
 
 
 @pytest.fixture
