@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select, update
 
 from lifecycle.trust import Trust
 from memsvc.audit import trail
@@ -40,6 +40,7 @@ _FORM = re.compile(KEY, re.ASCII)
 _CACHE_SIZE = 4096
 OVERLAP_S = 86_400
 """So long both keys of a rotation open, unless told otherwise."""
+_BY_DIGEST = select(*COLUMNS, ApiKey.digest).where(ApiKey.digest == bindparam("sought"))
 OPERATOR = "the operator"
 """Who acts by a command on the machine, as the audit trail says it."""
 
@@ -101,7 +102,7 @@ class KeyService:
             seen, generation = self._cache.get(digest), self._generation
         if seen is None or seen.until <= begin:
             with self._database.read(SERVICE) as connection:
-                row = connection.execute(select(*COLUMNS, ApiKey.digest).where(ApiKey.digest == digest)).one_or_none()
+                row = connection.execute(_BY_DIGEST, {"sought": digest}).one_or_none()
             is_match = row is not None and self._secrets.matches(row.digest, digest)
             seen = _Seen(record(row) if row is not None and is_match else None, begin + REVOCATION_DELAY_S)
             self._remember(digest, seen, generation)

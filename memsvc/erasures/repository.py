@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, insert, select, update
 
 from memsvc.core.ids import new_id
-from memsvc.models.ids import one_of
+from memsvc.models.ids import given, one_of_given
 from memsvc.models.tables import ERASURE, JOB_EFFECT, MEMORY, TOKEN_EMBEDDING, TOMBSTONE
 
 _CHUNK = 400
@@ -43,6 +43,8 @@ class ErasureRow:
 
 
 _COLUMNS = tuple(ERASURE.c[name] for name in ErasureRow.__dataclass_fields__)
+_HOMES = select(MEMORY.c.id, MEMORY.c.namespace_id).where(one_of_given(MEMORY.c.id))
+_HELD = select(MEMORY.c.id).where(one_of_given(MEMORY.c.id), MEMORY.c.legal_hold.is_(True))
 
 
 def ask(
@@ -193,14 +195,12 @@ def memory_ids(connection: Connection, tenant_id: UUID) -> Iterator[UUID]:
 
 def homes(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, UUID]:
     """The namespace of each of the tenant's memories that is there."""
-    query = select(MEMORY.c.id, MEMORY.c.namespace_id).where(one_of(MEMORY.c.id, tenant_id, memory_ids))
-    return {row.id: row.namespace_id for row in connection.execute(query)}
+    return {row.id: row.namespace_id for row in connection.execute(_HOMES, given(tenant_id, memory_ids))}
 
 
 def held(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> set[UUID]:
     """Those of the tenant's memories that are under a legal hold."""
-    query = select(MEMORY.c.id).where(one_of(MEMORY.c.id, tenant_id, memory_ids), MEMORY.c.legal_hold.is_(True))
-    return set(connection.execute(query).scalars())
+    return set(connection.execute(_HELD, given(tenant_id, memory_ids)).scalars())
 
 
 def _row(row: Row[Any]) -> ErasureRow:

@@ -27,7 +27,7 @@ from memsvc.memories.draft import DESCRIBED, INITIAL_STABILITY_S, Encoding, Link
 from memsvc.memories.residue import content_bytes, take_out
 from memsvc.memories.sequence import sequence_of
 from memsvc.models import ChangeOp, Relation
-from memsvc.models.ids import one_of
+from memsvc.models.ids import given, one_of, one_of_given
 from memsvc.models.sealed import keyring_of
 from memsvc.models.tables import (
     ANALYSIS,
@@ -53,6 +53,16 @@ _TICK = timedelta(microseconds=1)
 _CHUNK = 400  # keys of one statement
 _CONTEXT = TOKEN_EMBEDDING.c.context_id
 _COUNT = TOKEN_EMBEDDING.c.n_tokens
+# Made once: building one costs more than running it.
+_INTO = {
+    table.name: insert(table) for table in (MEMORY, VERSION, ANALYSIS, EMBEDDING, TOKEN_EMBEDDING, PENDING, CHANGE)
+}
+_UNSETTLED = [
+    update(MEMORY)
+    .where(one_of_given(column), MEMORY.c.novelty.is_not(None))
+    .values(surprise=None, novelty=None, nearest_id=None)
+    for column in (MEMORY.c.id, MEMORY.c.nearest_id)  # one each: an OR is found by no index
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -512,7 +522,8 @@ class Ledger:
 
     def _insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
-            self.connection.execute(insert(table), self._sealing.rows(table, rows) if table in SEALED else rows)
+            into = _INTO[table.name]
+            self.connection.execute(into, self._sealing.rows(table, rows) if table in SEALED else rows)
 
     def _sealed(self) -> Sealing:
         """What encrypts the rows that wait, where that is on."""
@@ -582,15 +593,8 @@ class Ledger:
 
     def _unsettle(self, memory_ids: Sequence[UUID]) -> None:
         """Forget how surprising memories were that have other vectors now, or that rest on one that has, or is gone."""
-        for column in (MEMORY.c.id, MEMORY.c.nearest_id) if memory_ids else ():  # one each: an OR is found by no index
-            self.connection.execute(
-                update(MEMORY)
-                .where(
-                    one_of(column, self.namespace.tenant_id, memory_ids),
-                    MEMORY.c.novelty.is_not(None),
-                )
-                .values(surprise=None, novelty=None, nearest_id=None)
-            )
+        for unsettled in _UNSETTLED if memory_ids else ():
+            self.connection.execute(unsettled, given(self.namespace.tenant_id, memory_ids))
 
     def _apply_updates(self) -> None:
         if not self._updates:

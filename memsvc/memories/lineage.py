@@ -16,11 +16,22 @@ from sqlalchemy import Connection, and_, select
 
 from memsvc.memories.ledger import Ledger
 from memsvc.models import Relation
-from memsvc.models.ids import one_of
+from memsvc.models.ids import given, one_of, one_of_given
 from memsvc.models.tables import LINK, MEMORY, VERSION
 
 BY_JOBS = "job "
 """What the names of writers that are jobs begin with; no key may be called so."""
+_DERIVED = (
+    select(LINK.c.from_id)
+    .join(VERSION, and_(VERSION.c.tenant_id == LINK.c.tenant_id, VERSION.c.memory_id == LINK.c.from_id))
+    .where(
+        one_of_given(LINK.c.to_id),
+        LINK.c.relation == Relation.DERIVED_FROM.value,
+        VERSION.c.version == 1,
+        VERSION.c.writer.startswith(BY_JOBS, autoescape=True),
+    )
+    .distinct()
+)
 
 
 def stands(ledger: Ledger, sources: Mapping[UUID, int], epoch: int) -> bool:
@@ -48,21 +59,7 @@ def derived(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID])
     waiting = set(memory_ids)
     known = set(waiting)
     while waiting:
-        query = (
-            select(LINK.c.from_id)
-            .join(
-                VERSION,
-                and_(VERSION.c.tenant_id == LINK.c.tenant_id, VERSION.c.memory_id == LINK.c.from_id),
-            )
-            .where(
-                one_of(LINK.c.to_id, tenant_id, waiting),
-                LINK.c.relation == Relation.DERIVED_FROM.value,
-                VERSION.c.version == 1,
-                VERSION.c.writer.startswith(BY_JOBS, autoescape=True),
-            )
-            .distinct()
-        )
-        waiting = set(connection.execute(query).scalars()) - known
+        waiting = set(connection.execute(_DERIVED, given(tenant_id, waiting)).scalars()) - known
         known |= waiting
         found |= waiting
     return found

@@ -7,7 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, not_, or_, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    tuple_,
+)
 
 from gpu.bank.records import State
 from memsvc.filters.rows import Asked
@@ -16,7 +30,7 @@ from memsvc.memories.ledger import Stored
 from memsvc.models import Relation
 from memsvc.models.archive import IN_ARCHIVE
 from memsvc.models.conditions import VERSION_AMONG, among
-from memsvc.models.ids import one_of
+from memsvc.models.ids import given, one_of, one_of_given
 from memsvc.models.tables import JOB_EFFECT, LINK, MEMORY, TOKEN_EMBEDDING, VERSION
 from memsvc.namespaces import repository as namespaces
 from memsvc.namespaces.repository import NamespaceRow
@@ -38,9 +52,24 @@ def _stored() -> Select[Any]:
     )
 
 
-def unexpired(now: datetime) -> ColumnElement[bool]:
+def unexpired(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Condition on memories: the time to live has not ended."""
     return or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > now)
+
+
+_NOW = bindparam("now", type_=MEMORY.c.expires_at.type)
+
+
+# Made once: building one costs more than running it.
+_BY_ID = _stored().where(MEMORY.c.tenant_id == bindparam("tenant"), MEMORY.c.id == bindparam("memory"))
+_BY_IDS = _stored().where(MEMORY.c.namespace_id == bindparam("namespace"), one_of_given(MEMORY.c.id))
+_MERGED = _BY_IDS.where(or_(MEMORY.c.merged_into.is_not(None), MEMORY.c.before_merge.is_not(None)))
+_EXISTING = select(MEMORY.c.id).where(
+    MEMORY.c.namespace_id == bindparam("namespace"),
+    MEMORY.c.state == int(State.ACTIVE),
+    unexpired(_NOW),
+    one_of_given(MEMORY.c.id),
+)
 
 
 def _to_stored(row: Row[Any]) -> Stored:
@@ -49,8 +78,7 @@ def _to_stored(row: Row[Any]) -> Stored:
 
 def by_id(connection: Connection, tenant_id: UUID, memory_id: UUID) -> Stored | None:
     """The tenant's memory, in whatever state, or None."""
-    query = _stored().where(MEMORY.c.tenant_id == tenant_id, MEMORY.c.id == memory_id)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_BY_ID, {"tenant": tenant_id, "memory": memory_id}).one_or_none()
     return None if row is None else _to_stored(row)
 
 
@@ -58,8 +86,8 @@ def by_ids(
     connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]
 ) -> dict[UUID, Stored]:
     """The namespace's memories of those ids, in whatever state."""
-    query = _stored().where(MEMORY.c.namespace_id == namespace_id, one_of(MEMORY.c.id, tenant_id, memory_ids))
-    return {row.id: _to_stored(row) for row in connection.execute(query)}
+    asked = {"namespace": namespace_id, **given(tenant_id, memory_ids)}
+    return {row.id: _to_stored(row) for row in connection.execute(_BY_IDS, asked)}
 
 
 def states(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> dict[UUID, State]:
@@ -99,25 +127,16 @@ def by_external_ids(
 
 def merged_of(connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID]) -> list[Stored]:
     """Those of the namespace's memories that are merged into another, or that others are merged into."""
-    query = _stored().where(
-        MEMORY.c.namespace_id == namespace_id,
-        one_of(MEMORY.c.id, tenant_id, memory_ids),
-        or_(MEMORY.c.merged_into.is_not(None), MEMORY.c.before_merge.is_not(None)),
-    )
-    return [_to_stored(row) for row in connection.execute(query)]
+    asked = {"namespace": namespace_id, **given(tenant_id, memory_ids)}
+    return [_to_stored(row) for row in connection.execute(_MERGED, asked)]
 
 
 def existing(
     connection: Connection, tenant_id: UUID, namespace_id: UUID, memory_ids: Iterable[UUID], now: datetime
 ) -> set[UUID]:
     """Those of the ids that are active memories of the namespace, not expired."""
-    query = select(MEMORY.c.id).where(
-        MEMORY.c.namespace_id == namespace_id,
-        MEMORY.c.state == int(State.ACTIVE),
-        unexpired(now),
-        one_of(MEMORY.c.id, tenant_id, memory_ids),
-    )
-    return set(connection.execute(query).scalars())
+    asked = {"namespace": namespace_id, "now": now, **given(tenant_id, memory_ids)}
+    return set(connection.execute(_EXISTING, asked).scalars())
 
 
 def last_of_session(
@@ -158,7 +177,7 @@ def _last_of_sequence(*where: ColumnElement[bool]) -> Select[Any]:
             MEMORY.c.namespace_id == bindparam("namespace"),
             MEMORY.c.sequence_id == bindparam("sequence"),
             MEMORY.c.state == int(State.ACTIVE),
-            or_(MEMORY.c.expires_at.is_(None), MEMORY.c.expires_at > bindparam("now", type_=MEMORY.c.expires_at.type)),
+            unexpired(_NOW),
             *where,
         )
         .order_by(MEMORY.c.id.desc())
@@ -166,7 +185,6 @@ def _last_of_sequence(*where: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-# Made once: building one costs more than running it.
 _LAST = _last_of_sequence()
 _LAST_BEFORE = _last_of_sequence(MEMORY.c.id < bindparam("before", type_=MEMORY.c.id.type))
 
@@ -234,6 +252,35 @@ def texts(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -
     return {row.id: row.content for row in connection.execute(query)}
 
 
+# Outer joins for the order of the tables alone, see `memsvc.index.loader`.
+_READ_IN_LIGHT_OF = (
+    select(
+        TOKEN_EMBEDDING.c.memory_id,
+        TOKEN_EMBEDDING.c.version,
+        TOKEN_EMBEDDING.c.context_id,
+        VERSION.c.content,
+        VERSION.c.namespace_id,
+        (MEMORY.c.content_version == TOKEN_EMBEDDING.c.version).label("is_current"),
+    )
+    .outerjoin(
+        VERSION,
+        and_(
+            VERSION.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
+            VERSION.c.memory_id == TOKEN_EMBEDDING.c.memory_id,
+            VERSION.c.version == TOKEN_EMBEDDING.c.version,
+        ),
+    )
+    .outerjoin(
+        MEMORY,
+        and_(
+            MEMORY.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
+            MEMORY.c.id == TOKEN_EMBEDDING.c.memory_id,
+        ),
+    )
+    .where(one_of_given(TOKEN_EMBEDDING.c.context_id))
+)
+
+
 def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterable[UUID]) -> list[Row[Any]]:
     """Texts that were read in the light of one of these memories, of every version, by (memory_id, version).
 
@@ -241,35 +288,9 @@ def read_in_light_of(connection: Connection, tenant_id: UUID, memory_ids: Iterab
         Rows with `memory_id`, `version`, `content`, `context_id`, `namespace_id`, and `is_current`: whether this is
         its text now. One for a text, in how many embedding spaces it may have been read so.
     """
-    # Outer joins for the order of the tables alone, see `memsvc.index.loader`.
-    query = (
-        select(
-            TOKEN_EMBEDDING.c.memory_id,
-            TOKEN_EMBEDDING.c.version,
-            TOKEN_EMBEDDING.c.context_id,
-            VERSION.c.content,
-            VERSION.c.namespace_id,
-            (MEMORY.c.content_version == TOKEN_EMBEDDING.c.version).label("is_current"),
-        )
-        .outerjoin(
-            VERSION,
-            and_(
-                VERSION.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
-                VERSION.c.memory_id == TOKEN_EMBEDDING.c.memory_id,
-                VERSION.c.version == TOKEN_EMBEDDING.c.version,
-            ),
-        )
-        .outerjoin(
-            MEMORY,
-            and_(
-                MEMORY.c.tenant_id == TOKEN_EMBEDDING.c.tenant_id,
-                MEMORY.c.id == TOKEN_EMBEDDING.c.memory_id,
-            ),
-        )
-        .where(one_of(TOKEN_EMBEDDING.c.context_id, tenant_id, memory_ids))
-    )
+    asked = given(tenant_id, memory_ids)
     # Not in the statement: SQLite would walk all the tenant's rows in this order rather than look up a few.
-    rows = {(row.memory_id, row.version): row for row in connection.execute(query)}
+    rows = {(row.memory_id, row.version): row for row in connection.execute(_READ_IN_LIGHT_OF, asked)}
     return sorted(rows.values(), key=lambda row: (row.memory_id.bytes, row.version))
 
 

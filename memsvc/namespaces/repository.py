@@ -23,8 +23,22 @@ COLUMNS = (
     _NS.c.beside_id, _NS.c.beside, _NS.c.is_to_switch,
 )  # fmt: skip
 """Those of a `NamespaceRow`, in its order."""
-# Every recall begins with this one, so it is made once.
+# Every request needs some of these: building one costs more than running it.
 _BY_PATH = select(*COLUMNS).where(_NS.c.tenant_id == bindparam("tenant"), _NS.c.path == bindparam("path"))
+_IS_IT = (_NS.c.tenant_id == bindparam("tenant"), _NS.c.id == bindparam("namespace"))
+_BY_ID = select(*COLUMNS).where(*_IS_IT)
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_ADVANCED = (
+    _NS.update()
+    .where(*_IS_IT)
+    .values(
+        head_seq=_NS.c.head_seq + bindparam("by"),
+        n_memories=_NS.c.n_memories + bindparam("memories"),
+        n_bytes=_NS.c.n_bytes + bindparam("size"),
+    )
+    .returning(_NS.c.head_seq)
+)
+_NEXT_EPOCH = _NS.update().where(*_IS_IT).values(epoch=_NS.c.epoch + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +106,8 @@ def get(connection: Connection, tenant_id: UUID, namespace_id: UUID, *, lock: bo
         lock: hold its row until the transaction ends, so that writers of one namespace queue up here and its `seq` has
             neither gaps nor commits out of order. SQLite has one writer anyway.
     """
-    query = select(*COLUMNS).where(_NS.c.tenant_id == tenant_id, _NS.c.id == namespace_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    asked = {"tenant": tenant_id, "namespace": namespace_id}
+    row = connection.execute(_BY_ID_LOCKED if lock else _BY_ID, asked).one_or_none()
     return None if row is None else to_row(row)
 
 
@@ -142,22 +156,13 @@ def advance(connection: Connection, namespace: NamespaceRow, by: int, *, memorie
         memories: how many more there are now.
         size: how many more bytes of content.
     """
-    update = (
-        _NS.update()
-        .where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id)
-        .values(head_seq=_NS.c.head_seq + by, n_memories=_NS.c.n_memories + memories, n_bytes=_NS.c.n_bytes + size)
-        .returning(_NS.c.head_seq)
-    )
-    return int(connection.execute(update).scalar_one())
+    it = {"tenant": namespace.tenant_id, "namespace": namespace.id}
+    return int(connection.execute(_ADVANCED, {**it, "by": by, "memories": memories, "size": size}).scalar_one())
 
 
 def begin_epoch(connection: Connection, namespace: NamespaceRow) -> None:
     """Something is erased from a locked namespace: what was prepared before may not derive anything from it."""
-    connection.execute(
-        _NS.update()
-        .where(_NS.c.tenant_id == namespace.tenant_id, _NS.c.id == namespace.id)
-        .values(epoch=_NS.c.epoch + 1)
-    )
+    connection.execute(_NEXT_EPOCH, {"tenant": namespace.tenant_id, "namespace": namespace.id})
 
 
 def every(connection: Connection) -> list[NamespaceRow]:
