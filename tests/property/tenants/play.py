@@ -17,8 +17,6 @@ from tests.property.tenants.world import Played
 
 EACH = 120
 """Rules from one beginning: Hypothesis has no room for many more choices."""
-_MORE = 1.2
-"""Runs in which it has none are broken off: so many more are begun."""
 
 
 def play(service: Service, steps: int, seed: str) -> Played:
@@ -38,7 +36,7 @@ def play(service: Service, steps: int, seed: str) -> Played:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=math.ceil(_MORE * (steps - played.steps) / EACH),
+                max_examples=math.ceil((steps - played.steps) / EACH),
                 stateful_step_count=EACH,
                 suppress_health_check=list(HealthCheck),
                 phases=(Phase.generate, Phase.shrink),

@@ -73,5 +73,5 @@ def test_any_text_has_distinct_sorted_ids(place: str, text: str) -> None:
 )
 def test_long_texts_take_linear_time(unit: str) -> None:
     assert_linear(
-        lambda text: (place_ids(None, text), asked_place_ids(text)), lambda size: unit * (size // len(unit)), 262_144
+        lambda text: (place_ids(None, text), asked_place_ids(text)), lambda size: unit * (size // len(unit)), 131_072
     )

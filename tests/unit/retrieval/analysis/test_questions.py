@@ -86,4 +86,4 @@ def test_any_text_is_read_the_same_way_twice(text: str) -> None:
 )  # fmt: skip
 def test_long_texts_take_linear_time(unit: str) -> None:
     for read in (partial(question, asked_at=NOW), partial(TextAnalyser().analyse, occurred_at=NOW)):
-        assert_linear(read, lambda size: unit * (size // len(unit.encode())), 262_144)
+        assert_linear(read, lambda size: unit * (size // len(unit.encode())), 131_072)

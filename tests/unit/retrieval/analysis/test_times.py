@@ -128,7 +128,7 @@ def _check(spans: np.ndarray) -> None:
      "two weeks before "],
 )  # fmt: skip
 def test_long_texts_take_linear_time(unit: str) -> None:
-    assert_linear(lambda text: time_spans(text, NOW), lambda size: unit * (size // len(unit.encode())), 262_144)
+    assert_linear(lambda text: time_spans(text, NOW), lambda size: unit * (size // len(unit.encode())), 131_072)
 
 
 def test_a_text_that_only_looks_like_it_has_none() -> None:

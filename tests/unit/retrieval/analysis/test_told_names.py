@@ -195,7 +195,7 @@ def test_a_text_of_many_statements_stays_bounded() -> None:
      "known to known as ", "A: my nickname is Bo\n", "I go by ", "aka ", '"Bo" ', " ", "\n"],
 )  # fmt: skip
 def test_hostile_repetition_stays_linear(unit: str) -> None:
-    assert_linear(lambda text: told_names(text, "Ann"), lambda size: unit * (size // len(unit)), 262_144)
+    assert_linear(lambda text: told_names(text, "Ann"), lambda size: unit * (size // len(unit)), 131_072)
 
 
 PIECES = st.sampled_from(
