@@ -89,8 +89,16 @@ PLANTS = {
             "queries without the tenant",  # one alone is caught by the next one on the way
             "tests/api/test_access.py::test_out_of_reach_foreign_and_unknown_ids_look_alike",
             (
-                ("memsvc.memories.repository:by_id", "MEMORY.c.tenant_id == tenant_id, ", ""),
-                ("memsvc.namespaces.repository:get", "_NS.c.tenant_id == tenant_id, ", ""),
+                (
+                    "memsvc.memories.repository:by_id",
+                    '_BY_ID, {"tenant": tenant_id, "memory": memory_id}',
+                    "_stored().where(MEMORY.c.id == memory_id)",
+                ),
+                (
+                    "memsvc.namespaces.repository:get",
+                    "_BY_ID_LOCKED if lock else _BY_ID, asked",
+                    "select(*COLUMNS).where(_NS.c.id == namespace_id)",
+                ),
             ),
         ),
         _one(
@@ -126,7 +134,11 @@ PLANTS = {
             "tests/integration/test_storage_ledger.py::test_a_reader_cannot_miss_a_late_commit",
             (
                 ("memsvc.namespaces.repository:get", "if lock", "if False"),
-                ("memsvc.namespaces.repository:advance", "_NS.c.head_seq + by", "namespace.head_seq + by"),
+                (
+                    "memsvc.namespaces.repository:advance",
+                    '_ADVANCED, {**it, "by": by,',
+                    "_ADVANCED.values(head_seq=namespace.head_seq + by), {**it,",
+                ),
             ),
         ),
         _one(
