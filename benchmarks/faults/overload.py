@@ -1,8 +1,9 @@
 """R-21: four times what it can do: what is beyond is refused early, and what is admitted is done as at the peak.
 
 First clients that wait for their answers measure what it can do (requests a second); then requests come at four times
-that rate, whether the ones before were answered or not, each with a connection of its own out of a pool. The service
-has its default settings.
+that rate, whether the ones before were answered or not, each with a connection of its own out of a pool; then the
+clients of before measure again. What was written by then makes each write dearer: the overload, in the middle, is
+compared with both. The service has its default settings.
 """
 
 from __future__ import annotations
@@ -52,31 +53,34 @@ class Load:
 
 
 def run(stage: Stage, n: int) -> Findings:
-    """Measure for so many seconds each: the peak, and four times the peak."""
+    """Measure for so many seconds each: the peak, half of it before and half after, and four times the peak."""
     findings = Findings()
     server = stage.server("overload", jobs="off")
     with Caller(server.url) as caller:
         caller.add("user/ada", "the namespace is there")
     asyncio.run(_closed(server, 1.0))  # what is compiled and opened at first
-    peak = asyncio.run(_closed(server, float(n)))
-    over = asyncio.run(_open(server, TIMES * peak.goodput, float(n)))
+    before = asyncio.run(_closed(server, n / 2))
+    over = asyncio.run(_open(server, TIMES * before.goodput, float(n)))
     back = _normal_again(server)
-    _judge(peak, over, back, findings, is_long=n >= _FEWEST_TO_JUDGE)
+    after = asyncio.run(_closed(server, n / 2))
+    _judge((before, after), over, back, findings, is_long=n >= _FEWEST_TO_JUDGE)
     server.kill()
     return findings
 
 
-def _judge(peak: Load, over: Load, back: float, findings: Findings, *, is_long: bool) -> None:
+def _judge(peaks: tuple[Load, Load], over: Load, back: float, findings: Findings, *, is_long: bool) -> None:
     findings.tried(sum(over.statuses.values()))
     for status in over.statuses:
         if status not in {200, 503}:
             findings.broke("an unexpected answer under overload", status, over.statuses[status])
     if over.without_retry_after:
         findings.broke("503 without Retry-After", times=over.without_retry_after)
-    share = over.goodput / peak.goodput
+    peak = sum(one.goodput for one in peaks) / 2
+    share = over.goodput / peak
     findings.figures |= {
-        "seconds": {"peak": round(peak.seconds, 1), "overload": round(over.seconds, 1)},
-        "peak_per_s": round(peak.goodput, 1),
+        "seconds": {"peak": round(sum(one.seconds for one in peaks), 1), "overload": round(over.seconds, 1)},
+        "peak_per_s": round(peak, 1),
+        "peaks_per_s": [round(one.goodput, 1) for one in peaks],
         "goodput_per_s": round(over.goodput, 1),
         "goodput_share_of_peak": round(share, 3),
         "refused": over.statuses[503],
