@@ -193,6 +193,14 @@ def _poisoning(figures: Figures) -> Lines:
         yield f"memories of {name} flagged ({one['memories']})", f"{one['flagged']:.2%}"
 
 
+def _poisoned_recall(figures: Figures) -> Lines:
+    of = f"{figures['poison']} poisoned among {figures['harmless']} harmless, top {figures['top_k']}"
+    for mode in ("strict", "flag"):
+        one = figures[mode]
+        found = f"{one['quarantined_hits']} in quarantine, of one untrusted source {one['largest_share']:.0%} at most"
+        yield f"found in {one['questions']} recalls, quarantine {mode} ({of})", found
+
+
 def _revocation(figures: Figures) -> Lines:
     for database in ("sqlite", "postgresql"):
         found = figures[database]
@@ -218,6 +226,7 @@ def _load(figures: Figures) -> Lines:
 
 LINES: dict[str, Callable[[Figures], Lines]] = {
     "poisoning": _poisoning,
+    "poisoned_recall": _poisoned_recall,
     "revocation": _revocation,
     "retrieval_sets": _sets,
     "namespace_100k": _large,
