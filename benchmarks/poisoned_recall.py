@@ -1,9 +1,9 @@
 """What a poisoned corpus gets into recalls: of what waits in quarantine, and of any one untrusted source.
 
-The made attacks of `benchmarks._poisons`, each family from a web page of its own, one of them a flood of copies, lie
-among harmless memories in two namespaces: one that puts what comes from outside into quarantine (`strict`), and one that
-only flags. Then every attack is asked for by its own words, the best that an attacker can hope for, by somebody who
-asks for untrusted memories too.
+The made attacks of `benchmarks._poisons`, each family from a web page of its own, and a page with copies of one of them
+lie among harmless memories in two namespaces: one puts what comes from outside into quarantine (`strict`), one only
+flags. Then every attack is asked for by its own words, the best that an attacker can hope for, by somebody who asks for
+untrusted memories too.
 
     python -m benchmarks.poisoned_recall
 """
