@@ -33,7 +33,7 @@ _FILTERS: tuple[Any, ...] = (
     {"metadata.a.b.c": {"in": [1, "1", True, 1.5, -0.0]}}, {"external_id": {"nin": []}}, {"metadata.\ud83d": 1},
     {"expires_at": {"exists": False}}, {"trust": {"lt": 2**53}}, {"metadata.\u0001": {"exists": True}},
 )  # fmt: skip
-# The largest are the fewest: one of megabytes takes as long as a hundred others, and tells no more each time.
+# The largest are the fewest: one of megabytes takes as long as many others, and tells no more each time.
 _LENGTHS = (*(1000,) * 6, *(20_000,) * 3, 300_000)
 _TIMES = (*(2,) * 6, *(101,) * 4, *(1001,) * 2, 5000)
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CANARY")
